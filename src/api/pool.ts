@@ -1,0 +1,171 @@
+import type { ContainerStatus, PodSpec } from './generated/core-v1.ts';
+import type { KubeObject } from './object.ts';
+
+/**
+ * The platform's own API, all of it in the system tenant. ContainerInstances, VpcServices and UsageRecords are
+ * namespaced, the namespace being the tenant's name.
+ */
+
+/**
+ * One pod, resolved and priced, placed on one host. `metadata.name` is the pod's uid, `metadata.namespace` its tenant.
+ *
+ * Life: virtual-node/ creates it (spec without hostName) -> scheduler/ profile pool sets spec.hostName (binding
+ * subresource) -> host/ runs it and writes status -> virtual-node/ copies status to the tenant's pod. Deletion: the
+ * tenant's pod gets a deletionTimestamp -> virtual-node/ deletes the instance with the same grace period (graceful, as
+ * pods: deletionTimestamp and deletionGracePeriodSeconds are set, the object stays) -> host/ stops the containers, writes
+ * the final status with `finishedAt`, and deletes it with grace period 0 -> metering/ writes the last ledger row and
+ * removes the finalizer METERING_FINALIZER -> virtual-node/ force-deletes the tenant's pod. An instance without a
+ * hostName is deleted at once by virtual-node/ (grace period 0).
+ */
+export interface ContainerInstance extends KubeObject {
+  spec: ContainerInstanceSpec;
+  status?: ContainerInstanceStatus;
+}
+
+export interface ContainerInstanceSpec {
+  /** The pod this came from; names are the tenant's. Shown in events and container labels, never trusted for access. */
+  podRef: { namespace: string; name: string; uid: string };
+  /** The pool's zone it must run in. */
+  zone: string;
+  /** Name of the Host; set once by the pool scheduler. */
+  hostName?: string;
+  /** The billable shape: Kubernetes quantities. What requests add up to, rounded up. */
+  resources: { cpu: string; memory: string };
+  /** The pod's labels and annotations, for the downward API and the runtime. */
+  podLabels?: Record<string, string>;
+  podAnnotations?: Record<string, string>;
+  /**
+   * The pod's spec with nothing left to look up: env and envFrom are plain `value`s (downward API's status.podIP,
+   * status.podIPs, status.hostIP and spec.nodeName aside, which the host fills in), serviceAccount tokens are files.
+   */
+  pod: PodSpec;
+  /** Content of configMap, secret, projected and downwardAPI volumes, by volume name; replaced live. */
+  volumeFiles?: Record<string, VolumeFile[]>;
+  /** Registry credentials out of imagePullSecrets. */
+  registryCredentials?: { registry: string; username: string; password: string }[];
+  /** Address plan of the tenant's VPC and its DNS settings. */
+  vpc: { serviceCidr: string; dnsAddress: string; clusterDomain: string };
+  /** Why the instance could not be resolved yet: CreateContainerConfigError's message by container name. */
+  configErrors?: Record<string, string>;
+}
+
+export interface VolumeFile {
+  /** Relative, `/`-separated, below the volume's root. */
+  path: string;
+  /** base64. */
+  data: string;
+  /** Octal permission bits as a number (0o644 = 420). */
+  mode: number;
+}
+
+export interface ContainerInstanceStatus {
+  phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+  /** As a pod's; PodScheduled is set by the pool scheduler when nothing fits. */
+  conditions?: {
+    type: string;
+    status: 'True' | 'False' | 'Unknown';
+    reason?: string;
+    message?: string;
+    lastTransitionTime?: string;
+    lastProbeTime?: string | null;
+    observedGeneration?: number;
+  }[];
+  reason?: string;
+  message?: string;
+  hostIP?: string;
+  podIP?: string;
+  podIPs?: { ip: string }[];
+  /** RFC 3339: the host took it on. */
+  startTime?: string;
+  /** RFC 3339 with milliseconds: metering runs from here (the sandbox exists) ... */
+  meteredFrom?: string;
+  /** ... to here (no container of it runs any more and its sandbox is gone). */
+  meteredTo?: string;
+  initContainerStatuses?: ContainerStatus[];
+  containerStatuses?: ContainerStatus[];
+  ephemeralContainerStatuses?: ContainerStatus[];
+  qosClass?: string;
+}
+
+/** metering/ holds every instance with it until the last ledger row is durable. */
+export const METERING_FINALIZER = 'metering.skypod.io/ledger';
+
+/** A machine of the pool; cluster-scoped. Registered by the host agent itself, renewed by a Lease of the same name. */
+export interface Host extends KubeObject {
+  spec: {
+    zone: string;
+    unschedulable?: boolean;
+    /** Unique in the pool, given at registration; the host's pod addresses in every VPC derive from it. */
+    index?: number;
+  };
+  status?: {
+    conditions?: {
+      type: 'Ready';
+      status: 'True' | 'False' | 'Unknown';
+      reason?: string;
+      message?: string;
+      lastTransitionTime?: string;
+    }[];
+    /** The agent's streaming server (exec, attach, port-forward, logs, stats): `https://ADDRESS:PORT`, mutual TLS. */
+    streaming?: { address: string; port: number };
+    runtime?: { name: string; version: string };
+    /** Quantities: cpu, memory, pods, ephemeral-storage. */
+    capacity?: Record<string, string>;
+    allocatable?: Record<string, string>;
+    images?: { names: string[]; sizeBytes: number }[];
+  };
+}
+/** Namespace of the hosts' Leases in the system tenant; a Lease not renewed for 40 s makes its Host NotReady. */
+export const HOST_LEASE_NAMESPACE = 'skypod-hosts';
+
+/**
+ * One tenant service as the hosts need it: written by network/service/publish from Service and EndpointSlices,
+ * namespace = tenant, name = `<service namespace>.<service name>`.
+ */
+export interface VpcService extends KubeObject {
+  spec: {
+    serviceRef: { namespace: string; name: string };
+    type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+    /** Empty for headless and ExternalName. */
+    clusterIPs: string[];
+    externalName?: string;
+    publishNotReadyAddresses?: boolean;
+    sessionAffinitySeconds?: number;
+    ports: { name: string; protocol: 'TCP' | 'UDP' | 'SCTP'; port: number; nodePort?: number }[];
+    /** `ports` by port name: target ports differ per endpoint when they are named. */
+    endpoints: { address: string; ready: boolean; hostname?: string; ports: Record<string, number> }[];
+  };
+}
+
+/** A customer; cluster-scoped; its API is served at `/clusters/NAME`. */
+export interface Tenant extends KubeObject {
+  spec?: { displayName?: string };
+  status?: { phase?: 'Active' | 'Terminating' };
+}
+
+/**
+ * One ledger row, immutable. Namespace = tenant, name = `<instance uid>-<intervalStart in epoch ms>`: creating it twice
+ * fails, so a second is billed once or not at all.
+ */
+export interface UsageRecord extends KubeObject {
+  spec: {
+    instance: string;
+    pod: { namespace: string; name: string };
+    zone: string;
+    /** RFC 3339 with milliseconds. */
+    intervalStart: string;
+    intervalEnd: string;
+    seconds: number;
+    vcpuSeconds: number;
+    gibSeconds: number;
+  };
+}
+
+/** Addresses every VPC uses; tenants may share them, since a VPC is a network of its own. */
+export const VPC_SERVICE_CIDR = '10.96.0.0/12';
+/** `kubernetes.default`. */
+export const VPC_API_ADDRESS = '10.96.0.1';
+export const VPC_DNS_ADDRESS = '10.96.0.10';
+/** Host number i hands out the i-th /21 of it. */
+export const VPC_POD_CIDR = '10.128.0.0/9';
+export const CLUSTER_DOMAIN = 'cluster.local';
