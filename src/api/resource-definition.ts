@@ -1,0 +1,71 @@
+import type { GroupVersionKind, GroupVersionResource, KubeObject } from './object.ts';
+import type { TypeSchema } from './schema.ts';
+import type { FieldError } from './status.ts';
+
+/**
+ * A resource is data. Built-in resources get theirs from `resources/`, custom ones from their
+ * CustomResourceDefinition at run time; the API server takes the same path for both.
+ */
+export interface ResourceDefinition extends GroupVersionResource, GroupVersionKind {
+  /** `pod` */
+  singular: string;
+  /** `PodList` */
+  listKind: string;
+  namespaced: boolean;
+  shortNames: string[];
+  /** `all` puts it into `kubectl get all`. */
+  categories: string[];
+  /** What the resource itself supports: create delete deletecollection get list patch update watch. */
+  verbs: string[];
+  schema: TypeSchema;
+  subresources: SubresourceDefinition[];
+  /** Table output: kubectl's columns, without the namespace that kubectl adds itself. */
+  columns: ColumnDefinition[];
+  /** Values a fieldSelector may ask for besides metadata.name and metadata.namespace; '' when the field is unset. */
+  selectableFields: Record<string, (object: KubeObject) => string>;
+  /** metadata.generation starts at 1 and grows with every change outside metadata and status. */
+  hasGeneration: boolean;
+  strategy: ResourceStrategy;
+}
+
+export interface SubresourceDefinition {
+  /** `status`, `scale`, `binding`, `eviction`, `log`, `exec`, `attach`, `portforward`, `proxy`, `token`, `finalize`, ... */
+  name: string;
+  /** Of the body it takes and gives, when not the resource's own kind: autoscaling/v1 Scale, policy/v1 Eviction ... */
+  kind?: GroupVersionKind;
+  verbs: string[];
+  /** `scale` only: JSON paths as in a CRD (`.spec.replicas`). */
+  scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string };
+}
+
+export interface ColumnDefinition {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  format?: string;
+  description: string;
+  /** 0 shows always, 1 with `-o wide`. */
+  priority: number;
+  /** The cell; dates are printed by the server as ages relative to `nowMs`. */
+  value(object: KubeObject, nowMs: number): string | number | boolean | null;
+}
+
+/**
+ * What a kind does besides being data, each part a pure function. `object` is the writer's fresh copy and may be
+ * mutated; `old` is shared and may not.
+ */
+export interface ResourceStrategy {
+  /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
+  setDefaults?(object: KubeObject): void;
+  /** Before validation: reset what clients may not set (status is reset generically). */
+  prepareForCreate?(object: KubeObject): void;
+  prepareForUpdate?(object: KubeObject, old: KubeObject): void;
+  prepareForStatusUpdate?(object: KubeObject, old: KubeObject): void;
+  /** Beyond names, metadata and the schema's required fields, which are checked generically. */
+  validateCreate?(object: KubeObject): FieldError[];
+  validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  /** Findings for metadata.name; DNS-1123 subdomain when absent. `isPrefix`: it is a generateName. */
+  validateName?(name: string, isPrefix: boolean): string[];
+  /** Graceful deletion: how many seconds the object stays with a deletionTimestamp; 0 or undefined: none. */
+  gracePeriodSeconds?(object: KubeObject, asked: number | undefined): number;
+}
