@@ -94,6 +94,8 @@ export const METERING_FINALIZER = 'metering.skypod.io/ledger';
 export interface Host extends KubeObject {
   spec: {
     zone: string;
+    /** Every zone it takes instances of, `zone` included: the one machine of `skypod up` stands for all of them. */
+    zones?: string[];
     unschedulable?: boolean;
     /** Unique in the pool, given at registration; the host's pod addresses in every VPC derive from it. */
     index?: number;
