@@ -1,0 +1,58 @@
+/** Who asks. Made by authentication (or handed to the in-process transport), judged by the authorizer. */
+export interface Identity {
+  /** `system:serviceaccount:NAMESPACE:NAME` for service accounts, a certificate's CN otherwise. */
+  name: string;
+  uid?: string;
+  groups: string[];
+  extra?: Record<string, string[]>;
+  kind: 'platform' | 'host' | 'tenant' | 'anonymous';
+  /** The one tenant a credential of kind `tenant` is good for. */
+  tenant?: string;
+  /** kind `host`: the name of its Host object. */
+  hostName?: string;
+}
+
+export const PLATFORM_GROUP = 'skypod:platform';
+export const HOSTS_GROUP = 'skypod:hosts';
+const hostNamePrefix = 'host:';
+const tenantUnitPrefix = 'tenant:';
+
+export const anonymous: Identity = {
+  name: 'system:anonymous',
+  groups: ['system:unauthenticated'],
+  kind: 'anonymous',
+};
+
+export function platformIdentity(name: string): Identity {
+  return { name, groups: [PLATFORM_GROUP, 'system:masters', 'system:authenticated'], kind: 'platform' };
+}
+
+/** The subject a credential's certificate carries: what `issueClient` writes and `identityOfSubject` reads. */
+export interface CertificateSubject {
+  /** CN */
+  user: string;
+  /** O */
+  groups: string[];
+  /** OU, without their prefix when they name a tenant. */
+  units: string[];
+}
+
+/**
+ * The identity a client certificate of our own CA stands for; undefined when it stands for none (no tenant and no
+ * group of the platform), which is answered as 401.
+ */
+export function identityOfSubject(subject: CertificateSubject): Identity | undefined {
+  const groups = [...subject.groups, 'system:authenticated'];
+  if (subject.groups.includes(PLATFORM_GROUP)) {
+    return { name: subject.user, groups: [...groups, 'system:masters'], kind: 'platform' };
+  }
+  if (subject.groups.includes(HOSTS_GROUP) && subject.user.startsWith(hostNamePrefix)) {
+    return { name: subject.user, groups, kind: 'host', hostName: subject.user.slice(hostNamePrefix.length) };
+  }
+  const tenants = subject.units.filter((unit) => unit.startsWith(tenantUnitPrefix));
+  if (tenants.length !== 1) return undefined;
+  return { name: subject.user, groups, kind: 'tenant', tenant: tenants[0]!.slice(tenantUnitPrefix.length) };
+}
+
+export const tenantUnit = (tenant: string) => `${tenantUnitPrefix}${tenant}`;
+export const hostUser = (hostName: string) => `${hostNamePrefix}${hostName}`;
