@@ -1,0 +1,31 @@
+# `make up` and `make test` are all a newcomer needs; each installs what it lacks.
+SHELL := /bin/sh
+.PHONY: up test check unit e2e bench images images-stop conformance format clean
+
+up:
+	./skypod up
+
+# Everything CI runs: formatting, lint, types, layering, then every test.
+test:
+	scripts/test
+
+check:
+	scripts/check
+
+unit:
+	scripts/test unit
+
+e2e:
+	scripts/test e2e
+
+bench:
+	scripts/bench
+
+images:
+	scripts/run images/build.ts
+
+images-stop:
+	scripts/run images/build.ts --stop
+
+format:
+	scripts/run --bin biome check --write .
