@@ -22,6 +22,8 @@ var plainName = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
 // Names that src/api/object.ts already declares.
 var fromObject = map[string]bool{"ObjectMeta": true, "OwnerReference": true, "GroupVersionResource": true, "GroupVersionKind": true, "GroupResource": true}
 
+var nullTimes = map[string]bool{"lastProbeTime": true, "eventTime": true, "firstTimestamp": true, "lastTimestamp": true}
+
 func writeInterfaces(r *resolver, p *pkg, directory string) error {
 	var body strings.Builder
 	imports := map[string]map[string]bool{} // file -> names
@@ -98,7 +100,9 @@ func writeInterfaces(r *resolver, p *pkg, directory string) error {
 			case s.isKind && (f.name == "kind" || f.name == "apiVersion"):
 				optional = true
 			}
-			if f.value.pointer && !f.omitEmpty || (f.value.kind == "time" || f.value.kind == "microTime") && !f.value.pointer && !f.required {
+			// Go writes null for an unset time or pointer that is always written. The types say so only where
+			// clients meet it in practice; elsewhere an unset value reads as absent.
+			if optional && (f.value.pointer && !f.omitEmpty || nullTimes[f.name]) {
 				text += " | null"
 			}
 			mark := ""

@@ -152,7 +152,7 @@ export interface ValidatingWebhook {
   matchPolicy?: string;
   namespaceSelector?: LabelSelector;
   objectSelector?: LabelSelector;
-  sideEffects: string | null;
+  sideEffects: string;
   timeoutSeconds?: number;
   admissionReviewVersions: string[];
   matchConditions?: MatchCondition[];
@@ -166,7 +166,7 @@ export interface MutatingWebhook {
   matchPolicy?: string;
   namespaceSelector?: LabelSelector;
   objectSelector?: LabelSelector;
-  sideEffects: string | null;
+  sideEffects: string;
   timeoutSeconds?: number;
   admissionReviewVersions: string[];
   reinvocationPolicy?: string;

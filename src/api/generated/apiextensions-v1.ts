@@ -71,7 +71,7 @@ export interface CustomResourceDefinitionNames {
 export interface CustomResourceDefinitionCondition {
   type: string;
   status: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
   observedGeneration?: number;

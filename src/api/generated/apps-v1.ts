@@ -32,7 +32,7 @@ export interface StatefulSetOrdinals {
 
 export interface StatefulSetSpec {
   replicas?: number;
-  selector: LabelSelector | null;
+  selector: LabelSelector;
   template: PodTemplateSpec;
   volumeClaimTemplates?: PersistentVolumeClaim[];
   serviceName?: string;
@@ -60,7 +60,7 @@ export interface StatefulSetStatus {
 export interface StatefulSetCondition {
   type: string;
   status: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -82,7 +82,7 @@ export interface Deployment extends KubeObject {
 
 export interface DeploymentSpec {
   replicas?: number;
-  selector: LabelSelector | null;
+  selector: LabelSelector;
   template: PodTemplateSpec;
   strategy?: DeploymentStrategy;
   minReadySeconds?: number;
@@ -116,8 +116,8 @@ export interface DeploymentStatus {
 export interface DeploymentCondition {
   type: string;
   status: string;
-  lastUpdateTime?: string | null;
-  lastTransitionTime?: string | null;
+  lastUpdateTime?: string;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -140,7 +140,7 @@ export interface RollingUpdateDaemonSet {
 }
 
 export interface DaemonSetSpec {
-  selector: LabelSelector | null;
+  selector: LabelSelector;
   template: PodTemplateSpec;
   updateStrategy?: DaemonSetUpdateStrategy;
   minReadySeconds?: number;
@@ -163,7 +163,7 @@ export interface DaemonSetStatus {
 export interface DaemonSetCondition {
   type: string;
   status: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -201,7 +201,7 @@ export interface ReplicaSetList {
 export interface ReplicaSetSpec {
   replicas?: number;
   minReadySeconds?: number;
-  selector: LabelSelector | null;
+  selector: LabelSelector;
   template?: PodTemplateSpec;
 }
 
@@ -218,7 +218,7 @@ export interface ReplicaSetStatus {
 export interface ReplicaSetCondition {
   type: string;
   status: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }

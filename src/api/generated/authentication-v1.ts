@@ -44,7 +44,7 @@ export interface TokenRequestSpec {
 
 export interface TokenRequestStatus {
   token?: string;
-  expirationTimestamp?: string | null;
+  expirationTimestamp?: string;
 }
 
 export interface BoundObjectReference {

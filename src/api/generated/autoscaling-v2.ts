@@ -102,7 +102,7 @@ export interface HorizontalPodAutoscalerStatus {
 export interface HorizontalPodAutoscalerCondition {
   type: string;
   status: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }

@@ -90,7 +90,7 @@ export interface JobCondition {
   type: string;
   status: string;
   lastProbeTime?: string | null;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }

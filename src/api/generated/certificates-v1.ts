@@ -31,8 +31,8 @@ export interface CertificateSigningRequestCondition {
   status: string;
   reason?: string;
   message?: string;
-  lastUpdateTime?: string | null;
-  lastTransitionTime?: string | null;
+  lastUpdateTime?: string;
+  lastTransitionTime?: string;
 }
 
 export interface CertificateSigningRequestList {

@@ -202,7 +202,7 @@ export interface PersistentVolumeClaimCondition {
   type: string;
   status: string;
   lastProbeTime?: string | null;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -448,7 +448,7 @@ export interface PortworxVolumeSource {
 export interface ScaleIOVolumeSource {
   gateway: string;
   system: string;
-  secretRef: LocalObjectReference | null;
+  secretRef: LocalObjectReference;
   sslEnabled?: boolean;
   protectionDomain?: string;
   storagePool?: string;
@@ -461,7 +461,7 @@ export interface ScaleIOVolumeSource {
 export interface ScaleIOPersistentVolumeSource {
   gateway: string;
   system: string;
-  secretRef: SecretReference | null;
+  secretRef: SecretReference;
   sslEnabled?: boolean;
   protectionDomain?: string;
   storagePool?: string;
@@ -786,7 +786,7 @@ export interface ContainerStateWaiting {
 }
 
 export interface ContainerStateRunning {
-  startedAt?: string | null;
+  startedAt?: string;
 }
 
 export interface ContainerStateTerminated {
@@ -794,8 +794,8 @@ export interface ContainerStateTerminated {
   signal?: number;
   reason?: string;
   message?: string;
-  startedAt?: string | null;
-  finishedAt?: string | null;
+  startedAt?: string;
+  finishedAt?: string;
   containerID?: string;
 }
 
@@ -849,7 +849,7 @@ export interface PodCondition {
   observedGeneration?: number;
   status: string;
   lastProbeTime?: string | null;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -1244,7 +1244,7 @@ export interface ReplicationControllerStatus {
 export interface ReplicationControllerCondition {
   type: string;
   status: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -1482,7 +1482,7 @@ export interface AvoidPods {
 
 export interface PreferAvoidPodsEntry {
   podSignature: PodSignature;
-  evictionTime?: string | null;
+  evictionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -1499,8 +1499,8 @@ export interface ContainerImage {
 export interface NodeCondition {
   type: string;
   status: string;
-  lastHeartbeatTime?: string | null;
-  lastTransitionTime?: string | null;
+  lastHeartbeatTime?: string;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -1537,7 +1537,7 @@ export interface NamespaceStatus {
 export interface NamespaceCondition {
   type: string;
   status: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -1681,7 +1681,7 @@ export interface Event extends KubeObject {
 
 export interface EventSeries {
   count?: number;
-  lastObservedTime?: string | null;
+  lastObservedTime?: string;
 }
 
 export interface EventList {

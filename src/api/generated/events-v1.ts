@@ -18,8 +18,8 @@ export interface Event extends KubeObject {
   note?: string;
   type?: string;
   deprecatedSource?: EventSource;
-  deprecatedFirstTimestamp?: string | null;
-  deprecatedLastTimestamp?: string | null;
+  deprecatedFirstTimestamp?: string;
+  deprecatedLastTimestamp?: string;
   deprecatedCount?: number;
 }
 

@@ -78,7 +78,7 @@ export interface FlowSchemaStatus {
 export interface FlowSchemaCondition {
   type?: string;
   status?: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }
@@ -134,7 +134,7 @@ export interface PriorityLevelConfigurationStatus {
 export interface PriorityLevelConfigurationCondition {
   type?: string;
   status?: string;
-  lastTransitionTime?: string | null;
+  lastTransitionTime?: string;
   reason?: string;
   message?: string;
 }

@@ -113,7 +113,7 @@ export interface HTTPIngressRuleValue {
 
 export interface HTTPIngressPath {
   path?: string;
-  pathType: string | null;
+  pathType: string;
   backend: IngressBackend;
 }
 

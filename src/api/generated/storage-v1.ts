@@ -57,7 +57,7 @@ export interface VolumeAttachmentStatus {
 }
 
 export interface VolumeError {
-  time?: string | null;
+  time?: string;
   message?: string;
   errorCode?: number;
 }
