@@ -1,0 +1,84 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { type CommandResult, runCommand } from './skypod.ts';
+
+/** kubectl with one kubeconfig. Rejects when it exits with anything but 0. */
+export interface Kubectl {
+  (...args: string[]): Promise<string>;
+  /** The same with a standard input. */
+  input(text: string, ...args: string[]): Promise<string>;
+  /** Never rejects. */
+  try(...args: string[]): Promise<CommandResult>;
+  tryInput(text: string, ...args: string[]): Promise<CommandResult>;
+  json(...args: string[]): Promise<any>;
+  /** A running kubectl, for watches, port-forward and the like; the caller ends it. */
+  start(...args: string[]): import('node:child_process').ChildProcessWithoutNullStreams;
+  readonly path: string;
+  readonly kubeconfig: string;
+}
+
+export function kubectlWith(path: string, kubeconfig: string): Kubectl {
+  const env = { ...process.env, KUBECONFIG: kubeconfig };
+  // The discovery cache of kubectl is keyed by host:port, which test servers use again.
+  const cache = ['--cache-dir', join(kubeconfig, '..', 'kubectl-cache')];
+  const attempt = (args: string[], input?: string) => runCommand(path, [...cache, ...args], { env, input });
+  const succeed = async (args: string[], input?: string) => {
+    const result = await attempt(args, input);
+    if (result.code !== 0)
+      throw new Error(`kubectl ${args.join(' ')} exited ${result.code}: ${result.stderr}${result.stdout}`);
+    return result.stdout;
+  };
+  return Object.assign((...args: string[]) => succeed(args), {
+    input: (text: string, ...args: string[]) => succeed(args, text),
+    try: (...args: string[]) => attempt(args),
+    tryInput: (text: string, ...args: string[]) => attempt(args, text),
+    json: async (...args: string[]) => JSON.parse(await succeed([...args, '-o', 'json'])),
+    start: (...args: string[]) => spawn(path, [...cache, ...args], { env }),
+    path,
+    kubeconfig,
+  });
+}
+
+/** The kubectl on PATH. */
+export function newestKubectl(): string {
+  return execFileSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).trim();
+}
+
+const cacheDirectory = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skypod');
+
+/**
+ * Debian's kubectl 1.20, which speaks SPDY, unpacked beside whatever is on PATH; undefined when Debian's packages
+ * cannot be had.
+ */
+export function debianKubectl(): string | undefined {
+  const directory = join(cacheDirectory, 'kubectl-debian');
+  const path = join(directory, 'usr', 'bin', 'kubectl');
+  if (existsSync(path)) return path;
+  try {
+    mkdirSync(cacheDirectory, { recursive: true });
+    const work = mkdtempSync(join(cacheDirectory, 'unpack-'));
+    execFileSync('sh', ['-c', 'apt-get download -q kubernetes-client && dpkg -x kubernetes-client_*.deb out'], {
+      cwd: work,
+      stdio: 'pipe',
+    });
+    rmSync(directory, { recursive: true, force: true });
+    renameSync(join(work, 'out'), directory);
+    rmSync(work, { recursive: true, force: true });
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every kubectl that can be had here, by version. */
+export function everyKubectl(): { version: string; path: string }[] {
+  const versions = new Map<string, string>();
+  for (const path of [newestKubectl(), debianKubectl()]) {
+    if (path === undefined) continue;
+    const text = execFileSync(path, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+    versions.set(JSON.parse(text).clientVersion.gitVersion, path);
+  }
+  return [...versions].map(([version, path]) => ({ version, path }));
+}

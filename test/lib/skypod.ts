@@ -1,0 +1,130 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from './eventually.ts';
+import { type Kubectl, kubectlWith, newestKubectl } from './kubectl.ts';
+
+export const checkout = join(import.meta.dirname, '..', '..');
+export const launcher = join(checkout, 'skypod');
+export const isRoot = process.getuid?.() === 0;
+
+export interface SkypodOptions {
+  runtime: 'containerd' | 'simulated';
+  zones?: string[];
+  /** An earlier one's, to start again on its data. */
+  dataDir?: string;
+  port?: number;
+}
+
+/** A `./skypod up` of its own, on a data directory and a port of its own. */
+export interface Skypod {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** Everything it printed. */
+  output(): string;
+  /** As the admin of tenant `default`. */
+  readonly kubectl: Kubectl;
+  /** As the operator. */
+  readonly systemKubectl: Kubectl;
+  kubectlOf(tenant: string): Kubectl;
+  /** `./skypod ARGUMENTS --data-dir …` */
+  run(...args: string[]): Promise<CommandResult>;
+  /** The living pid of a child by its pid file. */
+  pidOf(name: 'control-plane' | 'host'): number;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>;
+  /** Ends it together with its containers and removes its data. */
+  destroy(): Promise<void>;
+}
+
+export interface CommandResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export function runCommand(
+  file: string,
+  args: string[],
+  options: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+) {
+  return new Promise<CommandResult>((resolve) => {
+    const child = execFile(
+      file,
+      args,
+      { env: options.env ?? process.env, cwd: options.cwd, maxBuffer: 256 * 1024 * 1024, timeout: 600_000 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+        resolve({
+          code,
+          stdout,
+          stderr: error !== null && typeof error.code !== 'number' ? `${stderr}${error.message}` : stderr,
+        });
+      },
+    );
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(options.input ?? '');
+  });
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export async function startSkypod(options: SkypodOptions): Promise<Skypod> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'skypod-test-'));
+  const port = options.port ?? (await freePort());
+  const args = ['up', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`, '--runtime', options.runtime];
+  if (options.zones !== undefined) args.push('--zones', options.zones.join(','));
+  const child = spawn(launcher, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const kubectlOf = (kubeconfig: string) => kubectlWith(newestKubectl(), kubeconfig);
+
+  const skypod: Skypod = {
+    dataDir,
+    port,
+    url: `https://127.0.0.1:${port}`,
+    process: child,
+    output: () => output,
+    kubectl: kubectlOf(join(dataDir, 'kubeconfig')),
+    systemKubectl: kubectlOf(join(dataDir, 'system.kubeconfig')),
+    kubectlOf: (tenant) => kubectlOf(join(dataDir, 'tenants', `${tenant}.kubeconfig`)),
+    run: (...words) => runCommand(launcher, [...words, '--data-dir', dataDir]),
+    pidOf: (name) => Number(readFileSync(join(dataDir, 'run', `${name}.pid`), 'utf8').split(' ')[0]),
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await exited;
+    },
+    async destroy() {
+      await skypod.stop();
+      const cleaned = await runCommand(launcher, ['down', '--data-dir', dataDir]);
+      if (cleaned.code !== 0) throw new Error(`skypod down failed: ${cleaned.stderr}`);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+  try {
+    await eventually(`skypod is ready (its output so far: ${output})`, () => {
+      if (child.exitCode !== null) throw new Error(`skypod up ended with ${child.exitCode}: ${output}`);
+      return output.includes('skypod is ready');
+    });
+  } catch (error) {
+    child.kill('SIGTERM');
+    await exited;
+    throw error;
+  }
+  return skypod;
+}
