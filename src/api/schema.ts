@@ -6,6 +6,8 @@ export interface TypeSchema {
   /** `io.k8s.api.core.v1.Pod` */
   name: string;
   fields: Record<string, FieldSchema>;
+  /** A custom resource's x-kubernetes-preserve-unknown-fields: fields outside `fields` are kept as they are. */
+  preserveUnknownFields?: boolean;
 }
 
 export interface FieldSchema {
@@ -21,6 +23,19 @@ export interface FieldSchema {
   listType?: 'atomic' | 'set' | 'map';
   listMapKeys?: string[];
   mapType?: 'atomic' | 'granular';
+  /**
+   * What Kubernetes' own encoder writes, decode does alike: `always` even when unset (a struct as {}, a list as null),
+   * `nonzero` only what differs from the zero value, `set` (also when absent here) whatever was given.
+   */
+  emitted?: 'always' | 'nonzero' | 'set';
+  /** The Go type is a pointer: unset is null, not the zero value. */
+  pointer?: boolean;
+  /** The Go type as errors print it (`v1.PodPhase`), where it differs from what `type` implies. */
+  goType?: string;
+  /** Protobuf numbers of the messages the field is embedded through: [1] for EphemeralContainer.name. */
+  embedded?: number[];
+  /** Values a closed string type knows, for OpenAPI. */
+  enum?: string[];
 }
 
 export type ValueSchema =
@@ -31,4 +46,5 @@ export type ValueSchema =
   | { kind: 'any' }
   | { kind: 'array'; items: ValueSchema }
   | { kind: 'map'; values: ValueSchema }
-  | { kind: 'object'; type: string };
+  /** `schema` is the type itself where it has no global name (custom resources); otherwise schemaOf(type). */
+  | { kind: 'object'; type: string; schema?: TypeSchema };
