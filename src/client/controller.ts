@@ -1,0 +1,113 @@
+import type { KubeObject } from '../api/object.ts';
+import { isConflict } from '../api/status.ts';
+import { aborted } from '../base/abort.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Informer, InformerHandlers, ObjectKey } from './informer.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/** What event handlers may do with a controller's queue. */
+export interface ControllerQueue {
+  add(key: ObjectKey): void;
+  addAfter(key: ObjectKey, delayMs: number): void;
+}
+
+export interface Watch {
+  informer: Informer<any>;
+  handlers(queue: ControllerQueue): InformerHandlers<any>;
+}
+
+export interface ReconcileTools {
+  now(): number;
+  queue: ControllerQueue;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+/**
+ * One control loop: changes of the watched objects become keys, keys become calls of `reconcile`. A rejected call is
+ * made again after a back-off of the key's own; a key is never reconciled twice at the same time.
+ */
+export interface Controller {
+  /** As upstream names it: `replicaset-controller`. */
+  name: string;
+  /** How many keys are worked on at once. */
+  workers: number;
+  /** No key is reconciled before all of their informers have synced. */
+  watches: Watch[];
+  /** Informers that are only read; waited for as well. */
+  reads?: Informer<any>[];
+  reconcile(key: ObjectKey, tools: ReconcileTools): Promise<void>;
+}
+
+export interface ControllerMetrics {
+  reconciled(controller: string, outcome: 'done' | 'failed', durationMs: number): void;
+  queued?(controller: string, length: number): void;
+}
+
+export interface ControllerRunOptions {
+  clock: Clock;
+  logger: Logger;
+  metrics?: ControllerMetrics;
+}
+
+/** Adds the keys that `keys` gives for an object, for its state before and after a change. */
+export function watchKeys<T extends KubeObject>(informer: Informer<T>, keys: (object: T) => ObjectKey[]): Watch {
+  return {
+    informer,
+    handlers: (queue) => {
+      const addAll = (object: T) => {
+        for (const key of keys(object)) queue.add(key);
+      };
+      return {
+        added: addAll,
+        updated: (before: T, after: T) => {
+          addAll(before);
+          addAll(after);
+        },
+        deleted: addAll,
+      };
+    },
+  };
+}
+
+/** Runs until the signal aborts, then resolves when the last reconcile has ended. Subscribes before it first awaits. */
+export async function runController(
+  controller: Controller,
+  options: ControllerRunOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, metrics } = options;
+  const logger = options.logger.child({ controller: controller.name });
+  const queue = new WorkQueue({ clock });
+  const tools: ReconcileTools = { now: () => clock.now(), queue, logger, signal };
+  for (const watch of controller.watches) watch.informer.addHandlers(watch.handlers(queue));
+
+  const work = async () => {
+    for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
+      const startedMs = performance.now();
+      let outcome: 'done' | 'failed' = 'done';
+      try {
+        await controller.reconcile(key, tools);
+        queue.forget(key);
+      } catch (error) {
+        outcome = 'failed';
+        if (!signal.aborted) {
+          // Somebody else wrote first: the watch brings the news, this is everyday life.
+          if (isConflict(error)) logger.debug({ key, error }, 'reconcile met a conflict; trying again');
+          else logger.warn({ key, error, failures: queue.failuresOf(key) }, 'reconcile failed; trying again');
+          queue.addRateLimited(key);
+        }
+      }
+      queue.done(key);
+      metrics?.reconciled(controller.name, outcome, performance.now() - startedMs);
+      metrics?.queued?.(controller.name, queue.length);
+    }
+  };
+
+  const stopped = aborted(signal).then(() => queue.shutDown());
+  const informers = [...controller.watches.map((watch) => watch.informer), ...(controller.reads ?? [])];
+  await Promise.race([Promise.all(informers.map((informer) => informer.synced())), stopped]);
+  await Promise.all(Array.from({ length: controller.workers }, work));
+  await stopped;
+}

@@ -1,0 +1,147 @@
+import { formatTime, type KubeObject } from '../api/object.ts';
+import { EVENTS } from '../api/resources.ts';
+import { isNotFound, StatusError } from '../api/status.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Client } from './client.ts';
+import { type CorrelatedEvent, EventCorrelator } from './event-correlator.ts';
+import { eventSuffix } from './event-name.ts';
+
+/** What an event is about: an object with its kind (lists leave the kind out of their items, so it is said here). */
+export interface EventTarget {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; uid?: string; resourceVersion?: string; clusterName?: string };
+  /** `spec.containers{nginx}` */
+  fieldPath?: string;
+}
+
+export interface EventRecorder {
+  /** Never blocks and never throws; events that flood are counted together or dropped, as client-go does. */
+  event(
+    target: EventTarget,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+    annotations?: Record<string, string>,
+  ): void;
+  /** Resolves when everything recorded so far was sent or given up. */
+  flush(): Promise<void>;
+}
+
+export interface EventRecorderOptions {
+  client: Client;
+  clock: Clock;
+  logger: Logger;
+  /** `deployment-controller`, `default-scheduler`, `kubelet`: kubectl describe shows it under From. */
+  component: string;
+  host?: string;
+}
+
+// client-go's queue length per recorder.
+const longestQueue = 1000;
+const concurrentWrites = 8;
+
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const { client, clock, logger, component, host } = options;
+  const correlator = new EventCorrelator(clock);
+  /** Events of one name go out in order; different ones side by side. */
+  const pending: CorrelatedEvent[] = [];
+  const busy = new Set<string>();
+  let active = 0;
+  let flushed: PromiseWithResolvers<void> | undefined;
+
+  async function send(correlated: CorrelatedEvent): Promise<void> {
+    const { tenant, event, isRepeat } = correlated;
+    const events = client.resource(tenant, EVENTS, event.metadata.namespace);
+    try {
+      if (isRepeat) {
+        try {
+          await events.patch(event.metadata.name, 'merge', {
+            count: event['count'],
+            lastTimestamp: event['lastTimestamp'],
+            message: event['message'],
+          });
+          return;
+        } catch (error) {
+          // The first one aged away: this one starts anew.
+          if (!isNotFound(error)) throw error;
+        }
+      }
+      await events.create(event);
+    } catch (error) {
+      // Events are best effort: a namespace on its way out refuses them.
+      const isRefused = error instanceof StatusError;
+      logger[isRefused ? 'debug' : 'warn']({ error, reason: event['reason'] }, 'an event was not written');
+    }
+  }
+
+  function pump(): void {
+    for (let index = 0; index < pending.length && active < concurrentWrites; ) {
+      const next = pending[index]!;
+      const id = `${next.tenant}/${next.event.metadata.namespace}/${next.event.metadata.name}`;
+      if (busy.has(id)) {
+        index++;
+        continue;
+      }
+      pending.splice(index, 1);
+      busy.add(id);
+      active++;
+      void send(next).finally(() => {
+        busy.delete(id);
+        active--;
+        pump();
+      });
+    }
+    if (active === 0 && pending.length === 0) {
+      flushed?.resolve();
+      flushed = undefined;
+    }
+  }
+
+  return {
+    event(target, type, reason, message, annotations) {
+      const tenant = target.metadata.clusterName;
+      if (tenant === undefined || pending.length >= longestQueue) return;
+      const { name, namespace, uid, resourceVersion } = target.metadata;
+      const timestamp = formatTime(clock.now());
+      const event: KubeObject = {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: {
+          name: `${name}.${eventSuffix(clock.now())}`,
+          namespace: namespace ?? 'default',
+          ...(annotations !== undefined && { annotations }),
+        } as KubeObject['metadata'],
+        involvedObject: {
+          kind: target.kind,
+          ...(namespace !== undefined && { namespace }),
+          name,
+          ...(uid !== undefined && { uid }),
+          apiVersion: target.apiVersion,
+          ...(resourceVersion !== undefined && { resourceVersion }),
+          ...(target.fieldPath !== undefined && { fieldPath: target.fieldPath }),
+        },
+        reason,
+        message,
+        source: { component, ...(host !== undefined && { host }) },
+        firstTimestamp: timestamp,
+        lastTimestamp: timestamp,
+        count: 1,
+        type,
+        eventTime: null,
+        reportingComponent: component,
+        reportingInstance: host ?? '',
+      };
+      const correlated = correlator.correlate(tenant, event);
+      if (correlated === undefined) return;
+      pending.push(correlated);
+      pump();
+    },
+    flush() {
+      if (active === 0 && pending.length === 0) return Promise.resolve();
+      flushed ??= Promise.withResolvers<void>();
+      return flushed.promise;
+    },
+  };
+}

@@ -1,0 +1,240 @@
+import http from 'node:http';
+import https from 'node:https';
+import { type Status, StatusError } from '../api/status.ts';
+import type { ApiRequest, ApiWatchRequest, Transport, WatchEvent } from '../api/transport.ts';
+import { LineSplitter } from './line-splitter.ts';
+
+export interface HttpTransportOptions {
+  /** `https://HOST:PORT` or `http://…`, with or without a path in front of `/api` and `/apis`. */
+  server: string;
+  /** PEM. */
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+  /** Bearer token. */
+  token?: string;
+  /** Headers that change over time (exec plug-ins, token files); asked before each request. */
+  authorize?: () => Promise<Record<string, string>>;
+  insecureSkipTlsVerify?: boolean;
+  /** Name the server's certificate must carry, when it is not the URL's host. */
+  serverName?: string;
+  /**
+   * `keep` sends `/clusters/TENANT/…` as the callers wrote it; `drop` cuts that prefix off, for another Kubernetes API
+   * server, which has no tenants.
+   */
+  tenantPrefix?: 'keep' | 'drop';
+  /** Most connections for requests other than watches. */
+  maxConnections?: number;
+  /** For requests other than watches. */
+  requestTimeoutMs?: number;
+  userAgent?: string;
+}
+
+const reasonOfCode: Record<number, string> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  405: 'MethodNotAllowed',
+  406: 'NotAcceptable',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'RequestEntityTooLarge',
+  415: 'UnsupportedMediaType',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+  500: 'InternalError',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
+
+function errorOf(code: number, body: string): StatusError {
+  try {
+    const status = JSON.parse(body) as Partial<Status>;
+    if (status.kind === 'Status') return StatusError.fromStatus({ ...status, code: status.code ?? code });
+  } catch {
+    // A proxy's page, not a Status.
+  }
+  return new StatusError(code, reasonOfCode[code] ?? '', body.slice(0, 1000) || `the server answered ${code}`);
+}
+
+/**
+ * The Kubernetes API over HTTP/1.1 on kept-alive connections (in Node it carries more requests a second than HTTP/2).
+ * Lost connections reject with the socket's error; connecting again is the caller's business.
+ */
+export class HttpTransport implements Transport {
+  readonly #options: HttpTransportOptions;
+  readonly #url: URL;
+  readonly #basePath: string;
+  readonly #send: typeof https.request;
+  readonly #requestAgent: http.Agent;
+  /** Watches hold their connection, so they must not use up the requests' ones. */
+  readonly #watchAgent: http.Agent;
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+    this.#url = new URL(options.server);
+    this.#basePath = this.#url.pathname.replace(/\/+$/, '');
+    const secure = this.#url.protocol === 'https:';
+    this.#send = secure ? https.request : (http.request as typeof https.request);
+    const tls = secure
+      ? {
+          ...(options.ca !== undefined && { ca: options.ca }),
+          ...(options.cert !== undefined && { cert: options.cert }),
+          ...(options.key !== undefined && { key: options.key }),
+          ...(options.serverName !== undefined && { servername: options.serverName }),
+          rejectUnauthorized: options.insecureSkipTlsVerify !== true,
+        }
+      : {};
+    const agent = (agentOptions: http.AgentOptions) =>
+      secure ? new https.Agent({ ...agentOptions, ...tls }) : new http.Agent(agentOptions);
+    this.#requestAgent = agent({
+      keepAlive: true,
+      maxSockets: options.maxConnections ?? 64,
+      maxFreeSockets: 16,
+      scheduling: 'lifo',
+    });
+    this.#watchAgent = agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
+  }
+
+  #path(path: string, query?: Record<string, string>): string {
+    const plain = this.#options.tenantPrefix === 'drop' ? path.replace(/^\/clusters\/[^/]+/, '') : path;
+    const search = query === undefined ? '' : new URLSearchParams(query).toString();
+    return `${this.#basePath}${plain}${search === '' ? '' : `?${search}`}`;
+  }
+
+  async #headers(): Promise<Record<string, string>> {
+    return {
+      Accept: 'application/json',
+      'User-Agent': this.#options.userAgent ?? 'skypod',
+      ...(this.#options.token !== undefined && { Authorization: `Bearer ${this.#options.token}` }),
+      ...(await this.#options.authorize?.()),
+    };
+  }
+
+  async request<T>(request: ApiRequest): Promise<T> {
+    const headers = await this.#headers();
+    const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    if (payload !== undefined) {
+      headers['Content-Type'] = request.contentType ?? 'application/json';
+      headers['Content-Length'] = String(payload.length);
+    }
+    return this.#roundTrip<T>(request, headers, payload, request.method === 'GET');
+  }
+
+  #roundTrip<T>(
+    request: ApiRequest,
+    headers: Record<string, string>,
+    payload: Buffer | undefined,
+    mayRetry: boolean,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const outgoing = this.#send({
+        protocol: this.#url.protocol,
+        hostname: this.#url.hostname.replace(/^\[|\]$/g, ''),
+        port: this.#url.port,
+        method: request.method,
+        path: this.#path(request.path, request.query),
+        headers,
+        agent: this.#requestAgent,
+        signal: request.signal,
+        timeout: this.#options.requestTimeoutMs ?? 60_000,
+      });
+      outgoing.on('timeout', () => outgoing.destroy(new Error('the API server did not answer in time')));
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // The server closed an idle connection just as it was picked up; nothing was processed.
+        if (mayRetry && outgoing.reusedSocket && error.code === 'ECONNRESET') {
+          this.#roundTrip<T>(request, headers, payload, false).then(resolve, reject);
+        } else {
+          reject(error);
+        }
+      });
+      outgoing.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('aborted', () => reject(new Error('the connection closed in the middle of an answer')));
+        response.on('end', () => {
+          const text = (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8');
+          const code = response.statusCode ?? 0;
+          if (code >= 400 || code < 200) return reject(errorOf(code, text));
+          try {
+            resolve((text === '' ? undefined : JSON.parse(text)) as T);
+          } catch (error) {
+            reject(new Error('the API server answered something that is not JSON', { cause: error }));
+          }
+        });
+      });
+      outgoing.end(payload);
+    });
+  }
+
+  async watch(request: ApiWatchRequest): Promise<void> {
+    const headers = await this.#headers();
+    if (request.signal.aborted) return;
+    return new Promise<void>((resolve, reject) => {
+      const outgoing = this.#send({
+        protocol: this.#url.protocol,
+        hostname: this.#url.hostname.replace(/^\[|\]$/g, ''),
+        port: this.#url.port,
+        method: 'GET',
+        path: this.#path(request.path, { ...request.query, watch: 'true' }),
+        headers,
+        agent: this.#watchAgent,
+      });
+      const stop = () => {
+        request.signal.removeEventListener('abort', stop);
+        outgoing.destroy();
+        resolve();
+      };
+      const fail = (error: Error) => {
+        request.signal.removeEventListener('abort', stop);
+        outgoing.destroy();
+        reject(error);
+      };
+      request.signal.addEventListener('abort', stop, { once: true });
+      // A peer that vanished without a word shows only through probes of the idle connection.
+      outgoing.on('socket', (socket) => socket.setKeepAlive(true, 15_000));
+      outgoing.on('error', (error) => (request.signal.aborted ? stop() : fail(error)));
+      outgoing.on('response', (response) => {
+        const code = response.statusCode ?? 0;
+        if (code >= 400 || code < 200) {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', fail);
+          response.on('end', () => fail(errorOf(code, Buffer.concat(chunks).toString('utf8'))));
+          return;
+        }
+        const lines = new LineSplitter();
+        response.on('data', (chunk: Buffer) => {
+          if (request.signal.aborted) return;
+          try {
+            const events: WatchEvent[] = [];
+            let failure: StatusError | undefined;
+            for (const line of lines.push(chunk)) {
+              const event = JSON.parse(line) as { type: string; object: any };
+              if (event.type === 'ERROR') {
+                failure = StatusError.fromStatus(event.object);
+                break;
+              }
+              events.push(event as WatchEvent);
+            }
+            if (events.length > 0) request.onEvents(events);
+            if (failure !== undefined) fail(failure);
+          } catch (error) {
+            fail(error instanceof Error ? error : new Error(String(error)));
+          }
+        });
+        response.on('error', (error) => (request.signal.aborted ? stop() : fail(error)));
+        response.on('close', stop);
+      });
+      outgoing.end();
+    });
+  }
+
+  /** Closes idle connections; requests under way end by themselves, watches by their signals. */
+  close(): void {
+    this.#requestAgent.destroy();
+    this.#watchAgent.destroy();
+  }
+}

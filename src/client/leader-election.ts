@@ -1,0 +1,172 @@
+import { formatMicroTime, type KubeObject } from '../api/object.ts';
+import { LEASES } from '../api/resources.ts';
+import { isNotFound } from '../api/status.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Client, ResourceClient } from './client.ts';
+
+export interface LeaderElectionOptions {
+  client: Client;
+  clock: Clock;
+  logger: Logger;
+  tenant: string;
+  namespace: string;
+  /** Of the Lease. */
+  name: string;
+  /** Unique among the candidates. */
+  identity: string;
+  /** How long others wait after the holder's last renewal they saw. */
+  leaseDurationMs?: number;
+  /** The holder steps down when it could not renew for so long. */
+  renewDeadlineMs?: number;
+  retryPeriodMs?: number;
+}
+
+interface Lease extends KubeObject {
+  spec?: {
+    holderIdentity?: string;
+    leaseDurationSeconds?: number;
+    acquireTime?: string;
+    renewTime?: string;
+    leaseTransitions?: number;
+  };
+}
+
+/**
+ * Calls `lead` while this candidate holds the Lease, as client-go's leaderelection does: only the local clock is
+ * trusted, so candidates' clocks may differ. `lead`'s signal aborts when the Lease is lost or `signal` aborts; then
+ * `runWhileLeader` waits for it to end, releases the Lease if it still holds it, and campaigns again unless stopped.
+ */
+export async function runWhileLeader(
+  options: LeaderElectionOptions,
+  lead: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, logger, identity } = options;
+  const retryPeriodMs = options.retryPeriodMs ?? 2_000;
+  const renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
+  const elector = new Elector(options);
+
+  while (!signal.aborted) {
+    while (!signal.aborted && !(await elector.tryAcquireOrRenew())) {
+      await pause(clock, retryPeriodMs * (1 + Math.random() * 1.2), signal);
+    }
+    if (signal.aborted) break;
+    logger.info({ identity, lease: options.name }, 'became the leader');
+    const leading = new AbortController();
+    const stop = () => leading.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    const work = lead(leading.signal).finally(stop);
+    let renewedMs = clock.now();
+    while (!leading.signal.aborted) {
+      await pause(clock, retryPeriodMs, leading.signal);
+      if (leading.signal.aborted) break;
+      if (await elector.tryAcquireOrRenew()) renewedMs = clock.now();
+      else if (clock.now() - renewedMs >= renewDeadlineMs) {
+        logger.error({ identity, lease: options.name }, 'lost the lease');
+        leading.abort();
+      }
+    }
+    signal.removeEventListener('abort', stop);
+    await work;
+    await elector.release();
+  }
+}
+
+class Elector {
+  readonly #leases: ResourceClient<Lease>;
+  readonly #options: LeaderElectionOptions;
+  readonly #leaseDurationMs: number;
+  #observed: Lease | undefined;
+  /** By the local clock, when the record was last seen to change. */
+  #observedMs = 0;
+
+  constructor(options: LeaderElectionOptions) {
+    this.#options = options;
+    this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
+    this.#leases = options.client.resource<Lease>(options.tenant, LEASES, options.namespace);
+  }
+
+  #observe(lease: Lease): void {
+    if (JSON.stringify(lease.spec) !== JSON.stringify(this.#observed?.spec)) {
+      this.#observedMs = this.#options.clock.now();
+    }
+    this.#observed = lease;
+  }
+
+  async tryAcquireOrRenew(): Promise<boolean> {
+    const { clock, identity, name, namespace, logger } = this.#options;
+    const now = formatMicroTime(clock.now());
+    try {
+      let current: Lease;
+      try {
+        current = await this.#leases.get(name);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        const created = await this.#leases.create({
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata: { name, namespace },
+          spec: {
+            holderIdentity: identity,
+            leaseDurationSeconds: Math.round(this.#leaseDurationMs / 1000),
+            acquireTime: now,
+            renewTime: now,
+            leaseTransitions: 0,
+          },
+        });
+        this.#observe(created);
+        return true;
+      }
+      this.#observe(current);
+      const holder = current.spec?.holderIdentity ?? '';
+      const isMine = holder === identity;
+      if (!isMine && holder !== '' && this.#observedMs + this.#leaseDurationMs > clock.now()) return false;
+      const updated = await this.#leases.update({
+        ...current,
+        spec: {
+          ...current.spec,
+          holderIdentity: identity,
+          leaseDurationSeconds: Math.round(this.#leaseDurationMs / 1000),
+          acquireTime: isMine ? (current.spec?.acquireTime ?? now) : now,
+          renewTime: now,
+          leaseTransitions: (current.spec?.leaseTransitions ?? 0) + (isMine ? 0 : 1),
+        },
+      });
+      this.#observe(updated);
+      return true;
+    } catch (error) {
+      logger.debug({ error, lease: name }, 'the lease could not be acquired or renewed');
+      return false;
+    }
+  }
+
+  /** Lets the next candidate in at once. */
+  async release(): Promise<void> {
+    const { clock, identity, logger } = this.#options;
+    if (this.#observed?.spec?.holderIdentity !== identity) return;
+    const now = formatMicroTime(clock.now());
+    try {
+      await this.#leases.update({
+        ...this.#observed,
+        spec: { ...this.#observed.spec, holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now },
+      });
+    } catch (error) {
+      logger.debug({ error }, 'the lease was not released; it runs out by itself');
+    }
+    this.#observed = undefined;
+  }
+}
+
+function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.schedule(delayMs, done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

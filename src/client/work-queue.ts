@@ -1,0 +1,175 @@
+import type { Clock } from '../base/clock.ts';
+
+export interface WorkQueueOptions {
+  clock: Clock;
+  /** Keys of one tenant wait in one line; lines are served in turn. Default: what stands before the first `/`. */
+  tenantOf?: (key: string) => string;
+  /** First back-off of a failing key; doubles with each failure. */
+  baseDelayMs?: number;
+  maxDelayMs?: number;
+}
+
+interface Line {
+  tenant: string;
+  keys: string[];
+  /** Index of the first key not yet taken; the array is cut when half of it is taken. */
+  head: number;
+}
+
+/**
+ * Keys to work on, as client-go's rate-limited queue: a key waits at most once, is worked on by one worker at a time
+ * (added meanwhile, it waits again when that one is done), and backs off for itself alone. Beyond client-go, tenants take
+ * turns, so that one tenant's ten thousand keys delay another's one key by a single turn.
+ */
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #tenantOf: (key: string) => string;
+  readonly #baseDelayMs: number;
+  readonly #maxDelayMs: number;
+  readonly #lines = new Map<string, Line>();
+  /** Lines that hold keys, in the order of their next turn. */
+  #turns: Line[] = [];
+  #turnHead = 0;
+  readonly #waiting = new Set<string>();
+  readonly #working = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #delayed = new Map<string, { at: number; cancel: () => void }>();
+  #idleWorkers: ((key: string | undefined) => void)[] = [];
+  #isShutDown = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#clock = options.clock;
+    this.#tenantOf =
+      options.tenantOf ??
+      ((key) => {
+        const slash = key.indexOf('/');
+        return slash < 0 ? '' : key.slice(0, slash);
+      });
+    this.#baseDelayMs = options.baseDelayMs ?? 5;
+    this.#maxDelayMs = options.maxDelayMs ?? 1_000_000;
+  }
+
+  /** Keys that wait for a worker; delayed ones and those worked on are not counted. */
+  get length(): number {
+    return this.#waiting.size;
+  }
+
+  add(key: string): void {
+    if (this.#isShutDown || this.#waiting.has(key)) return;
+    if (this.#working.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    const worker = this.#idleWorkers.shift();
+    if (worker !== undefined) {
+      // Workers are idle only while nothing waits, so nobody's turn is taken.
+      this.#working.add(key);
+      worker(key);
+      return;
+    }
+    this.#waiting.add(key);
+    const tenant = this.#tenantOf(key);
+    let line = this.#lines.get(tenant);
+    if (line === undefined) {
+      line = { tenant, keys: [], head: 0 };
+      this.#lines.set(tenant, line);
+      this.#turns.push(line);
+    }
+    line.keys.push(key);
+  }
+
+  /** Adds the key after `delayMs`; of several delays for one key the one that ends first counts. */
+  addAfter(key: string, delayMs: number): void {
+    if (this.#isShutDown) return;
+    if (delayMs <= 0) {
+      this.add(key);
+      return;
+    }
+    const at = this.#clock.now() + delayMs;
+    const earlier = this.#delayed.get(key);
+    if (earlier !== undefined) {
+      if (earlier.at <= at) return;
+      earlier.cancel();
+    }
+    const ripen = () => {
+      // Timers have a longest delay (see Clock); an early call sleeps on.
+      const remainingMs = at - this.#clock.now();
+      if (remainingMs > 1) {
+        this.#delayed.set(key, { at, cancel: this.#clock.schedule(remainingMs, ripen) });
+        return;
+      }
+      this.#delayed.delete(key);
+      this.add(key);
+    };
+    this.#delayed.set(key, { at, cancel: this.#clock.schedule(delayMs, ripen) });
+  }
+
+  /** Adds the key after its own back-off: 5 ms, 10 ms, … up to the longest. */
+  addRateLimited(key: string): void {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    this.addAfter(key, Math.min(this.#baseDelayMs * 2 ** failures, this.#maxDelayMs));
+  }
+
+  /** Ends the key's back-off. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** How often the key was added with back-off since it was last forgotten. */
+  failuresOf(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The next key, whose worker must call `done`; undefined after shutDown. */
+  next(): Promise<string | undefined> {
+    if (this.#isShutDown) return Promise.resolve(undefined);
+    const key = this.#take();
+    if (key !== undefined) return Promise.resolve(key);
+    return new Promise((resolve) => this.#idleWorkers.push(resolve));
+  }
+
+  #take(): string | undefined {
+    const line = this.#turns[this.#turnHead];
+    if (line === undefined) return undefined;
+    this.#turnHead++;
+    const key = line.keys[line.head++]!;
+    if (line.head === line.keys.length) {
+      this.#lines.delete(line.tenant);
+    } else {
+      if (line.head > 1024 && line.head * 2 > line.keys.length) {
+        line.keys = line.keys.slice(line.head);
+        line.head = 0;
+      }
+      this.#turns.push(line);
+    }
+    if (this.#turnHead > 1024 && this.#turnHead * 2 > this.#turns.length) {
+      this.#turns = this.#turns.slice(this.#turnHead);
+      this.#turnHead = 0;
+    }
+    this.#waiting.delete(key);
+    this.#working.add(key);
+    return key;
+  }
+
+  done(key: string): void {
+    this.#working.delete(key);
+    if (this.#again.delete(key)) this.add(key);
+  }
+
+  /** Nothing is handed out any more; waiting workers get undefined, timers are cancelled. */
+  shutDown(): void {
+    this.#isShutDown = true;
+    for (const { cancel } of this.#delayed.values()) cancel();
+    this.#delayed.clear();
+    this.#waiting.clear();
+    this.#lines.clear();
+    this.#turns = [];
+    this.#turnHead = 0;
+    this.#again.clear();
+    const idle = this.#idleWorkers;
+    this.#idleWorkers = [];
+    for (const worker of idle) worker(undefined);
+  }
+}
