@@ -59,6 +59,10 @@ func main() {
 	if err := writeTable(r, filepath.Join(os.Args[1], "schema.json")); err != nil {
 		log.Fatal(err)
 	}
+	discovery := filepath.Join(roots["k8s.io/kubernetes"], "api", "discovery")
+	if err := writeResources(r, discovery, filepath.Join(os.Args[1], "resources.json")); err != nil {
+		log.Fatal(err)
+	}
 	for _, importPath := range apiPackages {
 		if err := writeInterfaces(r, r.packages[importPath], os.Args[1]); err != nil {
 			log.Fatal(err)
@@ -68,7 +72,7 @@ func main() {
 
 func moduleRoots() map[string]string {
 	roots := map[string]string{}
-	for _, module := range []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/apiextensions-apiserver", "k8s.io/kube-aggregator"} {
+	for _, module := range []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/apiextensions-apiserver", "k8s.io/kube-aggregator", "k8s.io/kubernetes"} {
 		out, err := exec.Command("go", "mod", "download", "-json", module).Output()
 		if err != nil {
 			log.Fatalf("go mod download %s: %v", module, err)

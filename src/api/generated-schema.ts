@@ -62,7 +62,7 @@ function fieldOf([, type, number, flags, extra]: Row): FieldSchema {
   const pointer = (flags & 2) !== 0;
   const omitEmpty = (flags & 4) !== 0;
   const omitZero = (flags & 8) !== 0;
-  const value = valueOf(type, 0);
+  const value = typeOfCode(type, 0);
   // Go's omitempty never omits a struct; omitzero does.
   const isStruct = ['object', 'quantity', 'time', 'microTime', 'duration', 'intOrString'].includes(value.kind);
   const always = !omitZero && (!omitEmpty || (isStruct && !pointer));
@@ -94,10 +94,10 @@ const scalars: Record<string, ValueSchema> = {
   x: { kind: 'any' },
 };
 
-function valueOf(code: string, at: number): ValueSchema {
+function typeOfCode(code: string, at: number): ValueSchema {
   const letter = code[at]!;
-  if (letter === '[') return { kind: 'array', items: valueOf(code, at + 1) };
-  if (letter === '{') return { kind: 'map', values: valueOf(code, at + 1) };
+  if (letter === '[') return { kind: 'array', items: typeOfCode(code, at + 1) };
+  if (letter === '{') return { kind: 'map', values: typeOfCode(code, at + 1) };
   if (letter === '#') return { kind: 'object', type: code.slice(at + 1) };
   return scalars[letter]!;
 }
