@@ -1,0 +1,428 @@
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import type { PodAddress, PodNetwork } from '../../api/pod-network.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import { hostBlock } from '../addresses/host-block.ts';
+import { IpBatch, IpCommandError } from './ip-batch.ts';
+import { chooseLink, linkAddress } from './link-address.ts';
+import { enableForwarding, findUplink, linkElements, machineRules, removeMachineRules } from './machine-rules.ts';
+import { kernelNames, NAMESPACE_DIRECTORY, namespacePath } from './names.ts';
+import { type PodRecord, Records } from './records.ts';
+import { run, runNft } from './run.ts';
+import { RULE_PRIORITY, Vpc } from './vpc.ts';
+import { BLOCKED_DESTINATIONS, type LinkPorts } from './vpc-rules.ts';
+
+export interface VpcNetworkOptions {
+  /** Two instances on one machine have different ones; state is kept in `network/` below it. */
+  dataDirectory: string;
+  /** The Host's spec.index. */
+  hostIndex: number;
+  logger: Logger;
+  clock: Clock;
+  /** Default 1500; less where hosts are joined by a tunnel. */
+  mtu?: number;
+  ports?: LinkPorts;
+  /** Whether pods reach what is outside the machine; default: when the machine has a default route. */
+  egress?: boolean;
+  /** Blocks that no pod may reach, beside loopback, link-local and the clouds' metadata addresses. */
+  blockedDestinations?: readonly string[];
+  /** How long a VPC without pods stays; default 30 s. */
+  idleVpcMs?: number;
+}
+
+/** What the parts that serve a VPC (DNS, API forwarder, service table) need to know of it. */
+export interface CarriedVpc {
+  tenant: string;
+  /** The machine's end of the link: listen here to be reached from this VPC, bind here to reach into it. */
+  linkAddress: string;
+  gateway: string;
+  /** For nft and the like. */
+  namespacePath: string;
+}
+
+export interface VpcHandlers {
+  /** The VPC stands; its first pod waits until this resolves. Called for VPCs that stand already, too. */
+  added(vpc: CarriedVpc): Promise<void> | void;
+  removed(vpc: CarriedVpc): Promise<void> | void;
+}
+
+export interface VpcNetwork extends PodNetwork {
+  readonly ports: LinkPorts;
+  carried(): CarriedVpc[];
+  /** Resolves when `added` did for all VPCs that stand. */
+  subscribe(handlers: VpcHandlers): Promise<void>;
+  /** Ends helper processes. Namespaces, rules and pods stay. */
+  close(): void;
+  /** Removes every namespace, interface, rule and file of this instance. */
+  destroy(): Promise<void>;
+}
+
+export const DEFAULT_LINK_PORTS: LinkPorts = { dns: 10053, api: 10443 };
+
+/**
+ * The pod network of one host. On start it takes over what an earlier process of the same data directory left, and
+ * removes what has no record.
+ * @throws when not root, or ip or nft are missing
+ */
+export async function createVpcNetwork(options: VpcNetworkOptions): Promise<VpcNetwork> {
+  const network = new KernelVpcNetwork(options, (await findUplink()) ?? undefined);
+  await network.start();
+  return network;
+}
+
+interface VpcEntry {
+  vpc: Vpc;
+  ready: Promise<void>;
+  pods: Set<string>;
+  cancelRemoval?: () => void;
+}
+
+class KernelVpcNetwork implements VpcNetwork {
+  readonly ports: LinkPorts;
+  readonly #options: VpcNetworkOptions;
+  readonly #logger: Logger;
+  readonly #names: ReturnType<typeof kernelNames>;
+  readonly #records: Records;
+  readonly #machineIp = new IpBatch();
+  readonly #uplink: string | undefined;
+  readonly #egress: boolean;
+  readonly #blocked: readonly string[];
+  readonly #vpcs = new Map<string, VpcEntry>();
+  /** VPCs on their way out, by tenant: a new one of the same tenant waits. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #pods = new Map<string, PodRecord & { work: Promise<void> }>();
+  readonly #handlers: VpcHandlers[] = [];
+  #forwardingTurnedOn = false;
+
+  constructor(options: VpcNetworkOptions, uplink: string | undefined) {
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#names = kernelNames(options.dataDirectory);
+    this.#records = new Records(options.dataDirectory);
+    this.#uplink = uplink;
+    this.#egress = options.egress ?? uplink !== undefined;
+    this.#blocked = [...BLOCKED_DESTINATIONS, ...(options.blockedDestinations ?? [])];
+    this.ports = options.ports ?? DEFAULT_LINK_PORTS;
+  }
+
+  async start(): Promise<void> {
+    const [vpcs, pods] = await Promise.all([this.#records.vpcs(), this.#records.pods()]);
+    const links = vpcs.map(({ link }) => linkElements('add', this.#names, linkAddress(link)));
+    await runNft(
+      undefined,
+      machineRules({ names: this.#names, ports: this.ports, egress: this.#egress, blocked: this.#blocked }) +
+        links.join(''),
+    );
+    if (this.#egress && this.#uplink !== undefined && (await enableForwarding(this.#uplink))) {
+      this.#forwardingTurnedOn = true;
+      this.#logger.info(
+        { interface: this.#uplink },
+        'IPv4 forwarding was turned on for the uplink, so that pods reach out',
+      );
+    }
+    const podsOfTenant = Map.groupBy(pods, ({ tenant }) => tenant);
+    for (const { tenant, link, rules } of vpcs) {
+      const entry = this.#enter(tenant, link, rules);
+      for (const pod of podsOfTenant.get(tenant) ?? []) this.#adopt(entry, pod);
+    }
+    await this.#removeStrangers();
+    await Promise.all([...this.#vpcs.values()].map(({ ready }) => ready));
+    for (const entry of this.#vpcs.values()) this.#removeWhenIdle(entry);
+    if (vpcs.length > 0) this.#logger.info({ vpcs: vpcs.length, pods: this.#pods.size }, 'took over the pod network');
+  }
+
+  async setUp(pod: { tenant: string; uid: string; hostNetwork: boolean }): Promise<PodAddress> {
+    requireName(pod.tenant);
+    requireName(pod.uid);
+    const key = keyOf(pod);
+    for (;;) {
+      const known = this.#pods.get(key);
+      const entry = await this.#vpc(pod.tenant);
+      if (known !== undefined) {
+        await known.work.catch(() => {
+          // Taking it over after a restart failed: nothing can run in such a namespace, so it is made anew.
+          if (this.#pods.get(key) === known) known.work = this.#make(entry.vpc, known, true);
+        });
+        await known.work;
+        if (this.#pods.get(key) === known) return this.#addressOf(known, entry.vpc);
+        continue;
+      }
+      if (this.#pods.has(key)) continue;
+      const ip = pod.hostNetwork ? entry.vpc.gateway : entry.vpc.allocator.allocate();
+      if (ip === undefined) throw new Error(`no free pod address is left in the VPC of ${pod.tenant} on this host`);
+      const record = { tenant: pod.tenant, uid: pod.uid, hostNetwork: pod.hostNetwork, ip };
+      entry.pods.add(key);
+      const work = this.#make(entry.vpc, record, true);
+      this.#pods.set(key, { ...record, work });
+      try {
+        await work;
+      } catch (error) {
+        await this.tearDown(pod).catch(() => {});
+        throw error;
+      }
+      return this.#addressOf(record, entry.vpc);
+    }
+  }
+
+  async tearDown(pod: { tenant: string; uid: string }): Promise<void> {
+    const key = keyOf(pod);
+    const known = this.#pods.get(key);
+    if (known === undefined) return;
+    const before = known.work;
+    const work = (async () => {
+      await before.catch(() => {});
+      if (this.#pods.get(key) !== known) return;
+      const entry = this.#vpcs.get(pod.tenant);
+      if (entry !== undefined && !known.hostNetwork) {
+        await entry.vpc.disconnectPod(this.#names.podNamespace(pod.tenant, pod.uid), known.ip);
+      }
+      await this.#records.removePod(pod.tenant, pod.uid);
+      this.#pods.delete(key);
+      if (entry === undefined) return;
+      if (!known.hostNetwork) entry.vpc.allocator.release(known.ip);
+      entry.pods.delete(key);
+      this.#removeWhenIdle(entry);
+    })();
+    known.work = work;
+    await work;
+  }
+
+  async list(): Promise<{ tenant: string; uid: string; address: PodAddress }[]> {
+    const namespaces = new Set(await this.#ownNamespaces());
+    const found: { tenant: string; uid: string; address: PodAddress }[] = [];
+    for (const pod of this.#pods.values()) {
+      const entry = this.#vpcs.get(pod.tenant);
+      if (entry === undefined) continue;
+      if (!pod.hostNetwork && !namespaces.has(this.#names.podNamespace(pod.tenant, pod.uid))) continue;
+      found.push({ tenant: pod.tenant, uid: pod.uid, address: this.#addressOf(pod, entry.vpc) });
+    }
+    return found;
+  }
+
+  localAddress(tenant: string): string | undefined {
+    return this.#vpcs.get(tenant)?.vpc.link.machine;
+  }
+
+  connect(tenant: string, address: string, port: number, timeoutMs: number): Promise<Socket> {
+    const localAddress = this.localAddress(tenant);
+    return new Promise((resolve, reject) => {
+      if (localAddress === undefined) return reject(new Error(`this host does not carry the VPC of ${tenant}`));
+      const socket = connect({ host: address, port, localAddress });
+      const cancel = this.#options.clock.schedule(timeoutMs, () => {
+        socket.destroy(new Error(`connecting to ${address}:${port} timed out after ${timeoutMs} ms`));
+      });
+      const failed = (error: Error) => {
+        cancel();
+        reject(error);
+      };
+      socket.once('error', failed);
+      socket.once('connect', () => {
+        cancel();
+        socket.off('error', failed);
+        resolve(socket);
+      });
+    });
+  }
+
+  carried(): CarriedVpc[] {
+    return [...this.#vpcs.values()].map(({ vpc }) => describe(vpc));
+  }
+
+  async subscribe(handlers: VpcHandlers): Promise<void> {
+    this.#handlers.push(handlers);
+    await Promise.all(
+      [...this.#vpcs.values()].map(async ({ vpc, ready }) => {
+        await ready;
+        await handlers.added(describe(vpc));
+      }),
+    );
+  }
+
+  close(): void {
+    this.#machineIp.close();
+    for (const { vpc, cancelRemoval } of this.#vpcs.values()) {
+      cancelRemoval?.();
+      vpc.close();
+    }
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#pods.values()].map((pod) => this.tearDown(pod)));
+    for (const entry of [...this.#vpcs.values()]) await this.#remove(entry);
+    await Promise.all(this.#leaving.values());
+    await this.#removeStrangers();
+    await removeMachineRules(this.#names);
+    // Only what this process turned on is turned off again.
+    if (this.#forwardingTurnedOn && this.#uplink !== undefined) {
+      await run('sh', ['-c', `echo 0 > /proc/sys/net/ipv4/conf/${this.#uplink}/forwarding`]);
+    }
+    await this.#records.removeAll();
+    this.close();
+  }
+
+  /** The VPC of a tenant, made when it is not there. */
+  async #vpc(tenant: string): Promise<VpcEntry> {
+    for (;;) {
+      await this.#leaving.get(tenant);
+      let entry = this.#vpcs.get(tenant);
+      if (entry === undefined) {
+        const taken = await this.#takenLinks();
+        if (this.#vpcs.has(tenant) || this.#leaving.has(tenant)) continue;
+        for (const { vpc } of this.#vpcs.values()) taken.add(vpc.link.machine);
+        entry = this.#enter(tenant, chooseLink(this.#names.instance, tenant, taken).index, undefined);
+      }
+      entry.cancelRemoval?.();
+      entry.cancelRemoval = undefined;
+      await entry.ready;
+      if (this.#vpcs.get(tenant) === entry) return entry;
+    }
+  }
+
+  #enter(tenant: string, link: number, standingRules: string | undefined): VpcEntry {
+    const vpc = new Vpc({
+      tenant,
+      names: this.#names,
+      block: hostBlock(this.#options.hostIndex),
+      link: linkAddress(link),
+      ports: this.ports,
+      mtu: this.#options.mtu ?? 1500,
+      egress: this.#egress,
+      blocked: this.#blocked,
+      machineIp: this.#machineIp,
+    });
+    const rules = createHash('sha256').update(vpc.rules).digest('hex').slice(0, 16);
+    const ready = (async () => {
+      const keepRules = standingRules === rules && vpc.exists();
+      if (!keepRules) await this.#records.writeVpc({ tenant, link });
+      await vpc.create(keepRules);
+      if (!keepRules) await this.#records.writeVpc({ tenant, link, rules });
+      await Promise.all(this.#handlers.map((handlers) => handlers.added(describe(vpc))));
+      this.#logger.info({ tenant, link: vpc.link.machine }, 'the VPC stands');
+    })();
+    const entry: VpcEntry = { vpc, ready, pods: new Set() };
+    this.#vpcs.set(tenant, entry);
+    ready.catch(async () => {
+      // Whoever waits for it gets the error; the next pod tries again from nothing.
+      if (this.#vpcs.get(tenant) === entry) await this.#remove(entry).catch(() => {});
+    });
+    return entry;
+  }
+
+  /** A pod of an earlier process: its address is kept, and what a crash left undone is done. */
+  #adopt(entry: VpcEntry, pod: PodRecord): void {
+    const key = keyOf(pod);
+    if (!pod.hostNetwork) entry.vpc.allocator.reserve(pod.ip);
+    entry.pods.add(key);
+    const work = entry.ready.then(() => this.#make(entry.vpc, pod, false));
+    work.catch((error) => this.#logger.error({ tenant: pod.tenant, uid: pod.uid, error }, 'taking over a pod failed'));
+    this.#pods.set(key, { ...pod, work });
+  }
+
+  async #make(vpc: Vpc, pod: PodRecord, fresh: boolean): Promise<void> {
+    if (fresh) await this.#records.writePod(pod);
+    if (pod.hostNetwork) return;
+    await vpc.connectPod(this.#names.podNamespace(pod.tenant, pod.uid), pod.ip, fresh);
+  }
+
+  #removeWhenIdle(entry: VpcEntry): void {
+    if (entry.pods.size > 0 || entry.cancelRemoval !== undefined) return;
+    entry.cancelRemoval = this.#options.clock.schedule(this.#options.idleVpcMs ?? 30_000, () => {
+      entry.cancelRemoval = undefined;
+      if (entry.pods.size > 0 || this.#vpcs.get(entry.vpc.tenant) !== entry) return;
+      this.#remove(entry).catch((error) =>
+        this.#logger.error({ tenant: entry.vpc.tenant, error }, 'removing an idle VPC failed'),
+      );
+    });
+  }
+
+  #remove(entry: VpcEntry): Promise<void> {
+    const { tenant } = entry.vpc;
+    entry.cancelRemoval?.();
+    this.#vpcs.delete(tenant);
+    const work = (async () => {
+      await entry.ready.catch(() => {});
+      await Promise.all(this.#handlers.map((handlers) => handlers.removed(describe(entry.vpc))));
+      await entry.vpc.remove();
+      await this.#records.removeVpc(tenant);
+      this.#logger.info({ tenant }, 'the VPC is gone');
+    })().finally(() => {
+      if (this.#leaving.get(tenant) === work) this.#leaving.delete(tenant);
+    });
+    this.#leaving.set(tenant, work);
+    return work;
+  }
+
+  #addressOf(pod: PodRecord, vpc: Vpc): PodAddress {
+    return {
+      ip: pod.ip,
+      hostIp: vpc.gateway,
+      namespacePath: pod.hostNetwork ? vpc.namespacePath : namespacePath(this.#names.podNamespace(pod.tenant, pod.uid)),
+    };
+  }
+
+  /** Link-local addresses in the machine's namespace, whoever has them. */
+  async #takenLinks(): Promise<Set<string>> {
+    const links = JSON.parse((await run('ip', ['-j', '-4', 'addr', 'show'])) || '[]') as {
+      addr_info?: { local?: string }[];
+    }[];
+    return new Set(links.flatMap((link) => (link.addr_info ?? []).map(({ local }) => local ?? '')));
+  }
+
+  async #ownNamespaces(): Promise<string[]> {
+    const names = await readdir(NAMESPACE_DIRECTORY).catch(() => []);
+    return names.filter((name) => name.startsWith(this.#names.namespacePrefix));
+  }
+
+  /** Namespaces, links and routing rules of this instance that no record accounts for. */
+  async #removeStrangers(): Promise<void> {
+    const knownNamespaces = new Set<string>();
+    const knownLinks = new Set<string>();
+    const knownTables = new Set<number>();
+    for (const { vpc } of this.#vpcs.values()) {
+      knownNamespaces.add(vpc.namespaceName);
+      knownLinks.add(vpc.linkName);
+      knownTables.add(vpc.link.routingTable);
+    }
+    for (const { tenant, uid } of this.#pods.values()) knownNamespaces.add(this.#names.podNamespace(tenant, uid));
+    const commands = (await this.#ownNamespaces())
+      .filter((name) => !knownNamespaces.has(name))
+      .map((name) => `netns del ${name}`);
+    const links = JSON.parse((await run('ip', ['-j', 'link', 'show', 'type', 'veth'])) || '[]') as {
+      ifname?: string;
+    }[];
+    for (const { ifname } of links) {
+      if (ifname === undefined || !ifname.startsWith(this.#names.linkPrefix) || knownLinks.has(ifname)) continue;
+      commands.push(`link del ${ifname}`);
+      const link = linkAddress(Number(ifname.slice(this.#names.linkPrefix.length)));
+      if (!knownTables.has(link.routingTable)) {
+        commands.push(`rule del from ${link.machine} lookup ${link.routingTable} priority ${RULE_PRIORITY}`);
+      }
+    }
+    if (commands.length === 0) return;
+    this.#logger.info({ commands }, 'removing what an earlier process left behind');
+    await this.#machineIp.run(commands).catch((error) => {
+      if (!(error instanceof IpCommandError)) throw error;
+      this.#logger.warn({ error }, 'some of what an earlier process left could not be removed');
+    });
+  }
+}
+
+function describe(vpc: Vpc): CarriedVpc {
+  return {
+    tenant: vpc.tenant,
+    linkAddress: vpc.link.machine,
+    gateway: vpc.gateway,
+    namespacePath: vpc.namespacePath,
+  };
+}
+
+function keyOf(pod: { tenant: string; uid: string }): string {
+  return `${pod.tenant}/${pod.uid}`;
+}
+
+/** Names become file names and words of commands. */
+function requireName(name: string): void {
+  if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(name)) throw new Error(`not a usable name: ${JSON.stringify(name)}`);
+}

@@ -1,0 +1,99 @@
+import { VPC_API_ADDRESS, VPC_DNS_ADDRESS, VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
+import type { LinkAddress } from './link-address.ts';
+import { VPC_LINK } from './names.ts';
+
+/** Name of the table in each VPC's namespace; network/service/table adds the elements of its maps. */
+export const VPC_TABLE = 'skypod';
+
+/**
+ * Ports on the machine's end of each VPC's link. Fixed, so that the rules in a VPC outlive the process that listens;
+ * not 53 and 443, which a server of the machine may hold on all addresses.
+ */
+export interface LinkPorts {
+  dns: number;
+  api: number;
+}
+
+/** Destinations no pod may reach through the machine: its links, loopback, and where clouds keep their metadata. */
+export const BLOCKED_DESTINATIONS = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '100.100.100.200/32',
+  '168.63.129.16/32',
+  '192.0.0.192/32',
+  '224.0.0.0/3',
+];
+
+/**
+ * The nftables table of a VPC's namespace, empty of services. It is replaced as a whole only when the VPC is made or
+ * taken over after a restart; then service/table fills it again in its own transaction.
+ *
+ * A packet for a service: `services` maps (address, protocol, port) to a chain that depends on nothing but the number
+ * of endpoints: chain `pick-3` takes a random number below 3 and looks up (address, protocol, port, number) in
+ * `backends`. So a change of a service is a change of map elements, and there are as many chains as endpoint counts.
+ */
+export function vpcRules(options: {
+  gateway: string;
+  link: LinkAddress;
+  ports: LinkPorts;
+  egress: boolean;
+  blocked: readonly string[];
+}): string {
+  const { gateway, link, ports } = options;
+  const pick = (lookup: string) => `
+    ip daddr ${VPC_DNS_ADDRESS} meta l4proto { tcp, udp } th dport 53 dnat to ${link.machine}:${ports.dns}
+    ip daddr ${VPC_API_ADDRESS} tcp dport 443 dnat to ${link.machine}:${ports.api}
+    ${lookup}`;
+  const lookups = `ip daddr . meta l4proto . th dport vmap @services
+    ip daddr ${gateway} meta l4proto . th dport vmap @node-ports`;
+  return `add table ip ${VPC_TABLE}
+delete table ip ${VPC_TABLE}
+table ip ${VPC_TABLE} {
+  map services { type ipv4_addr . inet_proto . inet_service : verdict; }
+  map node-ports { type inet_proto . inet_service : verdict; }
+  map backends {
+    typeof ip daddr . meta l4proto . th dport . numgen random mod 4294967295 : ip daddr . th dport
+  }
+  set hairpin { type ipv4_addr . ipv4_addr; }
+
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;${pick(lookups)}
+  }
+  chain local-out {
+    type nat hook output priority -100; policy accept;${pick(lookups)}
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "${VPC_LINK}" masquerade
+    ip saddr ${link.machine} snat to ${gateway}
+    ct status dnat ip saddr . ip daddr @hairpin snat to ${gateway}
+  }
+
+  chain refuse-service {
+    meta l4proto tcp reject with tcp reset
+    reject with icmp port-unreachable
+  }
+  chain to-machine {
+    ip daddr ${link.machine} meta l4proto { tcp, udp } th dport ${ports.dns} accept
+    ip daddr ${link.machine} tcp dport ${ports.api} accept
+    ip daddr { ${options.blocked.join(', ')} } reject with icmp admin-prohibited
+    ip daddr ${VPC_POD_CIDR} reject with icmp host-unreachable
+    ${options.egress ? 'accept' : 'reject with icmp net-unreachable'}
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ct state established,related accept
+    iifname "${VPC_LINK}" ip saddr != ${link.machine} drop
+    ip daddr ${VPC_SERVICE_CIDR} goto refuse-service
+    oifname "${VPC_LINK}" goto to-machine
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    ct state established,related accept
+    ip daddr ${VPC_SERVICE_CIDR} goto refuse-service
+    oifname "${VPC_LINK}" goto to-machine
+  }
+}
+`;
+}

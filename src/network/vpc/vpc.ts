@@ -1,0 +1,204 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
+import type { Cidr } from '../addresses/ipv4.ts';
+import { BlockAllocator } from '../ipam/block-allocator.ts';
+import { IpBatch, IpCommandError } from './ip-batch.ts';
+import type { LinkAddress } from './link-address.ts';
+import { enableForwarding, linkElements } from './machine-rules.ts';
+import { type KernelNames, namespacePath, podLink, VPC_LINK } from './names.ts';
+import { run, runNft } from './run.ts';
+import { type LinkPorts, vpcRules } from './vpc-rules.ts';
+
+export interface VpcOptions {
+  tenant: string;
+  names: KernelNames;
+  block: Cidr;
+  link: LinkAddress;
+  ports: LinkPorts;
+  mtu: number;
+  egress: boolean;
+  blocked: readonly string[];
+  /** `ip` in the machine's namespace, shared by all VPCs. */
+  machineIp: IpBatch;
+}
+
+/** Rules of ours in the machine's routing policy have this priority. */
+export const RULE_PRIORITY = 5000;
+const ALREADY = /File exists/;
+const GONE = /No such (file|process|device)|Cannot (find|remove)|does not exist/;
+
+/** Interfaces take these over when they are made. Strict reverse path filtering is what keeps pods to their addresses. */
+const settings: [path: string, value: number][] = [
+  ['ipv4/ip_forward', 1],
+  ...['all', 'default'].flatMap((scope): [string, number][] => [
+    [`ipv4/conf/${scope}/rp_filter`, 1],
+    [`ipv4/conf/${scope}/send_redirects`, 0],
+    [`ipv4/conf/${scope}/accept_redirects`, 0],
+    [`ipv4/conf/${scope}/accept_source_route`, 0],
+    [`ipv6/conf/${scope}/disable_ipv6`, 1],
+  ]),
+];
+const applySettings = settings.map(
+  ([path, value]) => `[ ! -e /proc/sys/net/${path} ] || echo ${value} > /proc/sys/net/${path}`,
+);
+
+/**
+ * One tenant's network on this host: a namespace that routes between its pods. Each pod hangs on a veth of its own with
+ * a /32 route and there is no bridge: every packet between pods passes the namespace's IP layer, so service translation
+ * works in all directions without bridge netfilter, strict reverse path filtering lets a pod use no address but its
+ * own, and pods share no link layer on which to pretend to be somebody else.
+ */
+export class Vpc {
+  readonly tenant: string;
+  readonly link: LinkAddress;
+  readonly allocator: BlockAllocator;
+  readonly namespaceName: string;
+  readonly namespacePath: string;
+  readonly rules: string;
+  readonly #options: VpcOptions;
+  readonly #ip: IpBatch;
+
+  constructor(options: VpcOptions) {
+    this.tenant = options.tenant;
+    this.link = options.link;
+    this.#options = options;
+    this.allocator = new BlockAllocator(options.block);
+    this.namespaceName = options.names.vpcNamespace(options.tenant);
+    this.namespacePath = namespacePath(this.namespaceName);
+    this.rules = vpcRules({
+      gateway: this.gateway,
+      link: options.link,
+      ports: options.ports,
+      egress: options.egress,
+      blocked: options.blocked,
+    });
+    this.#ip = new IpBatch(this.namespaceName);
+  }
+
+  /** The pods' next hop and the node address they see; hostNetwork pods have it as their own. */
+  get gateway(): string {
+    return this.allocator.gateway;
+  }
+
+  get linkName(): string {
+    return this.#options.names.link(this.link.index);
+  }
+
+  exists(): boolean {
+    return existsSync(this.namespacePath);
+  }
+
+  /**
+   * Makes the namespace, or brings one that a crash left into the same state; pods in it are not disturbed.
+   * @param keepRules the namespace has these rules already, with services in them
+   */
+  async create(keepRules: boolean): Promise<void> {
+    const { names, link, machineIp, egress, mtu } = this.#options;
+    await tolerate(ALREADY, machineIp.run([`netns add ${this.namespaceName}`]));
+    const script = keepRules ? applySettings : [...applySettings, 'exec nft -f -'];
+    await run('nsenter', [`--net=${this.namespacePath}`, 'sh', '-ec', script.join('\n')], keepRules ? '' : this.rules);
+
+    const device = this.linkName;
+    await tolerate(
+      ALREADY,
+      machineIp.run([
+        `link add ${device} mtu ${mtu} type veth peer name ${VPC_LINK} mtu ${mtu} netns ${this.namespaceName}`,
+      ]),
+    );
+    // No link-local IPv6 either: the way from a VPC to the machine is the pair of addresses below and nothing else.
+    await writeFile(`/proc/sys/net/ipv6/conf/${device}/disable_ipv6`, '1').catch(() => {});
+    await machineIp.run([`addr replace ${link.machine} peer ${link.vpc}/32 dev ${device}`, `link set ${device} up`]);
+    await this.#ip.run([
+      'link set lo up',
+      `addr replace ${this.gateway}/32 dev lo`,
+      `addr replace ${link.vpc} peer ${link.machine}/32 dev ${VPC_LINK}`,
+      `link set ${VPC_LINK} up`,
+      // Hosts without a route yet: an answer at once is kinder than silence.
+      `route replace unreachable ${VPC_POD_CIDR} metric 1000`,
+      `route replace default via ${link.machine} dev ${VPC_LINK} src ${this.gateway}`,
+    ]);
+    const table = link.routingTable;
+    await machineIp.run([
+      `route replace ${VPC_POD_CIDR} via ${link.vpc} dev ${device} src ${link.machine} table ${table}`,
+      `route replace ${VPC_SERVICE_CIDR} via ${link.vpc} dev ${device} src ${link.machine} table ${table}`,
+      `route replace ${link.vpc} dev ${device} src ${link.machine} table ${table}`,
+    ]);
+    await tolerate(ALREADY, machineIp.run([`rule add from ${link.machine} lookup ${table} priority ${RULE_PRIORITY}`]));
+    if (egress) await enableForwarding(device);
+    await runNft(undefined, linkElements('add', names, link));
+  }
+
+  /** Removes everything that `create` made. Pods' own namespaces must be gone. */
+  async remove(): Promise<void> {
+    const { names, link, machineIp } = this.#options;
+    this.#ip.close();
+    await runNft(undefined, linkElements('delete', names, link)).catch(() => {
+      // The table went with a flush of somebody's, or the elements were never added.
+    });
+    await tolerate(
+      GONE,
+      machineIp.run([
+        `rule del from ${link.machine} lookup ${link.routingTable} priority ${RULE_PRIORITY}`,
+        `link del ${this.linkName}`,
+        `netns del ${this.namespaceName}`,
+      ]),
+    );
+  }
+
+  /** Ends the helper process; the kernel's state stays. */
+  close(): void {
+    this.#ip.close();
+  }
+
+  /**
+   * Makes a pod's namespace and joins it to this one.
+   * @param fresh nobody can have made it before, so what stands in the way is the rest of a pod that is gone
+   */
+  async connectPod(namespaceName: string, address: string, fresh: boolean): Promise<void> {
+    const link = podLink(address);
+    const { mtu, machineIp } = this.#options;
+    const make = () =>
+      machineIp.run([
+        `netns add ${namespaceName}`,
+        `link add ${link} up mtu ${mtu} netns ${this.namespaceName} type veth peer name eth0 mtu ${mtu} netns ${namespaceName}`,
+      ]);
+    if (fresh) {
+      await make().catch(async (error) => {
+        if (!(error instanceof IpCommandError)) throw error;
+        await this.disconnectPod(namespaceName, address);
+        await tolerate(GONE, this.#ip.run([`link del ${link}`]));
+        await make();
+      });
+    } else {
+      await tolerate(ALREADY, make());
+    }
+    const inPod = [
+      'link set lo up',
+      'link set eth0 up',
+      `addr replace ${address}/32 dev eth0`,
+      `route replace ${this.gateway} dev eth0`,
+      `route replace default via ${this.gateway} dev eth0 src ${address}`,
+    ];
+    await Promise.all([
+      run('ip', ['-n', namespaceName, '-batch', '-'], `${inPod.join('\n')}\n`),
+      this.#ip.run([`route replace ${address}/32 dev ${link} src ${this.gateway}`]),
+    ]);
+  }
+
+  /** Idempotent. The kernel takes the veth away with the namespace, a little later; the route goes now. */
+  async disconnectPod(namespaceName: string, address: string): Promise<void> {
+    await Promise.all([
+      tolerate(GONE, this.#options.machineIp.run([`netns del ${namespaceName}`])),
+      tolerate(GONE, this.#ip.run([`route del ${address}/32 dev ${podLink(address)}`])),
+    ]);
+  }
+}
+
+async function tolerate(pattern: RegExp, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof IpCommandError) || !error.every(pattern)) throw error;
+  }
+}
