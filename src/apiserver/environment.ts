@@ -1,0 +1,26 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Admission } from './admission/admission.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { ServiceAccountTokens } from './identity/service-account-tokens.ts';
+import type { Objects } from './objects.ts';
+import type { PodConnector } from './pod-connector.ts';
+import type { ResourceRegistry } from './registry.ts';
+import type { ResourceHooks } from './resources/hooks.ts';
+import type { TenantDirectory } from './tenants/tenant-directory.ts';
+
+/** What the verbs work with; made once by `server.ts`. */
+export interface Environment {
+  registry: ResourceRegistry;
+  objects: Objects;
+  tenants: TenantDirectory;
+  admission: Admission;
+  authorizer: Authorizer;
+  tokens: ServiceAccountTokens;
+  /** By `resource.group`: what a kind's writes do besides writing the object. */
+  hooks: ReadonlyMap<string, ResourceHooks>;
+  /** Undefined until virtual-node/ is up. */
+  connector(): PodConnector | undefined;
+  clock: Clock;
+  logger: Logger;
+}

@@ -1,0 +1,41 @@
+import { unauthorized } from '../../api/status.ts';
+import type { Filter } from '../chain.ts';
+import { anonymous, type Identity } from '../identity/identity.ts';
+import type { RequestContext } from '../request-context.ts';
+
+/** What a connection or a header says about the asker; made by `http/` before the chain. */
+export interface Credentials {
+  /** Of a client certificate: its identity, or `rejected` when it is not one of ours. */
+  certificate?: Identity | 'rejected';
+  bearerToken?: string;
+}
+
+export interface TokenAuthenticator {
+  /** The identity behind a bearer token that the API server itself is the audience of; undefined: not valid. */
+  authenticate(token: string): Promise<Identity | undefined>;
+}
+
+/** May be asked by anyone: probes, and the version (kubectl prints it before it has credentials). */
+const openPaths = /^\/(healthz|livez|readyz|version)(\/|$)/;
+
+/** A certificate comes first, as upstream; a wrong one is refused even where a token or nothing would do. */
+export function authenticationFilter(
+  credentialsOf: (context: RequestContext) => Credentials,
+  tokens: TokenAuthenticator,
+): Filter {
+  return async (context, next) => {
+    const { certificate, bearerToken } = credentialsOf(context);
+    if (certificate === 'rejected') throw unauthorized();
+    if (certificate !== undefined) {
+      context.identity = certificate;
+    } else if (bearerToken !== undefined) {
+      const identity = await tokens.authenticate(bearerToken);
+      if (identity === undefined) throw unauthorized();
+      context.identity = identity;
+    } else {
+      if (!openPaths.test(context.info.path)) throw unauthorized();
+      context.identity = anonymous;
+    }
+    return next(context);
+  };
+}

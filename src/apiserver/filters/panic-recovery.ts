@@ -1,0 +1,31 @@
+import { StatusError } from '../../api/status.ts';
+import type { Logger } from '../../base/log.ts';
+import { StoreFullError } from '../../store/store.ts';
+import type { Filter } from '../chain.ts';
+
+/** Whatever a verb throws becomes a metav1.Status: a fault of one request never ends the server. */
+export function panicRecoveryFilter(logger: Logger): Filter {
+  return async (context, next) => {
+    try {
+      return await next(context);
+    } catch (error) {
+      throw asStatusError(error, (unexpected) =>
+        logger.error(
+          { id: context.id, verb: context.info.verb, path: context.info.path, error: unexpected },
+          'unexpected error while serving a request',
+        ),
+      );
+    }
+  };
+}
+
+export function asStatusError(error: unknown, report: (unexpected: unknown) => void): StatusError {
+  if (error instanceof StatusError) return error;
+  if (error instanceof StoreFullError) {
+    return new StatusError(507, 'InsufficientStorage', `Internal error occurred: ${error.message}`);
+  }
+  report(error);
+  return new StatusError(500, 'InternalError', `Internal error occurred: ${(error as Error)?.message ?? error}`, {
+    causes: [{ message: String((error as Error)?.message ?? error) }],
+  });
+}

@@ -1,0 +1,56 @@
+import { badRequest, StatusError } from '../../api/status.ts';
+import type { Filter } from '../chain.ts';
+import type { RequestContext } from '../request-context.ts';
+
+export const SYSTEM_TENANT = 'system';
+/** Every tenant at once: list and watch, for components of the platform. */
+export const ALL_TENANTS = '*';
+
+const refused = (context: RequestContext, tenant: string) =>
+  new StatusError(
+    403,
+    'Forbidden',
+    `forbidden: User ${JSON.stringify(context.identity.name)} cannot use the API of tenant ${JSON.stringify(tenant)}`,
+    {},
+  );
+
+/**
+ * Which tenant's API is meant: the path's prefix, else the credential's tenant. A tenant's credential is good for its
+ * own tenant only, whether the other one exists or not, so that nobody can probe for names.
+ */
+export function tenantResolutionFilter(exists: (tenant: string) => Promise<boolean> | boolean): Filter {
+  return async (context, next) => {
+    const { identity, info } = context;
+    const asked = info.tenantPrefix;
+    if (identity.kind === 'anonymous') {
+      context.tenant = '';
+      return next(context);
+    }
+    if (identity.kind === 'tenant') {
+      if (asked !== undefined && asked !== identity.tenant) throw refused(context, asked);
+      context.tenant = identity.tenant!;
+    } else if (identity.kind === 'host') {
+      if (asked !== undefined && asked !== SYSTEM_TENANT) throw refused(context, asked);
+      context.tenant = SYSTEM_TENANT;
+    } else {
+      context.tenant = asked ?? SYSTEM_TENANT;
+      context.showTenant = asked !== undefined;
+      if (asked === ALL_TENANTS) {
+        const { verb, isResourceRequest } = info;
+        if (isResourceRequest && verb !== 'list' && verb !== 'watch') {
+          throw badRequest(`/clusters/${ALL_TENANTS} can only be listed and watched`);
+        }
+        return next(context);
+      }
+    }
+    const known = exists(context.tenant);
+    if (known !== true && !(await known)) {
+      throw new StatusError(404, 'NotFound', `tenants.tenancy.skypod.io ${JSON.stringify(context.tenant)} not found`, {
+        name: context.tenant,
+        group: 'tenancy.skypod.io',
+        kind: 'tenants',
+      });
+    }
+    return next(context);
+  };
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { requestEntityTooLarge, StatusError } from '../../api/status.ts';
+import type { RequestBody } from '../request-context.ts';
+
+/** As kube-apiserver's --max-request-bytes: 3 MiB. */
+export const bodyLimitBytes = 3 * 1024 * 1024;
+
+/** Reads the body to its end. A body over the limit is dropped as it comes in, and answered with 413. */
+export function readBody(request: IncomingMessage | Http2ServerRequest): Promise<RequestBody> {
+  const contentType = String(request.headers['content-type'] ?? '');
+  const announced = Number(request.headers['content-length'] ?? 0);
+  return new Promise((resolve, reject) => {
+    if (announced > bodyLimitBytes) {
+      request.resume();
+      return reject(requestEntityTooLarge(bodyLimitBytes));
+    }
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= bodyLimitBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      reject(requestEntityTooLarge(bodyLimitBytes));
+    });
+    request.on('end', () => {
+      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      resolve({ type: 'bytes', bytes, contentType });
+    });
+    const cut = () => reject(new StatusError(400, 'BadRequest', 'the request ended before its body did'));
+    request.on('aborted', cut);
+    request.on('error', cut);
+  });
+}

@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import type { TLSSocket } from 'node:tls';
+import { badRequest, type StatusError } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Handler } from '../chain.ts';
+import type { Credentials } from '../filters/authentication.ts';
+import { asStatusError } from '../filters/panic-recovery.ts';
+import { anonymous } from '../identity/identity.ts';
+import type { RequestContext } from '../request-context.ts';
+import { MalformedPathError, parseRequestInfo } from '../request-info.ts';
+import { readBody } from './body.ts';
+import { credentialsOf } from './credentials.ts';
+import { commonHeaders, respond, respondError } from './respond.ts';
+import { respondWatch, type WatchResponse } from './watch-response.ts';
+
+type AnyRequest = IncomingMessage | Http2ServerRequest;
+type AnyResponse = ServerResponse | Http2ServerResponse;
+
+export interface ListenerOptions {
+  servingCertificatePem: string;
+  servingKeyPem: string;
+  /** Client certificates are checked against it. */
+  caPem: string;
+  handler: Handler;
+  clock: Clock;
+  logger: Logger;
+}
+
+export interface Listener {
+  address(): AddressInfo;
+  close(): Promise<void>;
+}
+
+/** What `authentication` reads: credentials belong to the connection and headers, not to the context others see. */
+const credentialsByContext = new WeakMap<RequestContext, Credentials>();
+export const credentialsOfContext = (context: RequestContext): Credentials => credentialsByContext.get(context) ?? {};
+
+/** One port for HTTP/1.1, HTTP/2 and Upgrade, with TLS; client certificates are asked for, not required. */
+export async function listen(at: { host: string; port: number }, options: ListenerOptions): Promise<Listener> {
+  const { handler, clock, logger } = options;
+  const endWatches = new Set<() => void>();
+  const onServerClose = (end: () => void) => {
+    endWatches.add(end);
+    return () => endWatches.delete(end);
+  };
+
+  const server: Http2SecureServer = createSecureServer({
+    allowHTTP1: true,
+    cert: options.servingCertificatePem,
+    key: options.servingKeyPem,
+    ca: options.caPem,
+    requestCert: true,
+    rejectUnauthorized: false,
+    // kubectl opens one stream per watch and per request of many; Node's own bound of streams is enough, its
+    // session memory of 10 MB is not for a LIST of 10,000 pods.
+    maxSessionMemory: 1000,
+    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
+  });
+
+  server.on('request', (request: AnyRequest, response: AnyResponse) => {
+    serve(request, response).catch((error) => {
+      logger.error({ error, path: request.url }, 'could not answer a request');
+      response.destroy();
+    });
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    serveUpgrade(request, socket, head).catch((error) => {
+      logger.error({ error, path: request.url }, 'could not answer an upgrade');
+      socket.destroy();
+    });
+  });
+  // Port scans, plain HTTP and clients that distrust our CA are everyday events.
+  server.on('tlsClientError', (error: Error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
+  server.on('sessionError', (error: Error) => logger.debug({ error: error.message }, 'HTTP/2 session failed'));
+
+  const connections = new Set<Socket>();
+  server.on('secureConnection', (socket: Socket) => {
+    connections.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => connections.delete(socket));
+  });
+
+  async function serve(request: AnyRequest, response: AnyResponse): Promise<void> {
+    const abort = new AbortController();
+    response.on('close', () => abort.abort());
+    const respondOptions = {
+      response: response as never,
+      acceptEncoding: String(request.headers['accept-encoding'] ?? ''),
+      head: request.method === 'HEAD',
+      nowMs: clock.now(),
+    };
+    const context = contextOf(request, abort.signal);
+    if (context instanceof Error) return respondError(bareContext(request), context as StatusError, respondOptions);
+    try {
+      const answer = await handler(context);
+      if (response.destroyed) return;
+      switch (answer.type) {
+        case 'watch':
+          return await respondWatch(context, answer, response as unknown as WatchResponse, clock, onServerClose);
+        case 'stream':
+          (response as ServerResponse).writeHead(answer.code, {
+            ...commonHeaders(context),
+            'content-type': answer.contentType,
+            ...answer.headers,
+          });
+          response.flushHeaders();
+          await pipeline(answer.chunks, response as ServerResponse).catch((error) => {
+            logger.debug({ error, path: request.url }, 'a stream ended early');
+          });
+          return;
+        case 'upgrade':
+          throw badRequest('Upgrade request required');
+        default:
+          return await respond(context, answer, respondOptions);
+      }
+    } catch (error) {
+      const status = asStatusError(error, (unexpected) =>
+        logger.error({ error: unexpected, path: request.url }, 'unexpected error while answering'),
+      );
+      if (response.headersSent) return void response.destroy();
+      await respondError(context, status, respondOptions);
+    }
+  }
+
+  async function serveUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const abort = new AbortController();
+    socket.on('close', () => abort.abort());
+    const context = contextOf(request, abort.signal);
+    let status: StatusError;
+    if (context instanceof Error) {
+      status = context as StatusError;
+    } else {
+      try {
+        const answer = await handler(context);
+        if (answer.type === 'upgrade') return await answer.handle(request, socket, head);
+        status = badRequest('this request cannot be upgraded');
+      } catch (error) {
+        status = asStatusError(error, (unexpected) =>
+          logger.error({ error: unexpected, path: request.url }, 'unexpected error before an upgrade'),
+        );
+      }
+    }
+    if (socket.destroyed) return;
+    const body = JSON.stringify(status.toStatus());
+    socket.end(
+      `HTTP/1.1 ${status.code} ${status.reason}\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+
+  function contextOf(request: AnyRequest, signal: AbortSignal): RequestContext | Error {
+    const url = request.url ?? '/';
+    const question = url.indexOf('?');
+    const path = question < 0 ? url : url.slice(0, question);
+    const query = new URLSearchParams(question < 0 ? '' : url.slice(question + 1));
+    let info: RequestContext['info'];
+    try {
+      info = parseRequestInfo(request.method ?? 'GET', path, query);
+    } catch (error) {
+      if (error instanceof MalformedPathError) return badRequest(error.message);
+      throw error;
+    }
+    const socket = ('stream' in request && request.stream?.session?.socket) || request.socket;
+    let body: ReturnType<typeof readBody> | undefined;
+    const context: RequestContext = {
+      id: randomUUID(),
+      method: request.method ?? 'GET',
+      query,
+      info,
+      identity: anonymous,
+      tenant: '',
+      readBody: () => (body ??= readBody(request)),
+      warnings: [],
+      signal,
+      showTenant: false,
+      userAgent: String(request.headers['user-agent'] ?? ''),
+      accept: String(request.headers['accept'] ?? ''),
+    };
+    credentialsByContext.set(context, credentialsOf(socket as TLSSocket, request.headers));
+    return context;
+  }
+
+  const bareContext = (request: AnyRequest): RequestContext =>
+    ({
+      id: randomUUID(),
+      query: new URLSearchParams(),
+      warnings: [],
+      userAgent: '',
+      accept: '',
+      method: request.method,
+    }) as never;
+
+  await new Promise<void>((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => {
+      const where = `${at.host}:${at.port}`;
+      const why =
+        error.code === 'EADDRINUSE'
+          ? `cannot listen on ${where}: the port is in use by another process`
+          : error.code === 'EACCES'
+            ? `cannot listen on ${where}: permission denied (ports below 1024 need root)`
+            : `cannot listen on ${where}: ${error.message}`;
+      reject(new Error(why, { cause: error }));
+    };
+    server.once('error', failed);
+    server.listen(at.port, at.host, () => {
+      server.off('error', failed);
+      server.on('error', (error) => logger.error({ error }, 'the listener failed'));
+      resolve();
+    });
+  });
+
+  return {
+    address: () => server.address() as AddressInfo,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const end of endWatches) end();
+      // Keep-alive connections of clients would hold the port open; answers under way get a moment to go out.
+      const cut = setTimeout(() => {
+        for (const socket of connections) socket.destroy();
+      }, 200);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}

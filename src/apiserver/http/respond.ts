@@ -1,0 +1,198 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { stringify as stringifyYaml } from 'yaml';
+import { apiVersionOf, type KubeObject } from '../../api/object.ts';
+import type { StatusError } from '../../api/status.ts';
+import type { Answer, EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
+import type { RequestContext } from '../request-context.ts';
+import { isTrue } from '../request-info.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { visibleObject } from './entry-view.ts';
+import { type AcceptedForm, acceptedForm } from './negotiate.ts';
+import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
+
+const gzipAsync = promisify(gzip);
+/** As upstream: smaller answers are not worth a client's and our time. */
+const gzipThresholdBytes = 128 * 1024;
+
+/** What both of Node's compatibility responses (HTTP/1.1 and HTTP/2) offer. */
+export interface ServerResponseLike {
+  readonly headersSent: boolean;
+  writeHead(code: number, headers: Record<string, string | number | string[]>): unknown;
+  write(chunk: Uint8Array | string): boolean;
+  end(chunk?: Uint8Array | string): unknown;
+}
+
+export interface RespondOptions {
+  response: ServerResponseLike;
+  acceptEncoding: string;
+  /** HEAD: headers only. */
+  head: boolean;
+  nowMs: number;
+}
+
+/** Writes every answer but watches, streams and upgrades. */
+export async function respond(
+  context: RequestContext,
+  answer: EntryAnswer | ListAnswer | ObjectAnswer | Extract<Answer, { type: 'bytes' }>,
+  options: RespondOptions,
+): Promise<void> {
+  if (answer.type === 'bytes') {
+    return send(
+      context,
+      options,
+      answer.code,
+      answer.contentType,
+      Buffer.from(answer.bytes as Uint8Array),
+      answer.headers,
+    );
+  }
+  const code = answer.type === 'list' ? 200 : answer.code;
+  const form = acceptedForm(context.accept);
+  const fast =
+    form.format === 'json' && form.as === undefined && !wantsPretty(context) ? sharedBytes(context, answer) : undefined;
+  if (fast !== undefined) return send(context, options, code, 'application/json', fast);
+  const value = shapeOf(context, answer, form, options.nowMs);
+  const text =
+    form.format === 'yaml'
+      ? stringifyYaml(value)
+      : wantsPretty(context)
+        ? `${JSON.stringify(value, undefined, 2)}\n`
+        : `${JSON.stringify(value)}\n`;
+  const contentType = form.format === 'yaml' ? 'application/yaml' : 'application/json';
+  return send(context, options, code, contentType, Buffer.from(text));
+}
+
+export function respondError(context: RequestContext, error: StatusError, options: RespondOptions): Promise<void> {
+  const retryAfter = error.details?.retryAfterSeconds;
+  const text = wantsPretty(context)
+    ? `${JSON.stringify(error.toStatus(), undefined, 2)}\n`
+    : `${JSON.stringify(error.toStatus())}\n`;
+  return send(context, options, error.code, 'application/json', Buffer.from(text), {
+    ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+    // An oversized body is not read to its end; nothing after it on this connection can be understood.
+    ...(error.code === 401 && { 'www-authenticate': 'Bearer realm="kubernetes"' }),
+  });
+}
+
+/** Bytes that lists, gets and watches share; undefined where the answer has to be built. */
+function sharedBytes(context: RequestContext, answer: EntryAnswer | ListAnswer | ObjectAnswer): Buffer | undefined {
+  const variant = context.showTenant ? 'platform' : 'tenant';
+  if (answer.type === 'entry') return answer.entry.bytes(variant);
+  if (answer.type !== 'list') return undefined;
+  const { definition, metadata, entries } = answer;
+  const head = { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata };
+  const parts: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  for (let index = 0; index < entries.length; index += 1) {
+    if (index > 0) parts.push(comma);
+    parts.push(entries[index]!.bytes(variant));
+  }
+  parts.push(listEnd);
+  return Buffer.concat(parts);
+}
+const comma = Buffer.from(',');
+const listEnd = Buffer.from(']}\n');
+
+/** The answer as a JSON value in the form asked for. */
+function shapeOf(
+  context: RequestContext,
+  answer: EntryAnswer | ListAnswer | ObjectAnswer,
+  form: AcceptedForm,
+  nowMs: number,
+): unknown {
+  if (answer.type === 'object') {
+    const object = answer.object as KubeObject;
+    if (answer.definition === undefined || form.as === undefined) return object;
+    if (form.as === 'PartialObjectMetadata') return partialMetadata(object, form.version!);
+    return table(
+      context,
+      answer.definition,
+      [object],
+      { resourceVersion: object.metadata.resourceVersion },
+      form,
+      nowMs,
+    );
+  }
+  const { definition } = answer;
+  const see = (entry: CacheEntry) => visibleObject(entry, context.showTenant);
+  if (answer.type === 'entry') {
+    const object = see(answer.entry);
+    if (form.as === 'Table') {
+      return table(context, definition, [object], { resourceVersion: object.metadata.resourceVersion }, form, nowMs);
+    }
+    return form.as === 'PartialObjectMetadata' ? partialMetadata(object, form.version!) : object;
+  }
+  const objects = answer.entries.map(see);
+  if (form.as === 'Table') return table(context, definition, objects, answer.metadata, form, nowMs);
+  if (form.as === 'PartialObjectMetadata') {
+    return {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: `meta.k8s.io/${form.version}`,
+      metadata: answer.metadata,
+      items: objects.map((object) => partialMetadata(object, form.version!)),
+    };
+  }
+  return {
+    kind: definition.listKind,
+    apiVersion: apiVersionOf(definition),
+    metadata: answer.metadata,
+    items: objects,
+  };
+}
+
+function table(
+  context: RequestContext,
+  definition: ListAnswer['definition'],
+  objects: KubeObject[],
+  metadata: object,
+  form: AcceptedForm,
+  nowMs: number,
+): object {
+  return tableOf(definition, objects, metadata, {
+    version: form.version!,
+    includeObject: parseIncludeObject(context.query.get('includeObject')),
+    nowMs,
+    withColumns: true,
+  });
+}
+
+/** As upstream: asked for, or a person with curl, wget or a browser. */
+function wantsPretty(context: RequestContext): boolean {
+  const asked = context.query.get('pretty');
+  if (asked !== null) return asked === '' || isTrue(asked);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(context.userAgent);
+}
+
+export function commonHeaders(context: RequestContext): Record<string, string | string[]> {
+  return {
+    'audit-id': context.id,
+    'cache-control': 'no-cache, private',
+    ...(context.warnings.length > 0 && {
+      warning: context.warnings.map((text) => `299 - ${JSON.stringify(text)}`),
+    }),
+  };
+}
+
+async function send(
+  context: RequestContext,
+  options: RespondOptions,
+  code: number,
+  contentType: string,
+  bytes: Buffer,
+  extra: Record<string, string> = {},
+): Promise<void> {
+  const headers: Record<string, string | number | string[]> = {
+    ...commonHeaders(context),
+    'content-type': contentType,
+    ...extra,
+  };
+  let body = bytes;
+  if (bytes.length >= gzipThresholdBytes && /\bgzip\b/.test(options.acceptEncoding)) {
+    body = await gzipAsync(bytes, { level: 1 });
+    headers['content-encoding'] = 'gzip';
+    headers['vary'] = 'Accept-Encoding';
+  }
+  headers['content-length'] = body.length;
+  options.response.writeHead(code, headers);
+  options.response.end(options.head ? undefined : body);
+}

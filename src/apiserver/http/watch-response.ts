@@ -1,0 +1,114 @@
+import type { KubeObject } from '../../api/object.ts';
+import type { WatchAnswer } from '../answer.ts';
+import { asStatusError } from '../filters/panic-recovery.ts';
+import type { RequestContext } from '../request-context.ts';
+import type { CacheEvent } from '../watch-cache/watch-cache.ts';
+import { visibleObject } from './entry-view.ts';
+import { acceptedForm } from './negotiate.ts';
+import { commonHeaders, type ServerResponseLike } from './respond.ts';
+import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
+
+/** A watcher that leaves so much unread is ended: it lists again when it can keep up. The first backlog is free. */
+const unsentLimitBytes = 16 * 1024 * 1024;
+
+export interface WatchResponse extends ServerResponseLike {
+  readonly writableLength: number;
+  flushHeaders?(): void;
+  on(event: 'close', listener: () => void): unknown;
+}
+
+/** Sends events as JSON, one a line, until the client leaves, the time is up or the server ends. */
+export function respondWatch(
+  context: RequestContext,
+  answer: WatchAnswer,
+  response: WatchResponse,
+  clock: { now(): number; schedule(delayMs: number, callback: () => void): () => void },
+  onServerClose: (end: () => void) => () => void,
+): Promise<void> {
+  const variant = context.showTenant ? 'platform' : 'tenant';
+  const frameOf = frameBuilder(context, answer, () => clock.now());
+  return new Promise((resolve, reject) => {
+    let ended = false;
+    let stop: (() => void) | undefined;
+    let headSent = false;
+    const end = () => {
+      if (ended) return;
+      ended = true;
+      stop?.();
+      cancelTimeout?.();
+      forgetServer();
+      response.end();
+      resolve();
+    };
+    const sendHead = () => {
+      headSent = true;
+      response.writeHead(200, { ...commonHeaders(context), 'content-type': 'application/json' });
+      response.flushHeaders?.();
+    };
+    const forgetServer = onServerClose(end);
+    const cancelTimeout = answer.timeoutMs === undefined ? undefined : clock.schedule(answer.timeoutMs, end);
+    response.on('close', end);
+
+    let allowedBytes = unsentLimitBytes;
+    let starting = true;
+    const onEvents = (events: CacheEvent[]) => {
+      if (ended) return;
+      if (!headSent) sendHead();
+      const frames = events.map((event) => (frameOf === undefined ? event.frame(variant) : frameOf(event)));
+      const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+      if (starting) allowedBytes += bytes.length;
+      response.write(bytes);
+      if (response.writableLength > allowedBytes) end();
+    };
+    try {
+      // What is already there may come before `start` returns. A 410 is thrown here, while a status can still be sent.
+      stop = answer.start(onEvents, end);
+    } catch (error) {
+      ended = true;
+      cancelTimeout?.();
+      forgetServer();
+      return reject(asStatusError(error, () => {}));
+    }
+    starting = false;
+    if (ended) stop();
+    else if (!headSent) sendHead();
+  });
+}
+
+/** Builds lines for Table and PartialObjectMetadata watches; undefined for the plain form, whose lines are shared. */
+function frameBuilder(
+  context: RequestContext,
+  answer: WatchAnswer,
+  nowMs: () => number,
+): ((event: CacheEvent) => Buffer) | undefined {
+  const form = acceptedForm(context.accept);
+  if (form.as === undefined) return undefined;
+  const includeObject = parseIncludeObject(context.query.get('includeObject'));
+  let columnsSent = false;
+  const shape = (object: KubeObject): object => {
+    if (form.as === 'PartialObjectMetadata') return partialMetadata(object, form.version!);
+    const withColumns = !columnsSent;
+    columnsSent = true;
+    return tableOf(
+      answer.definition,
+      [object],
+      { resourceVersion: object.metadata.resourceVersion },
+      { version: form.version!, includeObject, nowMs: nowMs(), withColumns },
+    );
+  };
+  return (event) => {
+    const object = visibleObject(event.entry, context.showTenant);
+    // A bookmark in a Table watch is a Table without rows upstream; clients only read its resourceVersion.
+    const shown =
+      event.type === 'BOOKMARK' && form.as === 'Table'
+        ? {
+            kind: 'Table',
+            apiVersion: `meta.k8s.io/${form.version}`,
+            metadata: object.metadata,
+            columnDefinitions: null,
+            rows: [],
+          }
+        : shape(object);
+    return Buffer.from(`${JSON.stringify({ type: event.type, object: shown })}\n`);
+  };
+}

@@ -1,0 +1,148 @@
+import type { GroupResource, KubeObject } from '../api/object.ts';
+import type { Store, WriteOperation } from '../store/store.ts';
+import { SYSTEM_TENANT } from './filters/tenant-resolution.ts';
+import type { SharedLayer } from './tenants/shared-layer.ts';
+import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
+import type { TenantDirectory } from './tenants/tenant-directory.ts';
+import { VirtualEntry } from './tenants/virtual-entry.ts';
+import { encodeForStore } from './watch-cache/encoding.ts';
+import { storeKey } from './watch-cache/keys.ts';
+import type {
+  CacheEntry,
+  CacheList,
+  CacheListRequest,
+  CacheScope,
+  CacheWatch,
+  CacheWatchRequest,
+  ObjectFilter,
+  WatchCache,
+  WatchCaches,
+} from './watch-cache/watch-cache.ts';
+
+/** One change of one object; `before` is what the writer has seen, undefined where there must be none. */
+export interface ObjectChange {
+  resource: GroupResource;
+  tenant: string;
+  /** '' for cluster-scoped objects. */
+  namespace: string;
+  name: string;
+  before: CacheEntry | undefined;
+  /** The new state, the writer's own copy, not touched afterwards; undefined deletes. */
+  after: KubeObject | undefined;
+}
+
+/**
+ * Objects as the verbs see them: the watch cache for reading, with the shared layer under it, and the store for
+ * writing. Nothing else of the API server touches either.
+ */
+export class Objects {
+  readonly #store: Store;
+  readonly #caches: WatchCaches;
+  readonly #sharedLayer: SharedLayer;
+  readonly #tenants: TenantDirectory;
+
+  constructor(store: Store, caches: WatchCaches, sharedLayer: SharedLayer, tenants: TenantDirectory) {
+    this.#store = store;
+    this.#caches = caches;
+    this.#sharedLayer = sharedLayer;
+    this.#tenants = tenants;
+  }
+
+  cache(resource: GroupResource): WatchCache | Promise<WatchCache> {
+    return this.#caches.peek(resource) ?? this.#caches.for(resource);
+  }
+
+  async get(resource: GroupResource, tenant: string, namespace: string, name: string): Promise<CacheEntry | undefined> {
+    const cache = await this.cache(resource);
+    const stored = cache.get(tenant, namespace, name);
+    if (stored !== undefined || !this.#sharedLayer.covers(resource)) return stored;
+    const tenantEntry = await this.#tenants.entry(tenant);
+    return tenantEntry === undefined ? undefined : this.#sharedLayer.entry(resource, tenantEntry, namespace, name);
+  }
+
+  async entries(resource: GroupResource, scope: CacheScope, filter?: ObjectFilter): Promise<CacheEntry[]> {
+    const cache = await this.cache(resource);
+    const entries = cache.entries(scope, filter);
+    return this.#sharedLayer.covers(resource) ? this.#withShared(cache, resource, scope, filter, entries) : entries;
+  }
+
+  async list(resource: GroupResource, request: CacheListRequest): Promise<CacheList> {
+    const cache = await this.cache(resource);
+    const list = await cache.list(request);
+    // Shared objects come with the last page: a page in the middle can't tell which of them it would pass.
+    if (!this.#sharedLayer.covers(resource) || list.continue !== undefined) return list;
+    return { ...list, entries: await this.#withShared(cache, resource, request, request.filter, list.entries) };
+  }
+
+  async watch(resource: GroupResource): Promise<(request: CacheWatchRequest) => CacheWatch> {
+    const cache = await this.cache(resource);
+    if (!this.#sharedLayer.covers(resource)) return (request) => cache.watch(request);
+    const tenants = await this.#tenants.cache();
+    return (request) => new SharedLayerWatch(cache, tenants, this.#sharedLayer, request);
+  }
+
+  /**
+   * All changes at one revision, or none. Returns the entry of each change (undefined for deletions), readable by
+   * everyone from now on; undefined when some object is no longer as its writer saw it.
+   */
+  async commit(
+    changes: ObjectChange[],
+  ): Promise<{ revision: number; entries: (CacheEntry | undefined)[] } | undefined> {
+    const compare = [];
+    const operations: WriteOperation[] = [];
+    for (const { resource, tenant, namespace, name, before, after } of changes) {
+      const key = storeKey(resource, tenant, namespace, name);
+      const modRevision = storedRevision(before);
+      compare.push({ key, modRevision });
+      if (after !== undefined) operations.push({ type: 'put', key, value: encodeForStore(after) });
+      else if (modRevision !== 0) operations.push({ type: 'delete', key });
+    }
+    const result = await this.#store.commit({ compare, operations });
+    const entries: (CacheEntry | undefined)[] = [];
+    for (const { resource, tenant, namespace, name, after } of changes) {
+      const cache = await this.cache(resource);
+      await cache.waitForRevision(result.revision);
+      if (!result.committed) continue;
+      const put =
+        after === undefined
+          ? undefined
+          : operations.find((operation) => operation.key === storeKey(resource, tenant, namespace, name));
+      entries.push(put?.type === 'put' ? cache.entryAt(put.key, result.revision, put.value) : undefined);
+    }
+    return result.committed ? { revision: result.revision, entries } : undefined;
+  }
+
+  /** Waits until reads reflect everything committed before, by any control plane. */
+  async fresh(resource: GroupResource): Promise<void> {
+    await (await this.cache(resource)).fresh();
+  }
+
+  async #withShared(
+    cache: WatchCache,
+    resource: GroupResource,
+    scope: CacheScope,
+    filter: ObjectFilter | undefined,
+    entries: CacheEntry[],
+  ): Promise<CacheEntry[]> {
+    const tenants =
+      scope.tenant === undefined ? await this.#tenants.entries() : [await this.#tenants.entry(scope.tenant)];
+    const shared: CacheEntry[] = [];
+    for (const tenant of tenants) {
+      if (tenant === undefined) continue;
+      for (const entry of this.#sharedLayer.entries(resource, tenant)) {
+        if (scope.namespace !== undefined && scope.namespace !== '' && entry.namespace !== scope.namespace) continue;
+        if (cache.get(entry.tenant, entry.namespace, entry.name) !== undefined) continue;
+        if (filter === undefined || filter.matches(entry.object)) shared.push(entry);
+      }
+    }
+    if (shared.length === 0) return entries;
+    return [...entries, ...shared].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  }
+}
+
+/** What the store's compare must find: a shared object is not there yet. */
+export function storedRevision(entry: CacheEntry | undefined): number {
+  return entry === undefined || entry instanceof VirtualEntry ? 0 : entry.revision;
+}
+
+export { SYSTEM_TENANT };

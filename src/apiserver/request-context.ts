@@ -1,0 +1,29 @@
+import type { Identity } from './identity/identity.ts';
+import type { Query, RequestInfo } from './request-info.ts';
+
+/** The body of a request: raw bytes from HTTP, or a value already parsed from the in-process transport. */
+export type RequestBody =
+  | { type: 'bytes'; bytes: Buffer; contentType: string }
+  | { type: 'value'; value: unknown; contentType: string };
+
+/** One request on its way through the chain; filters fill in what they find out. */
+export interface RequestContext {
+  /** For the log and the `Audit-Id` header. */
+  readonly id: string;
+  readonly method: string;
+  readonly query: Query;
+  readonly info: RequestInfo;
+  identity: Identity;
+  /** Set by tenant resolution; `*` is every tenant. */
+  tenant: string;
+  /** Reads the body at most once; StatusError 413 when it is over the limit. */
+  readBody(): Promise<RequestBody>;
+  /** Sent as `Warning: 299` headers. */
+  readonly warnings: string[];
+  /** Aborts when the client went away. */
+  readonly signal: AbortSignal;
+  /** Shows metadata.clusterName in answers: platform identities asking with a tenant's prefix. */
+  showTenant: boolean;
+  readonly userAgent: string;
+  readonly accept: string;
+}

@@ -1,0 +1,145 @@
+/**
+ * What a path asks for, after the tenant's prefix is taken off. Source: apiserver's RequestInfoFactory, and the URL
+ * scheme of https://kubernetes.io/docs/reference/using-api/api-concepts/.
+ */
+export interface RequestInfo {
+  /** The tenant named by `/clusters/TENANT`, `*` for every one; undefined without prefix. */
+  tenantPrefix?: string;
+  /** Without the tenant's prefix, as sent (still URI-encoded). */
+  path: string;
+  isResourceRequest: boolean;
+  /** get list watch create update patch delete deletecollection; the lower-case method for non-resource requests. */
+  verb: string;
+  group: string;
+  version: string;
+  /** '' when not a resource request. */
+  resource: string;
+  subresource: string;
+  /** '' for cluster-scoped requests and those across namespaces. */
+  namespace: string;
+  /** '' for collections, unless a fieldSelector pins metadata.name on list, watch and deletecollection. */
+  name: string;
+  /** True when the path itself names one object. */
+  hasNameInPath: boolean;
+  /** What follows the subresource (`proxy/a/b` gives `a/b`), still URI-encoded. */
+  rest: string;
+}
+
+/** What the verbs need of a query; URLSearchParams is one. */
+export interface Query {
+  get(name: string): string | null;
+  getAll(name: string): string[];
+  has(name: string): boolean;
+}
+
+const verbsByMethod: Record<string, string> = {
+  GET: 'get',
+  HEAD: 'get',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+
+/** Subresources of namespaces; any other third segment names a resource in the namespace. */
+const namespaceSubresources = new Set(['status', 'finalize']);
+
+export class MalformedPathError extends Error {}
+
+function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new MalformedPathError(`malformed escape in path segment ${JSON.stringify(segment)}`);
+  }
+}
+
+export function isTrue(value: string | null): boolean {
+  // As Go's conversion of query parameters to bool: present and not "false" or "0" is true.
+  return value !== null && value !== 'false' && value !== '0';
+}
+
+export function parseRequestInfo(method: string, fullPath: string, query: Query): RequestInfo {
+  let path = fullPath;
+  let tenantPrefix: string | undefined;
+  if (fullPath.startsWith('/clusters/')) {
+    const slash = fullPath.indexOf('/', 10);
+    tenantPrefix = decodeSegment(slash < 0 ? fullPath.slice(10) : fullPath.slice(10, slash));
+    path = slash < 0 ? '/' : fullPath.slice(slash);
+  }
+  const info: RequestInfo = {
+    tenantPrefix,
+    path,
+    isResourceRequest: false,
+    verb: method.toLowerCase(),
+    group: '',
+    version: '',
+    resource: '',
+    subresource: '',
+    namespace: '',
+    name: '',
+    hasNameInPath: false,
+    rest: '',
+  };
+
+  const segments = path.split('/');
+  // '' api v1 pods | '' apis apps v1 deployments
+  let at: number;
+  if (segments[1] === 'api' && segments.length > 3 && segments[3] !== '') {
+    info.version = segments[2]!;
+    at = 3;
+  } else if (segments[1] === 'apis' && segments.length > 4 && segments[4] !== '') {
+    info.group = segments[2]!;
+    info.version = segments[3]!;
+    at = 4;
+  } else {
+    return info;
+  }
+  info.isResourceRequest = true;
+  info.verb = verbsByMethod[method] ?? method.toLowerCase();
+
+  // The old form of watches: /api/v1/watch/namespaces/...
+  let oldWatch = false;
+  if (segments[at] === 'watch' && segments.length > at + 1) {
+    oldWatch = true;
+    at += 1;
+  }
+  if (segments[at] === 'namespaces' && segments.length > at + 1 && segments[at + 1] !== '') {
+    info.namespace = decodeSegment(segments[at + 1]!);
+    const third = segments[at + 2];
+    if (third !== undefined && third !== '' && !namespaceSubresources.has(third)) at += 2;
+  }
+  info.resource = decodeSegment(segments[at] ?? '');
+  if (segments[at + 1] !== undefined && segments[at + 1] !== '') {
+    info.name = decodeSegment(segments[at + 1]!);
+    info.hasNameInPath = true;
+  }
+  if (segments[at + 2] !== undefined) info.subresource = decodeSegment(segments[at + 2]!);
+  if (segments.length > at + 3) info.rest = segments.slice(at + 3).join('/');
+
+  if (oldWatch) {
+    info.verb = 'watch';
+  } else if (info.hasNameInPath) {
+    // A watch of one object by its own path is the old form too; list and watch go by collections.
+    if (info.verb === 'get' && info.subresource === '' && isTrue(query.get('watch'))) info.verb = 'watch';
+  } else if (info.verb === 'get') {
+    info.verb = isTrue(query.get('watch')) ? 'watch' : 'list';
+  } else if (info.verb === 'delete') {
+    info.verb = 'deletecollection';
+  }
+  if (!info.hasNameInPath && (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection')) {
+    info.name = nameInFieldSelector(query.get('fieldSelector'));
+  }
+  return info;
+}
+
+/** `metadata.name=x` alone or among other terms: authorization may then be for that one object. */
+function nameInFieldSelector(selector: string | null): string {
+  if (selector === null) return '';
+  for (const term of selector.split(',')) {
+    const match = /^metadata\.name==?([^=!]+)$/.exec(term);
+    if (match !== null) return match[1]!;
+  }
+  return '';
+}

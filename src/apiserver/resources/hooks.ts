@@ -1,0 +1,20 @@
+import type { KubeObject } from '../../api/object.ts';
+import type { ObjectChange } from '../objects.ts';
+
+export interface WriteScope {
+  tenant: string;
+  namespace: string;
+  name: string;
+  dryRun: boolean;
+}
+
+/**
+ * What a kind's writes do besides writing the object: further changes that must happen with it or not at all (a
+ * service and the claim of its address). Called again from the start when the commit finds that something has changed.
+ */
+export interface ResourceHooks {
+  /** After validation, before the write; may fill in `object`. */
+  onCreate?(object: KubeObject, scope: WriteScope): Promise<ObjectChange[]>;
+  onUpdate?(object: KubeObject, old: KubeObject, scope: WriteScope): Promise<ObjectChange[]>;
+  onDelete?(old: KubeObject, scope: WriteScope): Promise<ObjectChange[]>;
+}

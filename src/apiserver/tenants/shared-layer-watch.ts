@@ -1,0 +1,150 @@
+import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import type {
+  CacheEntry,
+  CacheEvent,
+  CacheEventType,
+  CacheWatch,
+  CacheWatchRequest,
+  Variant,
+  WatchCache,
+} from '../watch-cache/watch-cache.ts';
+import type { SharedLayer } from './shared-layer.ts';
+
+/**
+ * A watch that also tells of shared objects: they come and go with their Tenant, give way to an object a tenant writes
+ * over one (MODIFIED instead of ADDED), and come back when that is deleted.
+ */
+export class SharedLayerWatch implements CacheWatch {
+  readonly #cache: WatchCache;
+  readonly #tenants: WatchCache;
+  readonly #layer: SharedLayer;
+  readonly #request: CacheWatchRequest;
+  readonly #watches: CacheWatch[] = [];
+  #ended = false;
+
+  constructor(cache: WatchCache, tenants: WatchCache, layer: SharedLayer, request: CacheWatchRequest) {
+    this.#cache = cache;
+    this.#tenants = tenants;
+    this.#layer = layer;
+    this.#request = request;
+    const afterRevision = request.afterRevision;
+    if (afterRevision === undefined) this.#sendPresent();
+    const onEnd = () => {
+      if (this.#ended) return;
+      this.close();
+      request.onEnd();
+    };
+    this.#watches.push(
+      cache.watch({ ...request, filter: undefined, onEvents: (events) => this.#onEvents(events), onEnd }),
+    );
+    this.#watches.push(
+      tenants.watch({
+        tenant: SYSTEM_TENANT,
+        afterRevision: afterRevision ?? tenants.revision,
+        onEvents: (events) => this.#onTenants(events),
+        onEnd,
+      }),
+    );
+  }
+
+  close(): void {
+    this.#ended = true;
+    for (const watch of this.#watches) watch.close();
+  }
+
+  #sendPresent(): void {
+    const { tenant } = this.#request;
+    const present = this.#tenants
+      .entries({ tenant: SYSTEM_TENANT })
+      .filter((entry) => tenant === undefined || entry.name === tenant)
+      .flatMap((entry) => this.#visible(entry));
+    this.#emit(present.map((entry) => event('ADDED', entry, undefined, entry.revision)));
+  }
+
+  /** The shared objects of a tenant that lie in the watch's scope and are not written over. */
+  #visible(tenant: CacheEntry): CacheEntry[] {
+    return this.#layer
+      .entries(this.#cache.resource, tenant)
+      .filter((entry) => this.#inScope(entry))
+      .filter((entry) => this.#cache.get(entry.tenant, entry.namespace, entry.name) === undefined);
+  }
+
+  #inScope(entry: CacheEntry): boolean {
+    const { tenant, namespace } = this.#request;
+    return (
+      (tenant === undefined || entry.tenant === tenant) &&
+      (namespace === undefined || namespace === '' || entry.namespace === namespace)
+    );
+  }
+
+  #onTenants(events: CacheEvent[]): void {
+    const { tenant } = this.#request;
+    for (const { type, entry, revision } of events) {
+      if (tenant !== undefined && entry.name !== tenant) continue;
+      if (type !== 'ADDED' && type !== 'DELETED') continue;
+      this.#emit(this.#visible(entry).map((shared) => event(type, shared, undefined, revision)));
+    }
+  }
+
+  #onEvents(events: CacheEvent[]): void {
+    const { resource } = this.#cache;
+    this.#emit(
+      events.flatMap((original) => {
+        const { type, entry, revision } = original;
+        if (type !== 'ADDED' && type !== 'DELETED') return [original];
+        const tenant = this.#tenants.get(SYSTEM_TENANT, '', entry.tenant);
+        const shared =
+          tenant === undefined ? undefined : this.#layer.entry(resource, tenant, entry.namespace, entry.name);
+        if (shared === undefined) return [original];
+        if (type === 'DELETED') return [original, event('ADDED', shared, undefined, revision)];
+        return this.#request.afterRevision === undefined && original.previousEntry === undefined && this.#starting
+          ? [original]
+          : [event('MODIFIED', entry, shared, revision)];
+      }),
+    );
+  }
+
+  /** While the cache delivers what is present, an ADDED is the first the client hears of an object. */
+  get #starting(): boolean {
+    return this.#watches.length === 0;
+  }
+
+  /** Applies the request's filter: an object may come into view or leave it with a change. */
+  #emit(events: CacheEvent[]): void {
+    if (this.#ended) return;
+    const { filter } = this.#request;
+    const seen =
+      filter === undefined
+        ? events
+        : events.flatMap((original) => {
+            if (original.type === 'BOOKMARK') return [original];
+            const now = original.type !== 'DELETED' && filter.matches(original.entry.object);
+            const before =
+              original.type === 'DELETED'
+                ? filter.matches(original.entry.object)
+                : original.previousEntry !== undefined && filter.matches(original.previousEntry.object);
+            if (!now && !before) return [];
+            const type: CacheEventType = now ? (before ? 'MODIFIED' : 'ADDED') : 'DELETED';
+            return type === original.type
+              ? [original]
+              : [event(type, original.entry, original.previousEntry, original.revision)];
+          });
+    if (seen.length > 0) this.#request.onEvents(seen);
+  }
+}
+
+function event(
+  type: CacheEventType,
+  entry: CacheEntry,
+  previousEntry: CacheEntry | undefined,
+  revision: number,
+): CacheEvent {
+  return {
+    type,
+    revision,
+    entry,
+    previousEntry,
+    frame: (variant: Variant) =>
+      Buffer.concat([Buffer.from(`{"type":"${type}","object":`), entry.bytes(variant), Buffer.from('}\n')]),
+  };
+}

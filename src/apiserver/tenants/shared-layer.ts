@@ -1,0 +1,165 @@
+import type { GroupResource, KubeObject } from '../../api/object.ts';
+import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS } from '../../api/pool.ts';
+import { qualifiedResource } from '../../api/status.ts';
+import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import { storeKey } from '../watch-cache/keys.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { derivedUid, VirtualEntry } from './virtual-entry.ts';
+
+export const DEFAULT_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
+
+export interface SharedLayerOptions {
+  /** What kube-root-ca.crt holds. */
+  caPem: string;
+  /** Where the API server is reached, for the `kubernetes` EndpointSlice. */
+  advertise: { address: string; port: number };
+}
+
+type Template = Omit<KubeObject, 'metadata'> & {
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+};
+
+/**
+ * What every tenant has from the start: its namespaces, their default service accounts and root CA, the `kubernetes`
+ * service and where it leads. One set of templates serves all tenants; an object a tenant writes over one is an
+ * ordinary stored object from then on.
+ */
+export class SharedLayer {
+  readonly #templates = new Map<string, Template[]>();
+  readonly #systemTemplates = new Map<string, Template[]>();
+
+  constructor(options: SharedLayerOptions) {
+    const add = (into: Map<string, Template[]>, resource: string, template: Template) => {
+      const list = into.get(resource) ?? [];
+      if (list.length === 0) into.set(resource, list);
+      list.push(template);
+    };
+    for (const namespace of DEFAULT_NAMESPACES) {
+      add(this.#templates, 'namespaces', namespaceTemplate(namespace));
+      add(this.#templates, 'serviceaccounts', {
+        kind: 'ServiceAccount',
+        apiVersion: 'v1',
+        metadata: { name: 'default', namespace },
+      });
+      add(this.#templates, 'configmaps', {
+        kind: 'ConfigMap',
+        apiVersion: 'v1',
+        metadata: { name: 'kube-root-ca.crt', namespace },
+        data: { 'ca.crt': options.caPem },
+      });
+    }
+    add(this.#templates, 'services', kubernetesService(options.advertise.port));
+    add(this.#templates, 'endpoints', kubernetesEndpoints(options.advertise));
+    add(this.#templates, 'endpointslices.discovery.k8s.io', kubernetesEndpointSlice(options.advertise));
+    add(this.#systemTemplates, 'namespaces', namespaceTemplate(HOST_LEASE_NAMESPACE));
+  }
+
+  /** Whether any tenant has shared objects of this resource: everything else skips the layer. */
+  covers(resource: GroupResource): boolean {
+    return this.#templates.has(qualifiedResource(resource));
+  }
+
+  /** The shared objects of one tenant, as of its Tenant object. */
+  entries(resource: GroupResource, tenant: CacheEntry): VirtualEntry[] {
+    const qualified = qualifiedResource(resource);
+    const templates = this.#templates.get(qualified) ?? [];
+    const own = tenant.name === SYSTEM_TENANT ? (this.#systemTemplates.get(qualified) ?? []) : [];
+    return [...templates, ...own].map((template) => virtualEntry(resource, tenant, template));
+  }
+
+  entry(resource: GroupResource, tenant: CacheEntry, namespace: string, name: string): VirtualEntry | undefined {
+    const qualified = qualifiedResource(resource);
+    const matches = (template: Template) =>
+      template.metadata.name === name && (template.metadata.namespace ?? '') === namespace;
+    const template =
+      this.#templates.get(qualified)?.find(matches) ??
+      (tenant.name === SYSTEM_TENANT ? this.#systemTemplates.get(qualified)?.find(matches) : undefined);
+    return template === undefined ? undefined : virtualEntry(resource, tenant, template);
+  }
+}
+
+function virtualEntry(resource: GroupResource, tenant: CacheEntry, template: Template): VirtualEntry {
+  const { name, namespace = '' } = template.metadata;
+  const key = storeKey(resource, tenant.name, namespace, name);
+  return new VirtualEntry({ tenant: tenant.name, namespace, name, revision: tenant.revision, key }, () => {
+    const { metadata: tenantMetadata } = tenant.object;
+    const { kind, apiVersion, metadata, ...rest } = template;
+    return {
+      kind,
+      apiVersion,
+      metadata: {
+        ...metadata,
+        uid: derivedUid(tenantMetadata.uid, qualifiedResource(resource), namespace, name),
+        resourceVersion: String(tenant.revision),
+        creationTimestamp: tenantMetadata.creationTimestamp,
+        clusterName: tenant.name,
+      },
+      ...rest,
+    };
+  });
+}
+
+function namespaceTemplate(name: string): Template {
+  return {
+    kind: 'Namespace',
+    apiVersion: 'v1',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+    spec: { finalizers: ['kubernetes'] },
+    status: { phase: 'Active' },
+  };
+}
+
+function kubernetesService(targetPort: number): Template {
+  return {
+    kind: 'Service',
+    apiVersion: 'v1',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { component: 'apiserver', provider: 'kubernetes' },
+    },
+    spec: {
+      ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort }],
+      clusterIP: VPC_API_ADDRESS,
+      clusterIPs: [VPC_API_ADDRESS],
+      type: 'ClusterIP',
+      sessionAffinity: 'None',
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      internalTrafficPolicy: 'Cluster',
+    },
+    status: { loadBalancer: {} },
+  };
+}
+
+function kubernetesEndpoints(advertise: { address: string; port: number }): Template {
+  return {
+    kind: 'Endpoints',
+    apiVersion: 'v1',
+    metadata: {
+      name: 'kubernetes',
+      namespace: 'default',
+      labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+    },
+    subsets: [
+      {
+        addresses: [{ ip: advertise.address }],
+        ports: [{ name: 'https', port: advertise.port, protocol: 'TCP' }],
+      },
+    ],
+  };
+}
+
+function kubernetesEndpointSlice(advertise: { address: string; port: number }): Template {
+  return {
+    kind: 'EndpointSlice',
+    apiVersion: 'discovery.k8s.io/v1',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [advertise.address], conditions: { ready: true } }],
+    ports: [{ name: 'https', port: advertise.port, protocol: 'TCP' }],
+  };
+}
+
+/** The in-cluster name of the API, good for every tenant. */
+export const apiServiceName = `kubernetes.default.svc.${CLUSTER_DOMAIN}`;

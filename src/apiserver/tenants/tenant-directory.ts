@@ -1,0 +1,33 @@
+import { TENANTS } from '../../api/resources.ts';
+import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import type { CacheEntry, WatchCache, WatchCaches } from '../watch-cache/watch-cache.ts';
+
+/** Which tenants there are: one Tenant object each, in the system tenant. The system tenant needs no object. */
+export class TenantDirectory {
+  readonly #caches: WatchCaches;
+
+  constructor(caches: WatchCaches) {
+    this.#caches = caches;
+  }
+
+  cache(): WatchCache | Promise<WatchCache> {
+    return this.#caches.peek(TENANTS) ?? this.#caches.for(TENANTS);
+  }
+
+  exists(tenant: string): boolean | Promise<boolean> {
+    if (tenant === SYSTEM_TENANT) return true;
+    const cache = this.cache();
+    return cache instanceof Promise
+      ? cache.then((loaded) => loaded.get(SYSTEM_TENANT, '', tenant) !== undefined)
+      : cache.get(SYSTEM_TENANT, '', tenant) !== undefined;
+  }
+
+  /** The Tenant object; undefined for an unknown one and for the system tenant before its first start. */
+  async entry(tenant: string): Promise<CacheEntry | undefined> {
+    return (await this.cache()).get(SYSTEM_TENANT, '', tenant);
+  }
+
+  async entries(): Promise<CacheEntry[]> {
+    return (await this.cache()).entries({ tenant: SYSTEM_TENANT });
+  }
+}

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import type { KubeObject } from '../../api/object.ts';
+import type { CacheEntry, Variant } from '../watch-cache/watch-cache.ts';
+
+/**
+ * An object that is nowhere stored: every tenant has it until it writes its own over it. Built on demand, so an idle
+ * tenant costs nothing.
+ */
+export class VirtualEntry implements CacheEntry {
+  readonly tenant: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: number;
+  readonly key: string;
+  readonly #build: () => KubeObject;
+  #object: KubeObject | undefined;
+  readonly #representations = new Map<string, unknown>();
+
+  constructor(
+    place: { tenant: string; namespace: string; name: string; revision: number; key: string },
+    build: () => KubeObject,
+  ) {
+    this.tenant = place.tenant;
+    this.namespace = place.namespace;
+    this.name = place.name;
+    this.revision = place.revision;
+    this.key = place.key;
+    this.#build = build;
+  }
+
+  get object(): KubeObject {
+    return (this.#object ??= this.#build());
+  }
+
+  bytes(variant: Variant): Buffer {
+    return this.representation(`bytes-${variant}`, (object) => {
+      if (variant === 'platform') return Buffer.from(JSON.stringify(object));
+      const { clusterName: _clusterName, ...metadata } = object.metadata;
+      return Buffer.from(JSON.stringify({ ...object, metadata }));
+    });
+  }
+
+  representation<T>(name: string, build: (object: KubeObject) => T): T {
+    let known = this.#representations.get(name) as T | undefined;
+    if (known === undefined) {
+      known = build(this.object);
+      this.#representations.set(name, known);
+    }
+    return known;
+  }
+}
+
+/** The same uid every time: tokens and owner references name it. */
+export function derivedUid(...parts: string[]): string {
+  const hex = createHash('sha256').update(parts.join('\n')).digest('hex');
+  const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
