@@ -1,0 +1,217 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import { fitErrorMessage, preemptionMessage } from './fit-error.ts';
+import type { ClusterChange, FilterPlugin, Rejection, ScorePlugin, Target } from './plugin.ts';
+import { type QueuedUnit, SchedulingQueue } from './queue.ts';
+
+/** What one kind of placing consists of; `profiles/` has the two there are. */
+export interface Profile<Unit, T extends Target, View> {
+  name: string;
+  /** `nodes`, `hosts`: as messages name the targets. */
+  noun: string;
+  filters: FilterPlugin<Unit, T, View>[];
+  scores: ScorePlugin<Unit, T, View>[];
+  /** The snapshot as this unit sees it, and every target in it. */
+  view(unit: Unit): { view: View; targets: readonly T[] };
+  /** Counts the unit on the target in the snapshot until the informer shows it there, or `forget`. */
+  assume(unit: Unit, target: T): void;
+  forget(unit: Unit): void;
+  /** Writes the decision. Rejects when it was refused. */
+  bind(unit: Unit, target: T): Promise<void>;
+  /** The unit is placed: tell it. */
+  reportPlaced(unit: Unit, target: T): void;
+  /** It fits nowhere: tell it, in its condition and by an event. */
+  reportUnschedulable(unit: Unit, message: string): Promise<void>;
+  /** Is the refusal final (the unit is gone, or somebody else placed it)? */
+  isFinal(error: unknown): boolean;
+}
+
+export interface SchedulerOptions {
+  clock: Clock;
+  logger: Logger;
+  /** Bindings under way at once. */
+  bindsInFlight?: number;
+}
+
+export type Decision<T> = { target: T } | { message: string; helpedBy: ReadonlySet<ClusterChange> };
+
+/** With more targets than this, the search stops at a sample of feasible ones (upstream: minFeasibleNodesToFind). */
+const SAMPLE_TARGETS = 100;
+/** A stretch of decisions without letting other work run. */
+const SLICE_MS = 5;
+
+/** The loop: take, decide, assume, and bind in parallel. Decisions are synchronous, so the snapshot cannot move in one. */
+export class Scheduler<Unit, T extends Target, View> {
+  readonly queue: SchedulingQueue<Unit>;
+  readonly #profile: Profile<Unit, T, View>;
+  readonly #logger: Logger;
+  readonly #bindsInFlight: number;
+  #inFlight = 0;
+  #pumping = false;
+  #isRunning = false;
+  #startAt = 0;
+
+  constructor(profile: Profile<Unit, T, View>, options: SchedulerOptions) {
+    this.#profile = profile;
+    this.#logger = options.logger.child({ profile: profile.name });
+    this.#bindsInFlight = options.bindsInFlight ?? 128;
+    this.queue = new SchedulingQueue<Unit>(options.clock, () => this.#pump());
+  }
+
+  /** Call once the snapshot is complete: deciding on half of it would be wrong. */
+  start(): void {
+    this.#isRunning = true;
+    this.#pump();
+  }
+
+  stop(): void {
+    this.#isRunning = false;
+    this.queue.close();
+  }
+
+  /** The decision alone: a function of the unit and the snapshot. */
+  decide(unit: Unit): Decision<T> {
+    const { view, targets } = this.#profile.view(unit);
+    const { noun, filters } = this.#profile;
+    const helpedBy = new Set<ClusterChange>();
+    const tests: { plugin: FilterPlugin<Unit, T, View>; test: (target: T) => Rejection | undefined }[] = [];
+    for (const plugin of filters) {
+      const test = plugin.prepare(unit, view);
+      if (test === undefined) continue;
+      if (typeof test === 'string') {
+        for (const change of plugin.helpedBy) helpedBy.add(change);
+        helpedBy.add('targetAdded');
+        return { message: this.#message(noun, targets.length, [], test), helpedBy };
+      }
+      tests.push({ plugin, test });
+    }
+
+    const feasible: T[] = [];
+    const rejections: Rejection[] = [];
+    const wanted = sampleSize(targets.length);
+    // The start moves on with every unit, so that a sample does not favour the same targets.
+    const start = targets.length === 0 ? 0 : this.#startAt++ % targets.length;
+    for (let offset = 0; offset < targets.length && feasible.length < wanted; offset++) {
+      const target = targets[(start + offset) % targets.length]!;
+      const failed = tests.find(({ plugin, test }) => {
+        const rejection = test(target);
+        if (rejection === undefined) return false;
+        rejections.push(rejection);
+        for (const change of plugin.helpedBy) helpedBy.add(change);
+        return true;
+      });
+      if (failed === undefined) feasible.push(target);
+    }
+    if (feasible.length === 0) {
+      helpedBy.add('targetAdded');
+      return { message: this.#message(noun, targets.length, rejections, undefined), helpedBy };
+    }
+    return { target: this.#best(unit, view, feasible) };
+  }
+
+  #message(noun: string, total: number, rejections: Rejection[], everywhere: string | undefined): string {
+    const message = fitErrorMessage(noun, total, rejections, everywhere);
+    return noun === 'nodes' && total > 0 ? `${message} ${preemptionMessage(total, rejections)}` : message;
+  }
+
+  #best(unit: Unit, view: View, feasible: T[]): T {
+    if (feasible.length === 1) return feasible[0]!;
+    const totals = new Float64Array(feasible.length);
+    for (const plugin of this.#profile.scores) {
+      const score = plugin.prepare(unit, view);
+      if (score === undefined) continue;
+      const scores = feasible.map((target) => score(target));
+      const lowest = Math.min(...scores);
+      const range = Math.max(...scores) - lowest;
+      for (let index = 0; index < scores.length; index++) {
+        const raw = scores[index]!;
+        const brought = plugin.normalize ? (range === 0 ? 0 : ((raw - lowest) * 100) / range) : raw;
+        totals[index]! += brought * plugin.weight;
+      }
+    }
+    let best = 0;
+    for (let index = 1; index < totals.length; index++) if (totals[index]! > totals[best]!) best = index;
+    return feasible[best]!;
+  }
+
+  #pump(): void {
+    if (this.#pumping || !this.#isRunning) return;
+    this.#pumping = true;
+    setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    this.#pumping = false;
+    const sliceEnd = performance.now() + SLICE_MS;
+    while (this.#isRunning && this.#inFlight < this.#bindsInFlight) {
+      if (performance.now() > sliceEnd) {
+        this.#pump();
+        return;
+      }
+      const queued = this.queue.take();
+      if (queued === undefined) return;
+      this.#scheduleOne(queued);
+    }
+  }
+
+  #scheduleOne(queued: QueuedUnit<Unit>): void {
+    let decision: Decision<T>;
+    try {
+      decision = this.decide(queued.unit);
+    } catch (error) {
+      // A unit whose rules cannot be evaluated must not stop the loop for everybody.
+      this.#logger.error({ key: queued.key, error }, 'deciding failed');
+      this.queue.putBackoff(queued);
+      return;
+    }
+    this.#inFlight++;
+    const work = 'target' in decision ? this.#bind(queued, decision.target) : this.#reject(queued, decision);
+    work
+      .catch((error: unknown) => this.#logger.error({ key: queued.key, error }, 'scheduling failed'))
+      .finally(() => {
+        this.#inFlight--;
+        this.#pump();
+      });
+  }
+
+  async #bind(queued: QueuedUnit<Unit>, target: T): Promise<void> {
+    const unit = queued.unit;
+    this.#profile.assume(unit, target);
+    try {
+      await this.#profile.bind(unit, target);
+    } catch (error) {
+      this.#profile.forget(unit);
+      if (this.#profile.isFinal(error)) return this.queue.remove(queued.key);
+      this.#logger.warn({ key: queued.key, target: target.name, error }, 'binding was refused');
+      return this.queue.putBackoff(queued);
+    }
+    this.queue.remove(queued.key);
+    this.#profile.reportPlaced(unit, target);
+  }
+
+  async #reject(
+    queued: QueuedUnit<Unit>,
+    decision: { message: string; helpedBy: ReadonlySet<ClusterChange> },
+  ): Promise<void> {
+    // First back into the queue, so that a change that comes while the report is written is not missed.
+    this.queue.putUnschedulable(queued, decision.helpedBy);
+    try {
+      await this.#profile.reportUnschedulable(queued.unit, decision.message);
+    } catch (error) {
+      if (this.#profile.isFinal(error)) return;
+      this.#logger.warn({ key: queued.key, error }, 'reporting an unschedulable unit failed');
+    }
+  }
+
+  /** Undefined partition: everywhere. */
+  clusterChanged(partition: string | undefined, change: ClusterChange): void {
+    this.queue.clusterChanged(partition, change);
+  }
+}
+
+/** Upstream's numFeasibleNodesToFind: all up to 100, then 50 % less 1 % for every 125 targets, at least 5 %. */
+export function sampleSize(targets: number): number {
+  if (targets <= SAMPLE_TARGETS) return targets;
+  const percent = Math.max(50 - targets / 125, 5);
+  return Math.max(Math.floor((targets * percent) / 100), SAMPLE_TARGETS);
+}

@@ -1,0 +1,102 @@
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { formatTime } from '../../api/object.ts';
+import { PODS } from '../../api/resources.ts';
+import { isNotFound, StatusError } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Client } from '../../client/client.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
+import { extendedResources } from '../filter/extended-resources.ts';
+import { interPodAffinity } from '../filter/inter-pod-affinity.ts';
+import { nodeAffinity } from '../filter/node-affinity.ts';
+import { nodeResources } from '../filter/node-resources.ts';
+import { nodeUnschedulable } from '../filter/node-unschedulable.ts';
+import { taintToleration } from '../filter/taint-toleration.ts';
+import { topologySpread } from '../filter/topology-spread.ts';
+import type { PodView } from '../filter/types.ts';
+import { volumeClaims } from '../filter/volume-claims.ts';
+import type { Profile } from '../framework/scheduler.ts';
+import { evenSpread } from '../score/even-spread.ts';
+import { preferredInterPodAffinity } from '../score/inter-pod-affinity.ts';
+import { preferredNodeAffinity } from '../score/node-affinity.ts';
+import { preferredTaintToleration } from '../score/taint-toleration.ts';
+import { preferredTopologySpread } from '../score/topology-spread.ts';
+import { type NodeInfo, placedPodOf } from '../snapshot/tenant-snapshot.ts';
+
+export interface VirtualNodeProfileOptions {
+  client: Client;
+  clock: Clock;
+  events: EventRecorder;
+  /** The tenant's snapshot and what else filters ask. */
+  viewOf(tenant: string): PodView;
+}
+
+/** A tenant's pod -> one of the tenant's virtual Nodes. The filters stand in upstream's order: the first one's reason is told. */
+export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<Pod, NodeInfo, PodView> {
+  const { client, clock, events, viewOf } = options;
+  const tenantOf = (pod: Pod) => pod.metadata.clusterName!;
+  const eventTarget = (pod: Pod) => ({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata });
+  return {
+    name: 'virtual-node',
+    noun: 'nodes',
+    filters: [
+      volumeClaims,
+      nodeUnschedulable,
+      taintToleration,
+      nodeAffinity,
+      nodeResources,
+      extendedResources,
+      topologySpread,
+      interPodAffinity,
+    ],
+    scores: [
+      preferredTaintToleration,
+      preferredNodeAffinity,
+      preferredTopologySpread,
+      preferredInterPodAffinity,
+      evenSpread,
+    ],
+    view(pod) {
+      const view = viewOf(tenantOf(pod));
+      return { view, targets: view.snapshot.targets };
+    },
+    assume(pod, target) {
+      viewOf(tenantOf(pod)).snapshot.setPod(placedPodOf(pod, target.name));
+    },
+    forget(pod) {
+      viewOf(tenantOf(pod)).snapshot.removePod(pod.metadata.uid);
+    },
+    async bind(pod, target) {
+      const { name, namespace, uid } = pod.metadata;
+      await client.for(PODS, pod).createSubresource(name, 'binding', {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, namespace, uid },
+        target: { apiVersion: 'v1', kind: 'Node', name: target.name },
+      });
+    },
+    reportPlaced(pod, target) {
+      const { name, namespace } = pod.metadata;
+      const message = `Successfully assigned ${namespace}/${name} to ${target.name}`;
+      events.event(eventTarget(pod), 'Normal', 'Scheduled', message);
+    },
+    async reportUnschedulable(pod, message) {
+      events.event(eventTarget(pod), 'Warning', 'FailedScheduling', message);
+      const before = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
+      if (before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message) return;
+      const changed = before?.status === 'False' ? before.lastTransitionTime : undefined;
+      const condition = {
+        type: 'PodScheduled',
+        status: 'False',
+        reason: 'Unschedulable',
+        message,
+        lastTransitionTime: changed ?? formatTime(clock.now()),
+      };
+      const { name, uid } = pod.metadata;
+      await client
+        .for(PODS, pod)
+        .patch(name, 'strategic', { metadata: { uid }, status: { conditions: [condition] } }, 'status');
+    },
+    // Gone, or bound by somebody else: the watch tells the rest.
+    isFinal: (error) => isNotFound(error) || (error instanceof StatusError && error.code === 409),
+  };
+}

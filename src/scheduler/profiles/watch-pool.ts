@@ -1,0 +1,78 @@
+import type { ContainerInstance, Host } from '../../api/pool.ts';
+import { CONTAINER_INSTANCES, HOSTS } from '../../api/resources.ts';
+import type { Clock } from '../../base/clock.ts';
+import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
+import { type InformerFactory, keyOf } from '../../client/informer.ts';
+import { Scheduler, type SchedulerOptions } from '../framework/scheduler.ts';
+import { isEnded, PoolSnapshot } from '../snapshot/pool-snapshot.ts';
+import { poolProfile } from './pool.ts';
+
+interface Dependencies {
+  informers: InformerFactory;
+  client: Client;
+  clock: Clock;
+}
+
+/** Keeps the pool's snapshot and the queue of instances without a host. */
+export function watchPool({ informers, client, clock }: Dependencies, options: SchedulerOptions) {
+  const instances = informers.informer<ContainerInstance>(CONTAINER_INSTANCES, { tenant: SYSTEM_TENANT });
+  const hosts = informers.informer<Host>(HOSTS, { tenant: SYSTEM_TENANT });
+  const snapshot = new PoolSnapshot();
+  const scheduler = new Scheduler(poolProfile({ client, clock, snapshot }), options);
+
+  const released = (instance: ContainerInstance) => {
+    if (snapshot.removeInstance(instance.metadata.uid)) {
+      // Partitions are zones: room in one helps nobody who waits for another.
+      scheduler.clusterChanged(instance.spec.zone, 'unitRemoved');
+    }
+  };
+  const instanceChanged = (instance: ContainerInstance) => {
+    const key = keyOf(instance);
+    const { hostName, zone } = instance.spec;
+    if (hostName !== undefined && hostName !== '') {
+      scheduler.queue.remove(key);
+      if (isEnded(instance)) return released(instance);
+      if (snapshot.hostOf(instance.metadata.uid) !== hostName) snapshot.setInstance(instance, hostName);
+      return;
+    }
+    if (instance.metadata.deletionTimestamp !== undefined) {
+      scheduler.queue.remove(key);
+      return released(instance);
+    }
+    if (scheduler.queue.has(key)) return scheduler.queue.refresh(key, instance);
+    scheduler.queue.add(key, instance, zone, instance.spec.pod.priority ?? 0);
+  };
+
+  instances.addHandlers({
+    added: instanceChanged,
+    updated: (_, after) => instanceChanged(after),
+    deleted: (instance) => {
+      scheduler.queue.remove(keyOf(instance));
+      released(instance);
+    },
+  });
+  hosts.addHandlers({
+    added: (host) => {
+      snapshot.setHost(host);
+      scheduler.clusterChanged(host.spec.zone, 'targetAdded');
+    },
+    updated: (before, after) => {
+      snapshot.setHost(after);
+      if (hostFacts(before) !== hostFacts(after)) scheduler.clusterChanged(after.spec.zone, 'targetUpdated');
+    },
+    deleted: (host) => {
+      snapshot.removeHost(host.metadata.name);
+    },
+  });
+  return { scheduler, informers: [instances, hosts], snapshot };
+}
+
+/** What filters read of a host. */
+const hostFacts = ({ metadata, spec, status }: Host): string =>
+  JSON.stringify([
+    metadata.deletionTimestamp,
+    spec.zone,
+    spec.unschedulable,
+    status?.allocatable,
+    status?.conditions?.find(({ type }) => type === 'Ready')?.status,
+  ]);

@@ -1,0 +1,17 @@
+import { resourcesOf } from '../../api/pod-resources.ts';
+import type { HostScore } from '../filter/host-types.ts';
+
+/** The mean free share of CPU and memory once the instance is there, 0..100. */
+export const leastAllocated: HostScore = {
+  name: 'LeastAllocated',
+  weight: 1,
+  normalize: false,
+  prepare(instance) {
+    const wanted = resourcesOf(instance.spec.resources);
+    const free = (limit: number, used: number) => (limit <= 0 ? 0 : Math.max(0, (100 * (limit - used)) / limit));
+    return ({ allocatable, used }) =>
+      (free(allocatable.cpuMillis, used.cpuMillis + wanted.cpuMillis) +
+        free(allocatable.memoryBytes, used.memoryBytes + wanted.memoryBytes)) /
+      2;
+  },
+};
