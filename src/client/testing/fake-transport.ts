@@ -129,7 +129,8 @@ export class FakeTransport implements Transport {
   #post(target: Target, body: KubeObject): KubeObject {
     if (target.subresource === 'binding') {
       const pod = structuredClone(this.#get(target));
-      pod['spec'] = { ...pod['spec'], nodeName: body['target'].name };
+      const field = target.resource === 'containerinstances' ? 'hostName' : 'nodeName';
+      pod['spec'] = { ...pod['spec'], [field]: body['target'].name };
       return this.#store({ ...target, subresource: undefined as never }, pod);
     }
     if (target.subresource !== undefined) throw badRequest(`the fake does not serve POST ${target.subresource}`);
@@ -223,8 +224,12 @@ export class FakeTransport implements Transport {
     if (finalizers.size > 0) next.metadata.finalizers = [...finalizers];
     const isBoundPod = target.resource === 'pods' && (current['spec']?.nodeName ?? '') !== '';
     const isOver = ['Succeeded', 'Failed'].includes(current['status']?.phase);
+    // An instance with a host stays until its host has cleared it away.
+    const isPlacedInstance = target.resource === 'containerinstances' && (current['spec']?.hostName ?? '') !== '';
     const graceSeconds =
-      isBoundPod && !isOver ? (options?.gracePeriodSeconds ?? current['spec']?.terminationGracePeriodSeconds ?? 30) : 0;
+      (isBoundPod && !isOver) || isPlacedInstance
+        ? (options?.gracePeriodSeconds ?? current['spec']?.terminationGracePeriodSeconds ?? 30)
+        : 0;
     const isHeld =
       finalizers.size > 0 || (target.resource === 'namespaces' && (current['spec']?.finalizers ?? []).length > 0);
     if (graceSeconds === 0 && !isHeld) return this.#remove(target, next);
