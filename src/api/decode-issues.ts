@@ -1,0 +1,81 @@
+/** Where a finding is; segments are added innermost first while the walk unwinds, so a clean walk pays nothing. */
+interface Issue {
+  path: string[];
+  /** Innermost Go struct, for type errors. */
+  struct?: string;
+  wrongType?: { value: string; goType: string };
+  message?: string;
+}
+
+const MAP_KEY = '\0';
+export const indexSegment = (index: number): string => `[${index}]`;
+export const mapKeySegment = (key: string): string => MAP_KEY + key;
+
+export class DecodeIssues {
+  readonly strict: boolean;
+  readonly found: Issue[] = [];
+
+  constructor(strict: boolean) {
+    this.strict = strict;
+  }
+
+  unknownField(name: string): void {
+    this.found.push({ path: [name] });
+  }
+
+  wrongType(value: unknown, goType: string, detail = ''): void {
+    this.found.push({ path: [], wrongType: { value: describe(value) + detail, goType } });
+  }
+
+  /** A type's own parser refused the value. */
+  refused(message: string): void {
+    this.found.push({ path: [], message });
+  }
+
+  /** Puts `segment` in front of all findings since there were `count`. */
+  within(count: number, segment: string, struct?: string): void {
+    for (let i = count; i < this.found.length; i++) {
+      const issue = this.found[i]!;
+      issue.path.push(segment);
+      if (struct !== undefined) issue.struct ??= struct;
+    }
+  }
+
+  unknownFields(): string[] {
+    const fields: string[] = [];
+    for (const issue of this.found) {
+      if (issue.wrongType === undefined && issue.message === undefined) {
+        fields.push(`unknown field ${JSON.stringify(pathOf(issue.path))}`);
+      }
+    }
+    return fields;
+  }
+
+  errors(): string[] {
+    const errors: string[] = [];
+    for (const { path, struct, wrongType, message } of this.found) {
+      if (message !== undefined) errors.push(message);
+      if (wrongType === undefined) continue;
+      // Go names fields only: neither indices nor map keys.
+      const fields = path.filter((segment) => segment[0] !== '[' && segment[0] !== MAP_KEY).reverse();
+      const where = struct === undefined ? `Go value of type` : `Go struct field ${struct}.${fields.join('.')} of type`;
+      errors.push(`json: cannot unmarshal ${wrongType.value} into ${where} ${wrongType.goType}`);
+    }
+    return errors;
+  }
+}
+
+function pathOf(innermostFirst: string[]): string {
+  let path = '';
+  for (let i = innermostFirst.length - 1; i >= 0; i--) {
+    const segment = innermostFirst[i]!;
+    if (segment[0] === '[') path += segment;
+    else path += (path === '' ? '' : '.') + (segment[0] === MAP_KEY ? segment.slice(1) : segment);
+  }
+  return path;
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}

@@ -1,0 +1,32 @@
+import { compiledType } from './decode-compile.ts';
+import { DecodeIssues } from './decode-issues.ts';
+import type { TypeSchema } from './schema.ts';
+
+export interface DecodeResult<T = any> {
+  /** A copy that shares nothing with the input: unknown fields dropped, scalars in canonical form. */
+  object: T;
+  /** `unknown field "spec.foo"`, in document order; empty unless strict. */
+  unknownFields: string[];
+  /** Wrong types, in Go's words. Kubernetes reports the first: a 400 BadRequest. */
+  errors: string[];
+}
+
+/**
+ * One walk over a JSON value: checks types against the schema, drops and reports unknown fields, brings quantities and
+ * times into the form they are stored in, and adds and leaves out zero values as Kubernetes' encoder does. (One
+ * difference: a list or map that Go would write as null is written empty, which every client reads alike.)
+ * `strict` asks for the unknown fields' names.
+ */
+export function decodeObject<T = any>(
+  target: TypeSchema | { schema: TypeSchema },
+  value: unknown,
+  options: { strict?: boolean } = {},
+): DecodeResult<T> {
+  const type = compiledType('schema' in target ? target.schema : target);
+  const issues = new DecodeIssues(options.strict ?? false);
+  const object = type.decode(value, issues) ?? type.decode({}, new DecodeIssues(false));
+  return { object, unknownFields: issues.unknownFields(), errors: issues.errors() };
+}
+
+/** The message Kubernetes gives for findings of fieldValidation=Strict. */
+export const strictDecodingError = (findings: string[]): string => `strict decoding error: ${findings.join(', ')}`;
