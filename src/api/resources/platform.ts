@@ -1,0 +1,243 @@
+import { registerSchema, schemaOf } from '../generated-schema.ts';
+import type { ResourceStrategy } from '../resource-definition.ts';
+import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
+import type { ResourceFacts } from './facts.ts';
+
+/** Skypod's own resources in the same form as Kubernetes'; their meaning is described in ../pool.ts. */
+
+const string: ValueSchema = { kind: 'string' };
+const int32: ValueSchema = { kind: 'int32' };
+const int64: ValueSchema = { kind: 'int64' };
+const double: ValueSchema = { kind: 'double' };
+const boolean: ValueSchema = { kind: 'boolean' };
+const quantity: ValueSchema = { kind: 'quantity' };
+const time: ValueSchema = { kind: 'time' };
+const bytes: ValueSchema = { kind: 'bytes' };
+const list = (items: ValueSchema): ValueSchema => ({ kind: 'array', items });
+const mapOf = (values: ValueSchema): ValueSchema => ({ kind: 'map', values });
+const core = (name: string): ValueSchema => ({ kind: 'object', type: `io.k8s.api.core.v1.${name}` });
+
+const field = (type: ValueSchema, more: Partial<FieldSchema> = {}): FieldSchema => ({
+  type,
+  number: 0,
+  required: false,
+  optional: true,
+  emitted: 'set',
+  ...more,
+});
+const required = (type: ValueSchema): FieldSchema => field(type, { required: true });
+
+const type = (name: string, fields: Record<string, FieldSchema>): ValueSchema => {
+  registerSchema({ name: `io.skypod.v1alpha1.${name}`, fields });
+  return { kind: 'object', type: `io.skypod.v1alpha1.${name}` };
+};
+
+function kind(name: string, fields: Record<string, FieldSchema>): TypeSchema {
+  type(name, {
+    apiVersion: field(string),
+    kind: field(string),
+    metadata: field({ kind: 'object', type: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }, { emitted: 'always' }),
+    ...fields,
+  });
+  return schemaOf(`io.skypod.v1alpha1.${name}`)!;
+}
+
+// The pool writes milliseconds in its own timestamps; they are kept as text.
+const condition = type('Condition', {
+  type: required(string),
+  status: required(string),
+  reason: field(string),
+  message: field(string),
+  lastTransitionTime: field(time),
+  lastProbeTime: field(time),
+  observedGeneration: field(int64),
+});
+const conditions = field(list(condition), {
+  listType: 'map',
+  listMapKeys: ['type'],
+  patchStrategy: ['merge'],
+  patchMergeKey: 'type',
+});
+
+const containerInstance = kind('ContainerInstance', {
+  spec: required(
+    type('ContainerInstanceSpec', {
+      podRef: required(
+        type('PodReference', { namespace: required(string), name: required(string), uid: required(string) }),
+      ),
+      zone: required(string),
+      hostName: field(string),
+      resources: required(type('Shape', { cpu: required(quantity), memory: required(quantity) })),
+      podLabels: field(mapOf(string)),
+      podAnnotations: field(mapOf(string)),
+      pod: required(core('PodSpec')),
+      volumeFiles: field(
+        mapOf(list(type('VolumeFile', { path: required(string), data: required(bytes), mode: required(int32) }))),
+      ),
+      registryCredentials: field(
+        list(
+          type('RegistryCredential', {
+            registry: required(string),
+            username: required(string),
+            password: required(string),
+          }),
+        ),
+      ),
+      vpc: required(
+        type('VpcPlan', {
+          serviceCidr: required(string),
+          dnsAddress: required(string),
+          clusterDomain: required(string),
+        }),
+      ),
+      configErrors: field(mapOf(string)),
+    }),
+  ),
+  status: field(
+    type('ContainerInstanceStatus', {
+      phase: field(string),
+      conditions,
+      reason: field(string),
+      message: field(string),
+      hostIP: field(string),
+      podIP: field(string),
+      podIPs: field(list(core('PodIP'))),
+      startTime: field(time),
+      meteredFrom: field(string),
+      meteredTo: field(string),
+      initContainerStatuses: field(list(core('ContainerStatus'))),
+      containerStatuses: field(list(core('ContainerStatus'))),
+      ephemeralContainerStatuses: field(list(core('ContainerStatus'))),
+      qosClass: field(string),
+    }),
+  ),
+});
+
+const host = kind('Host', {
+  spec: required(type('HostSpec', { zone: required(string), unschedulable: field(boolean), index: field(int32) })),
+  status: field(
+    type('HostStatus', {
+      conditions,
+      streaming: field(type('StreamingEndpoint', { address: required(string), port: required(int32) })),
+      runtime: field(type('RuntimeVersion', { name: required(string), version: required(string) })),
+      capacity: field(mapOf(quantity)),
+      allocatable: field(mapOf(quantity)),
+      images: field(list(type('HostImage', { names: required(list(string)), sizeBytes: required(int64) }))),
+    }),
+  ),
+});
+
+const vpcService = kind('VpcService', {
+  spec: required(
+    type('VpcServiceSpec', {
+      serviceRef: required(type('ServiceReference', { namespace: required(string), name: required(string) })),
+      type: required(string),
+      clusterIPs: required(list(string)),
+      externalName: field(string),
+      publishNotReadyAddresses: field(boolean),
+      sessionAffinitySeconds: field(int32),
+      ports: required(
+        list(
+          type('VpcServicePort', {
+            name: required(string),
+            protocol: required(string),
+            port: required(int32),
+            nodePort: field(int32),
+          }),
+        ),
+      ),
+      endpoints: required(
+        list(
+          type('VpcServiceEndpoint', {
+            address: required(string),
+            ready: required(boolean),
+            hostname: field(string),
+            ports: required(mapOf(int32)),
+          }),
+        ),
+      ),
+    }),
+  ),
+});
+
+const tenant = kind('Tenant', {
+  spec: field(type('TenantSpec', { displayName: field(string) })),
+  status: field(type('TenantStatus', { phase: field(string) })),
+});
+
+const usageRecord = kind('UsageRecord', {
+  spec: required(
+    type('UsageRecordSpec', {
+      instance: required(string),
+      pod: required(type('PodName', { namespace: required(string), name: required(string) })),
+      zone: required(string),
+      intervalStart: required(string),
+      intervalEnd: required(string),
+      seconds: required(double),
+      vcpuSeconds: required(double),
+      gibSeconds: required(double),
+    }),
+  ),
+});
+
+export const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const status = { name: 'status', verbs: ['get', 'patch', 'update'] };
+const binding = {
+  name: 'binding',
+  kind: { group: '', version: 'v1', kind: 'Binding' },
+  verbs: ['create'],
+};
+
+const facts = (
+  group: string,
+  resource: string,
+  singular: string,
+  kindName: string,
+  more: Partial<ResourceFacts>,
+): ResourceFacts => ({
+  group: `${group}.skypod.io`,
+  version: 'v1alpha1',
+  resource,
+  singular,
+  kind: kindName,
+  namespaced: true,
+  shortNames: [],
+  categories: ['skypod'],
+  verbs: allVerbs,
+  subresources: [],
+  ...more,
+});
+
+/** As a pod: what was asked for, else the pod's own period, and none for what no host has taken. */
+function instanceGracePeriodSeconds(object: { [field: string]: any }, asked: number | undefined): number {
+  if (!object.spec?.hostName) return 0;
+  if (object.status?.phase === 'Succeeded' || object.status?.phase === 'Failed') return asked ?? 0;
+  return asked ?? object.spec?.pod?.terminationGracePeriodSeconds ?? 30;
+}
+
+export const platformFacts: { facts: ResourceFacts; schema: TypeSchema; strategy?: ResourceStrategy }[] = [
+  {
+    facts: facts('pool', 'containerinstances', 'containerinstance', 'ContainerInstance', {
+      shortNames: ['ci'],
+      subresources: [binding, status],
+    }),
+    schema: containerInstance,
+    strategy: { gracePeriodSeconds: instanceGracePeriodSeconds },
+  },
+  {
+    facts: facts('pool', 'hosts', 'host', 'Host', { namespaced: false, subresources: [status] }),
+    schema: host,
+  },
+  {
+    facts: facts('network', 'vpcservices', 'vpcservice', 'VpcService', { shortNames: ['vsvc'] }),
+    schema: vpcService,
+  },
+  {
+    facts: facts('tenancy', 'tenants', 'tenant', 'Tenant', { namespaced: false, subresources: [status] }),
+    schema: tenant,
+  },
+  {
+    facts: facts('metering', 'usagerecords', 'usagerecord', 'UsageRecord', {}),
+    schema: usageRecord,
+  },
+];
