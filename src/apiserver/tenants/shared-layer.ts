@@ -13,9 +13,11 @@ export interface SharedLayerOptions {
   caPem: string;
   /** Where the API server is reached, for the `kubernetes` EndpointSlice. */
   advertise: { address: string; port: number };
+  /** More that every tenant but the system's has (virtual nodes), by `resource.group`; compose/ hands them in. */
+  tenantTemplates?: Readonly<Record<string, Template[]>>;
 }
 
-type Template = Omit<KubeObject, 'metadata'> & {
+export type Template = Omit<KubeObject, 'metadata'> & {
   metadata: { name: string; namespace?: string; labels?: Record<string, string> };
 };
 
@@ -27,8 +29,10 @@ type Template = Omit<KubeObject, 'metadata'> & {
 export class SharedLayer {
   readonly #templates = new Map<string, Template[]>();
   readonly #systemTemplates = new Map<string, Template[]>();
+  readonly #tenantTemplates: ReadonlyMap<string, Template[]>;
 
   constructor(options: SharedLayerOptions) {
+    this.#tenantTemplates = new Map(Object.entries(options.tenantTemplates ?? {}));
     const add = (into: Map<string, Template[]>, resource: string, template: Template) => {
       const list = into.get(resource) ?? [];
       if (list.length === 0) into.set(resource, list);
@@ -56,14 +60,15 @@ export class SharedLayer {
 
   /** Whether any tenant has shared objects of this resource: everything else skips the layer. */
   covers(resource: GroupResource): boolean {
-    return this.#templates.has(qualifiedResource(resource));
+    const qualified = qualifiedResource(resource);
+    return this.#templates.has(qualified) || this.#tenantTemplates.has(qualified);
   }
 
   /** The shared objects of one tenant, as of its Tenant object. */
   entries(resource: GroupResource, tenant: CacheEntry): VirtualEntry[] {
     const qualified = qualifiedResource(resource);
     const templates = this.#templates.get(qualified) ?? [];
-    const own = tenant.name === SYSTEM_TENANT ? (this.#systemTemplates.get(qualified) ?? []) : [];
+    const own = this.#ownTemplates(tenant).get(qualified) ?? [];
     return [...templates, ...own].map((template) => virtualEntry(resource, tenant, template));
   }
 
@@ -72,9 +77,12 @@ export class SharedLayer {
     const matches = (template: Template) =>
       template.metadata.name === name && (template.metadata.namespace ?? '') === namespace;
     const template =
-      this.#templates.get(qualified)?.find(matches) ??
-      (tenant.name === SYSTEM_TENANT ? this.#systemTemplates.get(qualified)?.find(matches) : undefined);
+      this.#templates.get(qualified)?.find(matches) ?? this.#ownTemplates(tenant).get(qualified)?.find(matches);
     return template === undefined ? undefined : virtualEntry(resource, tenant, template);
+  }
+
+  #ownTemplates(tenant: CacheEntry): ReadonlyMap<string, Template[]> {
+    return tenant.name === SYSTEM_TENANT ? this.#systemTemplates : this.#tenantTemplates;
   }
 }
 
