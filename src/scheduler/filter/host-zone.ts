@@ -7,6 +7,6 @@ export const hostZone: HostFilter = {
   prepare(instance) {
     const { zone } = instance.spec;
     const rejection = { reasons: [`host(s) were not in zone ${zone}`], resolvable: false };
-    return (target) => (target.zone === zone ? undefined : rejection);
+    return (target) => (target.zones.has(zone) ? undefined : rejection);
   },
 };

@@ -3,8 +3,9 @@ import { CONTAINER_INSTANCES, HOSTS } from '../../api/resources.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
 import { type InformerFactory, keyOf } from '../../client/informer.ts';
+import type { ClusterChange } from '../framework/plugin.ts';
 import { Scheduler, type SchedulerOptions } from '../framework/scheduler.ts';
-import { isEnded, PoolSnapshot } from '../snapshot/pool-snapshot.ts';
+import { isEnded, PoolSnapshot, zonesOf } from '../snapshot/pool-snapshot.ts';
 import { poolProfile } from './pool.ts';
 
 interface Dependencies {
@@ -20,11 +21,15 @@ export function watchPool({ informers, client, clock }: Dependencies, options: S
   const snapshot = new PoolSnapshot();
   const scheduler = new Scheduler(poolProfile({ client, clock, snapshot }), options);
 
+  // Partitions of the queue are zones: room in one helps nobody who waits for another.
+  const changed = (zones: Iterable<string>, change: ClusterChange) => {
+    for (const zone of zones) scheduler.clusterChanged(zone, change);
+  };
   const released = (instance: ContainerInstance) => {
-    if (snapshot.removeInstance(instance.metadata.uid)) {
-      // Partitions are zones: room in one helps nobody who waits for another.
-      scheduler.clusterChanged(instance.spec.zone, 'unitRemoved');
-    }
+    const hostName = snapshot.hostOf(instance.metadata.uid);
+    if (hostName === undefined) return;
+    snapshot.removeInstance(instance.metadata.uid);
+    changed(snapshot.hosts.get(hostName)?.zones ?? [], 'unitRemoved');
   };
   const instanceChanged = (instance: ContainerInstance) => {
     const key = keyOf(instance);
@@ -54,11 +59,11 @@ export function watchPool({ informers, client, clock }: Dependencies, options: S
   hosts.addHandlers({
     added: (host) => {
       snapshot.setHost(host);
-      scheduler.clusterChanged(host.spec.zone, 'targetAdded');
+      changed(zonesOf(host), 'targetAdded');
     },
     updated: (before, after) => {
       snapshot.setHost(after);
-      if (hostFacts(before) !== hostFacts(after)) scheduler.clusterChanged(after.spec.zone, 'targetUpdated');
+      if (hostFacts(before) !== hostFacts(after)) changed(zonesOf(after), 'targetUpdated');
     },
     deleted: (host) => {
       snapshot.removeHost(host.metadata.name);
@@ -71,7 +76,7 @@ export function watchPool({ informers, client, clock }: Dependencies, options: S
 const hostFacts = ({ metadata, spec, status }: Host): string =>
   JSON.stringify([
     metadata.deletionTimestamp,
-    spec.zone,
+    zonesOf({ metadata, spec }),
     spec.unschedulable,
     status?.allocatable,
     status?.conditions?.find(({ type }) => type === 'Ready')?.status,

@@ -6,7 +6,7 @@ import type { Target } from '../framework/plugin.ts';
 /** A host with what is placed on it. */
 export interface HostInfo extends Target {
   host: Host;
-  zone: string;
+  zones: ReadonlySet<string>;
   allocatable: PodResources & { instances: number };
   used: PodResources;
   instances: number;
@@ -44,7 +44,7 @@ export class PoolSnapshot {
     const info: HostInfo = {
       name,
       host,
-      zone: host.spec.zone,
+      zones: new Set(zonesOf(host)),
       allocatable: {
         ...resourcesOf(allocatable),
         instances: allocatable?.['pods'] === undefined ? Infinity : quantityValue(allocatable['pods']),
@@ -98,6 +98,9 @@ export class PoolSnapshot {
     }
   }
 }
+
+/** One machine may stand for several zones. */
+export const zonesOf = (host: Host): string[] => host.spec.zones ?? [host.spec.zone];
 
 function account(info: HostInfo, placed: Placed, by: 1 | -1): void {
   info.instances += by;

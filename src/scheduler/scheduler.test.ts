@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Node, Pod } from '../api/generated/core-v1.ts';
+import type { ContainerInstance, Host } from '../api/pool.ts';
+import { CONTAINER_INSTANCES, EVENTS, HOSTS, NODES, PODS } from '../api/resources.ts';
+import { systemClock } from '../base/clock.ts';
+import { silentLogger } from '../base/log.ts';
+import { Client } from '../client/client.ts';
+import { createInformerFactory } from '../client/informer-factory.ts';
+import { FakeTransport } from '../client/testing/fake-transport.ts';
+import { until } from '../client/testing/until.ts';
+import { startScheduler } from './index.ts';
+
+interface World {
+  transport: FakeTransport;
+  client: Client;
+  pod(name: string): Promise<Pod>;
+}
+
+async function withScheduler(run: (world: World) => Promise<void>): Promise<void> {
+  const transport = new FakeTransport();
+  const client = new Client(transport);
+  const stop = new AbortController();
+  const informers = createInformerFactory(client, { clock: systemClock, logger: silentLogger });
+  const done = startScheduler({ informers, clock: systemClock, logger: silentLogger }, stop.signal);
+  informers.start(stop.signal);
+  await informers.waitForSync();
+  try {
+    await run({ transport, client, pod: (name) => client.resource<Pod>('acme', PODS, 'shop').get(name) });
+  } finally {
+    stop.abort();
+    await done;
+  }
+}
+
+const zoneLabel = 'topology.kubernetes.io/zone';
+const node = (name: string, zone: string, more: object = {}) => ({
+  metadata: { name, labels: { [zoneLabel]: zone, 'kubernetes.io/hostname': name } },
+  spec: {},
+  status: { allocatable: { cpu: '1000000', memory: '1Pi', pods: '1000000' } },
+  ...more,
+});
+const pod = (name: string, spec: object = {}, labels: Record<string, string> = {}) => ({
+  metadata: { name, labels },
+  spec: { schedulerName: 'default-scheduler', containers: [{ name: 'main', image: 'busybox' }], ...spec },
+});
+const host = (name: string, cpu: string, more: object = {}) => ({
+  metadata: { name },
+  spec: { zone: 'a' },
+  status: { conditions: [{ type: 'Ready', status: 'True' }], allocatable: { cpu, memory: '8Gi', pods: '100' } },
+  ...more,
+});
+const instance = (name: string, cpu = '1', zone = 'a') => ({
+  metadata: { name },
+  spec: {
+    podRef: { namespace: 'shop', name: 'web', uid: name },
+    zone,
+    resources: { cpu, memory: '1Gi' },
+    pod: { containers: [{ name: 'main', image: 'busybox' }] },
+    vpc: { serviceCidr: '', dnsAddress: '', clusterDomain: '' },
+  },
+});
+
+test('pods of one controller spread over the zones, each with its event', () =>
+  withScheduler(async ({ client, transport }) => {
+    for (const zone of ['a', 'b']) await client.resource<Node>('acme', NODES).create(node(`node-${zone}`, zone) as any);
+    for (let index = 0; index < 10; index++) {
+      const draft = pod(`web-${index}`);
+      Object.assign(draft.metadata, {
+        ownerReferences: [{ uid: 'rs', controller: true, kind: 'ReplicaSet', name: 'web', apiVersion: 'apps/v1' }],
+      });
+      await client.resource<Pod>('acme', PODS, 'shop').create(draft as any);
+    }
+    await until(() => transport.all('pods').every((each) => each['spec'].nodeName !== undefined));
+    const names = transport.all('pods').map((each) => each['spec'].nodeName);
+    assert.equal(names.filter((name) => name === 'node-a').length, 5);
+    await until(() => transport.all('events').length === 10);
+    const event = transport.all('events').find((each) => each['involvedObject'].name === 'web-0')!;
+    assert.equal(event['reason'], 'Scheduled');
+    assert.match(event['message'], /^Successfully assigned shop\/web-0 to node-[ab]$/);
+    assert.deepEqual(event['source'], { component: 'default-scheduler' });
+  }));
+
+test('a pod that fits nowhere says so as upstream does, and goes when a node comes that helps', () =>
+  withScheduler(async ({ client, pod: get }) => {
+    for (const zone of ['a', 'b']) await client.resource<Node>('acme', NODES).create(node(`node-${zone}`, zone) as any);
+    await client.resource<Pod>('acme', PODS, 'shop').create(pod('web', { nodeSelector: { disk: 'ssd' } }) as any);
+    const message =
+      "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector. " +
+      'preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
+    await until(async () => (await get('web')).status?.conditions?.[0]?.message === message);
+    const [condition] = (await get('web')).status!.conditions!;
+    assert.deepEqual(
+      [condition!.type, condition!.status, condition!.reason],
+      ['PodScheduled', 'False', 'Unschedulable'],
+    );
+    const events = client.resource('acme', EVENTS, 'shop');
+    await until(async () => (await events.list()).items.some((event) => event['reason'] === 'FailedScheduling'));
+    await client.resource<Node>('acme', NODES).create({
+      ...node('node-c', 'c'),
+      metadata: { name: 'node-c', labels: { disk: 'ssd' } },
+    } as any);
+    await until(async () => (await get('web')).spec.nodeName === 'node-c');
+  }));
+
+test('a tenant sees only its own nodes', () =>
+  withScheduler(async ({ client, pod: get }) => {
+    await client.resource<Node>('other', NODES).create(node('node-a', 'a') as any);
+    await client.resource<Pod>('acme', PODS, 'shop').create(pod('web') as any);
+    await until(async () => (await get('web')).status?.conditions?.[0]?.message !== undefined);
+    assert.equal((await get('web')).status!.conditions![0]!.message, 'no nodes available to schedule pods');
+  }));
+
+test('gated pods and those of other schedulers are left alone', () =>
+  withScheduler(async ({ client, pod: get }) => {
+    await client.resource<Node>('acme', NODES).create(node('node-a', 'a') as any);
+    const pods = client.resource<Pod>('acme', PODS, 'shop');
+    await pods.create(pod('gated', { schedulingGates: [{ name: 'example.com/wait' }] }) as any);
+    await pods.create(pod('foreign', { schedulerName: 'mine' }) as any);
+    await pods.create(pod('plain') as any);
+    await until(async () => (await get('plain')).spec.nodeName !== undefined);
+    assert.equal((await get('gated')).spec.nodeName, undefined);
+    assert.equal((await get('foreign')).spec.nodeName, undefined);
+    await pods.patch('gated', 'merge', { spec: { schedulingGates: [] } });
+    await until(async () => (await get('gated')).spec.nodeName !== undefined);
+  }));
+
+test('anti-affinity holds between pods decided in the same breath', () =>
+  withScheduler(async ({ client, transport }) => {
+    for (const zone of ['a', 'b']) await client.resource<Node>('acme', NODES).create(node(`node-${zone}`, zone) as any);
+    const term = { topologyKey: zoneLabel, labelSelector: { matchLabels: { app: 'db' } } };
+    const spec = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } };
+    const pods = client.resource<Pod>('acme', PODS, 'shop');
+    await Promise.all([0, 1, 2].map((index) => pods.create(pod(`db-${index}`, spec, { app: 'db' }) as any)));
+    await until(() => transport.all('pods').filter((each) => each['spec'].nodeName !== undefined).length === 2);
+    const nodes = new Set(transport.all('pods').map((each) => each['spec'].nodeName ?? 'none'));
+    assert.deepEqual([...nodes].sort(), ['node-a', 'node-b', 'none']);
+    const placed = transport.all('pods').find((each) => each['spec'].nodeName === 'node-a')!;
+    await pods.delete(placed.metadata.name, { gracePeriodSeconds: 0 });
+    await until(() => transport.all('pods').every((each) => each['spec'].nodeName !== undefined));
+  }));
+
+test('instances fill the hosts up to what they have and wait for room', () =>
+  withScheduler(async ({ client, transport }) => {
+    await client.resource<Host>('system', HOSTS).create(host('small', '2') as any);
+    await client.resource<Host>('system', HOSTS).create(host('large', '3') as any);
+    const instances = client.resource<ContainerInstance>('system', CONTAINER_INSTANCES, 'acme');
+    await Promise.all(Array.from({ length: 6 }, (_, index) => instances.create(instance(`i-${index}`) as any)));
+    const placed = () => transport.all('containerinstances').filter((each) => each['spec'].hostName !== undefined);
+    await until(() => placed().length === 5);
+    assert.equal(placed().filter((each) => each['spec'].hostName === 'small').length, 2);
+    const waiting = transport.all('containerinstances').find((each) => each['spec'].hostName === undefined)!;
+    await until(async () => (await instances.get(waiting.metadata.name)).status?.conditions !== undefined);
+    const [condition] = (await instances.get(waiting.metadata.name)).status!.conditions!;
+    assert.equal(condition!.message, '0/2 hosts are available: 2 Insufficient cpu.');
+    await instances.patch(placed()[0]!.metadata.name, 'merge', { status: { phase: 'Succeeded' } }, 'status');
+    await until(() => placed().length === 6);
+  }));
+
+test('an instance goes to its zone and to a ready host only', () =>
+  withScheduler(async ({ client }) => {
+    const hosts = client.resource<Host>('system', HOSTS);
+    await hosts.create(host('gone', '8', { status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } }) as any);
+    await hosts.create(host('cordoned', '8', { spec: { zone: 'a', unschedulable: true } }) as any);
+    await hosts.create(host('elsewhere', '8', { spec: { zone: 'b' } }) as any);
+    const instances = client.resource<ContainerInstance>('system', CONTAINER_INSTANCES, 'acme');
+    await instances.create(instance('one') as any);
+    await until(async () => (await instances.get('one')).status?.conditions !== undefined);
+    assert.equal(
+      (await instances.get('one')).status!.conditions![0]!.message,
+      '0/3 hosts are available: 1 host(s) were not in zone a, 1 host(s) were not ready, 1 host(s) were unschedulable.',
+    );
+    await hosts.create(host('both', '8', { spec: { zone: 'b', zones: ['b', 'a'] } }) as any);
+    await until(async () => (await instances.get('one')).spec.hostName === 'both');
+  }));
