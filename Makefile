@@ -22,10 +22,10 @@ bench:
 	scripts/bench
 
 images:
-	scripts/run images/build.ts
+	scripts/run images/main.ts
 
 images-stop:
-	scripts/run images/build.ts --stop
+	scripts/run images/main.ts --stop
 
 format:
 	scripts/run --bin biome check --write .

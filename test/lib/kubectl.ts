@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheDirectory } from './cache.ts';
 import { type CommandResult, runCommand } from './skypod.ts';
 
 /** kubectl with one kubeconfig. Rejects when it exits with anything but 0. */
@@ -45,8 +45,6 @@ export function kubectlWith(path: string, kubeconfig: string): Kubectl {
 export function newestKubectl(): string {
   return execFileSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).trim();
 }
-
-const cacheDirectory = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'skypod');
 
 /**
  * Debian's kubectl 1.20, which speaks SPDY, unpacked beside whatever is on PATH; undefined when Debian's packages
