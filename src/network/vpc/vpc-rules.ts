@@ -32,6 +32,13 @@ export const BLOCKED_DESTINATIONS = [
  * A packet for a service: `services` maps (address, protocol, port) to a chain that depends on nothing but the number
  * of endpoints: chain `pick-3` takes a random number below 3 and looks up (address, protocol, port, number) in
  * `backends`. So a change of a service is a change of map elements, and there are as many chains as endpoint counts.
+ * Node ports are elements like the others, with the gateway as their address.
+ *
+ * A service with session affinity has a chain of its own that puts its number into the connection's mark and looks up
+ * (client, mark, protocol) in `affinity` before it picks. `remember` writes that entry when the connection's first
+ * packet is forwarded, by when its destination is the endpoint picked.
+ *
+ * Whatever of the service range was not translated has no endpoint and is refused in forward and output.
  */
 export function vpcRules(options: {
   gateway: string;
@@ -41,27 +48,29 @@ export function vpcRules(options: {
   blocked: readonly string[];
 }): string {
   const { gateway, link, ports } = options;
-  const pick = (lookup: string) => `
+  const translate = `
     ip daddr ${VPC_DNS_ADDRESS} meta l4proto { tcp, udp } th dport 53 dnat to ${link.machine}:${ports.dns}
     ip daddr ${VPC_API_ADDRESS} tcp dport 443 dnat to ${link.machine}:${ports.api}
-    ${lookup}`;
-  const lookups = `ip daddr . meta l4proto . th dport vmap @services
-    ip daddr ${gateway} meta l4proto . th dport vmap @node-ports`;
+    ip daddr . meta l4proto . th dport vmap @services`;
   return `add table ip ${VPC_TABLE}
 delete table ip ${VPC_TABLE}
 table ip ${VPC_TABLE} {
   map services { type ipv4_addr . inet_proto . inet_service : verdict; }
-  map node-ports { type inet_proto . inet_service : verdict; }
   map backends {
-    typeof ip daddr . meta l4proto . th dport . numgen random mod 4294967295 : ip daddr . th dport
+    typeof ip daddr . meta l4proto . th dport . numgen random mod 4294967295 : ip daddr . tcp dport
   }
+  map affinity {
+    type ipv4_addr . mark . inet_proto : ipv4_addr . inet_service
+    flags dynamic,timeout
+  }
+  map remember { type mark : verdict; }
   set hairpin { type ipv4_addr . ipv4_addr; }
 
   chain prerouting {
-    type nat hook prerouting priority dstnat; policy accept;${pick(lookups)}
+    type nat hook prerouting priority dstnat; policy accept;${translate}
   }
   chain local-out {
-    type nat hook output priority -100; policy accept;${pick(lookups)}
+    type nat hook output priority -100; policy accept;${translate}
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
@@ -78,12 +87,12 @@ table ip ${VPC_TABLE} {
     ip daddr ${link.machine} meta l4proto { tcp, udp } th dport ${ports.dns} accept
     ip daddr ${link.machine} tcp dport ${ports.api} accept
     ip daddr { ${options.blocked.join(', ')} } reject with icmp admin-prohibited
-    ip daddr ${VPC_POD_CIDR} reject with icmp host-unreachable
     ${options.egress ? 'accept' : 'reject with icmp net-unreachable'}
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
     ct state established,related accept
+    ct status dnat ct mark vmap @remember
     iifname "${VPC_LINK}" ip saddr != ${link.machine} drop
     ip daddr ${VPC_SERVICE_CIDR} goto refuse-service
     oifname "${VPC_LINK}" goto to-machine
@@ -91,7 +100,10 @@ table ip ${VPC_TABLE} {
   chain output {
     type filter hook output priority filter; policy accept;
     ct state established,related accept
+    ct status dnat ct mark vmap @remember
     ip daddr ${VPC_SERVICE_CIDR} goto refuse-service
+    # A translated packet still shows the interface of its first route here. Addresses of no pod have an unreachable route.
+    ip daddr ${VPC_POD_CIDR} accept
     oifname "${VPC_LINK}" goto to-machine
   }
 }

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { VpcService } from '../../../api/pool.ts';
+import { serviceElements } from './elements.ts';
+import { TableState } from './table-state.ts';
+import { vpcService } from './testing.ts';
+
+const gateway = '10.128.0.1';
+const named = (...services: VpcService[]) => new Map(services.map((service) => [service.metadata.name, service]));
+
+test('a service becomes elements: one frontend, one backend an endpoint', () => {
+  const { elements, picks } = serviceElements(vpcService('web', '10.96.0.5', ['10.128.0.3', '10.128.0.2']), gateway);
+  assert.deepEqual(picks, [2]);
+  assert.deepEqual(elements, [
+    { map: 'services', key: '10.96.0.5 . tcp . 80', value: 'goto pick-2' },
+    { map: 'backends', key: '10.96.0.5 . tcp . 80 . 0', value: '10.128.0.2 . 8080' },
+    { map: 'backends', key: '10.96.0.5 . tcp . 80 . 1', value: '10.128.0.3 . 8080' },
+    { map: 'hairpin', key: '10.128.0.2 . 10.128.0.2', value: '' },
+    { map: 'hairpin', key: '10.128.0.3 . 10.128.0.3', value: '' },
+  ]);
+});
+
+test('unready endpoints, nonsense written by hand, and the platform’s own addresses give nothing', () => {
+  const elementsOf = (service: VpcService) => serviceElements(service, gateway).elements;
+  const unready = vpcService('web', '10.96.0.5', ['10.128.0.2']);
+  unready.spec.endpoints[0]!.ready = false;
+  assert.deepEqual(elementsOf(unready), []);
+  assert.deepEqual(elementsOf(vpcService('web', '10.96.0.5', ['10.128.0.2 }; flush ruleset; #'])), []);
+  assert.deepEqual(elementsOf(vpcService('web', '192.0.2.9', ['10.128.0.2'])), []);
+  assert.deepEqual(elementsOf(vpcService('kubernetes', '10.96.0.1', ['10.128.0.2'])), []);
+  assert.deepEqual(elementsOf(vpcService('kube-dns', '10.96.0.10', ['10.128.0.2'])), []);
+  assert.deepEqual(elementsOf(vpcService('headless', '', ['10.128.0.2'])), []);
+  const badPort = vpcService('web', '10.96.0.5', ['10.128.0.2']);
+  badPort.spec.endpoints[0]!.ports = { http: 70000 };
+  assert.deepEqual(elementsOf(badPort), []);
+});
+
+test('a node port is the gateway’s', () => {
+  const service = vpcService('web', '10.96.0.5', ['10.128.0.2'], {
+    type: 'NodePort',
+    ports: [{ name: 'http', protocol: 'UDP', port: 53, nodePort: 30053 }],
+  });
+  assert.deepEqual(
+    serviceElements(service, gateway)
+      .elements.filter(({ map }) => map === 'services')
+      .map(({ key }) => key),
+    ['10.96.0.5 . udp . 53', '10.128.0.1 . udp . 30053'],
+  );
+});
+
+test('a change touches only what differs', () => {
+  const state = new TableState(gateway);
+  state.reset(named(vpcService('web', '10.96.0.5', ['10.128.0.2']), vpcService('other', '10.96.0.6', ['10.128.0.2'])));
+  assert.equal(state.change(named(vpcService('web', '10.96.0.5', ['10.128.0.2']))).script, '');
+
+  const grown = state.change(named(vpcService('web', '10.96.0.5', ['10.128.0.2', '10.128.0.3']))).script;
+  assert.equal(
+    grown,
+    [
+      'add chain ip skypod pick-2',
+      'flush chain ip skypod pick-2',
+      'add rule ip skypod pick-2 dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @backends',
+      'delete element ip skypod services { 10.96.0.5 . tcp . 80 }',
+      'add element ip skypod services { 10.96.0.5 . tcp . 80 : goto pick-2 }',
+      'add element ip skypod backends { 10.96.0.5 . tcp . 80 . 1 : 10.128.0.3 . 8080 }',
+      'add element ip skypod hairpin { 10.128.0.3 . 10.128.0.3 }',
+      '',
+    ].join('\n'),
+  );
+  // The hairpin address of both services goes with the second of them.
+  const first = state.change(new Map([['default.web', undefined]])).script;
+  assert.match(first, /delete element ip skypod hairpin { 10.128.0.3 . 10.128.0.3 }/);
+  const second = state.change(new Map([['default.other', undefined]])).script;
+  assert.match(second, /delete element ip skypod hairpin { 10.128.0.2 . 10.128.0.2 }/);
+});
+
+test('an address that passes from one service to another within one change', () => {
+  const state = new TableState(gateway);
+  state.reset(named(vpcService('old', '10.96.0.5', ['10.128.0.2'])));
+  const change = state.change(
+    new Map<string, VpcService | undefined>([
+      ['default.new', vpcService('new', '10.96.0.5', ['10.128.0.3'])],
+      ['default.old', undefined],
+    ]),
+  );
+  assert.match(change.script, /delete element ip skypod backends { 10.96.0.5 . tcp . 80 . 0 }/);
+  assert.match(change.script, /add element ip skypod backends { 10.96.0.5 . tcp . 80 . 0 : 10.128.0.3 . 8080 }/);
+  assert.doesNotMatch(change.script, /element ip skypod services/);
+});
+
+test('affinity: who lost an endpoint is to be forgotten', () => {
+  const affinity = { sessionAffinitySeconds: 100 };
+  const state = new TableState(gateway);
+  state.reset(named(vpcService('web', '10.96.0.5', ['10.128.0.2', '10.128.0.3'], affinity)));
+  const grown = state.change(
+    named(vpcService('web', '10.96.0.5', ['10.128.0.2', '10.128.0.3', '10.128.0.4'], affinity)),
+  );
+  assert.deepEqual(grown.forget, []);
+  const shrunk = state.change(named(vpcService('web', '10.96.0.5', ['10.128.0.2', '10.128.0.4'], affinity)));
+  assert.deepEqual(shrunk.forget[0]?.endpoints, ['10.128.0.2 . 8080', '10.128.0.4 . 8080']);
+  const gone = state.change(new Map([['default.web', undefined]]));
+  assert.deepEqual(gone.forget[0]?.endpoints, []);
+});

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { PodAddress } from '../../../api/pod-network.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { silentLogger } from '../../../base/log.ts';
+import type { VpcNetwork } from '../../vpc/index.ts';
+import { answerIn, ask, testNetwork, whyNoNamespaces } from '../../vpc/testing.ts';
+import { vpcService } from './testing.ts';
+import { VpcTable } from './vpc-table.ts';
+
+const skip = whyNoNamespaces();
+
+describe('services in a VPC', { skip }, () => {
+  let network: VpcNetwork;
+  let end: () => Promise<void>;
+  let table: VpcTable;
+  const servers: { end(): Promise<void> }[] = [];
+  const pods: PodAddress[] = [];
+  const path = (index: number) => pods[index]!.namespacePath!;
+  const ip = (index: number) => pods[index]!.ip;
+  const address = '10.96.7.7';
+
+  before(async () => {
+    ({ network, end } = await testNetwork({ hostIndex: 3 }));
+    for (let index = 0; index < 3; index++) {
+      pods.push(await network.setUp({ tenant: 'red', uid: `pod${index}`, hostNetwork: false }));
+      servers.push(await answerIn(path(index), [8080], `pod${index}`));
+    }
+    const vpc = network.carried()[0]!;
+    table = new VpcTable({ ...vpc, logger: silentLogger, clock: systemClock });
+    table.start();
+  });
+  after(async () => {
+    await table?.close();
+    for (const server of servers) await server.end();
+    await end();
+  });
+
+  test('connections spread over the endpoints', async () => {
+    table.set(vpcService('web', address, [ip(1), ip(2)]));
+    await table.settled();
+    const answers = await ask(path(0), address, 80, 60);
+    const seen = new Set(answers);
+    assert.deepEqual([...seen].sort(), [`pod1 ${ip(0)}`, `pod2 ${ip(0)}`], 'both answer, and see the client');
+  });
+
+  test('a pod reaches itself through its service', async () => {
+    table.set(vpcService('web', address, [ip(0)]));
+    await table.settled();
+    assert.deepEqual(await ask(path(0), address, 80, 3), Array(3).fill(`pod0 ${pods[0]!.hostIp}`));
+  });
+
+  test('the host reaches a service by the link, and by its node port', async () => {
+    const service = vpcService('web', address, [ip(1)], {
+      type: 'NodePort',
+      ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
+    });
+    table.set(service);
+    await table.settled();
+    for (const [host, port] of [
+      [address, 80],
+      [pods[0]!.hostIp, 30080],
+    ] as const) {
+      const socket = await network.connect('red', host, port, 2000);
+      const text = (await Array.fromAsync(socket.setEncoding('utf8') as AsyncIterable<string>)).join('');
+      assert.equal(text, `pod1 ${pods[0]!.hostIp}`);
+    }
+    assert.deepEqual(await ask(path(0), pods[0]!.hostIp, 30080), [`pod1 ${ip(0)}`]);
+  });
+
+  test('hostNetwork pods use services too', async () => {
+    const host = await network.setUp({ tenant: 'red', uid: 'host', hostNetwork: true });
+    assert.deepEqual(await ask(host.namespacePath!, address, 80), [`pod1 ${host.ip}`]);
+    await network.tearDown({ tenant: 'red', uid: 'host' });
+  });
+
+  test('session affinity keeps a client with its endpoint until that is gone', async () => {
+    const affinity = { sessionAffinitySeconds: 600 };
+    table.set(vpcService('web', address, [ip(1), ip(2)], affinity));
+    await table.settled();
+    const [first, ...others] = await ask(path(0), address, 80, 30);
+    assert.deepEqual(new Set(others), new Set([first]));
+    const chosen = first!.startsWith('pod1') ? 1 : 2;
+    const other = 3 - chosen;
+    table.set(vpcService('web', address, [ip(other)], affinity));
+    await table.settled();
+    assert.deepEqual(await ask(path(0), address, 80), [`pod${other} ${ip(0)}`]);
+    // It stays with the new one when the old one is back.
+    table.set(vpcService('web', address, [ip(1), ip(2)], affinity));
+    await table.settled();
+    assert.deepEqual(new Set(await ask(path(0), address, 80, 20)), new Set([`pod${other} ${ip(0)}`]));
+  });
+
+  test('no endpoints: refused at once', async () => {
+    table.set(vpcService('web', address, []));
+    await table.settled();
+    assert.deepEqual(await ask(path(0), address, 80), ['error ECONNREFUSED']);
+    table.delete('default.web');
+    await table.settled();
+    assert.deepEqual(await ask(path(0), address, 80), ['error ECONNREFUSED']);
+  });
+
+  test('a new process writes the table anew without a gap', async () => {
+    table.set(vpcService('web', address, [ip(1)]));
+    table.set(vpcService('gone', '10.96.7.8', [ip(1)]));
+    await table.settled();
+    await table.close();
+    table = new VpcTable({ ...network.carried()[0]!, logger: silentLogger, clock: systemClock });
+    table.set(vpcService('web', address, [ip(2)]));
+    assert.deepEqual(await ask(path(0), address, 80), [`pod1 ${ip(0)}`], 'what stood still stands');
+    table.start();
+    await table.settled();
+    assert.deepEqual(await ask(path(0), address, 80), [`pod2 ${ip(0)}`]);
+    assert.deepEqual(await ask(path(0), '10.96.7.8', 80), ['error ECONNREFUSED']);
+  });
+});

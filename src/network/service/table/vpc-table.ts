@@ -1,0 +1,130 @@
+import type { VpcService } from '../../../api/pool.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { Logger } from '../../../base/log.ts';
+import { run, runNft } from '../../vpc/run.ts';
+import { VPC_TABLE } from '../../vpc/vpc-rules.ts';
+import type { StickyPort } from './elements.ts';
+import { TableState } from './table-state.ts';
+
+const RETRY_MS = 1000;
+
+/**
+ * Keeps the table of one VPC like the services it is told of. One transaction at a time; what changes meanwhile goes
+ * into the next one together. The first transaction, and the one after a failure, writes the whole table.
+ */
+export class VpcTable {
+  readonly #namespacePath: string;
+  readonly #state: TableState;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #services = new Map<string, VpcService>();
+  readonly #changed = new Set<string>();
+  #isWhole = false;
+  #started = false;
+  #closed = false;
+  #working: Promise<void> | undefined;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(options: { namespacePath: string; gateway: string; logger: Logger; clock: Clock }) {
+    this.#namespacePath = options.namespacePath;
+    this.#state = new TableState(options.gateway);
+    this.#logger = options.logger;
+    this.#clock = options.clock;
+  }
+
+  set(service: VpcService): void {
+    this.#services.set(service.metadata.name, service);
+    this.#changed.add(service.metadata.name);
+    this.#advance();
+  }
+
+  delete(name: string): void {
+    this.#services.delete(name);
+    this.#changed.add(name);
+    this.#advance();
+  }
+
+  /** All services there are have been set: from now on the kernel follows. */
+  start(): void {
+    this.#started = true;
+    this.#advance();
+  }
+
+  /** Resolves when the kernel has what was set before the call (or the attempt failed and waits for its retry). */
+  async settled(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  /** Leaves the table as it is. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelRetry?.();
+    await this.settled();
+  }
+
+  #advance(): void {
+    if (!this.#started || this.#closed || this.#working !== undefined || this.#cancelRetry !== undefined) return;
+    if (this.#isWhole && this.#changed.size === 0) return;
+    this.#working = this.#write().finally(() => {
+      this.#working = undefined;
+      this.#advance();
+    });
+  }
+
+  async #write(): Promise<void> {
+    // Events come in bursts: whatever arrives in this turn of the loop goes along.
+    await new Promise((resolve) => setImmediate(resolve));
+    const changed = new Map([...this.#changed].map((name) => [name, this.#services.get(name)]));
+    this.#changed.clear();
+    const change = this.#isWhole ? this.#state.change(changed) : this.#state.reset(this.#services);
+    try {
+      if (change.script !== '') await runNft(this.#namespacePath, change.script);
+      this.#isWhole = true;
+      if (change.forget.length > 0) await this.#forget(change.forget);
+    } catch (error) {
+      if (this.#closed) return;
+      this.#isWhole = false;
+      this.#logger.error({ error }, 'writing the service table failed; it will be written anew');
+      this.#cancelRetry = this.#clock.schedule(RETRY_MS, () => {
+        this.#cancelRetry = undefined;
+        this.#advance();
+      });
+    }
+  }
+
+  /** Clients that remember an endpoint which is gone choose again. */
+  async #forget(ports: StickyPort[]): Promise<void> {
+    const kept = new Map(ports.map(({ mark, endpoints }) => [mark, new Set(endpoints)]));
+    const json = await run('nsenter', [
+      `--net=${this.#namespacePath}`,
+      'nft',
+      '-j',
+      'list',
+      'map',
+      'ip',
+      VPC_TABLE,
+      'affinity',
+    ]);
+    const stale: string[] = [];
+    for (const [key, value] of affinityElements(JSON.parse(json))) {
+      const endpoints = kept.get(key.mark);
+      if (endpoints === undefined || endpoints.has(value)) continue;
+      stale.push(`${key.client} . 0x${key.mark.toString(16)} . ${key.protocol}`);
+    }
+    if (stale.length === 0) return;
+    const script = stale.map((key) => `delete element ip ${VPC_TABLE} affinity { ${key} }\n`);
+    // One that expired meanwhile must not keep the others.
+    await runNft(this.#namespacePath, script.join('')).catch(async () => {
+      for (const line of script) await runNft(this.#namespacePath, line).catch(() => {});
+    });
+  }
+}
+
+function affinityElements(listing: any): [{ client: string; mark: number; protocol: string }, string][] {
+  const map = listing.nftables.find((entry: any) => entry.map !== undefined)?.map;
+  return ((map?.elem ?? []) as [any, any][]).map(([key, value]) => {
+    const [client, mark, protocol] = key.elem?.val?.concat ?? key.concat;
+    const [address, port] = value.concat;
+    return [{ client, mark, protocol }, `${address} . ${port}`];
+  });
+}
