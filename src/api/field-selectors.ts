@@ -1,0 +1,89 @@
+import type { KubeObject } from './object.ts';
+import type { ResourceDefinition } from './resource-definition.ts';
+
+export interface FieldRequirement {
+  field: string;
+  operator: '=' | '!=';
+  value: string;
+}
+
+export interface FieldSelector {
+  readonly requirements: readonly FieldRequirement[];
+  matches(object: KubeObject): boolean;
+  /** The value an equality demands of a field, for indexes: `metadata.name`, `spec.nodeName`. */
+  exactValue(field: string): string | undefined;
+  toString(): string;
+}
+
+type Selectable = Pick<ResourceDefinition, 'selectableFields'> & Partial<Pick<ResourceDefinition, 'kind' | 'version'>>;
+
+/**
+ * A field selector (`status.phase!=Running,metadata.name=a`) for one resource. Throws an Error in upstream's words: for
+ * bad syntax, and for fields the resource does not offer.
+ */
+export function parseFieldSelector(text: string, definition: Selectable): FieldSelector {
+  const requirements: FieldRequirement[] = [];
+  for (const term of splitTerms(text).sort()) {
+    if (term === '') continue;
+    const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
+    if (match === null) throw new Error(`invalid selector: '${text}'; can't understand '${term}'`);
+    const [, field = '', operator, value = ''] = match;
+    requirements.push({ field, operator: operator === '!=' ? '!=' : '=', value: unescapeValue(value) });
+  }
+  const checks = requirements.map((requirement) => {
+    const read = readerOf(requirement.field, definition);
+    const { value, operator } = requirement;
+    return operator === '='
+      ? (object: KubeObject) => read(object) === value
+      : (object: KubeObject) => read(object) !== value;
+  });
+  return {
+    requirements,
+    matches: (object) => checks.every((check) => check(object)),
+    exactValue: (field) =>
+      requirements.find((requirement) => requirement.field === field && requirement.operator === '=')?.value,
+    toString: () =>
+      requirements.map(({ field, operator, value }) => `${field}${operator}${escapeValue(value)}`).join(','),
+  };
+}
+
+function readerOf(field: string, definition: Selectable): (object: KubeObject) => string {
+  if (field === 'metadata.name') return (object) => object.metadata.name;
+  if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
+  const read = Object.hasOwn(definition.selectableFields, field) ? definition.selectableFields[field] : undefined;
+  if (read === undefined) throw new Error(`field label not supported: ${field}`);
+  return read;
+}
+
+function splitTerms(text: string): string[] {
+  const terms: string[] = [];
+  let term = '';
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '\\' && i + 1 < text.length) term += text[i++]! + text[i]!;
+    else if (text[i] === ',') {
+      terms.push(term);
+      term = '';
+    } else term += text[i];
+  }
+  terms.push(term);
+  return terms;
+}
+
+function unescapeValue(text: string): string {
+  let value = '';
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i]!;
+    if (character === '\\') {
+      const escaped = text[++i] ?? '';
+      if (!['\\', ',', '='].includes(escaped)) {
+        throw new Error(`invalid field selector: invalid escape sequence: \\${escaped}`);
+      }
+      value += escaped;
+    } else if (character === ',' || character === '=') {
+      throw new Error(`invalid field selector: unescaped character in value: ${character.charCodeAt(0)}`);
+    } else value += character;
+  }
+  return value;
+}
+
+export const escapeValue = (value: string): string => value.replace(/[\\,=]/g, (character) => `\\${character}`);

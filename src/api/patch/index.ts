@@ -1,0 +1,30 @@
+import type { TypeSchema } from '../schema.ts';
+import { unsupportedMediaType } from '../status.ts';
+import { applyJsonPatch } from './json-patch.ts';
+import { applyMergePatch } from './merge-patch.ts';
+import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
+
+export { applyJsonPatch, applyMergePatch, applyStrategicMergePatch };
+
+export const JSON_PATCH = 'application/json-patch+json';
+export const MERGE_PATCH = 'application/merge-patch+json';
+export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
+
+/**
+ * The patched object, a copy that shares nothing with the arguments; it still has to be decoded and validated.
+ * Throws StatusError: 400 for a bad patch document, 413, 415, or 422 when the patch does not apply.
+ */
+export function applyPatch<T = any>(contentType: string, schema: TypeSchema, object: T, patch: unknown): T {
+  switch (contentType) {
+    case JSON_PATCH:
+      return applyJsonPatch(object, patch);
+    case MERGE_PATCH:
+      return applyMergePatch(object, patch);
+    case STRATEGIC_MERGE_PATCH:
+      return applyStrategicMergePatch(schema, object, patch);
+    default:
+      throw unsupportedMediaType(
+        `the body of the request was in an unknown format - accepted media types include: ${JSON_PATCH}, ${MERGE_PATCH}, ${STRATEGIC_MERGE_PATCH}`,
+      );
+  }
+}
