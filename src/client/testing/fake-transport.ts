@@ -75,8 +75,8 @@ export class FakeTransport implements Transport {
   async request<T>(request: ApiRequest): Promise<T> {
     this.requestCount++;
     await this.#options.onRequest?.(request);
-    // An answer never comes in the caller's own turn of the event loop.
-    await Promise.resolve();
+    // An answer never comes in the caller's own turn of the event loop, and a loop of requests never starves timers.
+    await new Promise((resolve) => setImmediate(resolve));
     if (request.method !== 'GET') this.writes.push(request);
     const target = parsePath(request.path);
     return (await this.#serve(request, target)) as T;
@@ -185,6 +185,7 @@ export class FakeTransport implements Transport {
       const specChanged = JSON.stringify(next['spec']) !== JSON.stringify(current['spec']);
       next.metadata.generation = (generation ?? 1) + (specChanged ? 1 : 0);
     }
+    next.metadata = { ...next.metadata };
     delete next.metadata.clusterName;
     if (isSame(current, next)) return current;
     if (
