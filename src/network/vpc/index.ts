@@ -77,6 +77,8 @@ interface VpcEntry {
   ready: Promise<void>;
   pods: Set<string>;
   cancelRemoval?: () => void;
+  /** `ready` was rejected although pods of an earlier process live in it. */
+  failed?: boolean;
 }
 
 class KernelVpcNetwork implements VpcNetwork {
@@ -128,7 +130,7 @@ class KernelVpcNetwork implements VpcNetwork {
       for (const pod of podsOfTenant.get(tenant) ?? []) this.#adopt(entry, pod);
     }
     await this.#removeStrangers();
-    await Promise.all([...this.#vpcs.values()].map(({ ready }) => ready));
+    await Promise.allSettled([...this.#vpcs.values()].map(({ ready }) => ready));
     for (const entry of this.#vpcs.values()) this.#removeWhenIdle(entry);
     if (vpcs.length > 0) this.#logger.info({ vpcs: vpcs.length, pods: this.#pods.size }, 'took over the pod network');
   }
@@ -235,7 +237,7 @@ class KernelVpcNetwork implements VpcNetwork {
     await Promise.all(
       [...this.#vpcs.values()].map(async ({ vpc, ready }) => {
         await ready;
-        await handlers.added(describe(vpc));
+        await this.#tell(handlers, 'added', vpc);
       }),
     );
   }
@@ -275,6 +277,13 @@ class KernelVpcNetwork implements VpcNetwork {
       }
       entry.cancelRemoval?.();
       entry.cancelRemoval = undefined;
+      if (entry.failed) {
+        entry.failed = false;
+        entry.ready = this.#create(entry.vpc, undefined);
+        entry.ready.catch(() => {
+          entry.failed = true;
+        });
+      }
       await entry.ready;
       if (this.#vpcs.get(tenant) === entry) return entry;
     }
@@ -292,22 +301,36 @@ class KernelVpcNetwork implements VpcNetwork {
       blocked: this.#blocked,
       machineIp: this.#machineIp,
     });
-    const rules = createHash('sha256').update(vpc.rules).digest('hex').slice(0, 16);
-    const ready = (async () => {
-      const keepRules = standingRules === rules && vpc.exists();
-      if (!keepRules) await this.#records.writeVpc({ tenant, link });
-      await vpc.create(keepRules);
-      if (!keepRules) await this.#records.writeVpc({ tenant, link, rules });
-      await Promise.all(this.#handlers.map((handlers) => handlers.added(describe(vpc))));
-      this.#logger.info({ tenant, link: vpc.link.machine }, 'the VPC stands');
-    })();
-    const entry: VpcEntry = { vpc, ready, pods: new Set() };
+    const entry: VpcEntry = { vpc, ready: this.#create(vpc, standingRules), pods: new Set() };
     this.#vpcs.set(tenant, entry);
-    ready.catch(async () => {
-      // Whoever waits for it gets the error; the next pod tries again from nothing.
-      if (this.#vpcs.get(tenant) === entry) await this.#remove(entry).catch(() => {});
+    entry.ready.catch(async (error) => {
+      // Whoever waits for it gets the error; the next pod tries again, from nothing unless pods live in it.
+      this.#logger.error({ tenant, error }, 'making the VPC failed');
+      if (this.#vpcs.get(tenant) !== entry) return;
+      if (entry.pods.size === 0) await this.#remove(entry).catch(() => {});
+      else entry.failed = true;
     });
     return entry;
+  }
+
+  async #create(vpc: Vpc, standingRules: string | undefined): Promise<void> {
+    const { tenant, link } = vpc;
+    const rules = createHash('sha256').update(vpc.rules).digest('hex').slice(0, 16);
+    const keepRules = standingRules === rules && vpc.exists();
+    if (!keepRules) await this.#records.writeVpc({ tenant, link: link.index });
+    await vpc.create(keepRules);
+    if (!keepRules) await this.#records.writeVpc({ tenant, link: link.index, rules });
+    await Promise.all(this.#handlers.map((handlers) => this.#tell(handlers, 'added', vpc)));
+    this.#logger.info({ tenant, link: link.machine }, 'the VPC stands');
+  }
+
+  /** A part that serves VPCs may fail; the network stands all the same. */
+  async #tell(handlers: VpcHandlers, event: 'added' | 'removed', vpc: Vpc): Promise<void> {
+    try {
+      await handlers[event](describe(vpc));
+    } catch (error) {
+      this.#logger.error({ tenant: vpc.tenant, event, error }, 'a part that serves the VPC failed');
+    }
   }
 
   /** A pod of an earlier process: its address is kept, and what a crash left undone is done. */
@@ -343,7 +366,7 @@ class KernelVpcNetwork implements VpcNetwork {
     this.#vpcs.delete(tenant);
     const work = (async () => {
       await entry.ready.catch(() => {});
-      await Promise.all(this.#handlers.map((handlers) => handlers.removed(describe(entry.vpc))));
+      await Promise.all(this.#handlers.map((handlers) => this.#tell(handlers, 'removed', entry.vpc)));
       await entry.vpc.remove();
       await this.#records.removeVpc(tenant);
       this.#logger.info({ tenant }, 'the VPC is gone');

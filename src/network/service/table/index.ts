@@ -25,8 +25,7 @@ export interface ServiceTables {
 
 /**
  * Watches the VpcServices of the tenants whose VPC stands on this host (no others: a host holds only what its own pods
- * need) and keeps each VPC's table like them. Index `service-ip` finds a service by its address, `endpoint-ip` by an
- * endpoint's.
+ * need) and keeps each VPC's table like them. Indexes of the informers: `service-namespace`, `service-ip`, `endpoint-ip`.
  */
 export function startServiceTables(options: ServiceTablesOptions, signal: AbortSignal): ServiceTables {
   const carried = new Map<string, { informer: Informer<VpcService>; table: VpcTable; controller: AbortController }>();
@@ -40,6 +39,7 @@ export function startServiceTables(options: ServiceTablesOptions, signal: AbortS
       tenant: SYSTEM_TENANT,
       namespace: vpc.tenant,
       indexes: {
+        'service-namespace': (service) => [service.spec.serviceRef.namespace],
         'service-ip': (service) => service.spec.clusterIPs,
         'endpoint-ip': (service) => service.spec.endpoints.map(({ address }) => address),
       },
