@@ -1,0 +1,23 @@
+import { coreTypeDefaults } from './defaults/core-types.ts';
+import { kindDefaults } from './defaults/kinds.ts';
+import { otherTypeDefaults } from './defaults/other-types.ts';
+import { DefaultsWalker } from './defaults/walk.ts';
+import { workloadTypeDefaults } from './defaults/workload-types.ts';
+import type { KubeObject } from './object.ts';
+import type { ResourceDefinition } from './resource-definition.ts';
+
+const walker = new DefaultsWalker({ ...coreTypeDefaults, ...workloadTypeDefaults, ...otherTypeDefaults });
+
+type Defaulted = Pick<ResourceDefinition, 'group' | 'resource' | 'schema'> &
+  Partial<Pick<ResourceDefinition, 'strategy'>>;
+
+/**
+ * Fills in what Kubernetes would, in place: what `kubectl get -o yaml` shows and nobody wrote. Takes what decodeObject
+ * gave; doing it twice changes nothing more.
+ */
+export function applyDefaults<T extends KubeObject>(definition: Defaulted, object: T): T {
+  kindDefaults[`${definition.group}/${definition.resource}`]?.(object);
+  definition.strategy?.setDefaults?.(object);
+  walker.walkOf(definition.schema)?.(object);
+  return object;
+}

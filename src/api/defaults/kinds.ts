@@ -1,0 +1,95 @@
+import type { KubeObject } from '../object.ts';
+import { setDefault } from './walk.ts';
+
+/** Defaults of a kind as a whole, by `group/resource`; they come before those of its parts. */
+export const kindDefaults: Record<string, (object: KubeObject) => void> = {
+  '/pods': (pod) => {
+    const { spec } = pod;
+    requestWhatIsLimited(spec.containers);
+    requestWhatIsLimited(spec.initContainers);
+    setDefault(spec, 'enableServiceLinks', true);
+    if (spec.hostNetwork === true) {
+      exposeOnHost(spec.containers);
+      exposeOnHost(spec.initContainers);
+    }
+  },
+  '/secrets': (secret) => setDefault(secret, 'type', 'Opaque'),
+  '/services': setServiceDefaults,
+  '/namespaces': (namespace) => {
+    if (!namespace.metadata.name) return;
+    namespace.metadata.labels = {
+      ...namespace.metadata.labels,
+      'kubernetes.io/metadata.name': namespace.metadata.name,
+    };
+  },
+  '/replicationcontrollers': (controller) => {
+    setDefault(controller.spec, 'replicas', 1);
+    const labels = controller.spec.template?.metadata?.labels;
+    if (labels === undefined) return;
+    if (!Object.keys(controller.spec.selector ?? {}).length) controller.spec.selector = { ...labels };
+    if (!Object.keys(controller.metadata.labels ?? {}).length) controller.metadata.labels = { ...labels };
+  },
+  'batch/jobs': setJobDefaults,
+  'apiextensions.k8s.io/customresourcedefinitions': (definition) => {
+    const { spec } = definition;
+    spec.conversion ??= { strategy: 'None' };
+    spec.names ??= {};
+    if (!spec.names.singular && spec.names.kind) spec.names.singular = spec.names.kind.toLowerCase();
+    if (!spec.names.listKind && spec.names.kind) spec.names.listKind = `${spec.names.kind}List`;
+  },
+  'apiregistration.k8s.io/apiservices': (service) => {
+    const reference = service.spec?.service;
+    if (reference && reference.port === undefined) reference.port = 443;
+  },
+};
+
+function requestWhatIsLimited(containers: any[] | undefined): void {
+  for (const { resources } of containers ?? []) {
+    if (resources?.limits === undefined) continue;
+    resources.requests = { ...resources.limits, ...resources.requests };
+  }
+}
+
+function exposeOnHost(containers: any[] | undefined): void {
+  for (const container of containers ?? []) {
+    for (const port of container.ports ?? [])
+      if (!port.hostPort && port.containerPort) port.hostPort = port.containerPort;
+  }
+}
+
+const CLIENT_IP_SECONDS = 10_800;
+
+function setServiceDefaults(service: KubeObject): void {
+  const { spec } = service;
+  setDefault(spec, 'sessionAffinity', 'None');
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
+  if (spec.sessionAffinity === 'ClientIP' && spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) {
+    spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: CLIENT_IP_SECONDS } };
+  }
+  setDefault(spec, 'type', 'ClusterIP');
+  const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+  if (isExternal || (spec.type === 'ClusterIP' && spec.externalIPs?.length > 0)) {
+    setDefault(spec, 'externalTrafficPolicy', 'Cluster');
+  }
+  if (isExternal || spec.type === 'ClusterIP') setDefault(spec, 'internalTrafficPolicy', 'Cluster');
+  if (spec.type === 'LoadBalancer') {
+    setDefault(spec, 'allocateLoadBalancerNodePorts', true);
+    for (const ingress of service.status?.loadBalancer?.ingress ?? [])
+      if (ingress.ip) setDefault(ingress, 'ipMode', 'VIP');
+  }
+}
+
+const LARGEST_INT32 = 2_147_483_647;
+
+function setJobDefaults(job: KubeObject): void {
+  const { spec } = job;
+  if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
+  setDefault(spec, 'parallelism', 1);
+  setDefault(spec, 'backoffLimit', spec.backoffLimitPerIndex === undefined ? 6 : LARGEST_INT32);
+  const labels = spec.template?.metadata?.labels;
+  if (labels !== undefined && !Object.keys(job.metadata.labels ?? {}).length) job.metadata.labels = { ...labels };
+  setDefault(spec, 'completionMode', 'NonIndexed');
+  setDefault(spec, 'suspend', false);
+  setDefault(spec, 'podReplacementPolicy', spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed');
+  setDefault(spec, 'manualSelector', false);
+}
