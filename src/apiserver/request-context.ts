@@ -24,6 +24,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Shows metadata.clusterName in answers: platform identities asking with a tenant's prefix. */
   showTenant: boolean;
+  /** From a component of this process: typed bodies, shared answers. */
+  readonly inProcess: boolean;
   readonly userAgent: string;
   readonly accept: string;
 }

@@ -100,6 +100,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
       head: request.method === 'HEAD',
       nowMs: clock.now(),
     };
+    // Both kinds of response have these; only their types differ.
+    const plain = response as ServerResponse;
     const context = contextOf(request, abort.signal);
     if (context instanceof Error) return respondError(bareContext(request), context as StatusError, respondOptions);
     try {
@@ -109,13 +111,13 @@ export async function listen(at: { host: string; port: number }, options: Listen
         case 'watch':
           return await respondWatch(context, answer, response as unknown as WatchResponse, clock, onServerClose);
         case 'stream':
-          (response as ServerResponse).writeHead(answer.code, {
+          plain.writeHead(answer.code, {
             ...commonHeaders(context),
             'content-type': answer.contentType,
             ...answer.headers,
           });
-          response.flushHeaders();
-          await pipeline(answer.chunks, response as ServerResponse).catch((error) => {
+          plain.flushHeaders();
+          await pipeline(answer.chunks, plain).catch((error) => {
             logger.debug({ error, path: request.url }, 'a stream ended early');
           });
           return;
@@ -184,6 +186,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       warnings: [],
       signal,
       showTenant: false,
+      inProcess: false,
       userAgent: String(request.headers['user-agent'] ?? ''),
       accept: String(request.headers['accept'] ?? ''),
     };

@@ -101,7 +101,7 @@ function shapeOf(
   nowMs: number,
 ): unknown {
   if (answer.type === 'object') {
-    const object = answer.object as KubeObject;
+    const object = context.showTenant ? (answer.object as KubeObject) : withoutTenant(answer.object as KubeObject);
     if (answer.definition === undefined || form.as === undefined) return object;
     if (form.as === 'PartialObjectMetadata') return partialMetadata(object, form.version!);
     return table(
@@ -138,6 +138,14 @@ function shapeOf(
     metadata: answer.metadata,
     items: objects,
   };
+}
+
+/** Answers made of shared objects carry the tenant's name, which tenants never see. */
+function withoutTenant(object: KubeObject): KubeObject {
+  if (Array.isArray(object['items'])) return { ...object, items: object['items'].map(withoutTenant) };
+  if (object.metadata?.clusterName === undefined) return object;
+  const { clusterName: _clusterName, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 function table(

@@ -1,0 +1,150 @@
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { decodeObject, strictDecodingError } from '../api/decode.ts';
+import { findDuplicateFields } from '../api/duplicate-fields.ts';
+import { apiVersionOf, type GroupVersionKind, type KubeObject } from '../api/object.ts';
+import type { TypeSchema } from '../api/schema.ts';
+import { badRequest, invalid, unsupportedMediaType } from '../api/status.ts';
+import { describeJsonError } from './json-syntax.ts';
+import type { RequestBody, RequestContext } from './request-context.ts';
+
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+export interface BodyTarget {
+  kind: GroupVersionKind;
+  schema: TypeSchema;
+}
+
+/** A body as a JSON value, with what only its text shows. */
+export interface ParsedBody {
+  value: any;
+  /** `duplicate field "a.b"`, looked for when asked to be strict. */
+  duplicates: string[];
+  /** For messages. */
+  text: string;
+}
+
+/** The object of a writing request in its canonical form; 400, 415 or 413 when there is none. */
+export async function readObject(context: RequestContext, target: BodyTarget): Promise<KubeObject> {
+  const body = await context.readBody();
+  return decodeValue(context, parseBody(body, target.kind.kind, wantsFindings(context)), target);
+}
+
+/** Checks kind and fields of a parsed body and brings it into canonical form. Defaults are not applied. */
+export function decodeValue(context: RequestContext, body: ParsedBody, target: BodyTarget): KubeObject {
+  const { value, text } = body;
+  const expected = target.kind;
+  const unrecognized = (why: string) =>
+    badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summarize(text)})`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const goType = Array.isArray(value)
+      ? 'array'
+      : value === null
+        ? 'null'
+        : typeof value === 'boolean'
+          ? 'bool'
+          : typeof value;
+    throw unrecognized(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    );
+  }
+  const kind = value.kind === undefined || value.kind === '' ? expected.kind : value.kind;
+  const apiVersion =
+    value.apiVersion === undefined || value.apiVersion === '' ? apiVersionOf(expected) : value.apiVersion;
+  if (kind !== expected.kind) {
+    throw badRequest(
+      `${kind} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${expected.kind}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+    );
+  }
+  if (apiVersion !== apiVersionOf(expected)) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
+    );
+  }
+  const handled = (why: string) =>
+    badRequest(`${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${kind}: ${why}`);
+  const validation = fieldValidationOf(context);
+  const decoded = decodeObject<KubeObject>(target.schema, value, { strict: validation !== 'Ignore' });
+  if (decoded.errors.length > 0) throw handled(decoded.errors[0]!);
+  if (validation !== 'Ignore') {
+    const findings = [...decoded.unknownFields, ...body.duplicates];
+    if (findings.length > 0 && validation === 'Strict') throw handled(strictDecodingError(findings));
+    context.warnings.push(...findings);
+  }
+  const { object } = decoded;
+  object.kind = kind;
+  object.apiVersion = apiVersion;
+  object.metadata ??= {} as KubeObject['metadata'];
+  delete object.metadata.clusterName;
+  delete object.metadata.managedFields;
+  delete (object.metadata as { selfLink?: string }).selfLink;
+  return object;
+}
+
+const versionOf = (apiVersion: string) => apiVersion.slice(apiVersion.indexOf('/') + 1);
+
+/** In-process writers are typed and ask for nothing; over HTTP the default is Warn, as upstream. */
+export function fieldValidationOf(context: RequestContext): FieldValidation {
+  const asked = context.query.get('fieldValidation');
+  if (asked === null || asked === '') return context.inProcess ? 'Ignore' : 'Warn';
+  if (asked === 'Ignore' || asked === 'Warn' || asked === 'Strict') return asked;
+  const kind =
+    context.info.verb === 'create' ? 'CreateOptions' : context.info.verb === 'patch' ? 'PatchOptions' : 'UpdateOptions';
+  throw invalid({ group: 'meta.k8s.io', kind }, '', [
+    {
+      reason: 'FieldValueNotSupported',
+      field: 'fieldValidation',
+      message: `Unsupported value: ${JSON.stringify(asked)}: supported values: "Ignore", "Strict", "Warn"`,
+    },
+  ]);
+}
+
+const wantsFindings = (context: RequestContext) => fieldValidationOf(context) !== 'Ignore';
+
+/** `kind` is for messages. */
+export function parseBody(body: RequestBody, kind: string, wantDuplicates = false): ParsedBody {
+  if (body.type === 'value') return { value: body.value, duplicates: [], text: '' };
+  const text = body.bytes.toString('utf8');
+  const mediaType = body.contentType.split(';', 1)[0]!.trim().toLowerCase();
+  if (mediaType === 'application/yaml' || mediaType === 'text/yaml' || mediaType === 'application/x-yaml') {
+    return { value: readYaml(text, kind), duplicates: [], text };
+  }
+  if (mediaType !== '' && mediaType !== 'application/json') {
+    throw unsupportedMediaType(
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    );
+  }
+  try {
+    return { value: JSON.parse(text), duplicates: wantDuplicates ? findDuplicateFields(text) : [], text };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${describeJsonError(text)} (${summarize(text)})`,
+    );
+  }
+}
+
+function readYaml(text: string, kind: string): unknown {
+  try {
+    return parseYaml(text, { merge: true, maxAliasCount: 100 });
+  } catch (error) {
+    const why =
+      error instanceof YAMLParseError
+        ? `yaml: line ${error.linePos?.[0].line ?? 1}: ${error.code}`
+        : `yaml: ${(error as Error).message}`;
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: error converting YAML to JSON: ${why} (${summarize(text)})`,
+    );
+  }
+}
+
+/** The first bytes of what was sent, as upstream shows them: text when it looks like JSON, hexadecimal otherwise. */
+function summarize(text: string): string {
+  const limit = 30;
+  const bytes = Buffer.from(text);
+  if (bytes.length === 0) return '<empty>';
+  if (text.startsWith('{')) {
+    return bytes.length > limit ? `${bytes.subarray(0, limit)} ...` : text;
+  }
+  const hex = (part: Buffer) => part.toString('hex');
+  return bytes.length > limit ? `${hex(bytes.subarray(0, limit))} ...` : hex(bytes);
+}

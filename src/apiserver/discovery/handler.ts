@@ -1,0 +1,71 @@
+import { notAcceptable, pathNotFound, StatusError } from '../../api/status.ts';
+import { type Answer, objectAnswer } from '../answer.ts';
+import { parseAccept } from '../http/negotiate.ts';
+import type { ResourceRegistry } from '../registry.ts';
+import type { RequestContext } from '../request-context.ts';
+import {
+  type ApiGroup,
+  aggregatedDocument,
+  apiVersionsDocument,
+  groupDocument,
+  groupListDocument,
+  groupsOf,
+  resourceListDocument,
+} from './documents.ts';
+
+/** Answers /api and /apis and what is below them without naming a resource. */
+export function createDiscovery(registry: ResourceRegistry): (context: RequestContext) => Answer {
+  return (context) => {
+    if (context.method !== 'GET' && context.method !== 'HEAD') {
+      throw new StatusError(
+        405,
+        'MethodNotAllowed',
+        'the server does not allow this method on the requested resource',
+        {},
+      );
+    }
+    const segments = context.info.path.split('/').filter((segment) => segment !== '');
+    const groups = groupsOf(registry.definitions(context.tenant));
+    if (segments.length === 1) {
+      const aggregated = aggregatedVersion(context.accept);
+      const root = segments[0]!;
+      if (aggregated !== undefined) {
+        const shown = groups.filter((group) => (group.name === '') === (root === 'api'));
+        return {
+          type: 'bytes',
+          code: 200,
+          contentType: `application/json;g=apidiscovery.k8s.io;v=${aggregated};as=APIGroupDiscoveryList`,
+          bytes: JSON.stringify(aggregatedDocument(shown, aggregated)),
+          headers: { vary: 'Accept' },
+        };
+      }
+      return objectAnswer(root === 'api' ? apiVersionsDocument() : groupListDocument(groups));
+    }
+    if (segments[0] === 'api') return versionAnswer(groups, '', segments[1]!);
+    const group = groups.find((candidate) => candidate.name === segments[1]);
+    if (group === undefined || group.name === '') throw pathNotFound();
+    return segments.length === 2
+      ? objectAnswer(groupDocument(group, true))
+      : versionAnswer(groups, group.name, segments[2]!);
+  };
+}
+
+function versionAnswer(groups: ApiGroup[], groupName: string, versionName: string): Answer {
+  const group = groups.find((candidate) => candidate.name === groupName);
+  const version = group?.versions.find((candidate) => candidate.version === versionName);
+  if (version === undefined) throw pathNotFound();
+  return objectAnswer(resourceListDocument(groupName, version));
+}
+
+/** The aggregated form, when the client puts it before plain JSON; undefined for the plain one. */
+function aggregatedVersion(accept: string): 'v2' | 'v2beta1' | undefined {
+  if (accept === '') return undefined;
+  for (const { type, parameters } of parseAccept(accept)) {
+    if (type === '*/*' || type === 'application/*') return undefined;
+    if (type !== 'application/json') continue;
+    const { as, g, v } = parameters;
+    if (as === undefined) return undefined;
+    if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && (v === 'v2' || v === 'v2beta1')) return v;
+  }
+  throw notAcceptable('only the following media types are accepted: application/json');
+}

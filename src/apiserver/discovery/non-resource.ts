@@ -1,0 +1,87 @@
+import { pathNotFound } from '../../api/status.ts';
+import { type Answer, objectAnswer } from '../answer.ts';
+import type { Handler } from '../chain.ts';
+import type { ServiceAccountTokens } from '../identity/service-account-tokens.ts';
+import { issuerOf } from '../identity/service-account-tokens.ts';
+import type { ResourceRegistry } from '../registry.ts';
+import type { RequestContext } from '../request-context.ts';
+import { createDiscovery } from './handler.ts';
+import { type HealthCheck, health } from './health.ts';
+
+/** GET /version. Source: apimachinery's version.Info. */
+export interface VersionInfo {
+  major: string;
+  minor: string;
+  gitVersion: string;
+  gitCommit: string;
+  gitTreeState: string;
+  buildDate: string;
+  goVersion: string;
+  compiler: string;
+  platform: string;
+}
+
+export interface NonResourceOptions {
+  registry: ResourceRegistry;
+  tokens: ServiceAccountTokens;
+  version: VersionInfo;
+  checks: HealthCheck[];
+  openApi(context: RequestContext): Answer | Promise<Answer>;
+}
+
+/** Every path that names no resource. */
+export function createNonResourceHandler(options: NonResourceOptions): Handler {
+  const discovery = createDiscovery(options.registry);
+  return async (context) => {
+    const { path } = context.info;
+    switch (path.split('/', 2)[1]) {
+      case '':
+        if (path === '/') return objectAnswer({ paths: rootPaths });
+        throw pathNotFound();
+      case 'api':
+      case 'apis':
+        return discovery(context);
+      case 'version':
+        return objectAnswer(options.version);
+      case 'healthz':
+      case 'livez':
+      case 'readyz':
+        return health(context, options.checks);
+      case 'openapi':
+        return options.openApi(context);
+      case 'openid':
+        if (path === '/openid/v1/jwks') return objectAnswer(options.tokens.keySet);
+        throw pathNotFound();
+      case '.well-known':
+        if (path === '/.well-known/openid-configuration') return objectAnswer(openIdConfiguration(context.tenant));
+        throw pathNotFound();
+      default:
+        throw pathNotFound();
+    }
+  };
+}
+
+const rootPaths = [
+  '/.well-known/openid-configuration',
+  '/api',
+  '/api/v1',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openid/v1/jwks',
+  '/readyz',
+  '/version',
+];
+
+function openIdConfiguration(tenant: string): object {
+  const issuer = issuerOf(tenant);
+  return {
+    issuer,
+    jwks_uri: `${issuer}/openid/v1/jwks`,
+    response_types_supported: ['id_token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['ES256'],
+  };
+}

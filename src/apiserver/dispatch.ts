@@ -1,0 +1,46 @@
+import { pathNotFound } from '../api/status.ts';
+import type { Answer } from './answer.ts';
+import type { Handler } from './chain.ts';
+import type { Environment } from './environment.ts';
+import type { RequestContext } from './request-context.ts';
+import { create } from './verbs/create.ts';
+import { remove } from './verbs/delete.ts';
+import { removeCollection } from './verbs/delete-collection.ts';
+import { getObject } from './verbs/get.ts';
+import { listObjects } from './verbs/list.ts';
+import { patch } from './verbs/patch.ts';
+import { scale } from './verbs/scale.ts';
+import { methodNotAllowedHere, type ResourceRequest, requestScope } from './verbs/scope.ts';
+import { update } from './verbs/update.ts';
+import { watchObjects } from './verbs/watch.ts';
+
+export type Verb = (environment: Environment, request: ResourceRequest) => Promise<Answer>;
+
+const verbs: Record<string, Verb> = {
+  get: getObject,
+  list: listObjects,
+  watch: watchObjects,
+  create,
+  update,
+  patch,
+  delete: remove,
+  deletecollection: removeCollection,
+};
+
+/** Subresources that are more than a part of the object; the rest (`status`) takes the object's own verbs. */
+const subresourceVerbs: Record<string, Verb> = { scale };
+
+/** From a request that may be served to the verb that serves it. */
+export function createDispatch(environment: Environment, nonResource: Handler): Handler {
+  return (context: RequestContext) => {
+    const { info } = context;
+    if (!info.isResourceRequest) return nonResource(context);
+    const definition = environment.registry.find(context.tenant, info.group, info.version, info.resource);
+    if (definition === undefined) throw pathNotFound();
+    const request = requestScope(context, definition);
+    const supported = request.subresource === undefined ? definition.verbs : request.subresource.verbs;
+    if (!supported.includes(info.verb)) throw methodNotAllowedHere();
+    const verb = request.subresource === undefined ? undefined : subresourceVerbs[request.subresource.name];
+    return (verb ?? verbs[info.verb]!)(environment, request);
+  };
+}

@@ -1,0 +1,157 @@
+import type { AddressInfo } from 'node:net';
+import type { ResourceDefinition } from '../api/resource-definition.ts';
+import { TENANTS } from '../api/resources.ts';
+import type { Transport } from '../api/transport.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Store } from '../store/store.ts';
+import { Admission } from './admission/admission.ts';
+import { createTenantAuthorizer } from './authorizer.ts';
+import { type Filters, httpChain, inProcessChain } from './chain.ts';
+import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
+import { createDispatch } from './dispatch.ts';
+import type { Environment } from './environment.ts';
+import { accessLogFilter } from './filters/access-log.ts';
+import { authenticationFilter } from './filters/authentication.ts';
+import { authorizationFilter } from './filters/authorization.ts';
+import { panicRecoveryFilter } from './filters/panic-recovery.ts';
+import { SYSTEM_TENANT, tenantResolutionFilter } from './filters/tenant-resolution.ts';
+import { credentialsOfContext, type Listener, listen } from './http/listener.ts';
+import type { PemPair } from './identity/certificate-authority.ts';
+import { type Identity, platformIdentity } from './identity/identity.ts';
+import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
+import { createInProcessTransport } from './in-process.ts';
+import { Objects } from './objects.ts';
+import type { PodConnector } from './pod-connector.ts';
+import { ResourceRegistry } from './registry.ts';
+import { SharedLayer } from './tenants/shared-layer.ts';
+import { TenantDirectory } from './tenants/tenant-directory.ts';
+import { createWatchCaches } from './watch-cache/caches.ts';
+
+export interface ApiServerOptions {
+  store: Store;
+  /** Every tenant's. */
+  resources: ResourceDefinition[];
+  /** The system tenant's. */
+  platformResources: ResourceDefinition[];
+  /** Client certificates are checked against it, and tenants find it in kube-root-ca.crt. */
+  caPem: string;
+  serving: PemPair;
+  /** PKCS #8 PEM of the key that signs service accounts' tokens (`ServiceAccountTokens.generateKeyPem`). */
+  tokenKeyPem: string;
+  /** Where clients inside VPCs are led: the endpoint behind `kubernetes.default`. */
+  advertise: { address: string; port: number };
+  version?: Partial<VersionInfo>;
+  clock: Clock;
+  logger: Logger;
+}
+
+export interface ApiServer {
+  /** Rejects with one clear line when the address cannot be had. */
+  listen(at: { host: string; port: number }): Promise<AddressInfo>;
+  /** The API for a component of this process, as a platform identity (a name makes one). */
+  inProcess(identity: Identity | string): Transport;
+  /** Pods' logs and exec work from then on. */
+  setConnector(connector: PodConnector): void;
+  close(): Promise<void>;
+}
+
+export const gitVersion = 'v1.36.0+skypod';
+
+/** The API of all tenants in one process. Ready when the returned promise resolves. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, clock, logger } = options;
+  const caches = createWatchCaches({ store, clock, logger });
+  const tenants = new TenantDirectory(caches);
+  const sharedLayer = new SharedLayer({ caPem: options.caPem, advertise: options.advertise });
+  const objects = new Objects(store, caches, sharedLayer, tenants);
+  const registry = new ResourceRegistry(options.resources, options.platformResources);
+  const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);
+  const authorizer = createTenantAuthorizer((group) => registry.isPlatformGroup(group), {
+    hostOfInstance: async () => undefined,
+    hasInstancesOf: async () => false,
+  });
+  let connector: PodConnector | undefined;
+  const environment: Environment = {
+    registry,
+    objects,
+    tenants,
+    admission: new Admission([]),
+    authorizer,
+    tokens,
+    hooks: new Map(),
+    connector: () => connector,
+    clock,
+    logger,
+  };
+  const nonResource = createNonResourceHandler({
+    registry,
+    tokens,
+    version: { ...defaultVersion, ...options.version },
+    checks: [
+      { name: 'ping', check() {} },
+      { name: 'store', check: async () => void (await store.currentRevision()) },
+    ],
+    openApi: () => {
+      throw new Error('not yet');
+    },
+  });
+  const dispatch = createDispatch(environment, nonResource);
+  const filters: Filters = {
+    accessLog: accessLogFilter(logger, clock),
+    panicRecovery: panicRecoveryFilter(logger),
+    authentication: authenticationFilter(credentialsOfContext, { authenticate: async () => undefined }),
+    tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
+    authorization: authorizationFilter(authorizer),
+  };
+  const httpHandler = httpChain(filters, dispatch);
+  const inProcessHandler = inProcessChain(filters, dispatch);
+  const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
+  await ensureSystemTenant(environment, transport(platformIdentity('skypod:apiserver')));
+
+  const listeners: Listener[] = [];
+  return {
+    async listen(at) {
+      const listener = await listen(at, {
+        servingCertificatePem: options.serving.certificatePem,
+        servingKeyPem: options.serving.keyPem,
+        caPem: options.caPem,
+        handler: httpHandler,
+        clock,
+        logger,
+      });
+      listeners.push(listener);
+      return listener.address();
+    },
+    inProcess: (identity) => transport(typeof identity === 'string' ? platformIdentity(identity) : identity),
+    setConnector(given) {
+      connector = given;
+    },
+    async close() {
+      await Promise.all(listeners.map((listener) => listener.close()));
+      caches.close();
+    },
+  };
+}
+
+const defaultVersion: VersionInfo = {
+  major: '1',
+  minor: '36',
+  gitVersion,
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: `node${process.version}`,
+  compiler: 'v8',
+  platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+};
+
+/** The system tenant has an object as every other: its shared objects are as old as it is. */
+async function ensureSystemTenant(environment: Environment, transport: Transport): Promise<void> {
+  if ((await environment.tenants.entry(SYSTEM_TENANT)) !== undefined) return;
+  await transport.request({
+    method: 'POST',
+    path: `/clusters/${SYSTEM_TENANT}/apis/${TENANTS.group}/${TENANTS.version}/${TENANTS.resource}`,
+    body: { metadata: { name: SYSTEM_TENANT } },
+  });
+}

@@ -1,0 +1,102 @@
+import type { KubeObject } from '../../api/object.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { alreadyExists, invalid, StatusError } from '../../api/status.ts';
+import type { Environment } from '../environment.ts';
+import type { Identity } from '../identity/identity.ts';
+import { validateForCreate } from '../machinery.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { generateName, prepareMetadataForCreate } from './metadata.ts';
+import { hookKey } from './update-object.ts';
+
+export interface CreateRequest {
+  definition: ResourceDefinition;
+  tenant: string;
+  /** '' for cluster-scoped resources. */
+  namespace: string;
+  /** Decoded and defaulted, the writer's own copy. */
+  object: KubeObject;
+  identity: Identity;
+  dryRun: boolean;
+  warnings: string[];
+}
+
+export type CreateResult = { entry: CacheEntry; object?: undefined } | { entry?: undefined; object: KubeObject };
+
+/** As upstream: so many names are tried before a generateName gives up. */
+const nameAttempts = 8;
+/** Claims that go with an object (a service's address) may be lost to another writer. */
+const claimAttempts = 20;
+
+/** The one way an object comes to be. */
+export async function createObject(environment: Environment, request: CreateRequest): Promise<CreateResult> {
+  const { definition, object, tenant, namespace } = request;
+  const { metadata } = object;
+  if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
+    throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
+  }
+  delete (metadata as Partial<typeof metadata>).resourceVersion;
+  const admission = {
+    operation: 'CREATE' as const,
+    definition,
+    subresource: '',
+    tenant,
+    namespace,
+    name: metadata.name ?? '',
+    object,
+    identity: request.identity,
+    dryRun: request.dryRun,
+    warnings: request.warnings,
+  };
+  await environment.admission.mutate(admission);
+  prepareMetadataForCreate(object, definition, environment.clock.now());
+  if (definition.subresources.some((candidate) => candidate.name === 'status')) delete object['status'];
+  definition.strategy.prepareForCreate?.(object);
+
+  const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== '';
+  const base = metadata.generateName ?? '';
+  for (let attempt = 1; ; attempt++) {
+    if (generated) metadata.name = generateName(base);
+    const errors = validateForCreate(definition, object);
+    if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
+    admission.name = metadata.name;
+    await environment.admission.validate(admission);
+    try {
+      return await write(environment, request, object);
+    } catch (error) {
+      if (!generated || !(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
+      if (attempt < nameAttempts) continue;
+      throw new StatusError(
+        409,
+        'AlreadyExists',
+        `${error.message}, the server was not able to generate a unique name for the object`,
+        { ...error.details, retryAfterSeconds: 1 },
+      );
+    }
+  }
+}
+
+async function write(environment: Environment, request: CreateRequest, object: KubeObject): Promise<CreateResult> {
+  const { definition, tenant, namespace, dryRun } = request;
+  const { name } = object.metadata;
+  const hooks = environment.hooks.get(hookKey(definition));
+  const existing = await environment.objects.get(definition, tenant, namespace, name);
+  if (existing !== undefined) throw existsError(definition, name, existing.object);
+  for (let attempt = 0; attempt < claimAttempts; attempt++) {
+    const alongside = (await hooks?.onCreate?.(object, { tenant, namespace, name, dryRun })) ?? [];
+    if (dryRun) return { object };
+    const written = await environment.objects.commit([
+      { resource: definition, tenant, namespace, name, before: undefined, after: object },
+      ...alongside,
+    ]);
+    if (written !== undefined) return { entry: written.entries[0]! };
+    const present = await environment.objects.get(definition, tenant, namespace, name);
+    if (present !== undefined) throw existsError(definition, name, present.object);
+  }
+  throw new StatusError(409, 'Conflict', `${definition.resource} ${JSON.stringify(name)}: too many concurrent writers`);
+}
+
+function existsError(definition: ResourceDefinition, name: string, existing: KubeObject): StatusError {
+  const error = alreadyExists(definition, name);
+  if (existing.metadata.deletionTimestamp === undefined) return error;
+  return new StatusError(error.code, error.reason, `object is being deleted: ${error.message}`, error.details);
+}

@@ -1,0 +1,31 @@
+import { apiVersionOf } from '../../api/object.ts';
+import type { Answer } from '../answer.ts';
+import { readObject } from '../decode-body.ts';
+import type { Environment } from '../environment.ts';
+import { applyDefaults } from '../machinery.ts';
+import { createObject } from './create-object.ts';
+import { matchNamespace } from './metadata.ts';
+import { dryRunOf } from './options.ts';
+import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
+
+/** POST to a collection. */
+export async function create(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, tenant, namespace } = request;
+  if (definition.namespaced && namespace === '') throw methodNotAllowedHere();
+  const dryRun = dryRunOf(context, 'CreateOptions');
+  const object = await readObject(context, { kind: definition, schema: definition.schema });
+  object.kind = definition.kind;
+  object.apiVersion = apiVersionOf(definition);
+  matchNamespace(
+    object,
+    definition,
+    namespace,
+    'the namespace of the provided object does not match the namespace sent on the request',
+  );
+  applyDefaults(definition, object);
+  const { identity, warnings } = context;
+  const result = await createObject(environment, { definition, tenant, namespace, object, identity, dryRun, warnings });
+  return result.entry !== undefined
+    ? { type: 'entry', code: 201, definition, entry: result.entry }
+    : { type: 'object', code: 201, definition, object: result.object };
+}

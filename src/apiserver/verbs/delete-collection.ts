@@ -1,0 +1,40 @@
+import { apiVersionOf } from '../../api/object.ts';
+import { isNotFound } from '../../api/status.ts';
+import type { Answer } from '../answer.ts';
+import type { Environment } from '../environment.ts';
+import { deleteObject } from './delete-object.ts';
+import { readDeleteOptions } from './delete-options.ts';
+import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
+import { filterOf } from './selectors.ts';
+
+/** DELETE of a collection: each object on its own, as if named; answers with what was there. */
+export async function removeCollection(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, tenant, namespace } = request;
+  if (definition.namespaced && namespace === '') throw methodNotAllowedHere();
+  const { options, dryRun } = await readDeleteOptions(context);
+  const filter = filterOf(context, definition);
+  await environment.objects.fresh(definition);
+  const entries = await environment.objects.entries(definition, { tenant, namespace }, filter);
+  const { identity, warnings } = context;
+  const items = [];
+  for (const entry of entries) {
+    const place = { definition, tenant, namespace: entry.namespace, name: entry.name };
+    try {
+      const result = await deleteObject(environment, { ...place, identity, dryRun, warnings, options });
+      items.push(result.object);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  const { revision } = await environment.objects.cache(definition);
+  return {
+    type: 'object',
+    code: 200,
+    object: {
+      kind: definition.listKind,
+      apiVersion: apiVersionOf(definition),
+      metadata: { resourceVersion: String(revision) },
+      items,
+    },
+  };
+}

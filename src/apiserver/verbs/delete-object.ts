@@ -1,0 +1,173 @@
+import { formatTime, type KubeObject } from '../../api/object.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { conflict, notFound, objectModified } from '../../api/status.ts';
+import type { Environment } from '../environment.ts';
+import type { Identity } from '../identity/identity.ts';
+import { VirtualEntry } from '../tenants/virtual-entry.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import type { DeleteOptions } from './delete-options.ts';
+import { shallowCopy } from './metadata.ts';
+import { hookKey, isDone } from './update-object.ts';
+
+export interface DeleteRequest {
+  definition: ResourceDefinition;
+  tenant: string;
+  namespace: string;
+  name: string;
+  identity: Identity;
+  dryRun: boolean;
+  warnings: string[];
+  options: DeleteOptions;
+  /** Refuses by throwing, looking at the state that is about to go (evictions look at disruption budgets). */
+  precondition?(object: KubeObject): void;
+}
+
+export interface DeleteResult {
+  /** The last state: of an object that is gone, or that stays for a while with a deletionTimestamp. */
+  object: KubeObject;
+  entry?: CacheEntry;
+  gone: boolean;
+}
+
+const retryLimit = 20;
+const orphanFinalizer = 'orphan';
+const foregroundFinalizer = 'foregroundDeletion';
+
+/** The one way an object goes. Source: apiserver's registry Store.Delete and rest.BeforeDelete. */
+export async function deleteObject(environment: Environment, request: DeleteRequest): Promise<DeleteResult> {
+  const { objects } = environment;
+  const { definition, tenant, namespace, name, dryRun } = request;
+  for (let attempt = 0; attempt < retryLimit; attempt++) {
+    const before = await objects.get(definition, tenant, namespace, name);
+    if (before === undefined) throw notFound(definition, name);
+    const old = before.object;
+    checkPreconditions(request, old);
+    request.precondition?.(old);
+    await environment.admission.validate({
+      operation: 'DELETE',
+      definition,
+      subresource: '',
+      tenant,
+      namespace,
+      name,
+      oldObject: old,
+      identity: request.identity,
+      dryRun,
+      warnings: request.warnings,
+    });
+    // A shared object is there again at once, as controllers upstream write theirs again.
+    if (before instanceof VirtualEntry) return { object: old, entry: before, gone: true };
+
+    const marked = mark(request, old, environment.clock.now());
+    if (marked === old) return { object: old, entry: before, gone: false };
+    const gone = marked === undefined || isDone(definition, marked);
+    if (dryRun) return { object: marked ?? old, gone };
+    const hooks = environment.hooks.get(hookKey(definition));
+    const alongside = gone ? ((await hooks?.onDelete?.(old, { tenant, namespace, name, dryRun })) ?? []) : [];
+    const written = await objects.commit([
+      { resource: definition, tenant, namespace, name, before, after: gone ? undefined : marked },
+      ...alongside,
+    ]);
+    if (written === undefined) continue;
+    if (!gone) return { object: written.entries[0]!.object, entry: written.entries[0]!, gone };
+    const last = marked ?? old;
+    return { object: { ...last, metadata: { ...last.metadata, resourceVersion: String(written.revision) } }, gone };
+  }
+  throw objectModified(definition, name);
+}
+
+function checkPreconditions({ definition, name, options }: DeleteRequest, old: KubeObject): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const resource = { group: definition.group, resource: definition.kind };
+  if (uid !== undefined && uid !== old.metadata.uid) {
+    throw conflict(
+      resource,
+      name,
+      `the UID in the precondition (${uid}) does not match the UID in record (${old.metadata.uid}). The object might have been deleted and then recreated`,
+    );
+  }
+  if (resourceVersion !== undefined && resourceVersion !== old.metadata.resourceVersion) {
+    throw conflict(
+      resource,
+      name,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${old.metadata.resourceVersion}). The object might have been modified`,
+    );
+  }
+}
+
+/**
+ * The state a deletion leaves: undefined when the object goes at once, `old` itself when nothing changes, else a copy
+ * with a deletionTimestamp and finalizers as the options ask for.
+ */
+function mark(request: DeleteRequest, old: KubeObject, nowMs: number): KubeObject | undefined {
+  const { definition, options } = request;
+  if (definition.group === '' && definition.resource === 'namespaces') return markNamespace(old, options, nowMs);
+  const object = shallowCopy(old);
+  const { metadata } = object;
+  const asked = options.gracePeriodSeconds === undefined ? undefined : clampGrace(options.gracePeriodSeconds);
+  const finalizersChanged = setPropagationFinalizers(object, options);
+  const finalizers = metadata.finalizers ?? [];
+
+  if (definition.strategy.gracePeriodSeconds !== undefined) {
+    const left = old.metadata.deletionGracePeriodSeconds ?? 0;
+    if (old.metadata.deletionTimestamp === undefined) {
+      const graceSeconds = definition.strategy.gracePeriodSeconds(old, asked) ?? 0;
+      if (graceSeconds > 0) {
+        metadata.deletionTimestamp = formatTime(nowMs + graceSeconds * 1000);
+        metadata.deletionGracePeriodSeconds = graceSeconds;
+        if (metadata.generation) metadata.generation += 1;
+        return object;
+      }
+    } else if (left > 0) {
+      // Only a shorter period may be asked for; anything else leaves the deletion under way as it is.
+      if (asked === undefined || asked >= left) return finalizersChanged ? object : old;
+      if (asked > 0) {
+        const shortenedMs = Date.parse(old.metadata.deletionTimestamp) - left * 1000 + asked * 1000;
+        metadata.deletionTimestamp = formatTime(Math.max(shortenedMs, nowMs));
+        metadata.deletionGracePeriodSeconds = shortenedMs < nowMs ? 1 : asked;
+        return object;
+      }
+    }
+  }
+  if (finalizers.length === 0) return undefined;
+  // Someone still has to let go of it.
+  const already = old.metadata.deletionTimestamp !== undefined && (old.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+  if (already && !finalizersChanged) return old;
+  if (!already) {
+    if (metadata.deletionTimestamp === undefined && metadata.generation) metadata.generation += 1;
+    metadata.deletionTimestamp = formatTime(nowMs);
+    metadata.deletionGracePeriodSeconds = 0;
+  }
+  return object;
+}
+
+/** A namespace stays, Terminating, until its controller has emptied it and taken the `kubernetes` finalizer away. */
+function markNamespace(old: KubeObject, options: DeleteOptions, nowMs: number): KubeObject | undefined {
+  const object = shallowCopy(old);
+  const finalizersChanged = setPropagationFinalizers(object, options);
+  if (old.metadata.deletionTimestamp === undefined) {
+    object.metadata.deletionTimestamp = formatTime(nowMs);
+    object['status'] = { ...object['status'], phase: 'Terminating' };
+    return object;
+  }
+  return finalizersChanged ? object : old;
+}
+
+/** A negative period counts as one second, as upstream. */
+const clampGrace = (seconds: number) => (seconds < 0 ? 1 : seconds);
+
+/** Finalizers for the garbage collector; without a wish, the ones already there stay. */
+function setPropagationFinalizers(object: KubeObject, options: DeleteOptions): boolean {
+  const policy =
+    options.propagationPolicy ??
+    (options.orphanDependents === undefined ? undefined : options.orphanDependents ? 'Orphan' : 'Background');
+  if (policy === undefined) return false;
+  const before = object.metadata.finalizers ?? [];
+  const after = before.filter((finalizer) => finalizer !== orphanFinalizer && finalizer !== foregroundFinalizer);
+  if (policy === 'Orphan') after.push(orphanFinalizer);
+  if (policy === 'Foreground') after.push(foregroundFinalizer);
+  if (after.length === before.length && after.every((finalizer) => before.includes(finalizer))) return false;
+  if (after.length === 0) delete object.metadata.finalizers;
+  else object.metadata.finalizers = after;
+  return true;
+}

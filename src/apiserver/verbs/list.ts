@@ -1,0 +1,42 @@
+import { badRequest } from '../../api/status.ts';
+import type { Answer } from '../answer.ts';
+import type { Environment } from '../environment.ts';
+import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
+import { freshnessOf } from './resource-version.ts';
+import type { ResourceRequest } from './scope.ts';
+import { filterOf } from './selectors.ts';
+
+/** GET of a collection. Source: API concepts, "Retrieving large results sets in chunks", "Resource versions". */
+export async function listObjects(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, namespace } = request;
+  const { query } = context;
+  const limitText = query.get('limit') ?? '';
+  if (!/^\d*$/.test(limitText)) throw badRequest(`invalid limit: ${JSON.stringify(limitText)}`);
+  const limit = Number(limitText);
+  const continueToken = query.get('continue') ?? '';
+  const freshness = freshnessOf(context, { limited: limit > 0, continued: continueToken !== '' });
+  const filter = filterOf(context, definition);
+  if (freshness.type === 'newest' && continueToken === '') await environment.objects.fresh(definition);
+  if (freshness.type === 'notOlderThan') {
+    await (await environment.objects.cache(definition)).waitForRevision(freshness.revision);
+  }
+  const list = await environment.objects.list(definition, {
+    tenant: context.tenant === ALL_TENANTS ? undefined : context.tenant,
+    namespace,
+    filter,
+    // "Any" is answered from memory as a whole: reflectors ask with resourceVersion=0 and a limit they don't mean.
+    limit: freshness.type === 'any' && continueToken === '' ? 0 : limit,
+    ...(continueToken !== '' && { continue: continueToken }),
+    ...(freshness.type === 'exact' && { exactRevision: freshness.revision }),
+  });
+  return {
+    type: 'list',
+    definition,
+    entries: list.entries,
+    metadata: {
+      resourceVersion: String(list.revision),
+      ...(list.continue !== undefined && { continue: list.continue }),
+      ...(list.remainingItemCount !== undefined && { remainingItemCount: list.remainingItemCount }),
+    },
+  };
+}

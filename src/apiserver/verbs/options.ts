@@ -1,0 +1,19 @@
+import { invalid } from '../../api/status.ts';
+import type { RequestContext } from '../request-context.ts';
+
+/** `dryRun=All`: everything but the write. */
+export function dryRunOf(context: RequestContext, optionsKind: string): boolean {
+  const asked = context.query.getAll('dryRun').filter((value) => value !== '');
+  if (asked.length === 0) return false;
+  for (const value of asked) {
+    if (value === 'All') continue;
+    throw invalid({ group: 'meta.k8s.io', kind: optionsKind }, '', [
+      {
+        reason: 'FieldValueNotSupported',
+        field: 'dryRun',
+        message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
+      },
+    ]);
+  }
+  return true;
+}

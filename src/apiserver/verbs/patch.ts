@@ -1,0 +1,90 @@
+import { apiVersionOf, type KubeObject } from '../../api/object.ts';
+import { applyPatch } from '../../api/patch/index.ts';
+import { badRequest, unsupportedMediaType } from '../../api/status.ts';
+import type { Answer } from '../answer.ts';
+import { decodeValue } from '../decode-body.ts';
+import type { Environment } from '../environment.ts';
+import { describeJsonError } from '../json-syntax.ts';
+import { applyDefaults } from '../machinery.ts';
+import type { RequestContext } from '../request-context.ts';
+import { dryRunOf } from './options.ts';
+import type { ResourceRequest } from './scope.ts';
+import { checkPlace, updateAnswer } from './update.ts';
+import { updateObject } from './update-object.ts';
+
+const accepted = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+];
+
+export interface PatchBody {
+  contentType: string;
+  document: unknown;
+}
+
+/** PATCH of an object or its status: applied to the newest state, and again when someone wrote in between. */
+export async function patch(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, subresource, tenant, namespace, name } = request;
+  const dryRun = dryRunOf(context, 'PatchOptions');
+  const { contentType, document } = await readPatch(context);
+  let first = true;
+  const result = await updateObject(environment, {
+    definition,
+    subresource: subresource?.name ?? '',
+    tenant,
+    namespace,
+    name,
+    identity: context.identity,
+    dryRun,
+    warnings: context.warnings,
+    change(old) {
+      const patched = applyPatch<KubeObject>(contentType, definition.schema, withoutTenant(old), document);
+      const target = { kind: definition, schema: definition.schema };
+      const object = decodeValue(
+        // A repeated attempt must not warn twice.
+        first ? context : { ...context, warnings: [] },
+        { value: patched, duplicates: [], text: '' },
+        target,
+      );
+      first = false;
+      object.apiVersion = apiVersionOf(definition);
+      checkPlace(request, object);
+      // A version in the patch is a precondition; the one it inherited from the old state is not.
+      if (!hasVersion(document)) delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
+      applyDefaults(definition, object);
+      return object;
+    },
+  });
+  return updateAnswer(request, result);
+}
+
+function withoutTenant(object: KubeObject): KubeObject {
+  const { clusterName: _clusterName, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+function hasVersion(document: any): boolean {
+  if (Array.isArray(document)) {
+    return document.some((operation) => operation?.path === '/metadata/resourceVersion' && operation?.op !== 'test');
+  }
+  return typeof document?.metadata?.resourceVersion === 'string' && document.metadata.resourceVersion !== '';
+}
+
+/** The patch document; 415 for what is no patch type (server-side apply among them, for now), 400 for bad JSON. */
+export async function readPatch(context: RequestContext): Promise<PatchBody> {
+  const body = await context.readBody();
+  const contentType = body.contentType.split(';', 1)[0]!.trim();
+  if (!accepted.includes(contentType)) {
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+    );
+  }
+  if (body.type === 'value') return { contentType, document: body.value };
+  const text = body.bytes.toString('utf8');
+  try {
+    return { contentType, document: JSON.parse(text) };
+  } catch {
+    throw badRequest(`error decoding patch: ${describeJsonError(text)}`);
+  }
+}

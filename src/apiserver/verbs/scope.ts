@@ -1,0 +1,41 @@
+import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
+import { pathNotFound, StatusError } from '../../api/status.ts';
+import type { RequestContext } from '../request-context.ts';
+
+/** A resource request with its definition found: what every verb starts from. */
+export interface ResourceRequest {
+  context: RequestContext;
+  definition: ResourceDefinition;
+  /** Undefined for the resource itself. */
+  subresource: SubresourceDefinition | undefined;
+  tenant: string;
+  /** '' for cluster-scoped resources, and for requests across namespaces. */
+  namespace: string;
+  /** '' for collections. */
+  name: string;
+}
+
+export const methodNotAllowedHere = () =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+
+/** Says no to scopes that don't exist: a namespace before a cluster-scoped resource, or a named object without one. */
+export function requestScope(context: RequestContext, definition: ResourceDefinition): ResourceRequest {
+  const { info } = context;
+  const ownNamespace = definition.resource === 'namespaces' && definition.group === '';
+  const namespace = definition.namespaced ? info.namespace : '';
+  if (!definition.namespaced && !ownNamespace && info.namespace !== '') throw pathNotFound();
+  if (definition.namespaced && info.hasNameInPath && namespace === '') throw pathNotFound();
+  const subresource =
+    info.subresource === ''
+      ? undefined
+      : definition.subresources.find((candidate) => candidate.name === info.subresource);
+  if (info.subresource !== '' && subresource === undefined) throw pathNotFound();
+  return {
+    context,
+    definition,
+    subresource,
+    tenant: context.tenant,
+    namespace,
+    name: info.hasNameInPath ? info.name : '',
+  };
+}

@@ -1,0 +1,153 @@
+import { deepEqual } from '../../api/equality.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { conflict, invalid, notFound, objectModified } from '../../api/status.ts';
+import type { Environment } from '../environment.ts';
+import type { Identity } from '../identity/identity.ts';
+import { validateForUpdate } from '../machinery.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { copyField, keepServerMetadata } from './metadata.ts';
+
+export interface UpdateRequest {
+  definition: ResourceDefinition;
+  /** '' for the resource itself, `status`, or another subresource that changes the object. */
+  subresource: string;
+  tenant: string;
+  namespace: string;
+  name: string;
+  identity: Identity;
+  dryRun: boolean;
+  warnings: string[];
+  /**
+   * The new state out of the old (shared: never mutate), as a copy of its own. Called again when someone else wrote in
+   * between. A resourceVersion in it that is not the old one's is a conflict; without one the newest state is meant.
+   */
+  change(old: KubeObject): KubeObject | Promise<KubeObject>;
+  /** Skips the strategy, admission and validation: the change is the API server's own. */
+  trusted?: boolean;
+}
+
+export type UpdateResult = { entry: CacheEntry; object?: undefined } | { entry?: undefined; object: KubeObject };
+
+/** So often others may come in between before the writer is told of the conflict. */
+const retryLimit = 20;
+
+/** The one way an existing object changes. Answers with the new entry, or with the bare object when nothing is stored. */
+export async function updateObject(environment: Environment, request: UpdateRequest): Promise<UpdateResult> {
+  const { objects } = environment;
+  const { definition, tenant, namespace, name } = request;
+  let refreshed = false;
+  for (let attempt = 0; attempt < retryLimit; attempt++) {
+    const before = await objects.get(definition, tenant, namespace, name);
+    if (before === undefined) throw notFound(definition, name);
+    const old = before.object;
+    const object = await request.change(old);
+    const asked = object.metadata.resourceVersion;
+    if (asked !== undefined && asked !== '' && asked !== '0' && asked !== old.metadata.resourceVersion) {
+      if (refreshed) throw objectModified(definition, name);
+      // Another control plane may have written what the asker saw.
+      await objects.fresh(definition);
+      refreshed = true;
+      continue;
+    }
+    if (object.metadata.uid && object.metadata.uid !== old.metadata.uid) {
+      throw conflict(
+        definition,
+        name,
+        `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
+      );
+    }
+    await prepare(environment, request, object, old);
+    const hooks = environment.hooks.get(hookKey(definition));
+    const scope = { tenant, namespace, name, dryRun: request.dryRun };
+    const alongside = (await hooks?.onUpdate?.(object, old, scope)) ?? [];
+    if (unchanged(object, old)) return { entry: before };
+    if (request.dryRun) return { object };
+
+    const gone = isDone(definition, object);
+    if (gone) alongside.push(...((await hooks?.onDelete?.(old, scope)) ?? []));
+    const place = { resource: definition, tenant, namespace, name, before };
+    const written = await objects.commit([{ ...place, after: gone ? undefined : object }, ...alongside]);
+    if (written !== undefined) {
+      if (!gone) return { entry: written.entries[0]! };
+      return { object: { ...object, metadata: { ...object.metadata, resourceVersion: String(written.revision) } } };
+    }
+    // A writer that named a version hears of the conflict at once in the next round; others try on the new state.
+    refreshed = true;
+  }
+  throw objectModified(definition, name);
+}
+
+export const hookKey = (definition: { group: string; resource: string }) =>
+  definition.group === '' ? definition.resource : `${definition.resource}.${definition.group}`;
+
+async function prepare(
+  environment: Environment,
+  request: UpdateRequest,
+  object: KubeObject,
+  old: KubeObject,
+): Promise<void> {
+  const { definition, subresource } = request;
+  const { strategy } = definition;
+  keepServerMetadata(object, old);
+  const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
+  if (subresource === 'status') {
+    for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
+      if (field !== 'status' && field !== 'metadata') copyField(object, old, field);
+    }
+    copyField(object.metadata, old.metadata, 'ownerReferences');
+    copyField(object.metadata, old.metadata, 'finalizers');
+  } else if (hasStatus && subresource === '') {
+    copyField(object, old, 'status');
+  }
+  if (request.trusted !== true) {
+    if (subresource === 'status') strategy.prepareForStatusUpdate?.(object, old);
+    else if (subresource === '') strategy.prepareForUpdate?.(object, old);
+    const admission = {
+      operation: 'UPDATE' as const,
+      definition,
+      subresource,
+      tenant: request.tenant,
+      namespace: request.namespace,
+      name: request.name,
+      object,
+      oldObject: old,
+      identity: request.identity,
+      dryRun: request.dryRun,
+      warnings: request.warnings,
+    };
+    await environment.admission.mutate(admission);
+    const errors = validateForUpdate(definition, object, old, subresource);
+    if (errors.length > 0) throw invalid(definition, request.name, errors);
+    await environment.admission.validate(admission);
+  }
+  if (definition.hasGeneration && subresource !== 'status' && specChanged(object, old)) {
+    object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  }
+}
+
+/** Anything but metadata and status. */
+function specChanged(object: KubeObject, old: KubeObject): boolean {
+  for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
+    if (field === 'metadata' || field === 'status') continue;
+    if (!deepEqual(object[field], old[field])) return true;
+  }
+  return false;
+}
+
+/** A write that changes nothing takes no revision and wakes no watcher. */
+function unchanged(object: KubeObject, old: KubeObject): boolean {
+  const { resourceVersion: _a, clusterName: _b, ...metadata } = object.metadata;
+  const { resourceVersion: _c, clusterName: _d, ...oldMetadata } = old.metadata;
+  return deepEqual({ ...object, metadata }, { ...old, metadata: oldMetadata });
+}
+
+/** Being deleted, with nothing left to wait for. Source: apiserver's ShouldDeleteDuringUpdate. */
+export function isDone(definition: ResourceDefinition, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds, finalizers } = object.metadata;
+  if (deletionTimestamp === undefined || (finalizers ?? []).length > 0 || (deletionGracePeriodSeconds ?? 0) > 0) {
+    return false;
+  }
+  const isNamespace = definition.group === '' && definition.resource === 'namespaces';
+  return !isNamespace || (object['spec']?.finalizers ?? []).length === 0;
+}

@@ -1,0 +1,59 @@
+import { badRequest } from '../../api/status.ts';
+import type { Answer } from '../answer.ts';
+import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
+import type { Environment } from '../environment.ts';
+import { applyDefaults } from '../machinery.ts';
+import { matchNamespace } from './metadata.ts';
+import { dryRunOf } from './options.ts';
+import type { ResourceRequest } from './scope.ts';
+import { type UpdateResult, updateObject } from './update-object.ts';
+
+/** PUT of an object or its status. An object that is not there is not created: 404. */
+export async function update(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, subresource, tenant, namespace, name } = request;
+  const dryRun = dryRunOf(context, 'UpdateOptions');
+  const body = parseBody(await context.readBody(), definition.kind, fieldValidationOf(context) !== 'Ignore');
+  const target = { kind: definition, schema: definition.schema };
+  let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
+  checkPlace(request, decoded);
+  const result = await updateObject(environment, {
+    definition,
+    subresource: subresource?.name ?? '',
+    tenant,
+    namespace,
+    name,
+    identity: context.identity,
+    dryRun,
+    warnings: context.warnings,
+    change: () => {
+      // A repeated attempt must not see what the first one filled in.
+      const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
+      decoded = undefined;
+      checkPlace(request, object);
+      applyDefaults(definition, object);
+      return object;
+    },
+  });
+  return updateAnswer(request, result);
+}
+
+export function updateAnswer({ definition }: ResourceRequest, result: UpdateResult): Answer {
+  return result.entry !== undefined
+    ? { type: 'entry', code: 200, definition, entry: result.entry }
+    : { type: 'object', code: 200, definition, object: result.object };
+}
+
+/** Name and namespace of a body are those of its path. */
+export function checkPlace({ definition, namespace, name }: ResourceRequest, object: ReturnType<typeof decodeValue>) {
+  const { metadata } = object;
+  if (metadata.name && metadata.name !== name) {
+    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+  }
+  metadata.name = name;
+  matchNamespace(
+    object,
+    definition,
+    namespace,
+    `the namespace of the object (${metadata.namespace}) does not match the namespace on the URL (${namespace})`,
+  );
+}

@@ -1,0 +1,80 @@
+import { apiVersionOf } from '../../api/object.ts';
+import { badRequest, type FieldError, invalid } from '../../api/status.ts';
+import type { Answer } from '../answer.ts';
+import type { Environment } from '../environment.ts';
+import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
+import { isTrue } from '../request-info.ts';
+import { parseRevision } from './resource-version.ts';
+import type { ResourceRequest } from './scope.ts';
+import { filterOf } from './selectors.ts';
+
+/** As kube-apiserver's --min-request-timeout: a watch without a wish lasts 30 to 60 minutes. */
+const minimumTimeoutMs = 30 * 60 * 1000;
+
+/** Source: API concepts, "Efficient detection of changes" and "Streaming lists". */
+export async function watchObjects(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, namespace } = request;
+  const { query } = context;
+  const filter = filterOf(context, definition);
+  const bookmarks = isTrue(query.get('allowWatchBookmarks'));
+  const initialEvents = checkInitialEvents(request);
+  const version = query.get('resourceVersion') ?? '';
+  const revision = version === '' ? 0 : parseRevision(version);
+  const timeoutText = query.get('timeoutSeconds') ?? '';
+  if (!/^\d*$/.test(timeoutText)) throw badRequest(`invalid timeoutSeconds: ${JSON.stringify(timeoutText)}`);
+  const timeoutMs =
+    Number(timeoutText) > 0
+      ? Number(timeoutText) * 1000
+      : context.inProcess
+        ? undefined
+        : minimumTimeoutMs + Math.random() * minimumTimeoutMs;
+
+  const cache = await environment.objects.cache(definition);
+  if (revision > cache.revision) await cache.waitForRevision(revision);
+  else if (version === '' || initialEvents === true) await environment.objects.fresh(definition);
+  const watch = await environment.objects.watch(definition);
+  const present = initialEvents ?? revision === 0;
+  return {
+    type: 'watch',
+    definition,
+    timeoutMs,
+    start(onEvents, onEnd) {
+      const started = watch({
+        tenant: context.tenant === ALL_TENANTS ? undefined : context.tenant,
+        namespace,
+        afterRevision: present ? undefined : revision === 0 ? cache.revision : revision,
+        filter,
+        ...(bookmarks && { bookmarks: { apiVersion: apiVersionOf(definition), kind: definition.kind } }),
+        ...(initialEvents === true && bookmarks && { initialEventsEnd: true }),
+        onEvents,
+        onEnd,
+      });
+      return () => started.close();
+    },
+  };
+}
+
+/** sendInitialEvents as asked; undefined when it was not. 422 for combinations upstream refuses. */
+function checkInitialEvents(request: ResourceRequest): boolean | undefined {
+  const { query } = request.context;
+  const asked = query.get('sendInitialEvents');
+  const match = query.get('resourceVersionMatch') ?? '';
+  const errors: FieldError[] = [];
+  const forbid = (field: string, message: string) =>
+    errors.push({ reason: 'FieldValueForbidden', field, message: `Forbidden: ${message}` });
+  if (asked === null && match !== '') {
+    forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+  }
+  if (asked !== null && match === '') {
+    forbid('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  }
+  if (asked !== null && match !== '' && match !== 'NotOlderThan') {
+    errors.push({
+      reason: 'FieldValueNotSupported',
+      field: 'resourceVersionMatch',
+      message: `Unsupported value: ${JSON.stringify(match)}: supported values: "NotOlderThan"`,
+    });
+  }
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
+  return asked === null ? undefined : isTrue(asked);
+}
