@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { runControlPlaneCommand, runHostCommand, runUp } from './compose/all-in-one.ts';
+import { takeDown } from './compose/commands/down.ts';
 import { showStatus } from './compose/commands/status.ts';
 import { createTenant, deleteTenant, listTenants } from './compose/commands/tenant.ts';
 import { showUsage } from './compose/commands/usage.ts';
@@ -50,7 +51,14 @@ program
   .command('status')
   .description('print what runs and how it is')
   .option(...dataDirectory)
+  .option('-o, --output <format>', 'table or json', 'table')
   .action(showStatus);
+
+program
+  .command('down')
+  .description('end every container of this data directory and remove namespaces, mounts and cgroups')
+  .option(...dataDirectory)
+  .action(takeDown);
 
 program
   .command('control-plane')

@@ -85,7 +85,9 @@ async function awaitOrphans(data: DataDirectory): Promise<void> {
       const holder = lockHolder(path);
       if (holder === undefined) break;
       if (Date.now() > deadline)
-        throw new CommandError(`process ${holder}, left by an earlier start in ${data.root}, does not end: end it first`);
+        throw new CommandError(
+          `process ${holder}, left by an earlier start in ${data.root}, does not end: end it first`,
+        );
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { openSync, closeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { Logger } from '../base/log.ts';
 
 /**
@@ -65,7 +65,9 @@ export function supervise(options: SupervisedOptions): SupervisedProcess {
       if (stopping) return;
       options.logger.warn({ process: options.name, code, signal }, 'a child process ended');
       if (!wasReady) {
-        markFailed(new Error(fatal ?? `the ${options.name} ended (${signal ?? `code ${code}`}); see ${options.logFile}`));
+        markFailed(
+          new Error(fatal ?? `the ${options.name} ended (${signal ?? `code ${code}`}); see ${options.logFile}`),
+        );
         return;
       }
       delayMs = Date.now() - startedAt > 60_000 ? 0 : delayMs === 0 ? 1 : Math.min(Math.max(delayMs * 2, 500), 10_000);

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { Client } from '../../client/client.ts';
+import { transportFromKubeconfig, transportOptionsFromKubeconfig } from '../../client/kubeconfig.ts';
+import { CommandError } from '../command-error.ts';
+import { type DataDirectory, openDataDirectory } from '../data-directory.ts';
+
+/** The operator's client of a running Skypod. @throws CommandError when there is none at that data directory */
+export async function openOperatorClient(
+  dataDir: string,
+): Promise<{ data: DataDirectory; client: Client; server: string }> {
+  const data = openDataDirectory(dataDir, { create: false });
+  if (!existsSync(data.systemKubeconfig))
+    throw new CommandError(`there is no Skypod in ${data.root}: start one with ./skypod up --data-dir ${dataDir}`);
+  // The kubeconfig points into the system tenant; the client names the tenant in every path itself.
+  const server = new URL(transportOptionsFromKubeconfig(data.systemKubeconfig).server).origin;
+  return { data, client: new Client(transportFromKubeconfig(data.systemKubeconfig, { server })), server };
+}
+
+/** Turns a refused connection into the line a person needs. */
+export function unreachable(error: unknown, server: string): unknown {
+  const code = (error as { code?: string; cause?: { code?: string } }).code ?? (error as any).cause?.code;
+  return code === 'ECONNREFUSED' || code === 'ECONNRESET'
+    ? new CommandError(`Skypod does not answer at ${server}: is \`./skypod up\` running?`)
+    : error;
+}

@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import type { PodNetwork } from '../api/pod-network.ts';
+import { aborted } from '../base/abort.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { Client } from '../client/client.ts';
+import { HttpTransport } from '../client/http-transport.ts';
+import { createInformerFactory } from '../client/informer-factory.ts';
+import { startHostAgent } from '../host/agent.ts';
+import { startApiForwarder } from '../network/api-forwarder/index.ts';
+import { startDnsServer } from '../network/dns/index.ts';
+import { startServiceTables } from '../network/service/table/index.ts';
+import { createVpcNetwork } from '../network/vpc/index.ts';
+import { createSimulatedPodNetwork } from '../network/vpc/simulated.ts';
+import { createCriRuntime } from '../runtime/cri/cri-runtime.ts';
+import type { SandboxRuntime } from '../runtime/sandbox-runtime.ts';
+import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { localHostName } from './host-paths.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { createLogger } from './logger.ts';
+import { hostPairName, readPair } from './pki.ts';
+import { readEndpoint } from './server-endpoint.ts';
+
+export interface HostOptions {
+  data: DataDirectory;
+  runtime: 'containerd' | 'simulated';
+  zones: string[];
+  onReady(): void;
+  stop: AbortSignal;
+}
+
+/** The host process: agent, sandbox runtime, and the network of every VPC that this machine carries. */
+export async function runHost({ data, runtime: kind, zones, onReady, stop }: HostOptions): Promise<void> {
+  const clock = systemClock;
+  const logger = createLogger('host');
+  const name = localHostName(data);
+  const pair = readPair(data, hostPairName(name));
+  const apiServer = readEndpoint(data);
+  const transport = new HttpTransport({
+    server: `https://${apiServer.host}:${apiServer.port}`,
+    ca: pair.caPem,
+    cert: pair.certificatePem,
+    key: pair.keyPem,
+  });
+  const client = new Client(transport);
+  const createInformers = () => createInformerFactory(client, { clock, logger });
+  const informers = createInformers();
+  const simulated = kind === 'simulated';
+  const runtime: SandboxRuntime = simulated
+    ? createSimulatedRuntime({ stateDirectory: join(data.host, 'simulated'), clock })
+    : await createCriRuntime({ dataDirectory: data.host, sharedDirectory: data.host, logger });
+
+  const agent = await startHostAgent(
+    {
+      name,
+      zone: zones[0],
+      zones,
+      informers,
+      runtime,
+      network: ({ index }) =>
+        simulated
+          ? createSimulatedPodNetwork({ hostIndex: index })
+          : startNetwork({ data, hostIndex: index, apiServer, createInformers, logger, stop }),
+      dataDirectory: data.host,
+      tls: { authority: pair.caPem, certificate: pair.certificatePem, key: pair.keyPem },
+      streaming: { host: '127.0.0.1', port: 0 },
+      clock,
+      logger,
+      simulated,
+      ...(simulated && { capacity: { cpu: '1000000', memory: '4Pi', pods: '1000000' } }),
+    },
+    stop,
+  );
+  informers.start(stop);
+  onReady();
+  logger.info({ name, zones, runtime: kind, hostIndex: agent.hostIndex }, 'the host serves');
+  await aborted(stop);
+  await agent.stopped;
+  await runtime.close();
+}
+
+interface NetworkOptions {
+  data: DataDirectory;
+  hostIndex: number;
+  apiServer: ListenAddress;
+  createInformers: () => ReturnType<typeof createInformerFactory>;
+  logger: Logger;
+  stop: AbortSignal;
+}
+
+/** The VPCs' namespaces, with their service tables, DNS and the way to the API. */
+async function startNetwork(options: NetworkOptions): Promise<PodNetwork> {
+  const { data, hostIndex, apiServer, createInformers, stop } = options;
+  const clock = systemClock;
+  const logger = options.logger.child({ part: 'network' });
+  const network = await createVpcNetwork({ dataDirectory: data.host, hostIndex, logger, clock });
+  const tables = startServiceTables({ createInformers, network, logger, clock }, stop);
+  const stopped = (part: string) => (error: unknown) => {
+    if (!stop.aborted) logger.error({ error, part }, 'a part of the network stopped');
+  };
+  startDnsServer({ network, services: (tenant) => tables.services(tenant), clock, logger }, stop).catch(stopped('dns'));
+  startApiForwarder({ network, apiServer, logger }, stop).catch(stopped('api-forwarder'));
+  stop.addEventListener('abort', () => network.close(), { once: true });
+  return network;
+}
