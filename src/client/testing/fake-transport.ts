@@ -208,7 +208,11 @@ export class FakeTransport implements Transport {
     if (patch?.metadata?.uid !== undefined && patch.metadata.uid !== current.metadata.uid) {
       throw conflict(target, target.name!, 'the uid differs');
     }
-    return this.#change(target, current, mergePatch(structuredClone(current), patch) as KubeObject);
+    const merged = mergePatch(structuredClone(current), patch) as KubeObject;
+    if (request.contentType === 'application/strategic-merge-patch+json' && patch?.status?.conditions !== undefined) {
+      merged['status'].conditions = mergeByType(current['status']?.conditions ?? [], patch.status.conditions);
+    }
+    return this.#change(target, current, merged);
   }
 
   #delete(target: Target, options: any): KubeObject {
@@ -399,6 +403,13 @@ function isSame(a: KubeObject, b: KubeObject): boolean {
   const plain = (object: KubeObject) =>
     JSON.stringify({ ...object, metadata: { ...object.metadata, clusterName: undefined, resourceVersion: undefined } });
   return plain(a) === plain(b);
+}
+
+/** The one list that strategic patches of components merge. */
+function mergeByType(current: any[], patch: any[]): unknown[] {
+  const merged = new Map(current.map((condition) => [condition.type, condition]));
+  for (const condition of patch) merged.set(condition.type, mergePatch(merged.get(condition.type), condition));
+  return [...merged.values()];
 }
 
 /** RFC 7386. */
