@@ -1,0 +1,46 @@
+import { aborted } from '../base/abort.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { type ControllerMetrics, runController } from '../client/controller.ts';
+import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
+import type { InformerFactory } from '../client/informer.ts';
+import { zonesByNode } from './nodes/virtual-nodes.ts';
+import { podController } from './sync/controller.ts';
+import { createWorld } from './sync/world.ts';
+
+export { KUBELET_VERSION, virtualNodeName, virtualNodes } from './nodes/virtual-nodes.ts';
+
+export interface VirtualNodeDependencies {
+  informers: InformerFactory;
+  clock: Clock;
+  logger: Logger;
+  /** The pool's zones, one virtual node each. */
+  zones: readonly string[];
+  metrics?: ControllerMetrics;
+  /** Pods worked on at once. */
+  workers?: number;
+}
+
+/**
+ * The virtual nodes of all tenants: pods become container instances, instances' statuses and events become the pods'.
+ * Asks for its informers before it first awaits. Resolves when the signal aborts and the last step has ended.
+ */
+export async function startVirtualNode(dependencies: VirtualNodeDependencies, signal: AbortSignal): Promise<void> {
+  const { informers, clock, logger, metrics } = dependencies;
+  const { client } = informers;
+  const zones = zonesByNode(dependencies.zones);
+  const recorders = new Map<string, EventRecorder>();
+  const events = (host: string): EventRecorder => {
+    let recorder = recorders.get(host);
+    if (recorder === undefined) {
+      recorder = createEventRecorder({ client, clock, logger, component: 'kubelet', host });
+      recorders.set(host, recorder);
+    }
+    return recorder;
+  };
+  const world = createWorld(informers);
+  const workers = dependencies.workers ?? 64;
+  const pods = podController({ world, client, clock, events, zones, workers });
+  const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
+  await Promise.all([runController(pods, runOptions, signal), aborted(signal).then(() => pods.close())]);
+}

@@ -1,0 +1,92 @@
+import type { Node } from '../../api/generated/core-v1.ts';
+
+export interface VirtualNodeOptions {
+  /** Names of the pool's zones, as the tenant sees them. */
+  zones: readonly string[];
+  region?: string;
+  /** Epoch ms since when the nodes are said to be ready. */
+  readySinceMs: number;
+}
+
+/** The kubelet version tenants see: the Kubernetes version whose behaviour the platform gives, and who gives it. */
+export const KUBELET_VERSION = 'v1.36.0+skypod';
+
+/** Practically unlimited; large enough for any tenant, small enough for clients that add quantities up as int64. */
+const CAPACITY = { cpu: '100000', memory: '400Ti', 'ephemeral-storage': '1Pi', pods: '1000000' };
+
+export const virtualNodeName = (zone: string): string => `virtual-node-${zone}`;
+
+/** Zone by the name of its virtual node. */
+export const zonesByNode = (zones: readonly string[]): Map<string, string> =>
+  new Map(zones.map((zone) => [virtualNodeName(zone), zone]));
+
+type NodeTemplate = Omit<Node, 'metadata'> & {
+  metadata: { name: string; labels: Record<string, string>; annotations?: Record<string, string> };
+};
+
+/** What every tenant finds under /api/v1/nodes: one Node a zone. The same for all, so the API server keeps them once. */
+export function virtualNodes({ zones, region = 'skypod', readySinceMs }: VirtualNodeOptions): NodeTemplate[] {
+  const since = `${new Date(readySinceMs).toISOString().slice(0, 19)}Z`;
+  return zones.map((zone) => {
+    const name = virtualNodeName(zone);
+    return {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: {
+        name,
+        labels: {
+          'beta.kubernetes.io/arch': nodeArchitecture(),
+          'beta.kubernetes.io/os': 'linux',
+          'kubernetes.io/arch': nodeArchitecture(),
+          'kubernetes.io/hostname': name,
+          'kubernetes.io/os': 'linux',
+          'node-role.kubernetes.io/virtual': '',
+          'node.kubernetes.io/instance-type': 'virtual',
+          'topology.kubernetes.io/region': region,
+          'topology.kubernetes.io/zone': zone,
+          type: 'virtual',
+        },
+      },
+      spec: { providerID: `skypod://${region}/${zone}` },
+      status: {
+        capacity: CAPACITY,
+        allocatable: CAPACITY,
+        conditions: conditions(since),
+        addresses: [{ type: 'Hostname', address: name }],
+        daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+        nodeInfo: {
+          machineID: '',
+          systemUUID: '',
+          bootID: '',
+          kernelVersion: '',
+          osImage: 'Skypod virtual node',
+          containerRuntimeVersion: 'skypod://1',
+          kubeletVersion: KUBELET_VERSION,
+          kubeProxyVersion: '',
+          operatingSystem: 'linux',
+          architecture: nodeArchitecture(),
+        },
+        images: [],
+      },
+    } as unknown as NodeTemplate;
+  });
+}
+
+const pressures = [
+  ['MemoryPressure', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+  ['DiskPressure', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+  ['PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+] as const;
+
+function conditions(since: string) {
+  const times = { lastHeartbeatTime: since, lastTransitionTime: since };
+  return [
+    ...pressures.map(([type, reason, message]) => ({ type, status: 'False', ...times, reason, message })),
+    { type: 'Ready', status: 'True', ...times, reason: 'KubeletReady', message: 'kubelet is posting ready status' },
+  ];
+}
+
+/** Kubernetes' (Go's) name of this machine's architecture: the pool's hosts are taken to be like the control plane's. */
+function nodeArchitecture(): string {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
+}

@@ -1,0 +1,268 @@
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { ContainerInstance, Host } from '../../api/pool.ts';
+import { PODS } from '../../api/resources.ts';
+import { isNotFound } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Client } from '../../client/client.ts';
+import { type Controller, type ControllerQueue, type ReconcileTools, watchKeys } from '../../client/controller.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
+import { type Informer, keyOf, type ObjectKey } from '../../client/informer.ts';
+import { isFinishedPhase, type OwnedStatus, podStatusFrom, unplaced, waitingStatus } from '../status/pod-status.ts';
+import { statusPatch } from '../status/status-patch.ts';
+import { DueList } from './due-list.ts';
+import { deleteInstance, endPod } from './end-pod.ts';
+import { hasMutableChange, refreshInstance } from './refresh-instance.ts';
+import { startPod } from './start-pod.ts';
+import { tokensDueMs } from './tokens.ts';
+import { BY_HOST, BY_POD, BY_SOURCE, instanceKey, podKeyOf, sourceKey, type World } from './world.ts';
+
+export interface PodControllerOptions {
+  world: World;
+  client: Client;
+  clock: Clock;
+  events(nodeName: string): EventRecorder;
+  /** Zone by virtual node's name. */
+  zones: ReadonlyMap<string, string>;
+  workers: number;
+}
+
+/** First wait after a volume could not be filled, doubling to the longest, as the kubelet's. */
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 122_000;
+/** A pod whose grace or object was taken away by force: what is left for its containers. */
+const FORCED_GRACE_SECONDS = 1;
+
+/**
+ * Pods <-> instances, one key a pod: creates, refreshes and deletes the instance, and copies its status to the pod.
+ * The informers' objects are the only state that matters; what is kept here beside them only saves work.
+ */
+export function podController(options: PodControllerOptions): Controller & { close(): void } {
+  const { world, client, clock, zones } = options;
+  /** Created here and not yet seen by the informer, by uid. */
+  const unseen = new Map<string, ContainerInstance>();
+  /** Pods whose volumes or containers may have to change. */
+  const dirty = new Set<ObjectKey>();
+  const blocked = new Map<ObjectKey, { uid: string; failures: number }>();
+  let queue: ControllerQueue | undefined;
+  const tokensDue = new DueList(clock, (key) => {
+    dirty.add(key);
+    queue?.add(key);
+  });
+
+  const isOurs = (pod: Pod): boolean => zones.has(pod.spec.nodeName ?? '');
+
+  async function reconcile(key: ObjectKey, tools: ReconcileTools): Promise<void> {
+    const pod = world.pods.get(key);
+    for (const stray of world.instances.byIndex(BY_POD, key)) {
+      // The pod went by force, or another took its name.
+      if (stray.metadata.name !== pod?.metadata.uid) await deleteInstance(stray, FORCED_GRACE_SECONDS, client);
+    }
+    if (pod === undefined || !isOurs(pod)) return forget(key);
+    const instance = world.instances.get(instanceKey(pod)) ?? unseen.get(pod.metadata.uid);
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      if (instance !== undefined) await writeStatus(pod, instance, tools.now());
+      await endPod(pod, instance, client);
+      return;
+    }
+    if (instance === undefined) {
+      if (!isFinishedPhase(pod.status?.phase)) await start(key, pod, tools);
+      return;
+    }
+    if (instance.metadata.deletionTimestamp === undefined && !isFinishedPhase(instance.status?.phase)) {
+      if (dirty.delete(key) || hasMutableChange(pod, instance)) {
+        try {
+          await refreshInstance(pod, instance, world, client, clock);
+        } catch (error) {
+          dirty.add(key);
+          throw error;
+        }
+      }
+    }
+    await writeStatus(pod, instance, tools.now());
+  }
+
+  async function start(key: ObjectKey, pod: Pod, tools: ReconcileTools): Promise<void> {
+    if (hasRun(pod)) {
+      // Its instance is gone though nobody asked the pod to go: it must not start a second life under the same uid.
+      await patchStatus(pod, {
+        phase: 'Failed',
+        reason: 'InstanceLost',
+        message: 'The container instance of this pod is gone.',
+      });
+      return;
+    }
+    const zone = zones.get(pod.spec.nodeName!)!;
+    // What changes from here on marks it again.
+    dirty.delete(key);
+    const outcome = await startPod(pod, zone, world, client, clock);
+    const events = options.events(pod.spec.nodeName!);
+    const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+    for (const name of outcome.resolution.missingPullSecrets) {
+      const message = `Unable to retrieve some image pull secrets (${name}); attempting to pull the image may not succeed.`;
+      events.event(target, 'Warning', 'FailedToRetrieveImagePullSecret', message);
+    }
+    if (!outcome.isBlocked) {
+      blocked.delete(key);
+      const { instance } = outcome;
+      if (instance !== undefined && world.instances.get(instanceKey(pod)) === undefined) {
+        unseen.set(pod.metadata.uid, instance);
+      }
+      return;
+    }
+    for (const [volume, why] of outcome.resolution.volumeErrors) {
+      events.event(target, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${why}`);
+    }
+    const before = blocked.get(key);
+    const failures = before?.uid === pod.metadata.uid ? before.failures + 1 : 0;
+    blocked.set(key, { uid: pod.metadata.uid, failures });
+    tools.queue.addAfter(key, Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS));
+    await patchStatus(pod, waitingStatus(pod, tools.now()));
+  }
+
+  async function writeStatus(pod: Pod, instance: ContainerInstance, nowMs: number): Promise<void> {
+    const { hostName } = instance.spec;
+    const noRoom = unplaced(instance);
+    // Until the host has said anything there is nothing to tell that the binding did not.
+    if (noRoom === undefined && instance.status?.startTime === undefined) return;
+    const wanted = podStatusFrom(pod, instance, isHostReady(hostName), nowMs);
+    if (noRoom !== undefined) {
+      const told = pod.status?.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')?.message;
+      if (told !== noRoom) {
+        const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+        const message = `the pool has no room in zone ${instance.spec.zone} for ${instance.spec.resources.cpu} CPU and ${instance.spec.resources.memory} memory: ${noRoom}`;
+        options.events(pod.spec.nodeName!).event(target, 'Warning', 'OutOfCapacity', message);
+      }
+    }
+    await patchStatus(pod, wanted);
+  }
+
+  async function patchStatus(pod: Pod, wanted: OwnedStatus): Promise<void> {
+    const patch = statusPatch(pod, wanted);
+    if (patch === undefined) return;
+    await client
+      .for(PODS, pod)
+      .patch(pod.metadata.name, 'strategic', patch, 'status')
+      .catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+  }
+
+  function isHostReady(hostName: string | undefined): boolean {
+    if (!hostName) return true;
+    const ready = world.hosts.get(`system//${hostName}`)?.status?.conditions?.find(({ type }) => type === 'Ready');
+    // A host that has not said a word yet has only just come.
+    return ready === undefined || ready.status === 'True';
+  }
+
+  function forget(key: ObjectKey): void {
+    dirty.delete(key);
+    blocked.delete(key);
+    tokensDue.delete(key);
+  }
+
+  const instanceSeen = (instance: ContainerInstance) => {
+    unseen.delete(instance.metadata.name);
+    const dueMs = tokensDueMs(instance);
+    if (dueMs !== undefined) tokensDue.set(podKeyOf(instance), dueMs);
+  };
+
+  return {
+    name: 'virtual-node',
+    workers: options.workers,
+    watches: [
+      {
+        informer: world.pods,
+        handlers: (controllerQueue) => {
+          queue = controllerQueue;
+          const enqueue = (pod: Pod) => {
+            if (isOurs(pod)) controllerQueue.add(keyOf(pod));
+          };
+          return {
+            added: (pod: Pod) => {
+              // After a restart: sources may have changed while nobody looked.
+              if (isOurs(pod)) dirty.add(keyOf(pod));
+              enqueue(pod);
+            },
+            updated: (before: Pod, after: Pod) => {
+              const { labels, annotations } = before.metadata;
+              // The downward API shows them.
+              if (labels !== after.metadata.labels || annotations !== after.metadata.annotations) {
+                if (!isSameMap(labels, after.metadata.labels) || !isSameMap(annotations, after.metadata.annotations)) {
+                  if (isOurs(after)) dirty.add(keyOf(after));
+                }
+              }
+              enqueue(after);
+            },
+            deleted: (pod: Pod) => {
+              unseen.delete(pod.metadata.uid);
+              enqueue(pod);
+            },
+          };
+        },
+      },
+      {
+        informer: world.instances,
+        handlers: (controllerQueue) => {
+          const enqueue = (instance: ContainerInstance) => {
+            instanceSeen(instance);
+            controllerQueue.add(podKeyOf(instance));
+          };
+          return {
+            added: enqueue,
+            updated: (_: unknown, after: ContainerInstance) => enqueue(after),
+            deleted: enqueue,
+          };
+        },
+      },
+      sourceWatch(world.configMaps, 'configmap'),
+      sourceWatch(world.secrets, 'secret'),
+      watchHosts(),
+    ],
+    reads: [world.services],
+    reconcile,
+    close: () => tokensDue.close(),
+  };
+
+  function sourceWatch(informer: Informer<any>, kind: 'configmap' | 'secret') {
+    return watchKeys(informer, (object: KubeObject) => {
+      const keys: ObjectKey[] = [];
+      for (const pod of world.pods.byIndex(BY_SOURCE, sourceKey(kind, object))) {
+        if (!isOurs(pod)) continue;
+        const key = keyOf(pod);
+        dirty.add(key);
+        keys.push(key);
+      }
+      return keys;
+    });
+  }
+
+  function watchHosts() {
+    const ready = (host: Host) => host.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+    return {
+      informer: world.hosts,
+      handlers: (controllerQueue: ControllerQueue) => ({
+        updated: (before: Host, after: Host) => {
+          if (ready(before) === ready(after)) return;
+          for (const instance of world.instances.byIndex(BY_HOST, after.metadata.name)) {
+            controllerQueue.add(podKeyOf(instance));
+          }
+        },
+      }),
+    };
+  }
+}
+
+/** Did containers of this pod ever start? */
+function hasRun(pod: Pod): boolean {
+  const { containerStatuses = [], initContainerStatuses = [], podIP } = pod.status ?? {};
+  return (
+    podIP !== undefined ||
+    [...containerStatuses, ...initContainerStatuses].some(({ containerID }) => Boolean(containerID))
+  );
+}
+
+function isSameMap(a: Readonly<Record<string, string>> = {}, b: Readonly<Record<string, string>> = {}): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

@@ -1,0 +1,107 @@
+import { deepEqual } from '../../api/equality.ts';
+import type { EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
+import type { ContainerInstance, ContainerInstanceSpec } from '../../api/pool.ts';
+import { CONTAINER_INSTANCES } from '../../api/resources.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Client } from '../../client/client.ts';
+import { resolveContainers, resolveVolumes } from '../resolve/resolve.ts';
+import { gatherLookups } from './gather.ts';
+import { heldTokens, issueTokens, TOKENS_DUE_ANNOTATION, tokensDueMs } from './tokens.ts';
+import type { World } from './world.ts';
+
+/**
+ * Brings a running instance up to date with what may change under a pod: the content of its volumes, tokens that are
+ * due, containers that could not be configured, and the few fields of a pod's spec that are mutable. Environment
+ * variables of configured containers stay as they were, as on any node.
+ * @returns whether it wrote.
+ */
+export async function refreshInstance(
+  pod: Pod,
+  instance: ContainerInstance,
+  world: World,
+  client: Client,
+  clock: Clock,
+): Promise<boolean> {
+  const dueMs = tokensDueMs(instance);
+  const held = heldTokens(pod, instance);
+  const renewal = dueMs !== undefined && dueMs <= clock.now() ? await issueTokens(pod, client, clock) : undefined;
+  const tokens = new Map([...held, ...(renewal?.tokens ?? [])]);
+  const lookups = await gatherLookups(pod, world, client, tokens);
+
+  const spec: Record<string, unknown> = {};
+  // A source that went away leaves its files as they are.
+  const { files } = resolveVolumes(pod, lookups);
+  const changed = Object.entries(files).filter(([name, list]) => !deepEqual(instance.spec.volumeFiles?.[name], list));
+  if (changed.length > 0) spec['volumeFiles'] = Object.fromEntries(changed);
+  Object.assign(
+    spec,
+    containerChanges(pod, instance, () => resolveContainers(pod, lookups)),
+  );
+
+  const annotations = renewal?.dueMs !== undefined && {
+    annotations: { [TOKENS_DUE_ANNOTATION]: new Date(renewal.dueMs).toISOString() },
+  };
+  if (Object.keys(spec).length === 0 && !annotations) return false;
+  const { name, uid } = instance.metadata;
+  await client
+    .for(CONTAINER_INSTANCES, instance)
+    .patch(name, 'merge', { metadata: { uid, ...annotations }, ...(Object.keys(spec).length > 0 && { spec }) });
+  return true;
+}
+
+/** Does the pod's spec differ from the instance's in a field that may change while it runs? */
+export function hasMutableChange(pod: Pod, instance: ContainerInstance): boolean {
+  return Object.keys(containerChanges(pod, instance, undefined)).length > 0;
+}
+
+function containerChanges(
+  pod: Pod,
+  instance: ContainerInstance,
+  resolve: (() => { spec: ContainerInstanceSpec['pod']; configErrors: Record<string, string> }) | undefined,
+): Record<string, unknown> {
+  const now = instance.spec.pod;
+  const podChanges: Record<string, unknown> = {};
+  for (const field of ['activeDeadlineSeconds', 'terminationGracePeriodSeconds'] as const) {
+    if (pod.spec[field] !== undefined && pod.spec[field] !== now[field]) podChanges[field] = pod.spec[field];
+  }
+  const failed = instance.spec.configErrors ?? {};
+  const added = (pod.spec.ephemeralContainers ?? []).filter(
+    ({ name }) => !now.ephemeralContainers?.some((other) => other.name === name),
+  );
+  const errors: Record<string, string | null> = {};
+  const resolved =
+    resolve !== undefined && (added.length > 0 || Object.keys(failed).length > 0) ? resolve() : undefined;
+  for (const list of ['containers', 'initContainers'] as const) {
+    const wanted = pod.spec[list] ?? [];
+    let differs = false;
+    const next = (now[list] ?? []).map((container) => {
+      const image = wanted.find(({ name }) => name === container.name)?.image;
+      const isConfigured = resolved === undefined || failed[container.name] === undefined;
+      const fresh = isConfigured ? container : resolved.spec[list]!.find(({ name }) => name === container.name)!;
+      if (!isConfigured) {
+        const error = resolved.configErrors[container.name];
+        if (error === failed[container.name]) return container;
+        errors[container.name] = error ?? null;
+        differs = true;
+      }
+      if (image === undefined || image === fresh.image) return fresh;
+      differs = true;
+      return { ...fresh, image };
+    });
+    if (differs) podChanges[list] = next;
+  }
+  if (added.length > 0) {
+    const fresh: EphemeralContainer[] = added.map(
+      ({ name }) => resolved?.spec.ephemeralContainers?.find((other) => other.name === name) ?? ({ name } as never),
+    );
+    podChanges['ephemeralContainers'] = [...(now.ephemeralContainers ?? []), ...fresh];
+    for (const { name } of fresh) {
+      const error = resolved?.configErrors[name];
+      if (error !== undefined) errors[name] = error;
+    }
+  }
+  return {
+    ...(Object.keys(podChanges).length > 0 && { pod: podChanges }),
+    ...(Object.keys(errors).length > 0 && { configErrors: errors }),
+  };
+}
