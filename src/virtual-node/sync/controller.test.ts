@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { type ContainerInstance, METERING_FINALIZER } from '../../api/pool.ts';
+import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
+import { ManualClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/log.ts';
+import { Client } from '../../client/client.ts';
+import { createInformerFactory } from '../../client/informer-factory.ts';
+import { FakeTransport } from '../../client/testing/fake-transport.ts';
+import { until } from '../../client/testing/until.ts';
+import { startVirtualNode } from '../index.ts';
+
+interface World {
+  transport: FakeTransport;
+  client: Client;
+  clock: ManualClock;
+  tokens: { count: number };
+  pods: ReturnType<Client['resource']>;
+  pod(name?: string): Promise<Pod>;
+  instance(): ContainerInstance;
+  hasInstance(): boolean;
+  setStatus(status: object): Promise<unknown>;
+}
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+
+async function withVirtualNode(run: (world: World) => Promise<void>): Promise<void> {
+  const clock = new ManualClock(NOW);
+  const tokens = { count: 0 };
+  const transport = new TokenServer(clock, tokens);
+  const client = new Client(transport);
+  const stop = new AbortController();
+  const informers = createInformerFactory(client, { clock, logger: silentLogger });
+  const done = startVirtualNode({ informers, clock, logger: silentLogger, zones: ['a', 'b'] }, stop.signal);
+  informers.start(stop.signal);
+  await informers.waitForSync();
+  const all = () => transport.all('containerinstances') as ContainerInstance[];
+  try {
+    await run({
+      transport,
+      client,
+      clock,
+      tokens,
+      pods: client.resource('acme', PODS, 'shop'),
+      pod: (name = 'web') => client.resource<Pod>('acme', PODS, 'shop').get(name),
+      instance: () => all()[0]!,
+      hasInstance: () => all().length > 0,
+      setStatus: (status) =>
+        client.for(CONTAINER_INSTANCES, all()[0]!).patch(all()[0]!.metadata.name, 'merge', { status }, 'status'),
+    });
+  } finally {
+    stop.abort();
+    await done;
+  }
+}
+
+/** The fake server with TokenRequests that live an hour. */
+class TokenServer extends FakeTransport {
+  readonly #clock: ManualClock;
+  readonly #tokens: { count: number };
+  constructor(clock: ManualClock, tokens: { count: number }) {
+    super({ now: () => clock.now() });
+    this.#clock = clock;
+    this.#tokens = tokens;
+  }
+  override async request<T>(request: Parameters<FakeTransport['request']>[0]): Promise<T> {
+    if (!request.path.endsWith('/token')) return await super.request<T>(request);
+    await super.request({ method: 'GET', path: request.path.replace(/\/token$/, '') });
+    const token = `token-${++this.#tokens.count}`;
+    const expirationTimestamp = new Date(this.#clock.now() + 3_600_000).toISOString();
+    return { status: { token, expirationTimestamp } } as T;
+  }
+}
+
+const boundPod = (spec: object = {}, more: object = {}) =>
+  ({
+    metadata: { name: 'web', labels: { app: 'web' } },
+    spec: {
+      nodeName: 'virtual-node-a',
+      serviceAccountName: 'default',
+      terminationGracePeriodSeconds: 30,
+      containers: [{ name: 'main', image: 'nginx' }],
+      ...spec,
+    },
+    status: { phase: 'Pending', qosClass: 'BestEffort' },
+    ...more,
+  }) as any;
+
+const running = {
+  phase: 'Running',
+  startTime: '2026-01-01T00:00:01Z',
+  hostIP: '10.128.0.1',
+  podIP: '10.128.0.5',
+  podIPs: [{ ip: '10.128.0.5' }],
+  conditions: [
+    { type: 'Initialized', status: 'True' },
+    { type: 'ContainersReady', status: 'True' },
+    { type: 'Ready', status: 'True' },
+  ],
+  containerStatuses: [
+    { name: 'main', ready: true, restartCount: 0, image: 'nginx', imageID: 'sha256:1', containerID: 'containerd://1' },
+  ],
+};
+
+const read = async (world: World, type: string) =>
+  (await world.pod()).status?.conditions?.find((condition) => condition.type === type);
+
+test('a bound pod becomes an instance, held for metering, in the namespace of its tenant', () =>
+  withVirtualNode(async (world) => {
+    const pod = (await world.pods.create(boundPod())) as Pod;
+    await until(world.hasInstance);
+    const { metadata, spec } = world.instance();
+    assert.equal(metadata.namespace, 'acme');
+    assert.equal(metadata.name, pod.metadata.uid);
+    assert.equal(metadata.clusterName, 'system');
+    assert.deepEqual(metadata.finalizers, [METERING_FINALIZER]);
+    assert.equal(spec.zone, 'a');
+    assert.deepEqual(spec.resources, { cpu: '250m', memory: '512Mi' });
+    assert.deepEqual(spec.podRef, { namespace: 'shop', name: 'web', uid: pod.metadata.uid });
+  }));
+
+test('pods of nodes that are not virtual, and unbound ones, are left alone', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod({ nodeName: 'my-own-machine' }, { metadata: { name: 'own' } }));
+    await world.pods.create(boundPod({ nodeName: undefined }, { metadata: { name: 'unbound' } }));
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    assert.equal(world.transport.all('containerinstances').length, 1);
+  }));
+
+test('the status of the instance becomes the pod’s, the tenant’s own conditions stay and gates hold Ready back', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod({ readinessGates: [{ conditionType: 'example.com/lb' }] }));
+    await until(world.hasInstance);
+    await world.setStatus(running);
+    await until(async () => (await world.pod()).status?.phase === 'Running');
+    const status = (await world.pod()).status!;
+    assert.equal(status.podIP, '10.128.0.5');
+    assert.deepEqual(status.hostIPs, [{ ip: '10.128.0.1' }]);
+    assert.equal(status.qosClass, 'BestEffort');
+    assert.equal((await read(world, 'PodScheduled'))?.status, 'True');
+    const ready = await read(world, 'Ready');
+    assert.deepEqual([ready?.status, ready?.reason], ['False', 'ReadinessGatesNotReady']);
+    await world.pods.patch(
+      'web',
+      'strategic',
+      { status: { conditions: [{ type: 'example.com/lb', status: 'True' }] } },
+      'status',
+    );
+    await until(async () => (await read(world, 'Ready'))?.status === 'True');
+    assert.equal((await read(world, 'Ready'))?.reason, undefined);
+    assert.equal((await read(world, 'example.com/lb'))?.status, 'True');
+  }));
+
+test('an unchanged status is not written again', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    await world.setStatus(running);
+    await until(async () => (await world.pod()).status?.phase === 'Running');
+    const writes = () => world.transport.writes.filter(({ path }) => path.endsWith('/pods/web/status')).length;
+    const before = writes();
+    await world.setStatus({ meteredFrom: '2026-01-01T00:00:01.000Z' });
+    await world.setStatus({ message: 'hello' });
+    await until(async () => (await world.pod()).status?.message === 'hello');
+    assert.equal(writes(), before + 1);
+  }));
+
+test('deletion: the instance first, with the pod’s grace, then the pod', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    const { name } = world.instance().metadata;
+    const instances = world.client.resource('system', CONTAINER_INSTANCES, 'acme');
+    await instances.createSubresource(name, 'binding', { target: { name: 'host-1' } });
+    await world.setStatus(running);
+    await world.pods.delete('web', { gracePeriodSeconds: 12 });
+    await until(() => world.instance().metadata.deletionGracePeriodSeconds === 12);
+    await world.setStatus({ phase: 'Succeeded', meteredTo: '2026-01-01T00:00:09.000Z' });
+    await until(async () => (await world.pod()).status?.phase === 'Succeeded');
+    await instances.delete(name, { gracePeriodSeconds: 0 });
+    assert.equal(world.transport.all('pods').length, 1, 'metering still holds the instance');
+    await instances.patch(name, 'merge', { metadata: { finalizers: null } });
+    await until(() => world.transport.all('pods').length === 0);
+  }));
+
+test('an instance without a host goes at once', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    await world.pods.delete('web');
+    await until(() => world.instance().metadata.deletionGracePeriodSeconds === 0);
+  }));
+
+test('a pod removed by force takes its instance along', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    await world.pods.delete('web', { gracePeriodSeconds: 0 });
+    await until(() => world.instance().metadata.deletionTimestamp !== undefined);
+  }));
+
+test('a missing volume source keeps the pod creating, with an event, until it appears', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod({ volumes: [{ name: 'conf', configMap: { name: 'settings' } }] }));
+    await until(async () => (await world.pod()).status?.containerStatuses !== undefined);
+    const { containerStatuses } = (await world.pod()).status!;
+    assert.equal(containerStatuses![0]!.state!.waiting!.reason, 'ContainerCreating');
+    await until(() => world.transport.all('events').length > 0);
+    const event = world.transport.all('events')[0]!;
+    assert.equal(event['reason'], 'FailedMount');
+    assert.equal(event['message'], 'MountVolume.SetUp failed for volume "conf" : configmap "settings" not found');
+    assert.deepEqual(event['source'], { component: 'kubelet', host: 'virtual-node-a' });
+    const configMaps = world.client.resource('acme', CONFIG_MAPS, 'shop');
+    await configMaps.create({ metadata: { name: 'settings' }, data: { color: 'blue' } });
+    await until(world.hasInstance);
+    const files = () => world.instance().spec.volumeFiles!['conf']!;
+    assert.deepEqual(files(), [{ path: 'color', data: Buffer.from('blue').toString('base64'), mode: 0o644 }]);
+    await configMaps.patch('settings', 'merge', { data: { color: 'green' } });
+    await until(() => Buffer.from(files()[0]!.data, 'base64').toString() === 'green');
+    await configMaps.delete('settings');
+    await configMaps.create({ metadata: { name: 'settings' }, data: { color: 'red' } });
+    await until(() => Buffer.from(files()[0]!.data, 'base64').toString() === 'red');
+  }));
+
+test('a container whose secret is missing is told so, and configured when it comes', () =>
+  withVirtualNode(async (world) => {
+    const valueFrom = { secretKeyRef: { name: 'db', key: 'password' } };
+    await world.pods.create(boundPod({ containers: [{ name: 'main', env: [{ name: 'PASSWORD', valueFrom }] }] }));
+    await until(world.hasInstance);
+    assert.deepEqual(world.instance().spec.configErrors, { main: 'secret "db" not found' });
+    const secrets = world.client.resource('acme', SECRETS, 'shop');
+    await secrets.create({ metadata: { name: 'db' }, data: {} });
+    const message = "couldn't find key password in Secret shop/db";
+    await until(() => world.instance().spec.configErrors!['main'] === message);
+    await secrets.patch('db', 'merge', { data: { password: Buffer.from('s3').toString('base64') } });
+    await until(() => world.instance().spec.configErrors?.['main'] === undefined);
+    assert.deepEqual(world.instance().spec.pod.containers[0]!.env, [{ name: 'PASSWORD', value: 's3' }]);
+  }));
+
+test('tokens are asked for once and renewed at 80 % of their life', () =>
+  withVirtualNode(async (world) => {
+    await world.client.resource('acme', SERVICE_ACCOUNTS, 'shop').create({ metadata: { name: 'default' } });
+    const sources = [{ serviceAccountToken: { path: 'token', expirationSeconds: 3600 } }];
+    await world.pods.create(boundPod({ volumes: [{ name: 'api', projected: { sources } }] }));
+    await until(world.hasInstance);
+    const token = () => Buffer.from(world.instance().spec.volumeFiles!['api']![0]!.data, 'base64').toString();
+    assert.equal(token(), 'token-1');
+    await world.setStatus(running);
+    await until(async () => (await world.pod()).status?.phase === 'Running');
+    await world.pods.patch('web', 'merge', { metadata: { labels: { app: 'other' } } });
+    world.clock.advance(40 * 60_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(world.tokens.count, 1);
+    world.clock.advance(10 * 60_000);
+    await until(() => token() === 'token-2');
+    world.clock.advance(49 * 60_000);
+    await until(() => token() === 'token-3');
+  }));
+
+test('no room in the pool: the pod stays Pending and its event says why', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    const message = '0/1 hosts are available: 1 Insufficient cpu.';
+    await world.setStatus({
+      phase: 'Pending',
+      conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }],
+    });
+    await until(() => world.transport.all('events').some((event) => event['reason'] === 'OutOfCapacity'));
+    await until(async () => (await world.pod()).status?.containerStatuses !== undefined);
+    assert.equal((await world.pod()).status!.phase, 'Pending');
+    assert.equal((await read(world, 'PodReadyToStartContainers'))?.message, message);
+  }));
+
+test('a host that stops reporting takes Ready from its pods, and gives it back', () =>
+  withVirtualNode(async (world) => {
+    const hosts = world.client.resource('system', HOSTS);
+    const ready = (status: string) => ({ status: { conditions: [{ type: 'Ready', status }] } });
+    await hosts.create({ metadata: { name: 'host-1' }, spec: { zone: 'a' }, ...ready('True') } as any);
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    const instances = world.client.resource('system', CONTAINER_INSTANCES, 'acme');
+    await instances.createSubresource(world.instance().metadata.name, 'binding', { target: { name: 'host-1' } });
+    await world.setStatus(running);
+    await until(async () => (await read(world, 'Ready'))?.status === 'True');
+    await hosts.patch('host-1', 'merge', ready('Unknown'), 'status');
+    await until(async () => (await read(world, 'Ready'))?.status === 'False');
+    await hosts.patch('host-1', 'merge', ready('True'), 'status');
+    await until(async () => (await read(world, 'Ready'))?.status === 'True');
+  }));
+
+test('an instance lost under a running pod fails the pod instead of starting it twice', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    await world.setStatus(running);
+    await until(async () => (await world.pod()).status?.phase === 'Running');
+    const { name } = world.instance().metadata;
+    const instances = world.client.resource('system', CONTAINER_INSTANCES, 'acme');
+    await instances.patch(name, 'merge', { metadata: { finalizers: null } });
+    await instances.delete(name);
+    await until(async () => (await world.pod()).status?.phase === 'Failed');
+    assert.equal((await world.pod()).status!.reason, 'InstanceLost');
+    assert.equal(world.transport.all('containerinstances').length, 0);
+  }));
