@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Service } from '../../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
+import type { VpcService } from '../../../api/pool.ts';
+import { ENDPOINT_SLICES, SERVICES, VPC_SERVICES } from '../../../api/resources.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { silentLogger } from '../../../base/log.ts';
+import { Client, SYSTEM_TENANT } from '../../../client/client.ts';
+import { runController } from '../../../client/controller.ts';
+import { createInformerFactory } from '../../../client/informer-factory.ts';
+import { FakeTransport } from '../../../client/testing/fake-transport.ts';
+import { until } from '../../../client/testing/until.ts';
+import { createServicePublisher } from './index.ts';
+import { vpcServiceSpec } from './vpc-service.ts';
+
+const metadata = (name: string, more = {}) => ({ name, namespace: 'default', ...more });
+const serviceOf = (name: string, spec: object): Service => ({ metadata: metadata(name) as any, spec: spec as any });
+const sliceOf = (service: string, name: string, more: object): EndpointSlice => ({
+  metadata: metadata(name, { labels: { 'kubernetes.io/service-name': service } }) as any,
+  addressType: 'IPv4',
+  ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+  ...more,
+});
+
+test('a service with its slices, whatever their order', () => {
+  const service = serviceOf('web', {
+    type: 'NodePort',
+    clusterIP: '10.96.0.5',
+    clusterIPs: ['10.96.0.5', 'fd00::5'],
+    sessionAffinity: 'ClientIP',
+    ports: [
+      { name: 'http', port: 80, targetPort: 'http', nodePort: 30080, protocol: 'TCP' },
+      { name: 'dns', port: 53, protocol: 'UDP', targetPort: 5353 },
+    ],
+  });
+  const slices = [
+    sliceOf('web', 'a', {
+      endpoints: [
+        { addresses: ['10.128.0.3'], conditions: { ready: true } },
+        { addresses: ['10.128.0.2'], conditions: { ready: false, serving: false }, hostname: 'web-0' },
+      ],
+    }),
+    sliceOf('web', 'b', {
+      ports: [{ name: 'dns', port: 5353, protocol: 'UDP' }],
+      endpoints: [{ addresses: ['10.128.0.3'], conditions: {} }],
+    }),
+    sliceOf('web', 'six', { addressType: 'IPv6', endpoints: [{ addresses: ['fd00::9'] }] }),
+  ];
+  const spec = vpcServiceSpec(service, slices);
+  assert.deepEqual(spec, {
+    serviceRef: { namespace: 'default', name: 'web' },
+    type: 'NodePort',
+    clusterIPs: ['10.96.0.5'],
+    sessionAffinitySeconds: 10800,
+    ports: [
+      { name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 },
+      { name: 'dns', protocol: 'UDP', port: 53 },
+    ],
+    endpoints: [
+      { address: '10.128.0.2', ready: false, hostname: 'web-0', ports: { http: 8080 } },
+      { address: '10.128.0.3', ready: true, ports: { dns: 5353, http: 8080 } },
+    ],
+  });
+  assert.equal(JSON.stringify(vpcServiceSpec(service, slices.toReversed())), JSON.stringify(spec));
+});
+
+test('headless and external services have no address; endpoints that still serve stand in when none is ready', () => {
+  const ending = sliceOf('web', 'a', {
+    endpoints: [{ addresses: ['10.128.0.2'], conditions: { ready: false, serving: true, terminating: true } }],
+  });
+  const headless = vpcServiceSpec(serviceOf('web', { clusterIP: 'None', clusterIPs: ['None'], ports: [] }), [ending]);
+  assert.deepEqual(headless.clusterIPs, []);
+  assert.equal(headless.endpoints[0]?.ready, false);
+  const normal = vpcServiceSpec(serviceOf('web', { clusterIPs: ['10.96.0.5'], ports: [] }), [ending]);
+  assert.equal(normal.endpoints[0]?.ready, true);
+  const external = vpcServiceSpec(serviceOf('web', { type: 'ExternalName', externalName: 'example.com' }), [ending]);
+  assert.deepEqual([external.externalName, external.clusterIPs, external.endpoints], ['example.com', [], []]);
+});
+
+describe('publishing', () => {
+  const controller = new AbortController();
+  const transport = new FakeTransport();
+  const client = new Client(transport);
+  const published = client.resource<VpcService>(SYSTEM_TENANT, VPC_SERVICES, 'red');
+  let running: Promise<void>;
+
+  before(async () => {
+    await published.create({ metadata: { name: 'default.stale' }, spec: { serviceRef: {}, endpoints: [] } as any });
+    const informers = createInformerFactory(client, { clock: systemClock, logger: silentLogger });
+    running = runController(
+      createServicePublisher({ informers }),
+      { clock: systemClock, logger: silentLogger },
+      controller.signal,
+    );
+    informers.start(controller.signal);
+  });
+  after(async () => {
+    controller.abort();
+    await running;
+  });
+
+  test('follows services and slices, writes only what changed, and clears what is stale', async () => {
+    const services = client.resource<Service>('red', SERVICES, 'default');
+    const slices = client.resource<EndpointSlice>('red', ENDPOINT_SLICES, 'default');
+    await until(async () => (await published.list()).items.length === 0);
+    const spec = { clusterIPs: ['10.96.0.5'], ports: [{ name: 'http', port: 80 }] };
+    await services.create({ metadata: { name: 'web' }, spec });
+    await until(async () => (await published.list()).items[0]?.spec.clusterIPs[0] === '10.96.0.5');
+    const slice = sliceOf('web', 'web-1', { endpoints: [{ addresses: ['10.128.0.2'] }] });
+    await slices.create(slice);
+    await until(async () => (await published.get('default.web')).spec.endpoints.length === 1);
+    const before = (await published.get('default.web')).metadata.resourceVersion;
+
+    // A change that hosts need not know is not written; the second service tells when it has been looked at.
+    await services.patch('web', 'merge', { metadata: { labels: { a: 'b' } } });
+    await services.create({ metadata: { name: 'other' }, spec });
+    await until(async () => (await published.list()).items.length === 2);
+    assert.equal((await published.get('default.web')).metadata.resourceVersion, before);
+
+    await services.delete('web');
+    await services.delete('other');
+    await until(async () => (await published.list()).items.length === 0);
+  });
+});

@@ -1,0 +1,75 @@
+import type { Service } from '../../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
+import type { VpcService } from '../../../api/pool.ts';
+
+type Spec = VpcService['spec'];
+type Endpoint = Spec['endpoints'][number];
+
+/** core/v1's DefaultClientIPServiceAffinitySeconds. */
+const DEFAULT_AFFINITY_SECONDS = 10_800;
+
+/**
+ * What hosts need of a service and its slices. Pure, and the same for the same input in any order, so that nothing is
+ * written when nothing changed. IPv4 only, as VPCs are.
+ */
+export function vpcServiceSpec(service: Service, slices: EndpointSlice[]): Spec {
+  const { namespace = '', name } = service.metadata;
+  const { spec } = service;
+  const type = (spec.type ?? 'ClusterIP') as Spec['type'];
+  const isExternal = type === 'ExternalName';
+  const clusterIPs = isExternal ? [] : addresses(spec.clusterIPs ?? [spec.clusterIP ?? '']);
+  return {
+    serviceRef: { namespace, name },
+    type,
+    clusterIPs,
+    ...(isExternal && spec.externalName !== undefined && { externalName: spec.externalName }),
+    ...(spec.publishNotReadyAddresses && { publishNotReadyAddresses: true }),
+    ...(spec.sessionAffinity === 'ClientIP' && {
+      sessionAffinitySeconds: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS,
+    }),
+    ports: (spec.ports ?? []).map((port) => ({
+      name: port.name ?? '',
+      protocol: (port.protocol ?? 'TCP') as 'TCP' | 'UDP' | 'SCTP',
+      port: port.port,
+      ...(port.nodePort !== undefined && port.nodePort > 0 && { nodePort: port.nodePort }),
+    })),
+    endpoints: isExternal ? [] : endpoints(slices, clusterIPs.length > 0),
+  };
+}
+
+/**
+ * One entry an address: named target ports can put a pod into several slices.
+ * @param fallBack when none is ready, those that end but still serve count: kube-proxy's rule for cluster addresses
+ */
+function endpoints(slices: EndpointSlice[], fallBack: boolean): Endpoint[] {
+  const merged = new Map<string, Endpoint & { serving: boolean }>();
+  for (const slice of slices) {
+    if (slice.addressType !== 'IPv4') continue;
+    const ports: Record<string, number> = {};
+    for (const port of slice.ports ?? []) if (port.port !== undefined) ports[port.name ?? ''] = port.port;
+    for (const { addresses: [address] = [], conditions, hostname } of slice.endpoints ?? []) {
+      if (address === undefined) continue;
+      const ready = conditions?.ready ?? true;
+      const known = merged.get(address);
+      merged.set(address, {
+        address,
+        ready: ready || known?.ready === true,
+        serving: (conditions?.serving ?? ready) || known?.serving === true,
+        ...((hostname ?? known?.hostname) && { hostname: hostname ?? known?.hostname }),
+        ports: sorted({ ...known?.ports, ...ports }),
+      });
+    }
+  }
+  const all = [...merged.values()].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+  const noneReady = fallBack && !all.some(({ ready }) => ready);
+  return all.map(({ serving, ...endpoint }) => ({ ...endpoint, ready: noneReady ? serving : endpoint.ready }));
+}
+
+function sorted(ports: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(ports).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Headless is the word `None`. */
+function addresses(clusterIPs: string[]): string[] {
+  return clusterIPs.filter((address) => address !== '' && address !== 'None' && !address.includes(':'));
+}
