@@ -37,6 +37,7 @@ export interface ContainerInstanceSpec {
   /**
    * The pod's spec with nothing left to look up: env and envFrom are plain `value`s (downward API's status.podIP,
    * status.podIPs, status.hostIP and spec.nodeName aside, which the host fills in), serviceAccount tokens are files.
+   * The host expands each `value` once: `$(NAME)` then refers to a variable it filled in, `$$` is a literal dollar.
    */
   pod: PodSpec;
   /** Content of configMap, secret, projected and downwardAPI volumes, by volume name; replaced live. */
