@@ -1,11 +1,12 @@
 import type { Container, EnvVar, EnvVarSource, Pod } from '../../api/generated/core-v1.ts';
-import { expand } from './expand.ts';
+import { escapeReferences, expand } from './expand.ts';
 import { fieldValue, hostFields, resourceFieldValue } from './field-ref.ts';
 import { bytesOf, type Lookups, ResolveError } from './lookups.ts';
 
 /**
- * A container's environment as plain values, in the kubelet's order of precedence: env over envFrom over services.
- * A variable that only the host can know keeps its fieldRef, and values that refer to one keep that `$(NAME)`.
+ * A container's environment with nothing left to look up, in the kubelet's order of precedence: env over envFrom over
+ * services. A variable that only the host can know keeps its fieldRef, and values that refer to one keep that `$(NAME)`:
+ * the host expands every value once more, so a dollar that is meant literally is written `$$`.
  * @throws ResolveError with upstream's message, which becomes the container's CreateContainerConfigError.
  */
 export function containerEnvironment(
@@ -19,23 +20,24 @@ export function containerEnvironment(
   for (const source of container.envFrom ?? []) {
     for (const [key, value] of envFromValues(source, lookups)) {
       const name = `${source.prefix ?? ''}${key}`;
-      variables.set(name, { name, value });
+      variables.set(name, { name, value: escapeReferences(value) });
     }
   }
   const lookUp = (name: string): string | undefined => {
     const known = variables.get(name);
-    if (known?.valueFrom !== undefined) return undefined;
+    if (known?.valueFrom !== undefined) return `$(${name})`;
     return known === undefined ? serviceVariables.get(name) : known.value;
   };
   for (const variable of container.env ?? []) {
     const { name, value, valueFrom } = variable;
-    if (value !== undefined && value !== '') variables.set(name, { name, value: expand(value, lookUp) });
+    if (value !== undefined && value !== '')
+      variables.set(name, { name, value: expand(value, lookUp, escapeReferences) });
     else if (valueFrom === undefined) variables.set(name, { name, value: '' });
     else if (valueFrom.fieldRef !== undefined && hostFields.has(valueFrom.fieldRef.fieldPath)) {
       variables.set(name, { name, valueFrom });
     } else {
       const found = sourceValue(pod, container, valueFrom, lookups);
-      if (found !== undefined) variables.set(name, { name, value: found });
+      if (found !== undefined) variables.set(name, { name, value: escapeReferences(found) });
     }
   }
   for (const [name, value] of serviceVariables) if (!variables.has(name)) variables.set(name, { name, value });

@@ -1,27 +1,37 @@
 /**
- * `$(NAME)` becomes the variable's value, `$$(NAME)` the literal `$(NAME)`; a name nobody knows stays as it is.
+ * `$(NAME)` becomes what `lookUp` knows of the variable, `$$(NAME)` the literal `$(NAME)`; a name nobody knows stays as
+ * it is. What is literal goes through `literal`.
  * Source: Kubernetes' documentation of EnvVar.value; k8s.io/kubernetes/third_party/forked/golang/expansion.
  */
-export function expand(text: string, lookUp: (name: string) => string | undefined): string {
+export function expand(
+  text: string,
+  lookUp: (name: string) => string | undefined,
+  literal: (text: string) => string = (same) => same,
+): string {
   let result = '';
+  let plain = '';
   let from = 0;
   for (let dollar = text.indexOf('$'); dollar >= 0; dollar = text.indexOf('$', from)) {
-    result += text.slice(from, dollar);
+    plain += text.slice(from, dollar);
     const next = text[dollar + 1];
-    if (next === '$') {
-      result += '$';
-      from = dollar + 2;
-      continue;
-    }
     const end = next === '(' ? text.indexOf(')', dollar + 2) : -1;
     if (end < 0) {
-      result += '$';
-      from = dollar + 1;
+      plain += '$';
+      from = dollar + (next === '$' ? 2 : 1);
       continue;
     }
     const name = text.slice(dollar + 2, end);
-    result += lookUp(name) ?? `$(${name})`;
+    const value = lookUp(name);
     from = end + 1;
+    if (value === undefined) {
+      plain += `$(${name})`;
+    } else {
+      result += literal(plain) + value;
+      plain = '';
+    }
   }
-  return result + text.slice(from);
+  return result + literal(plain + text.slice(from));
 }
+
+/** Text that expands to exactly `text`, whatever variables there are. */
+export const escapeReferences = (text: string): string => (text.includes('$') ? text.replaceAll('$', '$$$$') : text);
