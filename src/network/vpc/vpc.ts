@@ -23,6 +23,19 @@ export interface VpcOptions {
   machineIp: IpBatch;
 }
 
+/**
+ * Every next hop has this address, and what is behind one has an address made of its IP: so all neighbour entries are
+ * permanent. Learned ones would count towards one limit for the whole machine (1024 by default), at two a pod.
+ */
+const GATEWAY_MAC = 'ee:ee:ee:ee:ee:ee';
+
+function macOf(address: string): string {
+  return `0a:58:${address
+    .split('.')
+    .map((octet) => Number(octet).toString(16).padStart(2, '0'))
+    .join(':')}`;
+}
+
 /** Rules of ours in the machine's routing policy have this priority. */
 export const RULE_PRIORITY = 5000;
 const ALREADY = /File exists/;
@@ -103,7 +116,7 @@ export class Vpc {
     await tolerate(
       ALREADY,
       machineIp.run([
-        `link add ${device} mtu ${mtu} type veth peer name ${VPC_LINK} mtu ${mtu} netns ${this.namespaceName}`,
+        `link add ${device} address ${GATEWAY_MAC} mtu ${mtu} type veth peer name ${VPC_LINK} address ${macOf(link.vpc)} mtu ${mtu} netns ${this.namespaceName}`,
       ]),
     );
     // No link-local IPv6 either: the way from a VPC to the machine is the pair of addresses below and nothing else.
@@ -114,6 +127,7 @@ export class Vpc {
       `addr replace ${this.gateway}/32 dev lo`,
       `addr replace ${link.vpc} peer ${link.machine}/32 dev ${VPC_LINK}`,
       `link set ${VPC_LINK} up`,
+      `neigh replace ${link.machine} lladdr ${GATEWAY_MAC} dev ${VPC_LINK} nud permanent`,
       // Hosts without a route yet: an answer at once is kinder than silence.
       `route replace unreachable ${VPC_POD_CIDR} metric 1000`,
       `route replace default via ${link.machine} dev ${VPC_LINK} src ${this.gateway}`,
@@ -161,7 +175,7 @@ export class Vpc {
     const make = () =>
       machineIp.run([
         `netns add ${namespaceName}`,
-        `link add ${link} up mtu ${mtu} netns ${this.namespaceName} type veth peer name eth0 mtu ${mtu} netns ${namespaceName}`,
+        `link add ${link} up address ${GATEWAY_MAC} mtu ${mtu} netns ${this.namespaceName} type veth peer name eth0 address ${macOf(address)} mtu ${mtu} netns ${namespaceName}`,
       ]);
     if (fresh) {
       await make().catch(async (error) => {
@@ -178,11 +192,15 @@ export class Vpc {
       'link set eth0 up',
       `addr replace ${address}/32 dev eth0`,
       `route replace ${this.gateway} dev eth0`,
+      `neigh replace ${this.gateway} lladdr ${GATEWAY_MAC} dev eth0 nud permanent`,
       `route replace default via ${this.gateway} dev eth0 src ${address}`,
     ];
     await Promise.all([
       run('ip', ['-n', namespaceName, '-batch', '-'], `${inPod.join('\n')}\n`),
-      this.#ip.run([`route replace ${address}/32 dev ${link} src ${this.gateway}`]),
+      this.#ip.run([
+        `route replace ${address}/32 dev ${link} src ${this.gateway}`,
+        `neigh replace ${address} lladdr ${macOf(address)} dev ${link} nud permanent`,
+      ]),
     ]);
   }
 
