@@ -1,0 +1,69 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Client } from '../client/client.ts';
+import { type Controller, type ControllerMetrics, runController } from '../client/controller.ts';
+import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
+import type { InformerFactory } from '../client/informer.ts';
+import type { ControllerDependencies } from './common/dependencies.ts';
+import type { ResourceInfo } from './common/resources.ts';
+import { createDeploymentController } from './deployment/index.ts';
+import { createEndpointsController } from './endpoints/index.ts';
+import { createEndpointSliceController } from './endpointslice/index.ts';
+import { createGarbageCollector } from './garbage-collector/index.ts';
+import { createNamespaceController } from './namespace/index.ts';
+import { createPodGarbageCollector } from './pod-gc/index.ts';
+import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
+import { createRootCaController } from './root-ca/index.ts';
+import { createServiceAccountController } from './serviceaccount/index.ts';
+import { createTtlAfterFinishedController } from './ttl-after-finished/index.ts';
+
+export interface ControllersOptions {
+  /** Of a platform identity: it reads and writes every tenant. */
+  client: Client;
+  /** Started by the caller, after `startControllers` was called. */
+  informers: InformerFactory;
+  clock: Clock;
+  logger: Logger;
+  /** PEM, for kube-root-ca.crt. */
+  rootCa: string;
+  /** All resources the API server serves; ResourceDefinitions will do. */
+  resources: ResourceInfo[];
+  metrics?: ControllerMetrics;
+}
+
+/** All controllers, in no particular order: they meet in objects only. */
+export function createControllers(
+  dependencies: ControllerDependencies,
+  options: Pick<ControllersOptions, 'rootCa' | 'resources'>,
+): Controller[] {
+  return [
+    createNamespaceController(dependencies, options.resources),
+    createGarbageCollector(dependencies, options.resources),
+    createServiceAccountController(dependencies),
+    createRootCaController(dependencies, options.rootCa),
+    createDeploymentController(dependencies),
+    createReplicaSetController(dependencies),
+    createReplicaSetController(dependencies, replicationControllerKind),
+    createTtlAfterFinishedController(dependencies),
+    createEndpointSliceController(dependencies),
+    createEndpointsController(dependencies),
+    createPodGarbageCollector(dependencies),
+  ];
+}
+
+/** Runs all controllers for all tenants until the signal aborts; resolves when the last reconcile has ended. */
+export async function startControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
+  const { client, informers, clock, logger, metrics } = options;
+  const recorders = new Map<string, EventRecorder>();
+  const recorder = (component: string): EventRecorder => {
+    let found = recorders.get(component);
+    if (found === undefined) {
+      found = createEventRecorder({ client, clock, logger, component });
+      recorders.set(component, found);
+    }
+    return found;
+  };
+  const controllers = createControllers({ client, informers, clock, logger, recorder }, options);
+  const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
+  await Promise.all(controllers.map((controller) => runController(controller, runOptions, signal)));
+}

@@ -1,0 +1,129 @@
+import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { formatTime, type KubeObject } from '../../api/object.ts';
+import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '../../api/resources.ts';
+import { isNotFound } from '../../api/status.ts';
+import { ALL_TENANTS } from '../../client/client.ts';
+import type { Controller } from '../../client/controller.ts';
+import { keyOf, type ObjectKey } from '../../client/informer.ts';
+import type { ControllerDependencies } from '../common/dependencies.ts';
+import { byNamespace, namespaceOf, siblingKey } from '../common/owner.ts';
+import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
+import { batchDelayMs, matchesService, selectsPods, servicePodHandlers } from '../common/service-pods.ts';
+import { WrittenVersions } from '../common/written-versions.ts';
+import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
+
+const component = 'endpoint-slice-controller';
+const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
+
+const isManaged = (slice: KubeObject): boolean => slice.metadata.labels?.[MANAGED_BY] === MANAGER;
+const serviceKeyOf = (slice: KubeObject): ObjectKey => siblingKey(slice, slice.metadata.labels?.[SERVICE_NAME] ?? '');
+
+/** Writes where a service's pods are into EndpointSlices. */
+export function createEndpointSliceController(dependencies: ControllerDependencies): Controller {
+  const { informers, client } = dependencies;
+  const services = informers.informer<Service>(SERVICES, { tenant: ALL_TENANTS, indexes: byNamespace });
+  const pods = informers.informer<Pod>(PODS, { tenant: ALL_TENANTS, indexes: byNamespace });
+  const nodes = informers.informer<Node>(NODES, { tenant: ALL_TENANTS });
+  const slices = informers.informer<EndpointSlice>(ENDPOINT_SLICES, {
+    tenant: ALL_TENANTS,
+    indexes: { managedFor: (slice) => (isManaged(slice) ? [serviceKeyOf(slice)] : []) },
+  });
+  const recorder = dependencies.recorder(component);
+  const written = new WrittenVersions(slices);
+  const podCounts = new Map<ObjectKey, number>();
+
+  async function apply(key: ObjectKey, service: Service, plan: SlicePlan, nowMs: number): Promise<void> {
+    const { clusterName, namespace } = service.metadata;
+    const sliceClient = client.resource<EndpointSlice>(clusterName!, ENDPOINT_SLICES, namespace);
+    const annotated = <T extends { metadata: { annotations?: Record<string, string> } }>(slice: T): T => ({
+      ...slice,
+      metadata: {
+        ...slice.metadata,
+        annotations: { ...slice.metadata.annotations, [TRIGGER_TIME]: formatTime(nowMs) },
+      },
+    });
+    for (const slice of plan.create) {
+      // Only endpoints are timed, not the placeholder.
+      const body = slice.endpoints.length > 0 ? annotated(slice) : slice;
+      written.wrote(key, await sliceClient.create(body as EndpointSlice));
+    }
+    for (const slice of plan.update) {
+      const body = { ...annotated(slice), apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' };
+      written.wrote(key, await sliceClient.update(body));
+    }
+    for (const slice of plan.delete) {
+      try {
+        await sliceClient.delete(slice.metadata.name);
+        written.deleted(key, slice);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    }
+  }
+
+  return {
+    name: component,
+    workers: 8,
+    watches: [
+      {
+        informer: services,
+        handlers: (queue) => ({
+          added: (service: Service) => queue.add(keyOf(service)),
+          updated: (_: Service, service: Service) => queue.add(keyOf(service)),
+          deleted: (service: Service) => {
+            written.forget(keyOf(service));
+            podCounts.delete(keyOf(service));
+          },
+        }),
+      },
+      {
+        informer: pods,
+        handlers: (queue) =>
+          servicePodHandlers(services, (key) => queue.addAfter(key, batchDelayMs(podCounts.get(key) ?? 0))),
+      },
+      {
+        informer: slices,
+        handlers: (queue) => ({
+          added: (slice: EndpointSlice) => {
+            if (isManaged(slice)) queue.add(serviceKeyOf(slice));
+          },
+          updated: (before: EndpointSlice, after: EndpointSlice) => {
+            if (isManaged(before)) queue.add(serviceKeyOf(before));
+            if (isManaged(after)) queue.add(serviceKeyOf(after));
+          },
+          deleted: (slice: EndpointSlice) => {
+            if (!isManaged(slice)) return;
+            written.observeDeletion(serviceKeyOf(slice), slice);
+            queue.add(serviceKeyOf(slice));
+          },
+        }),
+      },
+    ],
+    reads: [nodes],
+    async reconcile(key, tools) {
+      const service = services.get(key);
+      if (service === undefined || !selectsPods(service) || service.metadata.deletionTimestamp !== undefined) return;
+      if (written.isStale(key)) return;
+      const selected = pods.byIndex('namespace', namespaceOf(service)).filter((pod) => matchesService(service, pod));
+      podCounts.set(key, selected.length);
+      const existing = slices
+        .byIndex('managedFor', key)
+        .filter((slice) => slice.metadata.deletionTimestamp === undefined);
+      const nodeOf = (pod: Pod) => nodes.get(`${service.metadata.clusterName}//${pod.spec?.nodeName ?? ''}`);
+      const plan = planSlices(service, selected, existing, nodeOf);
+      try {
+        await apply(key, service, plan, tools.now());
+      } catch (error) {
+        if (isNamespaceTerminating(error)) return;
+        recorder.event(
+          { apiVersion: 'v1', kind: 'Service', metadata: service.metadata },
+          'Warning',
+          'FailedToUpdateEndpointSlices',
+          `Error updating Endpoint Slices for Service ${service.metadata.namespace}/${service.metadata.name}: ${messageOf(error)}`,
+        );
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,262 @@
+import { type KubeObject, type OwnerReference, parseApiVersion } from '../../api/object.ts';
+import { isConflict, isNotFound } from '../../api/status.ts';
+import { ALL_TENANTS, type DeleteOptions } from '../../client/client.ts';
+import type { Controller, ControllerQueue } from '../../client/controller.ts';
+import type { Informer } from '../../client/informer.ts';
+import type { ControllerDependencies } from '../common/dependencies.ts';
+import { garbageCollectable, type ResourceInfo } from '../common/resources.ts';
+import {
+  DependencyGraph,
+  FOREGROUND,
+  type NodeKey,
+  nodeKeyOf,
+  ORPHAN,
+  orphansDependents,
+  splitNodeKey,
+  waitsForDependents,
+} from './graph.ts';
+
+/** How many owners are remembered as gone, so that their dependents need not each ask the server. */
+const rememberedAbsences = 500;
+
+interface Watched {
+  resource: ResourceInfo;
+  informer: Informer<KubeObject>;
+}
+
+/** How an object stands to one of its owners. `unknown`: of a kind not served here, so nothing may be concluded. */
+type OwnerState = 'solid' | 'waiting' | 'dangling' | 'unknown';
+
+/**
+ * Deletes what has lost its last owner, in the background or before its owner, or frees it from an owner that goes
+ * alone. The graph follows the changes; nothing is ever walked.
+ */
+export function createGarbageCollector(dependencies: ControllerDependencies, resources: ResourceInfo[]): Controller {
+  const { informers, client } = dependencies;
+  const watched: Watched[] = garbageCollectable(resources).map((resource) => ({
+    resource,
+    informer: informers.informer<KubeObject>(resource, { tenant: ALL_TENANTS }),
+  }));
+  const byName = new Map(watched.map((each) => [`${each.resource.group}/${each.resource.resource}`, each]));
+  const byKind = new Map(watched.map((each) => [`${each.resource.group}/${each.resource.kind}`, each]));
+  const graph = new DependencyGraph();
+  const absentOwners = new Set<string>();
+  const recorder = dependencies.recorder('garbage-collector-controller');
+
+  function find(key: NodeKey): (Watched & { object: KubeObject }) | undefined {
+    const { objectKey, group, resource } = splitNodeKey(key);
+    const each = byName.get(`${group}/${resource}`);
+    const object = each?.informer.get(objectKey);
+    return each === undefined || object === undefined ? undefined : { ...each, object };
+  }
+
+  const resourceOfOwner = (owner: OwnerReference): Watched | undefined =>
+    byKind.get(`${parseApiVersion(owner.apiVersion).group}/${owner.kind}`);
+
+  function cachedOwner(dependent: KubeObject, owner: OwnerReference): KubeObject | undefined {
+    const each = resourceOfOwner(owner);
+    if (each === undefined) return undefined;
+    const { clusterName = '', namespace = '' } = dependent.metadata;
+    const object = each.informer.get(`${clusterName}/${each.resource.namespaced ? namespace : ''}/${owner.name}`);
+    return object?.metadata.uid === owner.uid ? object : undefined;
+  }
+
+  /** Quick and by the cache alone: nothing to do for an object whose owners all stand. */
+  const hasOnlySolidOwners = (object: KubeObject): boolean =>
+    (object.metadata.ownerReferences ?? []).every((reference) => {
+      const owner = cachedOwner(object, reference);
+      return owner !== undefined && !waitsForDependents(owner);
+    });
+
+  async function stateOf(dependent: KubeObject, reference: OwnerReference): Promise<OwnerState> {
+    const cached = cachedOwner(dependent, reference);
+    if (cached !== undefined) return waitsForDependents(cached) ? 'waiting' : 'solid';
+    if (absentOwners.has(reference.uid)) return 'dangling';
+    const each = resourceOfOwner(reference);
+    if (each === undefined) return 'unknown';
+    const { clusterName, namespace } = dependent.metadata;
+    if (each.resource.namespaced && namespace === undefined) {
+      recorder.event(
+        { ...dependent, apiVersion: dependent.apiVersion ?? '', kind: dependent.kind ?? '' },
+        'Warning',
+        'OwnerRefInvalidNamespace',
+        `ownerRef [${reference.apiVersion}/${reference.kind}, namespace: , name: ${reference.name}, uid: ${reference.uid}] does not exist in namespace ""`,
+      );
+      return 'unknown';
+    }
+    try {
+      // The cache may lag behind the dependent: only the server's word makes an owner absent.
+      const fresh = await client
+        .resource(clusterName!, each.resource, each.resource.namespaced ? namespace : undefined)
+        .get(reference.name);
+      if (fresh.metadata.uid === reference.uid) return waitsForDependents(fresh) ? 'waiting' : 'solid';
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    rememberAbsence(reference.uid);
+    return 'dangling';
+  }
+
+  function rememberAbsence(uid: string): void {
+    absentOwners.add(uid);
+    if (absentOwners.size > rememberedAbsences) absentOwners.delete(absentOwners.values().next().value!);
+  }
+
+  async function writeMetadata(each: Watched, object: KubeObject, metadata: object): Promise<void> {
+    const { uid, resourceVersion, name } = object.metadata;
+    try {
+      await client.for(each.resource, object).patch(name, 'merge', { metadata: { uid, resourceVersion, ...metadata } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  const withoutOwners = (object: KubeObject, uids: Set<string>): OwnerReference[] | null => {
+    const rest = (object.metadata.ownerReferences ?? []).filter((reference) => !uids.has(reference.uid));
+    return rest.length === 0 ? null : rest;
+  };
+
+  const removeFinalizer = (each: Watched, object: KubeObject, finalizer: string): Promise<void> => {
+    const rest = (object.metadata.finalizers ?? []).filter((other) => other !== finalizer);
+    return writeMetadata(each, object, { finalizers: rest.length === 0 ? null : rest });
+  };
+
+  async function remove(
+    each: Watched,
+    object: KubeObject,
+    propagationPolicy: NonNullable<DeleteOptions['propagationPolicy']>,
+  ): Promise<void> {
+    const { uid, resourceVersion, name } = object.metadata;
+    try {
+      // The version pins the owners the decision was made on.
+      const preconditions = { uid, resourceVersion };
+      await client.for(each.resource, object).delete(name, { propagationPolicy, preconditions });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** The owner goes alone: its dependents forget it. */
+  async function orphan(each: Watched, owner: KubeObject): Promise<void> {
+    const uids = new Set([owner.metadata.uid]);
+    await Promise.all(
+      [...graph.dependentsOf(owner.metadata.uid)].map(async (key) => {
+        const dependent = find(key);
+        if (dependent === undefined) return;
+        await writeMetadata(dependent, dependent.object, { ownerReferences: withoutOwners(dependent.object, uids) });
+      }),
+    );
+    await removeFinalizer(each, owner, ORPHAN);
+  }
+
+  /** The owner waits for those dependents that block it; when none is left it may go. */
+  async function deleteDependentsFirst(each: Watched, owner: KubeObject, queue: ControllerQueue): Promise<void> {
+    let isBlocked = false;
+    for (const key of graph.dependentsOf(owner.metadata.uid)) {
+      const dependent = find(key);
+      const reference = dependent?.object.metadata.ownerReferences?.find(({ uid }) => uid === owner.metadata.uid);
+      if (dependent === undefined || reference === undefined) continue;
+      if (reference.blockOwnerDeletion === true) isBlocked = true;
+      if (dependent.object.metadata.deletionTimestamp === undefined) queue.add(key);
+    }
+    if (!isBlocked) await removeFinalizer(each, owner, FOREGROUND);
+  }
+
+  async function collect(key: NodeKey, each: Watched, object: KubeObject, queue: ControllerQueue): Promise<void> {
+    const references = object.metadata.ownerReferences ?? [];
+    if (references.length === 0) return;
+    const states = await Promise.all(references.map((reference) => stateOf(object, reference)));
+    const uidsIn = (...wanted: OwnerState[]) =>
+      new Set(references.filter((_, index) => wanted.includes(states[index]!)).map(({ uid }) => uid));
+    if (states.includes('solid') || states.includes('unknown')) {
+      const gone = uidsIn('dangling', 'waiting');
+      if (gone.size > 0) await writeMetadata(each, object, { ownerReferences: withoutOwners(object, gone) });
+      return;
+    }
+    const dependents = graph.dependentsOf(object.metadata.uid);
+    if (states.includes('waiting') && dependents.size > 0) {
+      // A dependent that waits itself may close a circle: then nobody may block anybody.
+      const isCircle = [...dependents].some((other) => {
+        const dependent = find(other);
+        return dependent !== undefined && waitsForDependents(dependent.object);
+      });
+      if (isCircle && references.some((reference) => reference.blockOwnerDeletion === true)) {
+        const ownerReferences = references.map((reference) => ({ ...reference, blockOwnerDeletion: false }));
+        await writeMetadata(each, object, { ownerReferences });
+        queue.addAfter(key, 50);
+        return;
+      }
+      return remove(each, object, 'Foreground');
+    }
+    const finalizers = object.metadata.finalizers ?? [];
+    const policy = finalizers.includes(ORPHAN)
+      ? 'Orphan'
+      : finalizers.includes(FOREGROUND)
+        ? 'Foreground'
+        : 'Background';
+    return remove(each, object, policy);
+  }
+
+  return {
+    name: 'garbage-collector-controller',
+    workers: 20,
+    watches: watched.map(({ resource, informer }) => ({
+      informer,
+      handlers: (queue) => {
+        const look = (object: KubeObject) => {
+          const isDeleting = object.metadata.deletionTimestamp !== undefined;
+          const needsWork = isDeleting
+            ? orphansDependents(object) || waitsForDependents(object)
+            : !hasOnlySolidOwners(object);
+          if (needsWork) queue.add(nodeKeyOf(resource, object));
+        };
+        const wakeOwners = (object: KubeObject) => {
+          for (const reference of object.metadata.ownerReferences ?? []) {
+            const owner = cachedOwner(object, reference);
+            const each = resourceOfOwner(reference);
+            if (owner === undefined || each === undefined || !waitsForDependents(owner)) continue;
+            // Each look walks the dependents that are left.
+            const delayMs = Math.min(1000, graph.dependentsOf(owner.metadata.uid).size / 20);
+            queue.addAfter(nodeKeyOf(each.resource, owner), delayMs);
+          }
+        };
+        return {
+          added: (object: KubeObject) => {
+            graph.change(nodeKeyOf(resource, object), undefined, object.metadata.ownerReferences);
+            look(object);
+          },
+          updated: (before: KubeObject, after: KubeObject) => {
+            const owners = before.metadata.ownerReferences;
+            const changed = JSON.stringify(owners) !== JSON.stringify(after.metadata.ownerReferences);
+            if (changed) {
+              graph.change(nodeKeyOf(resource, after), owners, after.metadata.ownerReferences);
+              wakeOwners(before);
+            }
+            if (changed || after.metadata.deletionTimestamp !== undefined) look(after);
+          },
+          deleted: (object: KubeObject) => {
+            graph.change(nodeKeyOf(resource, object), object.metadata.ownerReferences, undefined);
+            const dependents = graph.dependentsOf(object.metadata.uid);
+            if (dependents.size > 0) rememberAbsence(object.metadata.uid);
+            for (const key of dependents) queue.add(key);
+            wakeOwners(object);
+          },
+        };
+      },
+    })),
+    async reconcile(key, tools) {
+      const found = find(key);
+      if (found === undefined) return;
+      const { object } = found;
+      try {
+        if (orphansDependents(object)) await orphan(found, object);
+        else if (waitsForDependents(object)) await deleteDependentsFirst(found, object, tools.queue);
+        else if (object.metadata.deletionTimestamp === undefined) await collect(key, found, object, tools.queue);
+      } catch (error) {
+        // The object changed since: look at it as it is now.
+        if (!isConflict(error)) throw error;
+        tools.queue.addAfter(key, 20);
+      }
+    },
+  };
+}
