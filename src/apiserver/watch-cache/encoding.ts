@@ -19,15 +19,23 @@ export function encodeForStore(object: KubeObject): Buffer {
   return stored;
 }
 
-/** The object of stored bytes, with the metadata that is not stored. */
+export const isHandedOver = (stored: Uint8Array) => handedOver.has(stored);
+
+/**
+ * The object of stored bytes (or of bytes spliced from them), with the metadata that is not stored. `tenant` '' leaves
+ * out clusterName.
+ */
 export function decodeStored(stored: Uint8Array, revision: number, tenant: string): KubeObject {
-  const object =
-    handedOver.get(stored) ?? JSON.parse(Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString());
-  const { kind, apiVersion, metadata, ...rest } = object;
+  const { kind, apiVersion, metadata, ...rest } = handedOver.get(stored) ?? JSON.parse(asBuffer(stored).toString());
+  const { resourceVersion: _resourceVersion, clusterName: _clusterName, ...others } = metadata;
   return {
     kind,
     apiVersion,
-    metadata: { ...metadata, resourceVersion: String(revision), clusterName: tenant },
+    metadata: {
+      ...others,
+      resourceVersion: String(revision),
+      ...(tenant !== '' && { clusterName: tenant }),
+    },
     ...rest,
   };
 }
@@ -35,17 +43,20 @@ export function decodeStored(stored: Uint8Array, revision: number, tenant: strin
 const metadataStart = Buffer.from('"metadata":{');
 const closingBrace = 0x7d;
 
-/** The stored bytes with `members` (JSON, no trailing comma) as the first members of metadata. */
-export function spliceMetadata(stored: Uint8Array, head: string, members: string, tail: string): Buffer {
-  const source = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+/**
+ * Bytes of an object with other members at the start of its metadata: `removed` bytes leave there and `members` (ASCII,
+ * each followed by a comma) come in. The first `"metadata":{` is the object's own: only kind and apiVersion stand
+ * before, and in their strings the quotes would be escaped.
+ */
+export function spliceMetadata(bytes: Uint8Array, removed: number, members: string): Buffer {
+  const source = asBuffer(bytes);
   const at = source.indexOf(metadataStart) + metadataStart.length;
-  const inserted = source[at] === closingBrace ? members : `${members},`;
-  const length = head.length + source.length + inserted.length + tail.length;
-  const out = Buffer.allocUnsafe(length);
-  let offset = out.write(head, 0, 'latin1');
-  offset += source.copy(out, offset, 0, at);
-  offset += out.write(inserted, offset, 'latin1');
-  offset += source.copy(out, offset, at);
-  out.write(tail, offset, 'latin1');
+  const inserted = source[at + removed] === closingBrace ? members.slice(0, -1) : members;
+  const out = Buffer.allocUnsafeSlow(source.length - removed + inserted.length);
+  source.copy(out, 0, 0, at);
+  out.write(inserted, at, 'latin1');
+  source.copy(out, at + inserted.length, at + removed);
   return out;
 }
+
+const asBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

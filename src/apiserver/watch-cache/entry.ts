@@ -1,0 +1,111 @@
+import type { KubeObject } from '../../api/object.ts';
+import { decodeStored, isHandedOver, spliceMetadata } from './encoding.ts';
+import type { CacheEntry, Variant } from './watch-cache.ts';
+
+/**
+ * One object at one revision. Keeps one copy of the bytes: as stored until someone reads them, then as served to
+ * tenants (the platform's are another splice away, and rarely asked for: its components mostly take `object`).
+ */
+export class Entry implements CacheEntry {
+  readonly tenant: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: number;
+  readonly #prefix: string;
+  #bytes: Uint8Array;
+  /** How many bytes of metadata were spliced in; 0: as stored. */
+  #spliced = 0;
+  #platformBytes: Buffer | undefined;
+  #object: KubeObject | undefined;
+  #representations: Map<string, unknown> | undefined;
+
+  constructor(
+    prefix: string,
+    tenant: string,
+    namespace: string,
+    name: string,
+    revision: number,
+    stored: Uint8Array,
+    spliced = 0,
+  ) {
+    this.#prefix = prefix;
+    this.tenant = tenant;
+    this.namespace = namespace;
+    this.name = name;
+    this.revision = revision;
+    this.#bytes = stored;
+    this.#spliced = spliced;
+  }
+
+  get key(): string {
+    return `${this.#prefix}${this.suffix}`;
+  }
+
+  /** The key without the resource's prefix. */
+  get suffix(): string {
+    return this.namespace === '' ? `${this.tenant}/${this.name}` : `${this.tenant}/${this.namespace}/${this.name}`;
+  }
+
+  get object(): KubeObject {
+    return (this.#object ??= decodeStored(this.#bytes, this.revision, this.tenant));
+  }
+
+  bytes(variant: Variant): Buffer {
+    if (this.#spliced === 0) {
+      // The writer's object hangs on the stored bytes: take it before they go.
+      if (isHandedOver(this.#bytes)) void this.object;
+      const members = this.#resourceVersionMember();
+      this.#bytes = spliceMetadata(this.#bytes, 0, members);
+      this.#spliced = members.length;
+    }
+    if (variant === 'tenant' || this.tenant === '') return this.#bytes as Buffer;
+    this.#platformBytes ??= spliceMetadata(this.#bytes, 0, `"clusterName":${JSON.stringify(this.tenant)},`);
+    return this.#platformBytes;
+  }
+
+  representation<T>(name: string, build: (object: KubeObject) => T): T {
+    this.#representations ??= new Map();
+    if (!this.#representations.has(name)) this.#representations.set(name, build(this.object));
+    return this.#representations.get(name) as T;
+  }
+
+  /** The same state under another resourceVersion: what a DELETED event carries. */
+  at(revision: number): Entry {
+    const { clusterName, ...metadata } = this.object.metadata;
+    const entry = new Entry(this.#prefix, this.tenant, this.namespace, this.name, revision, this.#bytes);
+    if (this.#spliced > 0) {
+      const members = `"resourceVersion":"${revision}",`;
+      entry.#bytes = spliceMetadata(this.#bytes, this.#spliced, members);
+      entry.#spliced = members.length;
+    }
+    entry.#object = {
+      ...this.object,
+      metadata: {
+        ...metadata,
+        resourceVersion: String(revision),
+        ...(clusterName !== undefined && { clusterName }),
+      },
+    };
+    return entry;
+  }
+
+  #resourceVersionMember(): string {
+    return `"resourceVersion":"${this.revision}",`;
+  }
+}
+
+/** A bookmark's object: it has no tenant and no name. */
+export function bookmarkEntry(
+  kind: { apiVersion: string; kind: string },
+  revision: number,
+  initialEventsEnd: boolean,
+): Entry {
+  const stored = Buffer.from(
+    JSON.stringify({
+      kind: kind.kind,
+      apiVersion: kind.apiVersion,
+      metadata: initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {},
+    }),
+  );
+  return new Entry('', '', '', '', revision, stored);
+}

@@ -1,0 +1,102 @@
+import { badRequest, expired } from '../../api/status.ts';
+import { CompactedError, type Store } from '../../store/store.ts';
+import { Entry } from './entry.ts';
+import { parseKey } from './keys.ts';
+import type { CacheList, CacheListRequest } from './watch-cache.ts';
+
+/** Where a list goes on: after which key (its resource's prefix left out), at which revision. */
+export interface Position {
+  revision: number;
+  /** The first key suffix that may come, `tenant/namespace/name`. */
+  start: string;
+}
+
+/** Opaque to clients; the form is upstream's. */
+export function encodeContinue({ revision, start }: Position): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start })).toString('base64url');
+}
+
+/** Throws badRequest for what was not handed out for this scope: a token must not lead into another tenant. */
+export function decodeContinue(token: string, scope: string): Position {
+  let decoded: { v?: unknown; rv?: unknown; start?: unknown };
+  try {
+    decoded = JSON.parse(Buffer.from(token, 'base64url').toString());
+  } catch {
+    throw badRequest('continue key is not valid: it is no token of this server');
+  }
+  const { v, rv, start } = decoded ?? {};
+  if (v !== 'meta.k8s.io/v1' || !Number.isSafeInteger(rv) || (rv as number) <= 0 || typeof start !== 'string') {
+    throw badRequest('continue key is not valid: it is no token of this server');
+  }
+  if (!start.startsWith(scope)) throw badRequest('continue key is not valid: it belongs to another list');
+  return { revision: rv as number, start };
+}
+
+/** Cuts an ordered sequence of entries into a page. `total`: how many there are from the first on, if known. */
+export function cutPage(
+  entries: Iterable<Entry>,
+  revision: number,
+  limit: number | undefined,
+  total: number | undefined,
+): CacheList {
+  if (!limit) return { entries: [...entries], revision };
+  const page: Entry[] = [];
+  for (const entry of entries) {
+    if (page.length < limit) {
+      page.push(entry);
+      continue;
+    }
+    const next = { revision, start: `${page.at(-1)!.suffix}\0` };
+    return {
+      entries: page,
+      revision,
+      continue: encodeContinue(next),
+      ...(total !== undefined && { remainingItemCount: total - page.length }),
+    };
+  }
+  return { entries: page, revision };
+}
+
+const storePageSize = 500;
+
+/** A list at a revision of the past, from the store's history. */
+export async function listFromStore(
+  store: Store,
+  prefix: string,
+  scope: string,
+  request: CacheListRequest,
+  position: Position,
+): Promise<CacheList> {
+  const { filter, limit } = request;
+  const found: Entry[] = [];
+  let start = position.start;
+  let total: number | undefined;
+  do {
+    // One more than asked for tells whether there is more.
+    const pageSize = limit && !filter ? limit + 1 : storePageSize;
+    const range = { start: prefix + start, end: endOf(prefix + scope), revision: position.revision, limit: pageSize };
+    const { items, count } = await store.range(range).catch((error) => {
+      if (!(error instanceof CompactedError)) throw error;
+      throw expired(
+        request.continue === undefined
+          ? `The resourceVersion for the provided list is too old: ${error.message}`
+          : 'The provided continue parameter is too old to display a consistent list result. ' +
+              'You can start a new list without the continue parameter.',
+      );
+    });
+    const counted = filter === undefined && (request.tenant !== undefined || request.namespace === undefined);
+    if (counted) total ??= count;
+    for (const { key, value, modRevision } of items) {
+      const { tenant, namespace, name } = parseKey(prefix.length, key);
+      if (request.namespace !== undefined && namespace !== request.namespace) continue;
+      const entry = new Entry(prefix, tenant, namespace, name, modRevision, value);
+      if (filter === undefined || filter.matches(entry.object)) found.push(entry);
+    }
+    if (items.length < pageSize) break;
+    start = `${items.at(-1)!.key.slice(prefix.length)}\0`;
+  } while (!limit || found.length <= limit);
+  return cutPage(found, position.revision, limit, total);
+}
+
+/** All our scopes end in `/`, which `0` follows. */
+const endOf = (prefix: string) => `${prefix.slice(0, -1)}0`;

@@ -1,0 +1,60 @@
+import type { Change } from './change.ts';
+
+const firstCapacity = 128;
+/** Frames of so many changes are kept for watchers that are still being served. */
+const framesKept = 64;
+
+/** A bounded ring of the last changes: what a watch that starts in the past is served from. Grows as it is used. */
+export class RecentChanges {
+  readonly #maximum: number;
+  #ring: (Change | undefined)[] = new Array(firstCapacity);
+  /** Sequence of the oldest and of the next change. */
+  #first = 0;
+  #next = 0;
+  /** All changes after this revision are here. */
+  #completeAfter: number;
+
+  constructor(maximum: number, revision: number) {
+    this.#maximum = Math.max(maximum, 1);
+    this.#completeAfter = revision;
+  }
+
+  get nextSequence(): number {
+    return this.#next;
+  }
+
+  get completeAfter(): number {
+    return this.#completeAfter;
+  }
+
+  /** `change.sequence` is `nextSequence`. */
+  push(change: Change): void {
+    if (this.#next - this.#first === this.#ring.length) {
+      if (this.#ring.length < this.#maximum) this.#grow();
+      else this.#completeAfter = this.#ring[this.#first++ % this.#ring.length]!.revision;
+    }
+    this.#ring[this.#next++ % this.#ring.length] = change;
+    const old = this.#next - framesKept - 1;
+    if (old >= this.#first) this.#ring[old % this.#ring.length]!.releaseFrames();
+  }
+
+  /** Of a revision that is not before `completeAfter`. */
+  *after(revision: number): Generator<Change> {
+    let low = this.#first;
+    let high = this.#next;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.#ring[middle % this.#ring.length]!.revision <= revision) low = middle + 1;
+      else high = middle;
+    }
+    for (; low < this.#next; low++) yield this.#ring[low % this.#ring.length]!;
+  }
+
+  #grow(): void {
+    const grown: (Change | undefined)[] = new Array(Math.min(this.#ring.length * 2, this.#maximum));
+    for (let index = this.#first; index < this.#next; index++) {
+      grown[index % grown.length] = this.#ring[index % this.#ring.length];
+    }
+    this.#ring = grown;
+  }
+}

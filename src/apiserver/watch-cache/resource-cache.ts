@@ -1,0 +1,317 @@
+import type { GroupResource } from '../../api/object.ts';
+import { expired, StatusError, serviceUnavailable } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import { prefixEnd, type Store, type StoreEvent, type Watch } from '../../store/store.ts';
+import { Change, Event } from './change.ts';
+import { bookmarkEntry, Entry } from './entry.ts';
+import { parseKey, resourcePrefix } from './keys.ts';
+import { ObjectIndex } from './object-index.ts';
+import { cutPage, decodeContinue, listFromStore } from './pages.ts';
+import { RecentChanges } from './recent-changes.ts';
+import type {
+  CacheEntry,
+  CacheEvent,
+  CacheList,
+  CacheListRequest,
+  CacheScope,
+  CacheWatch,
+  CacheWatchRequest,
+  ObjectFilter,
+  WatchCache,
+} from './watch-cache.ts';
+import { type FieldValues, type Watcher, WatcherIndex } from './watcher-index.ts';
+
+export interface ResourceCacheOptions {
+  store: Store;
+  clock: Clock;
+  resource: GroupResource;
+  indexedFields: FieldValues;
+  bookmarkIntervalMs: number;
+  ringCapacity: number;
+  /** The store ended its watch: this cache is of no more use. */
+  onLost(cache: ResourceCache, error: Error): void;
+}
+
+interface Waiter {
+  revision: number;
+  resolve: () => void;
+  reject: (error: Error) => void;
+  cancelTimeout: () => void;
+}
+
+const freshnessTimeoutMs = 3000;
+
+export class ResourceCache implements WatchCache {
+  readonly resource: GroupResource;
+  readonly #options: ResourceCacheOptions;
+  readonly #prefix: string;
+  readonly #objects = new ObjectIndex();
+  readonly #watchers: WatcherIndex;
+  readonly #recent: RecentChanges;
+  #revision: number;
+  /** The revision at which an object of this resource last changed. */
+  #changedAt: number;
+  #waiters: Waiter[] = [];
+  #storeWatch: Watch | undefined;
+  #cancelBookmarks: (() => void) | undefined;
+  #closed = false;
+
+  /** Loads the resource and follows it. Rejects when the store cannot be read. */
+  static async load(options: ResourceCacheOptions): Promise<ResourceCache> {
+    const start = resourcePrefix(options.resource);
+    const end = prefixEnd(start);
+    const { items, revision } = await options.store.range({ start, end });
+    const cache = new ResourceCache(options, revision);
+    for (const { key, value, modRevision } of items) cache.#objects.set(cache.#entry(key, modRevision, value));
+    cache.#storeWatch = options.store.watch({
+      start,
+      end,
+      afterRevision: revision,
+      onEvents: (events, at) => cache.#apply(events, at),
+      onError: (error) => {
+        cache.close();
+        options.onLost(cache, error);
+      },
+    });
+    return cache;
+  }
+
+  private constructor(options: ResourceCacheOptions, revision: number) {
+    this.#options = options;
+    this.resource = options.resource;
+    this.#prefix = resourcePrefix(options.resource);
+    this.#revision = revision;
+    this.#changedAt = revision;
+    this.#watchers = new WatcherIndex(options.indexedFields);
+    this.#recent = new RecentChanges(options.ringCapacity, revision);
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  get(tenant: string, namespace: string, name: string): CacheEntry | undefined {
+    return this.#objects.get(tenant, namespace, name);
+  }
+
+  entryAt(key: string, revision: number, stored: Uint8Array): CacheEntry {
+    const { tenant, namespace, name } = parseKey(this.#prefix.length, key);
+    const cached = this.#objects.get(tenant, namespace, name);
+    return cached?.revision === revision ? cached : this.#entry(key, revision, stored);
+  }
+
+  entries(scope: CacheScope, filter?: ObjectFilter): CacheEntry[] {
+    return [...this.#objects.entries(scope, filter)];
+  }
+
+  async list(request: CacheListRequest): Promise<CacheList> {
+    const { filter, limit } = request;
+    const scope = scopeSuffix(request);
+    const position =
+      request.continue !== undefined
+        ? decodeContinue(request.continue, scope)
+        : { revision: request.exactRevision ?? this.#revision, start: scope };
+    if (position.revision > this.#revision) await this.waitForRevision(position.revision);
+    if (position.revision < this.#changedAt) {
+      return listFromStore(this.#options.store, this.#prefix, scope, request, position);
+    }
+    const fromStart = position.start === scope;
+    const total = filter === undefined && fromStart ? this.#objects.count(request) : undefined;
+    const entries = this.#objects.entries(request, filter, fromStart ? '' : position.start);
+    // A page in the middle says the revision of its list, not a newer one, or the next page would be of another.
+    const revision =
+      request.continue === undefined && request.exactRevision === undefined ? this.#revision : position.revision;
+    const page = cutPage(entries, revision, limit, total);
+    if (page.continue === undefined || total !== undefined || filter !== undefined) return page;
+    let rest = 0;
+    for (const _entry of this.#objects.entries(request, undefined, `${(page.entries.at(-1) as Entry).suffix}\0`))
+      rest++;
+    return { ...page, remainingItemCount: rest };
+  }
+
+  tenants(): IterableIterator<string> {
+    return this.#objects.tenants();
+  }
+
+  waitForRevision(revision: number): Promise<void> {
+    if (revision <= this.#revision) return Promise.resolve();
+    if (this.#closed) return Promise.reject(lost());
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { revision, resolve, reject, cancelTimeout: () => {} };
+      waiter.cancelTimeout = this.#options.clock.schedule(freshnessTimeoutMs, () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        reject(tooLargeResourceVersion(revision, this.#revision));
+      });
+      this.#waiters.push(waiter);
+    });
+  }
+
+  async fresh(): Promise<void> {
+    const revision = await this.#options.store.currentRevision();
+    if (revision > this.#revision) await this.waitForRevision(revision);
+  }
+
+  watch(request: CacheWatchRequest): CacheWatch {
+    if (this.#closed) throw lost();
+    const watcher: Watcher = { request, sequence: this.#recent.nextSequence - 1, closed: false };
+    const handle = { close: () => this.#remove(watcher) };
+    const backlog = this.#backlog(request);
+    this.#watchers.add(watcher);
+    if (backlog.length > 0) this.#deliver(watcher, backlog);
+    if (request.bookmarks !== undefined) this.#scheduleBookmarks();
+    return handle;
+  }
+
+  /** Ends every watch. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#storeWatch?.close();
+    this.#cancelBookmarks?.();
+    for (const waiter of this.#waiters) {
+      waiter.cancelTimeout();
+      waiter.reject(lost());
+    }
+    this.#waiters = [];
+    for (const watcher of [...this.#watchers.all]) this.#end(watcher);
+  }
+
+  #entry(key: string, revision: number, stored: Uint8Array): Entry {
+    const { tenant, namespace, name } = parseKey(this.#prefix.length, key);
+    return new Entry(this.#prefix, tenant, namespace, name, revision, stored);
+  }
+
+  #apply(events: StoreEvent[], revision: number): void {
+    this.#revision = revision;
+    const changes: Change[] = [];
+    for (const event of events) {
+      const change = this.#change(event);
+      if (change === undefined) continue;
+      this.#recent.push(change);
+      changes.push(change);
+    }
+    if (changes.length > 0) this.#changedAt = revision;
+    for (const change of changes) this.#dispatch(change);
+    if (this.#waiters.length > 0) this.#wake();
+  }
+
+  #change(event: StoreEvent): Change | undefined {
+    const sequence = this.#recent.nextSequence;
+    if (event.type === 'put') {
+      const entry = this.#entry(event.key, event.revision, event.value);
+      return new Change(sequence, event.revision, entry, this.#objects.set(entry));
+    }
+    const { tenant, namespace, name } = parseKey(this.#prefix.length, event.key);
+    const previous = this.#objects.delete(tenant, namespace, name);
+    return previous && new Change(sequence, event.revision, undefined, previous);
+  }
+
+  #dispatch(change: Change): void {
+    for (const watchers of this.#watchers.audience(change)) {
+      for (const watcher of watchers) {
+        // One that came while this is going on was served from the recent changes.
+        if (watcher.sequence >= change.sequence) continue;
+        watcher.sequence = change.sequence;
+        const event = change.eventFor(watcher.request.filter);
+        if (event !== undefined && event.revision > (watcher.request.afterRevision ?? 0))
+          this.#deliver(watcher, [event]);
+      }
+    }
+  }
+
+  #backlog(request: CacheWatchRequest): CacheEvent[] {
+    const { afterRevision, filter, bookmarks } = request;
+    if (afterRevision === undefined) {
+      const events: CacheEvent[] = [];
+      for (const entry of this.#objects.entries(request, filter)) events.push(new Event('ADDED', entry, undefined));
+      if (request.initialEventsEnd && bookmarks !== undefined) {
+        events.push(new Event('BOOKMARK', bookmarkEntry(bookmarks, this.#revision, true), undefined));
+      }
+      return events;
+    }
+    if (afterRevision < this.#recent.completeAfter) {
+      throw expired(`too old resource version: ${afterRevision} (${this.#recent.completeAfter})`);
+    }
+    const events: CacheEvent[] = [];
+    for (const change of this.#recent.after(afterRevision)) {
+      const { tenant, namespace } = (change.entry ?? change.previous)!;
+      if (request.tenant !== undefined && request.tenant !== tenant) continue;
+      if (request.namespace !== undefined && request.namespace !== namespace) continue;
+      const event = change.eventFor(filter);
+      if (event !== undefined) events.push(event);
+    }
+    return events;
+  }
+
+  #deliver(watcher: Watcher, events: CacheEvent[]): void {
+    if (watcher.closed) return;
+    try {
+      watcher.request.onEvents(events);
+    } catch {
+      // Its consumer is broken (a response torn down, say); the others must not suffer.
+      this.#end(watcher);
+    }
+  }
+
+  #scheduleBookmarks(): void {
+    this.#cancelBookmarks ??= this.#options.clock.schedule(this.#options.bookmarkIntervalMs, () => {
+      this.#cancelBookmarks = undefined;
+      const shared = new Map<string, CacheEvent>();
+      let anyone = false;
+      for (const watcher of this.#watchers.all) {
+        const { bookmarks } = watcher.request;
+        if (bookmarks === undefined) continue;
+        anyone = true;
+        const kind = `${bookmarks.apiVersion}/${bookmarks.kind}`;
+        let event = shared.get(kind);
+        if (event === undefined) {
+          event = new Event('BOOKMARK', bookmarkEntry(bookmarks, this.#revision, false), undefined);
+          shared.set(kind, event);
+        }
+        this.#deliver(watcher, [event]);
+      }
+      if (anyone && !this.#closed) this.#scheduleBookmarks();
+    });
+  }
+
+  #wake(): void {
+    const due = this.#waiters.filter((waiter) => waiter.revision <= this.#revision);
+    if (due.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#revision);
+    for (const waiter of due) {
+      waiter.cancelTimeout();
+      waiter.resolve();
+    }
+  }
+
+  #end(watcher: Watcher): void {
+    if (watcher.closed) return;
+    this.#remove(watcher);
+    try {
+      watcher.request.onEnd();
+    } catch {}
+  }
+
+  #remove(watcher: Watcher): void {
+    watcher.closed = true;
+    this.#watchers.remove(watcher);
+  }
+}
+
+/** '' for everything; what keys of the scope start with, else. Across tenants a namespace narrows nothing. */
+function scopeSuffix({ tenant, namespace }: CacheScope): string {
+  if (tenant === undefined) return '';
+  return namespace === undefined || namespace === '' ? `${tenant}/` : `${tenant}/${namespace}/`;
+}
+
+const lost = () => serviceUnavailable('the cache of this resource is being rebuilt, please try again');
+
+const tooLargeResourceVersion = (asked: number, current: number) =>
+  new StatusError(504, 'Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  });

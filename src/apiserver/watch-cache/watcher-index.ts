@@ -1,0 +1,91 @@
+import type { KubeObject } from '../../api/object.ts';
+import type { Change } from './change.ts';
+import type { CacheScope, CacheWatchRequest } from './watch-cache.ts';
+
+export interface Watcher {
+  readonly request: CacheWatchRequest;
+  /** The last change it was told, or need not be told. */
+  sequence: number;
+  closed: boolean;
+}
+
+export type FieldValues = Record<string, (object: KubeObject) => string>;
+
+/**
+ * Watchers by what they can be interested in, so that a change costs a few look-ups and its own audience, however many
+ * watch. Each stands in one bucket: that of its scope (all, a tenant, a namespace), narrowed by the value of one indexed
+ * field if its selector names one.
+ */
+export class WatcherIndex {
+  readonly #fields: [name: string, fieldValue: (object: KubeObject) => string][];
+  readonly #buckets = new Map<string, Set<Watcher>>();
+  /** How many watchers stand in buckets of each field: none, and changes need not be looked into. */
+  readonly #fieldWatchers = new Map<string, number>();
+  readonly all = new Set<Watcher>();
+
+  constructor(fields: FieldValues) {
+    this.#fields = Object.entries(fields);
+  }
+
+  add(watcher: Watcher): void {
+    this.all.add(watcher);
+    const { bucket, field } = this.#place(watcher.request);
+    const set = this.#buckets.get(bucket);
+    if (set === undefined) this.#buckets.set(bucket, new Set([watcher]));
+    else set.add(watcher);
+    if (field !== undefined) this.#fieldWatchers.set(field, (this.#fieldWatchers.get(field) ?? 0) + 1);
+  }
+
+  remove(watcher: Watcher): void {
+    if (!this.all.delete(watcher)) return;
+    const { bucket, field } = this.#place(watcher.request);
+    const set = this.#buckets.get(bucket)!;
+    set.delete(watcher);
+    if (set.size === 0) this.#buckets.delete(bucket);
+    if (field !== undefined) this.#fieldWatchers.set(field, this.#fieldWatchers.get(field)! - 1);
+  }
+
+  /** Sets of watchers that may see the change; no watcher is in two of them. */
+  audience(change: Change): Set<Watcher>[] {
+    const audience: Set<Watcher>[] = [];
+    if (this.all.size === 0) return audience;
+    const { tenant, namespace } = (change.entry ?? change.previous)!;
+    const scopes = [
+      bucketOf({ tenant: undefined }),
+      bucketOf({ tenant: undefined, namespace }),
+      bucketOf({ tenant }),
+      bucketOf({ tenant, namespace }),
+    ];
+    const collect = (bucket: string) => {
+      const set = this.#buckets.get(bucket);
+      if (set !== undefined) audience.push(set);
+    };
+    for (const scope of scopes) collect(scope);
+    for (const [field, fieldValue] of this.#fields) {
+      if (!this.#fieldWatchers.get(field)) continue;
+      const now = change.entry && fieldValue(change.entry.object);
+      const before = change.previous && fieldValue(change.previous.object);
+      for (const scope of scopes) {
+        if (now !== undefined) collect(narrowed(scope, field, now));
+        if (before !== undefined && before !== now) collect(narrowed(scope, field, before));
+      }
+    }
+    return audience;
+  }
+
+  #place(request: CacheWatchRequest): { bucket: string; field?: string } {
+    const scope = bucketOf(request);
+    for (const [field] of this.#fields) {
+      const value = request.filter?.exactFields?.[field];
+      if (value !== undefined) return { bucket: narrowed(scope, field, value), field };
+    }
+    return { bucket: scope };
+  }
+}
+
+function bucketOf({ tenant, namespace }: CacheScope): string {
+  if (tenant === undefined) return namespace === undefined ? '*' : `*/${namespace}`;
+  return namespace === undefined ? tenant : `${tenant}/${namespace}`;
+}
+
+const narrowed = (scope: string, field: string, value: string) => `${scope}\0${field}\0${value}`;
