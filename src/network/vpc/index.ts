@@ -10,7 +10,7 @@ import { chooseLink, linkAddress } from './link-address.ts';
 import { enableForwarding, findUplink, linkElements, machineRules, removeMachineRules } from './machine-rules.ts';
 import { kernelNames, NAMESPACE_DIRECTORY, namespacePath } from './names.ts';
 import { type PodRecord, Records } from './records.ts';
-import { run, runNft } from './run.ts';
+import { runNft, Shell } from './shell.ts';
 import { RULE_PRIORITY, Vpc } from './vpc.ts';
 import { BLOCKED_DESTINATIONS, type LinkPorts } from './vpc-rules.ts';
 
@@ -38,8 +38,12 @@ export interface CarriedVpc {
   /** The machine's end of the link: listen here to be reached from this VPC, bind here to reach into it. */
   linkAddress: string;
   gateway: string;
-  /** For nft and the like. */
   namespacePath: string;
+  /**
+   * Runs nft in the VPC's namespace, one call at a time.
+   * @returns its standard output
+   */
+  nft(args: string[], input?: string): Promise<string>;
 }
 
 export interface VpcHandlers {
@@ -67,7 +71,8 @@ export const DEFAULT_LINK_PORTS: LinkPorts = { dns: 10053, api: 10443 };
  * @throws when not root, or ip or nft are missing
  */
 export async function createVpcNetwork(options: VpcNetworkOptions): Promise<VpcNetwork> {
-  const network = new KernelVpcNetwork(options, (await findUplink()) ?? undefined);
+  const rulesShell = new Shell();
+  const network = new KernelVpcNetwork(options, rulesShell, await findUplink(rulesShell));
   await network.start();
   return network;
 }
@@ -88,6 +93,8 @@ class KernelVpcNetwork implements VpcNetwork {
   readonly #names: ReturnType<typeof kernelNames>;
   readonly #records: Records;
   readonly #machineIp = new IpBatch();
+  readonly #podShell = new Shell();
+  readonly #rulesShell: Shell;
   readonly #uplink: string | undefined;
   readonly #egress: boolean;
   readonly #blocked: readonly string[];
@@ -98,7 +105,8 @@ class KernelVpcNetwork implements VpcNetwork {
   readonly #handlers: VpcHandlers[] = [];
   #forwardingTurnedOn = false;
 
-  constructor(options: VpcNetworkOptions, uplink: string | undefined) {
+  constructor(options: VpcNetworkOptions, rulesShell: Shell, uplink: string | undefined) {
+    this.#rulesShell = rulesShell;
     this.#options = options;
     this.#logger = options.logger;
     this.#names = kernelNames(options.dataDirectory);
@@ -113,6 +121,7 @@ class KernelVpcNetwork implements VpcNetwork {
     const [vpcs, pods] = await Promise.all([this.#records.vpcs(), this.#records.pods()]);
     const links = vpcs.map(({ link }) => linkElements('add', this.#names, linkAddress(link)));
     await runNft(
+      this.#rulesShell,
       undefined,
       machineRules({ names: this.#names, ports: this.ports, egress: this.#egress, blocked: this.#blocked }) +
         links.join(''),
@@ -229,7 +238,7 @@ class KernelVpcNetwork implements VpcNetwork {
   }
 
   carried(): CarriedVpc[] {
-    return [...this.#vpcs.values()].map(({ vpc }) => describe(vpc));
+    return [...this.#vpcs.values()].map(({ vpc }) => this.#describe(vpc));
   }
 
   async subscribe(handlers: VpcHandlers): Promise<void> {
@@ -244,6 +253,8 @@ class KernelVpcNetwork implements VpcNetwork {
 
   close(): void {
     this.#machineIp.close();
+    this.#podShell.close();
+    this.#rulesShell.close();
     for (const { vpc, cancelRemoval } of this.#vpcs.values()) {
       cancelRemoval?.();
       vpc.close();
@@ -255,10 +266,10 @@ class KernelVpcNetwork implements VpcNetwork {
     for (const entry of [...this.#vpcs.values()]) await this.#remove(entry);
     await Promise.all(this.#leaving.values());
     await this.#removeStrangers();
-    await removeMachineRules(this.#names);
+    await removeMachineRules(this.#rulesShell, this.#names);
     // Only what this process turned on is turned off again.
     if (this.#forwardingTurnedOn && this.#uplink !== undefined) {
-      await run('sh', ['-c', `echo 0 > /proc/sys/net/ipv4/conf/${this.#uplink}/forwarding`]);
+      await this.#rulesShell.run('sh', ['-c', `echo 0 > /proc/sys/net/ipv4/conf/${this.#uplink}/forwarding`]);
     }
     await this.#records.removeAll();
     this.close();
@@ -300,6 +311,8 @@ class KernelVpcNetwork implements VpcNetwork {
       egress: this.#egress,
       blocked: this.#blocked,
       machineIp: this.#machineIp,
+      podShell: this.#podShell,
+      rulesShell: this.#rulesShell,
     });
     const entry: VpcEntry = { vpc, ready: this.#create(vpc, standingRules), pods: new Set() };
     this.#vpcs.set(tenant, entry);
@@ -327,7 +340,7 @@ class KernelVpcNetwork implements VpcNetwork {
   /** A part that serves VPCs may fail; the network stands all the same. */
   async #tell(handlers: VpcHandlers, event: 'added' | 'removed', vpc: Vpc): Promise<void> {
     try {
-      await handlers[event](describe(vpc));
+      await handlers[event](this.#describe(vpc));
     } catch (error) {
       this.#logger.error({ tenant: vpc.tenant, event, error }, 'a part that serves the VPC failed');
     }
@@ -377,6 +390,16 @@ class KernelVpcNetwork implements VpcNetwork {
     return work;
   }
 
+  #describe({ tenant, link, gateway, namespacePath }: Vpc): CarriedVpc {
+    return {
+      tenant,
+      linkAddress: link.machine,
+      gateway,
+      namespacePath,
+      nft: (args, input) => this.#rulesShell.run('nsenter', [`--net=${namespacePath}`, 'nft', ...args], input),
+    };
+  }
+
   #addressOf(pod: PodRecord, vpc: Vpc): PodAddress {
     return {
       ip: pod.ip,
@@ -387,7 +410,7 @@ class KernelVpcNetwork implements VpcNetwork {
 
   /** Link-local addresses in the machine's namespace, whoever has them. */
   async #takenLinks(): Promise<Set<string>> {
-    const links = JSON.parse((await run('ip', ['-j', '-4', 'addr', 'show'])) || '[]') as {
+    const links = JSON.parse((await this.#rulesShell.run('ip', ['-j', '-4', 'addr', 'show'])) || '[]') as {
       addr_info?: { local?: string }[];
     }[];
     return new Set(links.flatMap((link) => (link.addr_info ?? []).map(({ local }) => local ?? '')));
@@ -412,7 +435,7 @@ class KernelVpcNetwork implements VpcNetwork {
     const commands = (await this.#ownNamespaces())
       .filter((name) => !knownNamespaces.has(name))
       .map((name) => `netns del ${name}`);
-    const links = JSON.parse((await run('ip', ['-j', 'link', 'show', 'type', 'veth'])) || '[]') as {
+    const links = JSON.parse((await this.#rulesShell.run('ip', ['-j', 'link', 'show', 'type', 'veth'])) || '[]') as {
       ifname?: string;
     }[];
     for (const { ifname } of links) {
@@ -430,15 +453,6 @@ class KernelVpcNetwork implements VpcNetwork {
       this.#logger.warn({ error }, 'some of what an earlier process left could not be removed');
     });
   }
-}
-
-function describe(vpc: Vpc): CarriedVpc {
-  return {
-    tenant: vpc.tenant,
-    linkAddress: vpc.link.machine,
-    gateway: vpc.gateway,
-    namespacePath: vpc.namespacePath,
-  };
 }
 
 function keyOf(pod: { tenant: string; uid: string }): string {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { LinkAddress } from './link-address.ts';
 import type { KernelNames } from './names.ts';
-import { run, runNft } from './run.ts';
+import { runNft, type Shell } from './shell.ts';
 import type { LinkPorts } from './vpc-rules.ts';
 
 /**
@@ -70,13 +70,15 @@ export function linkElements(verb: 'add' | 'delete', names: KernelNames, link: L
   ].join('\n');
 }
 
-export async function removeMachineRules(names: KernelNames): Promise<void> {
-  await runNft(undefined, `add table inet ${names.machineTable}\ndelete table inet ${names.machineTable}\n`);
+export async function removeMachineRules(shell: Shell, names: KernelNames): Promise<void> {
+  await runNft(shell, undefined, `add table inet ${names.machineTable}\ndelete table inet ${names.machineTable}\n`);
 }
 
 /** The interface of the machine's default route; undefined when there is none, so pods have no way out either. */
-export async function findUplink(): Promise<string | undefined> {
-  const routes = JSON.parse((await run('ip', ['-j', '-4', 'route', 'show', 'default'])) || '[]') as { dev?: string }[];
+export async function findUplink(shell: Shell): Promise<string | undefined> {
+  const routes = JSON.parse((await shell.run('ip', ['-j', '-4', 'route', 'show', 'default'])) || '[]') as {
+    dev?: string;
+  }[];
   return routes.find((route) => route.dev !== undefined)?.dev;
 }
 

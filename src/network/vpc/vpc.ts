@@ -7,7 +7,7 @@ import { IpBatch, IpCommandError } from './ip-batch.ts';
 import type { LinkAddress } from './link-address.ts';
 import { enableForwarding, linkElements } from './machine-rules.ts';
 import { type KernelNames, namespacePath, podLink, VPC_LINK } from './names.ts';
-import { run, runNft } from './run.ts';
+import { runNft, type Shell } from './shell.ts';
 import { type LinkPorts, vpcRules } from './vpc-rules.ts';
 
 export interface VpcOptions {
@@ -21,6 +21,9 @@ export interface VpcOptions {
   blocked: readonly string[];
   /** `ip` in the machine's namespace, shared by all VPCs. */
   machineIp: IpBatch;
+  /** For programs that configure pods, and for those that write rules: neither waits for the other. */
+  podShell: Shell;
+  rulesShell: Shell;
 }
 
 /**
@@ -107,10 +110,14 @@ export class Vpc {
    * @param keepRules the namespace has these rules already, with services in them
    */
   async create(keepRules: boolean): Promise<void> {
-    const { names, link, machineIp, egress, mtu } = this.#options;
+    const { names, link, machineIp, rulesShell, egress, mtu } = this.#options;
     await tolerate(ALREADY, machineIp.run([`netns add ${this.namespaceName}`]));
     const script = keepRules ? applySettings : [...applySettings, 'exec nft -f -'];
-    await run('nsenter', [`--net=${this.namespacePath}`, 'sh', '-ec', script.join('\n')], keepRules ? '' : this.rules);
+    await rulesShell.run(
+      'nsenter',
+      [`--net=${this.namespacePath}`, 'sh', '-ec', script.join('\n')],
+      keepRules ? '' : this.rules,
+    );
 
     const device = this.linkName;
     await tolerate(
@@ -140,14 +147,14 @@ export class Vpc {
     ]);
     await tolerate(ALREADY, machineIp.run([`rule add from ${link.machine} lookup ${table} priority ${RULE_PRIORITY}`]));
     if (egress) await enableForwarding(device);
-    await runNft(undefined, linkElements('add', names, link));
+    await runNft(rulesShell, undefined, linkElements('add', names, link));
   }
 
   /** Removes everything that `create` made. Pods' own namespaces must be gone. */
   async remove(): Promise<void> {
-    const { names, link, machineIp } = this.#options;
+    const { names, link, machineIp, rulesShell } = this.#options;
     this.#ip.close();
-    await runNft(undefined, linkElements('delete', names, link)).catch(() => {
+    await runNft(rulesShell, undefined, linkElements('delete', names, link)).catch(() => {
       // The table went with a flush of somebody's, or the elements were never added.
     });
     await tolerate(
@@ -196,7 +203,7 @@ export class Vpc {
       `route replace default via ${this.gateway} dev eth0 src ${address}`,
     ];
     await Promise.all([
-      run('ip', ['-n', namespaceName, '-batch', '-'], `${inPod.join('\n')}\n`),
+      this.#options.podShell.run('ip', ['-n', namespaceName, '-batch', '-'], `${inPod.join('\n')}\n`),
       this.#ip.run([
         `route replace ${address}/32 dev ${link} src ${this.gateway}`,
         `neigh replace ${address} lladdr ${macOf(address)} dev ${link} nud permanent`,

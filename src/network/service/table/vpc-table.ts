@@ -1,7 +1,7 @@
 import type { VpcService } from '../../../api/pool.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
-import { run, runNft } from '../../vpc/run.ts';
+import type { CarriedVpc } from '../../vpc/index.ts';
 import { VPC_TABLE } from '../../vpc/vpc-rules.ts';
 import type { StickyPort } from './elements.ts';
 import { TableState } from './table-state.ts';
@@ -13,7 +13,7 @@ const RETRY_MS = 1000;
  * into the next one together. The first transaction, and the one after a failure, writes the whole table.
  */
 export class VpcTable {
-  readonly #namespacePath: string;
+  readonly #nft: CarriedVpc['nft'];
   readonly #state: TableState;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -25,8 +25,8 @@ export class VpcTable {
   #working: Promise<void> | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(options: { namespacePath: string; gateway: string; logger: Logger; clock: Clock }) {
-    this.#namespacePath = options.namespacePath;
+  constructor(options: Pick<CarriedVpc, 'nft' | 'gateway'> & { logger: Logger; clock: Clock }) {
+    this.#nft = options.nft;
     this.#state = new TableState(options.gateway);
     this.#logger = options.logger;
     this.#clock = options.clock;
@@ -78,7 +78,7 @@ export class VpcTable {
     this.#changed.clear();
     const change = this.#isWhole ? this.#state.change(changed) : this.#state.reset(this.#services);
     try {
-      if (change.script !== '') await runNft(this.#namespacePath, change.script);
+      if (change.script !== '') await this.#nft(['-f', '-'], change.script);
       this.#isWhole = true;
       if (change.forget.length > 0) await this.#forget(change.forget);
     } catch (error) {
@@ -95,16 +95,7 @@ export class VpcTable {
   /** Clients that remember an endpoint which is gone choose again. */
   async #forget(ports: StickyPort[]): Promise<void> {
     const kept = new Map(ports.map(({ mark, endpoints }) => [mark, new Set(endpoints)]));
-    const json = await run('nsenter', [
-      `--net=${this.#namespacePath}`,
-      'nft',
-      '-j',
-      'list',
-      'map',
-      'ip',
-      VPC_TABLE,
-      'affinity',
-    ]);
+    const json = await this.#nft(['-j', 'list', 'map', 'ip', VPC_TABLE, 'affinity']);
     const stale: string[] = [];
     for (const [key, value] of affinityElements(JSON.parse(json))) {
       const endpoints = kept.get(key.mark);
@@ -114,8 +105,8 @@ export class VpcTable {
     if (stale.length === 0) return;
     const script = stale.map((key) => `delete element ip ${VPC_TABLE} affinity { ${key} }\n`);
     // One that expired meanwhile must not keep the others.
-    await runNft(this.#namespacePath, script.join('')).catch(async () => {
-      for (const line of script) await runNft(this.#namespacePath, line).catch(() => {});
+    await this.#nft(['-f', '-'], script.join('')).catch(async () => {
+      for (const line of script) await this.#nft(['-f', '-'], line).catch(() => {});
     });
   }
 }
