@@ -9,7 +9,7 @@ export interface PodNetwork {
    * Makes the pod's network namespace with lo and eth0, joined to the tenant's VPC on this host.
    * @param pod uid is the ContainerInstance's name, tenant its namespace.
    */
-  setUp(pod: { tenant: string; uid: string; hostNetwork: boolean }): Promise<PodAddress>;
+  setUp(pod: { tenant: string; uid: string; hostNetwork: boolean; hostPorts?: HostPort[] }): Promise<PodAddress>;
   tearDown(pod: { tenant: string; uid: string }): Promise<void>;
   /** Every pod that has a namespace here, so that the agent can clear what a crash left behind. */
   list(): Promise<{ tenant: string; uid: string; address: PodAddress }[]>;
@@ -17,6 +17,13 @@ export interface PodNetwork {
   connect(tenant: string, address: string, port: number, timeoutMs: number): Promise<Socket>;
   /** The local address to bind an outgoing socket to so that it goes into the tenant's VPC; undefined: unbound. */
   localAddress(tenant: string): string | undefined;
+}
+
+/** A container port with a hostPort: reachable at the VPC's gateway on this host, never at the machine's address. */
+export interface HostPort {
+  protocol: 'TCP' | 'UDP' | 'SCTP';
+  hostPort: number;
+  containerPort: number;
 }
 
 export interface PodAddress {

@@ -1,2 +1,2 @@
 /** The contract lives in api/, where network/ (which implements it) may see it too. */
-export type { PodAddress, PodNetwork } from '../api/pod-network.ts';
+export type { HostPort, PodAddress, PodNetwork } from '../api/pod-network.ts';
