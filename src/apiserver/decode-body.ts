@@ -5,6 +5,7 @@ import { apiVersionOf, type GroupVersionKind, type KubeObject } from '../api/obj
 import type { TypeSchema } from '../api/schema.ts';
 import { badRequest, invalid, unsupportedMediaType } from '../api/status.ts';
 import { describeJsonError } from './json-syntax.ts';
+import { decodeProtobuf } from './protobuf/decode-protobuf.ts';
 import type { RequestBody, RequestContext } from './request-context.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -26,7 +27,11 @@ export interface ParsedBody {
 /** The object of a writing request in its canonical form; 400, 415 or 413 when there is none. */
 export async function readObject(context: RequestContext, target: BodyTarget): Promise<KubeObject> {
   const body = await context.readBody();
-  return decodeValue(context, parseBody(body, target.kind.kind, wantsFindings(context)), target);
+  return decodeValue(
+    context,
+    parseBody(body, target.kind.kind, { wantDuplicates: wantsFindings(context), schema: target.schema }),
+    target,
+  );
 }
 
 /** Checks kind and fields of a parsed body and brings it into canonical form. Defaults are not applied. */
@@ -101,20 +106,33 @@ export function fieldValidationOf(context: RequestContext): FieldValidation {
 const wantsFindings = (context: RequestContext) => fieldValidationOf(context) !== 'Ignore';
 
 /** `kind` is for messages. */
-export function parseBody(body: RequestBody, kind: string, wantDuplicates = false): ParsedBody {
+export function parseBody(
+  body: RequestBody,
+  kind: string,
+  options: { wantDuplicates?: boolean; schema?: TypeSchema } = {},
+): ParsedBody {
   if (body.type === 'value') return { value: body.value, duplicates: [], text: '' };
-  const text = body.bytes.toString('utf8');
   const mediaType = body.contentType.split(';', 1)[0]!.trim().toLowerCase();
+  if (mediaType === 'application/vnd.kubernetes.protobuf') {
+    try {
+      return { value: decodeProtobuf(body.bytes, options.schema), duplicates: [], text: '' };
+    } catch (error) {
+      throw badRequest(
+        `the object provided is unrecognized (must be of type ${kind}): ${(error as Error).message} (${summarize(body.bytes.toString('latin1'))})`,
+      );
+    }
+  }
+  const text = body.bytes.toString('utf8');
   if (mediaType === 'application/yaml' || mediaType === 'text/yaml' || mediaType === 'application/x-yaml') {
     return { value: readYaml(text, kind), duplicates: [], text };
   }
   if (mediaType !== '' && mediaType !== 'application/json') {
     throw unsupportedMediaType(
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     );
   }
   try {
-    return { value: JSON.parse(text), duplicates: wantDuplicates ? findDuplicateFields(text) : [], text };
+    return { value: JSON.parse(text), duplicates: options.wantDuplicates ? findDuplicateFields(text) : [], text };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw badRequest(

@@ -3,6 +3,10 @@ import type { Answer } from './answer.ts';
 import type { Handler } from './chain.ts';
 import type { Environment } from './environment.ts';
 import type { RequestContext } from './request-context.ts';
+import { bind } from './subresources/binding.ts';
+import { evict } from './subresources/eviction.ts';
+import { reviews } from './subresources/reviews.ts';
+import { requestToken } from './subresources/token.ts';
 import { create } from './verbs/create.ts';
 import { remove } from './verbs/delete.ts';
 import { removeCollection } from './verbs/delete-collection.ts';
@@ -28,7 +32,7 @@ const verbs: Record<string, Verb> = {
 };
 
 /** Subresources that are more than a part of the object; the rest (`status`) takes the object's own verbs. */
-const subresourceVerbs: Record<string, Verb> = { scale };
+const subresourceVerbs: Record<string, Verb> = { scale, binding: bind, eviction: evict, token: requestToken };
 
 /** From a request that may be served to the verb that serves it. */
 export function createDispatch(environment: Environment, nonResource: Handler): Handler {
@@ -40,7 +44,10 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
     const request = requestScope(context, definition);
     const supported = request.subresource === undefined ? definition.verbs : request.subresource.verbs;
     if (!supported.includes(info.verb)) throw methodNotAllowedHere();
-    const verb = request.subresource === undefined ? undefined : subresourceVerbs[request.subresource.name];
+    const verb =
+      request.subresource === undefined
+        ? reviews[`${definition.group}/${definition.resource}`]
+        : subresourceVerbs[request.subresource.name];
     return (verb ?? verbs[info.verb]!)(environment, request);
   };
 }

@@ -1,10 +1,9 @@
+export { applyDefaults } from '../api/defaults.ts';
+
 import type { KubeObject } from '../api/object.ts';
 import type { ResourceDefinition } from '../api/resource-definition.ts';
 import type { FieldError } from '../api/status.ts';
 
-export function applyDefaults(definition: ResourceDefinition, object: KubeObject): void {
-  definition.strategy.setDefaults?.(object);
-}
 export function validateForCreate(definition: ResourceDefinition, object: KubeObject): FieldError[] {
   return definition.strategy.validateCreate?.(object) ?? [];
 }

@@ -1,11 +1,12 @@
 import type { AddressInfo } from 'node:net';
+import type { KubeObject } from '../api/object.ts';
 import type { ResourceDefinition } from '../api/resource-definition.ts';
-import { TENANTS } from '../api/resources.ts';
+import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
 import type { Transport } from '../api/transport.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Store } from '../store/store.ts';
-import { Admission } from './admission/admission.ts';
+import { createAdmission } from './admission/plugins.ts';
 import { createTenantAuthorizer } from './authorizer.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
@@ -20,10 +21,12 @@ import { credentialsOfContext, type Listener, listen } from './http/listener.ts'
 import type { PemPair } from './identity/certificate-authority.ts';
 import { type Identity, platformIdentity } from './identity/identity.ts';
 import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
+import { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import { createInProcessTransport } from './in-process.ts';
 import { Objects } from './objects.ts';
 import type { PodConnector } from './pod-connector.ts';
 import { ResourceRegistry } from './registry.ts';
+import { serviceHooks } from './resources/services.ts';
 import { SharedLayer } from './tenants/shared-layer.ts';
 import { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createWatchCaches } from './watch-cache/caches.ts';
@@ -68,18 +71,28 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = new ResourceRegistry(options.resources, options.platformResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);
   const authorizer = createTenantAuthorizer((group) => registry.isPlatformGroup(group), {
-    hostOfInstance: async () => undefined,
-    hasInstancesOf: async () => false,
+    async hostOfInstance(namespace, name) {
+      const entry = await objects.get(CONTAINER_INSTANCES, SYSTEM_TENANT, namespace, name);
+      return entry?.object['spec']?.hostName;
+    },
+    async hasInstancesOf(hostName, namespace) {
+      const exactFields = { 'spec.hostName': hostName };
+      const matches = (object: KubeObject) => object['spec']?.hostName === hostName;
+      const scope = { tenant: SYSTEM_TENANT, namespace };
+      return (await objects.entries(CONTAINER_INSTANCES, scope, { exactFields, matches })).length > 0;
+    },
   });
+  const authenticator = new ServiceAccountAuthenticator(tokens, objects, tenants, clock);
   let connector: PodConnector | undefined;
   const environment: Environment = {
     registry,
     objects,
     tenants,
-    admission: new Admission([]),
+    admission: createAdmission(objects, tenants),
     authorizer,
     tokens,
-    hooks: new Map(),
+    authenticator,
+    hooks: new Map([['services', serviceHooks(objects, clock)]]),
     connector: () => connector,
     clock,
     logger,
@@ -100,7 +113,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const filters: Filters = {
     accessLog: accessLogFilter(logger, clock),
     panicRecovery: panicRecoveryFilter(logger),
-    authentication: authenticationFilter(credentialsOfContext, { authenticate: async () => undefined }),
+    authentication: authenticationFilter(credentialsOfContext, authenticator),
     tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
     authorization: authorizationFilter(authorizer),
   };

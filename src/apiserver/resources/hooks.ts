@@ -13,6 +13,8 @@ export interface WriteScope {
  * service and the claim of its address). Called again from the start when the commit finds that something has changed.
  */
 export interface ResourceHooks {
+  /** Before validation: fills in what the writer leaves out and means. */
+  prepareUpdate?(object: KubeObject, old: KubeObject): void;
   /** After validation, before the write; may fill in `object`. */
   onCreate?(object: KubeObject, scope: WriteScope): Promise<ObjectChange[]>;
   onUpdate?(object: KubeObject, old: KubeObject, scope: WriteScope): Promise<ObjectChange[]>;

@@ -7,6 +7,7 @@ import type { Identity } from '../identity/identity.ts';
 import { validateForUpdate } from '../machinery.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { copyField, keepServerMetadata } from './metadata.ts';
+import { parts, restrictTo } from './parts.ts';
 
 export interface UpdateRequest {
   definition: ResourceDefinition;
@@ -91,7 +92,9 @@ async function prepare(
   const { strategy } = definition;
   keepServerMetadata(object, old);
   const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
-  if (subresource === 'status') {
+  if (subresource !== '' && subresource in parts) {
+    restrictTo(subresource, object, old);
+  } else if (subresource === 'status') {
     for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
       if (field !== 'status' && field !== 'metadata') copyField(object, old, field);
     }
@@ -103,6 +106,7 @@ async function prepare(
   if (request.trusted !== true) {
     if (subresource === 'status') strategy.prepareForStatusUpdate?.(object, old);
     else if (subresource === '') strategy.prepareForUpdate?.(object, old);
+    if (subresource === '') environment.hooks.get(hookKey(definition))?.prepareUpdate?.(object, old);
     const admission = {
       operation: 'UPDATE' as const,
       definition,

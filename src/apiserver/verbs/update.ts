@@ -12,7 +12,10 @@ import { type UpdateResult, updateObject } from './update-object.ts';
 export async function update(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'UpdateOptions');
-  const body = parseBody(await context.readBody(), definition.kind, fieldValidationOf(context) !== 'Ignore');
+  const body = parseBody(await context.readBody(), definition.kind, {
+    wantDuplicates: fieldValidationOf(context) !== 'Ignore',
+    schema: definition.schema,
+  });
   const target = { kind: definition, schema: definition.schema };
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
   checkPlace(request, decoded);

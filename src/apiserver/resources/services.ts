@@ -1,0 +1,210 @@
+import type { KubeObject } from '../../api/object.ts';
+import { IP_ADDRESSES, SERVICES } from '../../api/resources.ts';
+import { type FieldError, invalid, StatusError } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { ObjectChange, Objects } from '../objects.ts';
+import type { ResourceHooks, WriteScope } from './hooks.ts';
+import { claim, inServiceRange, pickAddress, serviceRange } from './ip-addresses.ts';
+
+const nodePortFirst = 30_000;
+const nodePortLast = 32_767;
+const serviceKind = { group: '', kind: 'Service' };
+
+const isHeadless = (service: KubeObject) => service['spec'].clusterIP === 'None';
+const hasAddress = (service: KubeObject) => service['spec'].type !== 'ExternalName' && !isHeadless(service);
+const wantsNodePorts = (service: KubeObject) => {
+  const { type, allocateLoadBalancerNodePorts } = service['spec'];
+  return type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
+};
+/** The address a service holds, '' when it holds none. */
+const addressOf = (service: KubeObject): string => (hasAddress(service) ? (service['spec'].clusterIP ?? '') : '');
+
+/**
+ * A service's address and node ports. The address is claimed by an IPAddress in the very transaction that writes the
+ * service, so none is ever lost or held twice.
+ */
+export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
+  async function claimAddress(service: KubeObject, scope: WriteScope): Promise<ObjectChange[]> {
+    const { spec } = service;
+    const asked: string = spec.clusterIP ?? '';
+    const cache = await objects.cache(IP_ADDRESSES);
+    const isTaken = (address: string) => cache.get(scope.tenant, '', address) !== undefined;
+    if (asked !== '') {
+      if (!inServiceRange(asked)) {
+        throw invalidField(
+          scope,
+          'spec.clusterIPs',
+          [asked],
+          `failed to allocate IP ${asked}: the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${serviceRange}`,
+        );
+      }
+      if (isTaken(asked) || (await belongsToSharedService(objects, scope, asked))) {
+        throw invalidField(
+          scope,
+          'spec.clusterIPs',
+          [asked],
+          `failed to allocate IP ${asked}: provided IP is already allocated`,
+        );
+      }
+    }
+    const address = asked !== '' ? asked : pickAddress(isTaken);
+    if (address === undefined) {
+      throw new StatusError(
+        500,
+        'InternalError',
+        'Internal error occurred: failed to allocate a serviceIP: range is full',
+      );
+    }
+    setAddress(service, address);
+    return [claim(scope.tenant, address, scope, clock.now())];
+  }
+
+  async function release(service: KubeObject, scope: WriteScope): Promise<ObjectChange[]> {
+    const address = addressOf(service);
+    if (address === '') return [];
+    const before = await objects.get(IP_ADDRESSES, scope.tenant, '', address);
+    const parent = before?.object['spec']?.parentRef;
+    if (before === undefined || parent?.name !== scope.name || parent?.namespace !== scope.namespace) return [];
+    return [{ resource: IP_ADDRESSES, tenant: scope.tenant, namespace: '', name: address, before, after: undefined }];
+  }
+
+  /**
+   * Node ports are unique in a tenant. They are looked up among its services: one control plane writes at a time, so a
+   * clash would need the same port asked for twice at once, and the network then serves the elder.
+   */
+  async function fillNodePorts(service: KubeObject, scope: WriteScope): Promise<void> {
+    if (!wantsNodePorts(service)) return;
+    const taken = new Set<string>();
+    for (const entry of await objects.entries(SERVICES, { tenant: scope.tenant })) {
+      if (entry.namespace === scope.namespace && entry.name === scope.name) continue;
+      for (const port of entry.object['spec'].ports ?? []) {
+        if (port.nodePort) taken.add(`${port.nodePort}/${port.protocol ?? 'TCP'}`);
+      }
+    }
+    const ports: { nodePort?: number; protocol?: string }[] = service['spec'].ports ?? [];
+    for (const [index, port] of ports.entries()) {
+      if (!port.nodePort) continue;
+      const field = `spec.ports[${index}].nodePort`;
+      if (port.nodePort < nodePortFirst || port.nodePort > nodePortLast) {
+        throw invalidField(
+          scope,
+          field,
+          port.nodePort,
+          `provided port is not in the valid range. The range of valid ports is ${nodePortFirst}-${nodePortLast}`,
+        );
+      }
+      const claimed = `${port.nodePort}/${port.protocol ?? 'TCP'}`;
+      if (taken.has(claimed)) throw invalidField(scope, field, port.nodePort, 'provided port is already allocated');
+      taken.add(claimed);
+    }
+    for (const port of ports) {
+      if (port.nodePort) continue;
+      const protocol = port.protocol ?? 'TCP';
+      const span = nodePortLast - nodePortFirst + 1;
+      const offset = Math.floor(Math.random() * span);
+      for (let step = 0; step < span; step++) {
+        const candidate = nodePortFirst + ((offset + step) % span);
+        if (taken.has(`${candidate}/${protocol}`)) continue;
+        taken.add(`${candidate}/${protocol}`);
+        port.nodePort = candidate;
+        break;
+      }
+      if (!port.nodePort)
+        throw new StatusError(
+          500,
+          'InternalError',
+          'Internal error occurred: failed to allocate a nodePort: range is full',
+        );
+    }
+  }
+
+  return {
+    prepareUpdate(service, old) {
+      if (hasAddress(service) && hasAddress(old) && !service['spec'].clusterIP) {
+        setAddress(service, old['spec'].clusterIP);
+      }
+      keepNodePorts(service, old);
+      normalize(service);
+    },
+    async onCreate(service, scope) {
+      normalize(service);
+      await fillNodePorts(service, scope);
+      if (!hasAddress(service)) return [];
+      // A second try (the claim was lost) picks anew, unless the writer asked for this very address.
+      const picked = pickedByUs.get(service);
+      if (picked !== undefined && service['spec'].clusterIP === picked) setAddress(service, '');
+      const asked = service['spec'].clusterIP;
+      const changes = await claimAddress(service, scope);
+      if (!asked) pickedByUs.set(service, service['spec'].clusterIP);
+      return changes;
+    },
+    async onUpdate(service, old, scope) {
+      normalize(service);
+      await fillNodePorts(service, scope);
+      const before = addressOf(old);
+      const after = addressOf(service);
+      if (hasAddress(service) && after !== '' && after === before) return [];
+      const changes = before === '' ? [] : await release(old, scope);
+      return hasAddress(service) ? [...changes, ...(await claimAddress(service, scope))] : changes;
+    },
+    onDelete: release,
+  };
+}
+
+/** Addresses this process chose, so that a lost claim can be told from an address the writer wants. */
+const pickedByUs = new WeakMap<KubeObject, string>();
+
+function setAddress(service: KubeObject, address: string): void {
+  const { spec } = service;
+  if (address === '') {
+    delete spec.clusterIP;
+    delete spec.clusterIPs;
+    return;
+  }
+  spec.clusterIP = address;
+  spec.clusterIPs = [address];
+}
+
+/** clusterIP and clusterIPs say the same; families are those of the one range there is. */
+function normalize(service: KubeObject): void {
+  const { spec } = service;
+  if (spec.type === 'ExternalName') {
+    for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy'])
+      delete spec[field];
+    return;
+  }
+  if (!spec.clusterIP && spec.clusterIPs?.length > 0) spec.clusterIP = spec.clusterIPs[0];
+  if (spec.clusterIP) spec.clusterIPs ??= [spec.clusterIP];
+  spec.ipFamilies ??= ['IPv4'];
+  spec.ipFamilyPolicy ??= 'SingleStack';
+  if (spec.type === 'ClusterIP') for (const port of spec.ports ?? []) delete port.nodePort;
+}
+
+/** A writer that leaves node ports out means the ones there are. */
+function keepNodePorts(service: KubeObject, old: KubeObject): void {
+  if (!wantsNodePorts(service)) return;
+  const keyOf = (port: any) => `${port.port}/${port.protocol ?? 'TCP'}/${port.name ?? ''}`;
+  const known = new Map<string, number>();
+  for (const port of old['spec'].ports ?? []) if (port.nodePort) known.set(keyOf(port), port.nodePort);
+  for (const port of service['spec'].ports ?? []) {
+    if (port.nodePort) continue;
+    const before = known.get(keyOf(port));
+    if (before !== undefined) port.nodePort = before;
+  }
+}
+
+/** `kubernetes` is in the shared layer, without a claim of its own. */
+async function belongsToSharedService(objects: Objects, scope: WriteScope, address: string): Promise<boolean> {
+  const kubernetes = await objects.get(SERVICES, scope.tenant, 'default', 'kubernetes');
+  if (scope.namespace === 'default' && scope.name === 'kubernetes') return false;
+  return kubernetes?.object['spec'].clusterIP === address;
+}
+
+function invalidField(scope: WriteScope, field: string, value: unknown, why: string): StatusError {
+  const error: FieldError = {
+    reason: 'FieldValueInvalid',
+    field,
+    message: `Invalid value: ${JSON.stringify(value)}: ${why}`,
+  };
+  return invalid(serviceKind, scope.name, [error]);
+}

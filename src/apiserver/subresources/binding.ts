@@ -1,0 +1,101 @@
+import { schemaOfKind } from '../../api/generated-schema.ts';
+import { formatTime, type KubeObject } from '../../api/object.ts';
+import { badRequest, conflict, type FieldError, invalid } from '../../api/status.ts';
+import { type Answer, objectAnswer } from '../answer.ts';
+import { readObject } from '../decode-body.ts';
+import type { Environment } from '../environment.ts';
+import { dryRunOf } from '../verbs/options.ts';
+import type { ResourceRequest } from '../verbs/scope.ts';
+import { checkPlace } from '../verbs/update.ts';
+import { updateObject } from '../verbs/update-object.ts';
+
+const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
+
+/**
+ * POST to `binding`: puts a pod on a node, or a container instance on a host, once. Source: core/v1 Binding and
+ * BindingREST upstream.
+ */
+export async function bind(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, tenant, namespace, name } = request;
+  const dryRun = dryRunOf(context, 'CreateOptions');
+  const binding = await readObject(context, { kind: bindingKind, schema: schemaOfKind('', 'v1', 'Binding')! });
+  const target: { kind?: string; name?: string } = binding['target'] ?? {};
+  const isPod = definition.resource === 'pods';
+  const targetKind = isPod ? 'Node' : 'Host';
+  const errors: FieldError[] = [];
+  if (target.kind && target.kind !== targetKind) {
+    errors.push({
+      reason: 'FieldValueNotSupported',
+      field: 'target.kind',
+      message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "${targetKind}", "<empty>"`,
+    });
+  }
+  if (!target.name) errors.push({ reason: 'FieldValueRequired', field: 'target.name', message: 'Required value' });
+  if (errors.length > 0) throw invalid(bindingKind, name, errors);
+  const { uid, annotations, labels } = binding.metadata;
+  checkPlace(request, { ...binding, metadata: { ...binding.metadata } });
+
+  await updateObject(environment, {
+    definition,
+    subresource: 'binding',
+    tenant,
+    namespace,
+    name,
+    identity: context.identity,
+    dryRun,
+    warnings: context.warnings,
+    trusted: true,
+    change(old) {
+      const what = isPod ? 'pod' : 'container instance';
+      const bound: string = (isPod ? old['spec'].nodeName : old['spec'].hostName) ?? '';
+      if (old.metadata.deletionTimestamp !== undefined) {
+        throw conflict(definition, name, `${what} ${name} is being deleted, cannot be assigned to a host`);
+      }
+      if (bound !== '') {
+        throw conflict(
+          definition,
+          name,
+          `${what} ${name} is already assigned to ${isPod ? 'node' : 'host'} ${JSON.stringify(bound)}`,
+        );
+      }
+      if (isPod && (old['spec'].schedulingGates ?? []).length > 0) {
+        throw badRequest(`pod ${name} has non-empty .spec.schedulingGates`);
+      }
+      return boundObject(old, isPod ? 'nodeName' : 'hostName', target.name!, {
+        ...(uid && { uid }),
+        annotations,
+        labels,
+        nowMs: environment.clock.now(),
+      });
+    },
+  });
+  return objectAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
+}
+
+function boundObject(
+  old: KubeObject,
+  field: 'nodeName' | 'hostName',
+  target: string,
+  binding: { uid?: string; annotations?: Record<string, string>; labels?: Record<string, string>; nowMs: number },
+): KubeObject {
+  const { resourceVersion: _resourceVersion, ...metadata } = old.metadata;
+  const others = (old['status']?.conditions ?? []).filter(({ type }: { type: string }) => type !== 'PodScheduled');
+  const scheduled = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastTransitionTime: formatTime(binding.nowMs),
+    ...(field === 'nodeName' &&
+      old.metadata.generation !== undefined && { observedGeneration: old.metadata.generation }),
+  };
+  return {
+    ...old,
+    metadata: {
+      ...metadata,
+      ...(binding.uid !== undefined && { uid: binding.uid }),
+      ...(binding.annotations !== undefined && { annotations: { ...metadata.annotations, ...binding.annotations } }),
+      ...(binding.labels !== undefined && { labels: { ...metadata.labels, ...binding.labels } }),
+    } as KubeObject['metadata'],
+    spec: { ...old['spec'], [field]: target },
+    status: { ...old['status'], conditions: [...others, scheduled] },
+  };
+}

@@ -1,0 +1,110 @@
+import { schemaOfKind } from '../../api/generated-schema.ts';
+import { formatTime, type KubeObject } from '../../api/object.ts';
+import { NODES, PODS } from '../../api/resources.ts';
+import { badRequest, conflict, type FieldError, invalid, notFound } from '../../api/status.ts';
+import { type Answer, objectAnswer } from '../answer.ts';
+import { readObject } from '../decode-body.ts';
+import type { Environment } from '../environment.ts';
+import { apiAudiences, type TokenRequest } from '../identity/service-account-tokens.ts';
+import { dryRunOf } from '../verbs/options.ts';
+import type { ResourceRequest } from '../verbs/scope.ts';
+
+const tokenRequestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
+const shortestSeconds = 600;
+const longestSeconds = 2 ** 32;
+const defaultSeconds = 3600;
+
+/** POST to a service account's `token`. Source: authentication/v1 TokenRequest and TokenREST upstream. */
+export async function requestToken(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, definition, tenant, namespace, name } = request;
+  const dryRun = dryRunOf(context, 'CreateOptions');
+  const target = { kind: tokenRequestKind, schema: schemaOfKind('authentication.k8s.io', 'v1', 'TokenRequest')! };
+  const body = await readObject(context, target);
+  const entry = await environment.objects.get(definition, tenant, namespace, name);
+  if (entry === undefined) throw notFound(definition, name);
+  const account = entry.object;
+  const spec = body['spec'] ?? {};
+  const expirationSeconds: number = spec.expirationSeconds ?? defaultSeconds;
+  const errors: FieldError[] = [];
+  const tooOdd = (why: string) =>
+    errors.push({
+      reason: 'FieldValueInvalid',
+      field: 'spec.expirationSeconds',
+      message: `Invalid value: ${expirationSeconds}: ${why}`,
+    });
+  if (expirationSeconds < shortestSeconds) tooOdd('may not specify a duration less than 10 minutes');
+  if (expirationSeconds > longestSeconds) tooOdd('may not specify a duration larger than 2^32 seconds');
+  if (errors.length > 0) throw invalid(tokenRequestKind, name, errors);
+
+  const audiences: string[] = (spec.audiences ?? []).length > 0 ? spec.audiences : [apiAudiences(tenant)[0]!];
+  const wanted: TokenRequest = {
+    tenant,
+    namespace,
+    serviceAccount: { name, uid: account.metadata.uid },
+    audiences,
+    expirationSeconds,
+  };
+  if (spec.boundObjectRef) await addBinding(environment, request, spec.boundObjectRef, wanted);
+  const status = dryRun ? { token: '', expiresAtMs: environment.clock.now() } : await environment.tokens.sign(wanted);
+  return objectAnswer(
+    {
+      kind: 'TokenRequest',
+      apiVersion: 'authentication.k8s.io/v1',
+      metadata: { name, namespace, creationTimestamp: formatTime(environment.clock.now()) },
+      spec: { audiences, expirationSeconds, boundObjectRef: spec.boundObjectRef ?? null },
+      status: { token: status.token, expirationTimestamp: formatTime(status.expiresAtMs) },
+    },
+    201,
+  );
+}
+
+async function addBinding(
+  environment: Environment,
+  request: ResourceRequest,
+  reference: { kind?: string; apiVersion?: string; name?: string; uid?: string },
+  wanted: TokenRequest,
+): Promise<void> {
+  const { tenant, namespace, name } = request;
+  const bound = async (resource: { group: string; resource: string }, inNamespace: string): Promise<KubeObject> => {
+    const entry = await environment.objects.get(resource, tenant, inNamespace, reference.name ?? '');
+    if (entry === undefined) throw notFound(resource, reference.name ?? '');
+    const { uid } = entry.object.metadata;
+    if (reference.uid && reference.uid !== uid) {
+      throw conflict(
+        resource,
+        reference.name ?? '',
+        `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      );
+    }
+    return entry.object;
+  };
+  switch (`${reference.apiVersion}/${reference.kind}`) {
+    case 'v1/Pod': {
+      const pod = await bound(PODS, namespace);
+      if ((pod['spec'].serviceAccountName ?? 'default') !== name) {
+        throw badRequest(
+          `cannot bind token for serviceaccount ${JSON.stringify(name)} to pod running with different serviceaccount name.`,
+        );
+      }
+      wanted.pod = { name: pod.metadata.name, uid: pod.metadata.uid };
+      const nodeName: string | undefined = pod['spec'].nodeName;
+      if (nodeName) {
+        const node = await environment.objects.get(NODES, tenant, '', nodeName);
+        wanted.node = { name: nodeName, ...(node !== undefined && { uid: node.object.metadata.uid }) };
+      }
+      return;
+    }
+    case 'v1/Secret': {
+      const secret = await bound({ group: '', resource: 'secrets' }, namespace);
+      wanted.secret = { name: secret.metadata.name, uid: secret.metadata.uid };
+      return;
+    }
+    case 'v1/Node': {
+      const node = await bound(NODES, '');
+      wanted.node = { name: node.metadata.name, uid: node.metadata.uid };
+      return;
+    }
+    default:
+      throw badRequest(`cannot bind token to object of type ${reference.apiVersion}, Kind=${reference.kind}`);
+  }
+}

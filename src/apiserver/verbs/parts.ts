@@ -1,0 +1,45 @@
+import type { KubeObject } from '../../api/object.ts';
+import { copyField } from './metadata.ts';
+
+/**
+ * Subresources that write one part of an object: each takes its part out of what was sent and leaves the rest as it is.
+ * `old` is shared: never mutate.
+ */
+export const parts: Record<string, (sent: KubeObject, old: KubeObject) => KubeObject> = {
+  finalize: (sent, old) => withSpec(old, { finalizers: sent['spec']?.finalizers }),
+  ephemeralcontainers: (sent, old) => withSpec(old, { ephemeralContainers: sent['spec']?.ephemeralContainers }),
+  resize: (sent, old) =>
+    withSpec(old, {
+      containers: withResources(sent['spec']?.containers, old['spec'].containers),
+      initContainers: withResources(sent['spec']?.initContainers, old['spec'].initContainers),
+    }),
+  approval: (sent, old) => ({ ...old, status: { ...old['status'], conditions: sent['status']?.conditions } }),
+};
+
+/** Makes `object` the old one but for the subresource's part and the metadata that goes with every write. */
+export function restrictTo(subresource: string, object: KubeObject, old: KubeObject): void {
+  const merged = parts[subresource]!(object, old);
+  for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
+    if (field !== 'metadata') copyField(object, merged, field);
+  }
+  const { resourceVersion } = object.metadata;
+  object.metadata = { ...old.metadata, resourceVersion };
+}
+
+function withSpec(old: KubeObject, fields: Record<string, unknown>): KubeObject {
+  const spec: Record<string, unknown> = { ...old['spec'] };
+  for (const field of Object.keys(fields)) copyField(spec, fields, field);
+  return { ...old, spec };
+}
+
+/** The old containers with the sizes that were sent; other changes are ignored, new containers too. */
+function withResources(sent: any[] | undefined, old: any[] | undefined): unknown[] | undefined {
+  return old?.map((container) => {
+    const wanted = sent?.find((candidate) => candidate.name === container.name);
+    if (wanted === undefined) return container;
+    const copy = { ...container };
+    copyField(copy, wanted, 'resources');
+    copyField(copy, wanted, 'resizePolicy');
+    return copy;
+  });
+}
