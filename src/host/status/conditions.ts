@@ -1,0 +1,106 @@
+import type { ContainerStatus, PodSpec } from '../../api/generated/core-v1.ts';
+import { formatTime } from '../../api/object.ts';
+import type { ContainerInstanceStatus } from '../../api/pool.ts';
+import { isRestartableInit } from '../worker/state.ts';
+
+export type Condition = NonNullable<ContainerInstanceStatus['conditions']>[number];
+
+/** What the kubelet owns; others (readiness gates, PodScheduled) are kept as they are. */
+const owned = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+
+/** A Go slice of strings as `%s` prints it. */
+const list = (names: string[]) => `[${names.join(' ')}]`;
+
+const messageOf = (unknown: string[], others: string[], word: string): string =>
+  [
+    ...(unknown.length > 0 ? [`containers with unknown status: ${list(unknown)}`] : []),
+    ...(others.length > 0 ? [`containers with ${word} status: ${list(others)}`] : []),
+  ].join(', ');
+
+type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+function containersReady(
+  pod: PodSpec,
+  byName: Map<string, ContainerStatus>,
+  phase: ContainerInstanceStatus['phase'],
+): Verdict {
+  const unknown: string[] = [];
+  const unready: string[] = [];
+  for (const container of [...(pod.initContainers ?? []).filter(isRestartableInit), ...pod.containers]) {
+    const status = byName.get(container.name);
+    if (status === undefined) unknown.push(container.name);
+    else if (!status.ready) unready.push(container.name);
+  }
+  if (phase === 'Succeeded' && unknown.length === 0) return { status: 'False', reason: 'PodCompleted' };
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
+  const message = messageOf(unknown, unready, 'unready');
+  return message === '' ? { status: 'True' } : { status: 'False', reason: 'ContainersNotReady', message };
+}
+
+function ready(pod: PodSpec, containers: Verdict, conditions: Condition[]): Verdict {
+  if (containers.status !== 'True') return containers;
+  const messages: string[] = [];
+  for (const { conditionType } of pod.readinessGates ?? []) {
+    const condition = conditions.find(({ type }) => type === conditionType);
+    if (condition === undefined) {
+      messages.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
+    } else if (condition.status !== 'True') {
+      messages.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`);
+    }
+  }
+  if (messages.length === 0) return { status: 'True' };
+  return { status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
+}
+
+function initialized(
+  pod: PodSpec,
+  byName: Map<string, ContainerStatus>,
+  phase: ContainerInstanceStatus['phase'],
+): Verdict {
+  const unknown: string[] = [];
+  const incomplete: string[] = [];
+  for (const container of pod.initContainers ?? []) {
+    const status = byName.get(container.name);
+    if (status === undefined) unknown.push(container.name);
+    else if (!(isRestartableInit(container) ? status.started === true : status.ready)) incomplete.push(container.name);
+  }
+  if (phase === 'Succeeded' && unknown.length === 0) return { status: 'True', reason: 'PodCompleted' };
+  const started = pod.containers.some(({ name }) => {
+    const state = byName.get(name)?.state;
+    return state?.running !== undefined || state?.terminated !== undefined;
+  });
+  const message = started ? '' : messageOf(unknown, incomplete, 'incomplete');
+  return message === '' ? { status: 'True' } : { status: 'False', reason: 'ContainersNotInitialized', message };
+}
+
+/** The conditions of a pod, in the kubelet's order. Times change only with the status of a condition. */
+export function conditionsOf(
+  pod: PodSpec,
+  statuses: ContainerStatus[],
+  phase: ContainerInstanceStatus['phase'],
+  sandboxReady: boolean,
+  previous: Condition[],
+  now: number,
+): Condition[] {
+  const byName = new Map(statuses.map((status) => [status.name, status]));
+  const kept = previous.filter(({ type }) => !owned.has(type));
+  const containers = containersReady(pod, byName, phase);
+  const fresh: [string, Verdict][] = [
+    ['PodReadyToStartContainers', { status: sandboxReady ? 'True' : 'False' }],
+    ['Initialized', initialized(pod, byName, phase)],
+    ['Ready', ready(pod, containers, kept)],
+    ['ContainersReady', containers],
+    ['PodScheduled', { status: 'True' }],
+  ];
+  return [
+    ...kept,
+    ...fresh.map(([type, verdict]) => {
+      const before = previous.find((condition) => condition.type === type);
+      const lastTransitionTime =
+        before?.status === verdict.status && before.lastTransitionTime !== undefined
+          ? before.lastTransitionTime
+          : formatTime(now);
+      return { type, ...verdict, lastTransitionTime };
+    }),
+  ];
+}

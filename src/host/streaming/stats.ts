@@ -1,0 +1,89 @@
+import { sleep } from '../../base/abort.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { ContainerStats, SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
+import type { RuntimeCache } from '../runtime-cache.ts';
+
+const SAMPLE_INTERVAL_MS = 10_000;
+/** Two looks closer together than this say little about a rate. */
+const SHORTEST_WINDOW_MS = 1000;
+
+export interface InstanceStats {
+  uid: string;
+  containers: {
+    name: string;
+    /** Average over the window; absent until two samples are there. */
+    cpuNanoCores?: number;
+    memoryWorkingSetBytes: number;
+    /** RFC 3339. */
+    timestamp: string;
+    windowSeconds: number;
+  }[];
+}
+
+/** Turns the runtime's ever-growing CPU counters into rates, from samples some seconds apart. */
+export class StatsSampler {
+  readonly #runtime: SandboxRuntime;
+  readonly #cache: RuntimeCache;
+  readonly #clock: Clock;
+  #samples = new Map<string, ContainerStats>();
+  #rates: InstanceStats[] = [];
+
+  constructor(runtime: SandboxRuntime, cache: RuntimeCache, clock: Clock) {
+    this.#runtime = runtime;
+    this.#cache = cache;
+    this.#clock = clock;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.sample().catch(() => {});
+      await sleep(SAMPLE_INTERVAL_MS, signal);
+    }
+  }
+
+  get latest(): { timestamp: string; instances: InstanceStats[] } {
+    return { timestamp: new Date(this.#clock.now()).toISOString(), instances: this.#rates };
+  }
+
+  async sample(): Promise<void> {
+    const rows = await this.#runtime.stats();
+    const samples = new Map<string, ContainerStats>();
+    const byPod = new Map<string, InstanceStats>();
+    for (const row of rows) {
+      const before = this.#samples.get(row.containerId) ?? this.#birthOf(row);
+      const windowMs = before === undefined ? 0 : row.timestamp - before.timestamp;
+      samples.set(row.containerId, row);
+      let instance = byPod.get(row.podUid);
+      if (instance === undefined) byPod.set(row.podUid, (instance = { uid: row.podUid, containers: [] }));
+      const used = before === undefined ? 0n : row.cpuUsageCoreNanoSeconds - before.cpuUsageCoreNanoSeconds;
+      instance.containers.push({
+        name: row.name,
+        ...(windowMs >= SHORTEST_WINDOW_MS && {
+          cpuNanoCores: Math.max(Math.round((Number(used) * 1000) / windowMs), 0),
+        }),
+        memoryWorkingSetBytes: row.memoryWorkingSetBytes,
+        timestamp: new Date(row.timestamp).toISOString(),
+        windowSeconds: windowMs / 1000,
+      });
+    }
+    this.#samples = samples;
+    this.#rates = [...byPod.values()];
+  }
+
+  /** A container that began after the last sample had used nothing when it began. */
+  #birthOf({ podUid, name, containerId }: ContainerStats): ContainerStats | undefined {
+    const record = this.#cache
+      .get(podUid)
+      .containers.get(name)
+      ?.find(({ id }) => id === containerId);
+    if (record?.startedAt === undefined) return undefined;
+    return {
+      containerId,
+      podUid,
+      name,
+      timestamp: record.startedAt,
+      cpuUsageCoreNanoSeconds: 0n,
+      memoryWorkingSetBytes: 0,
+    };
+  }
+}

@@ -1,0 +1,61 @@
+import { sandboxConfig } from './container-config.ts';
+import type { WorkerContext } from './context.ts';
+import { isRestartableInit } from './state.ts';
+
+/** Network, then sandbox. What is left of an earlier sandbox goes first. Rejects with the runtime's or network's error. */
+export async function createSandbox(context: WorkerContext, attempt: number): Promise<void> {
+  const { dependencies, instance, memory } = context;
+  const { runtime, cache, network, files, clock, starts } = dependencies;
+  const uid = instance.metadata.name;
+  const tenant = instance.metadata.namespace ?? '';
+  const old = context.observed().sandboxes;
+  if (old.length > 0) {
+    const message = 'Pod sandbox changed, it will be killed and re-created.';
+    context.event({ type: 'Normal', reason: 'SandboxChanged', message });
+    await stopSandboxes(context);
+    await removeInitContainers(context);
+  }
+  await starts.run(async () => {
+    if (context.ending.aborted) return;
+    const address = await network.setUp({ tenant, uid, hostNetwork: instance.spec.pod.hostNetwork === true });
+    const config = sandboxConfig({
+      instance,
+      attempt,
+      address,
+      logDirectory: files.logDirectory(uid),
+      cgroupParent: files.cgroupParent(uid),
+    });
+    const createdAt = clock.now();
+    const id = await runtime.runPodSandbox(config);
+    memory.address = address;
+    const { metadata, labels, annotations } = config;
+    cache.sandboxCreated({ id, metadata, state: 'ready', createdAt, labels, annotations });
+  });
+}
+
+/** Ends the pod's sandboxes and takes its network away; the records stay for the logs. */
+export async function stopSandboxes(context: WorkerContext): Promise<void> {
+  const { dependencies, instance, memory } = context;
+  const { runtime, cache, network } = dependencies;
+  const uid = instance.metadata.name;
+  for (const sandbox of context.observed().sandboxes) {
+    if (sandbox.state !== 'ready') continue;
+    await runtime.stopPodSandbox(sandbox.id);
+    cache.sandboxStopped(uid, sandbox.id);
+  }
+  await network.tearDown({ tenant: instance.metadata.namespace ?? '', uid });
+  if (memory.address !== undefined) delete memory.address;
+}
+
+/** A new sandbox starts from the first init container again. */
+async function removeInitContainers(context: WorkerContext): Promise<void> {
+  const { dependencies, instance } = context;
+  const uid = instance.metadata.name;
+  for (const container of instance.spec.pod.initContainers ?? []) {
+    if (isRestartableInit(container)) continue;
+    for (const { id } of context.observed().containers.get(container.name) ?? []) {
+      await dependencies.runtime.removeContainer(id);
+      dependencies.cache.containerRemoved(uid, id);
+    }
+  }
+}

@@ -1,0 +1,497 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ContainerInstance, ContainerInstanceStatus } from '../../api/pool.ts';
+import { PodProbes, type ProbedContainer } from '../probes/pod-probes.ts';
+import { runProbe } from '../probes/run-probe.ts';
+import { CONTAINER_ID_PREFIX } from '../status/container-statuses.ts';
+import { instanceStatus } from '../status/instance-status.ts';
+import { kubeletBackOff } from './back-off.ts';
+import type { WorkerContext, WorkerDependencies } from './context.ts';
+import { createSandbox, stopSandboxes } from './create-sandbox.ts';
+import { DEADLINE_EXCEEDED, deadline, isTerminating, terminationGraceSeconds } from './ending.ts';
+import { VolumeError } from './pod-files.ts';
+import { forbiddenSysctl } from './security.ts';
+import { startContainer } from './start-container.ts';
+import { type Action, containersOf, latest, type PodObservation, type WorkerMemory } from './state.ts';
+import { step } from './step.ts';
+import { stopContainer } from './stop-container.ts';
+import { readTerminationMessage } from './termination-message.ts';
+
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 10_000;
+
+/**
+ * One instance's worker: looks, decides (step.ts), acts, and looks again whenever something changed. Operations run
+ * beside one another; `memory.busy` says which, so that a decision never starts one twice.
+ */
+export class PodWorker {
+  readonly #dependencies: WorkerDependencies;
+  #instance: ContainerInstance;
+  readonly #memory: WorkerMemory;
+  readonly #probes: PodProbes;
+  readonly #messages = new Map<string, string>();
+  readonly #readingMessages = new Set<string>();
+  readonly #ending = new AbortController();
+  readonly #stops: WorkerContext['stops'] = new Map();
+  readonly #stopWaiters: { name: string; resolve: () => void }[] = [];
+  /** Ids of containers that ran before this worker did. */
+  readonly #adopted: Set<string>;
+  readonly #onDone: (podUid: string) => void;
+  #scheduled = false;
+  #cancelWake: () => void = () => {};
+  #done = false;
+  #filesOf: ContainerInstance['spec']['volumeFiles'];
+
+  constructor(instance: ContainerInstance, dependencies: WorkerDependencies, onDone: (podUid: string) => void) {
+    this.#dependencies = dependencies;
+    this.#instance = instance;
+    this.#onDone = onDone;
+    const { clock } = dependencies;
+    const status = instance.status;
+    this.#memory = {
+      startTime: status?.startTime === undefined ? clock.now() : Date.parse(status.startTime),
+      filesReady: false,
+      notBefore: new Map(),
+      failures: new Map(),
+      waiting: new Map(),
+      restartBackOff: kubeletBackOff(),
+      imageBackOff: kubeletBackOff(),
+      attempts: new Map(),
+      killedToRestart: new Set(),
+      probes: new Map(),
+      busy: new Set(),
+      gone: false,
+      finalStatusWritten: false,
+      cleanedUp: false,
+      ...(status !== undefined && { status }),
+      ...(status?.meteredFrom !== undefined && { meteredFrom: status.meteredFrom }),
+      ...(status?.meteredTo !== undefined && { meteredTo: status.meteredTo }),
+    };
+    if (status?.phase === 'Failed' || status?.phase === 'Succeeded') {
+      const { phase, reason, message } = status;
+      this.#memory.verdict = {
+        phase,
+        ...(reason !== undefined && { reason }),
+        ...(message !== undefined && { message }),
+      };
+    }
+    const observed = dependencies.cache.get(instance.metadata.name);
+    this.#adopted = new Set([...observed.containers.values()].flat().map(({ id }) => id));
+    this.#adoptProbeResults(observed);
+    this.#probes = new PodProbes(this.#memory.probes, {
+      clock,
+      attempt: (container, containerId, probe) =>
+        runProbe(probe, {
+          container,
+          containerId,
+          podIp: this.#memory.address?.ip ?? '',
+          runtime: dependencies.runtime,
+          connect: (address, port, timeoutMs) =>
+            dependencies.network.connect(this.#instance.metadata.namespace ?? '', address, port, timeoutMs),
+        }),
+      event: (container, reason, message) =>
+        this.#event({ type: 'Warning', reason, message, container: container.name }),
+      changed: () => this.changed(),
+      random: dependencies.random,
+    });
+  }
+
+  get instance(): ContainerInstance {
+    return this.#instance;
+  }
+
+  get memory(): Readonly<WorkerMemory> {
+    return this.#memory;
+  }
+
+  /** The object changed in the API. */
+  setInstance(instance: ContainerInstance): void {
+    const before = this.#instance;
+    this.#instance = instance;
+    if (before.spec !== instance.spec && !isDeepStrictEqual(before.spec, instance.spec)) {
+      // What could not be started may be startable now; crash loops and pulls keep their pace.
+      for (const [name, { reason }] of this.#memory.waiting) {
+        if (reason === 'CreateContainerConfigError') this.#memory.waiting.delete(name);
+      }
+      if (!isDeepStrictEqual(before.spec.volumeFiles, instance.spec.volumeFiles))
+        this.#memory.notBefore.delete('files');
+    }
+    this.changed();
+  }
+
+  /** The object is gone from the API: the pod is removed without a report. */
+  setGone(): void {
+    this.#memory.gone = true;
+    this.changed();
+  }
+
+  /** Looks again, soon; many calls cost one look. */
+  changed(): void {
+    if (this.#scheduled || this.#done) return;
+    this.#scheduled = true;
+    this.#dependencies.clock.schedule(0, () => {
+      this.#scheduled = false;
+      this.#look();
+    });
+  }
+
+  /** The agent ends: nothing is stopped, the containers run on. */
+  detach(): void {
+    this.#done = true;
+    this.#cancelWake();
+    this.#probes.stop();
+  }
+
+  #look(): void {
+    if (this.#done) return;
+    const { cache, clock, event } = this.#dependencies;
+    const memory = this.#memory;
+    const observed = cache.get(this.#instance.metadata.name);
+    this.#remember(observed);
+    if (this.#readMessages(observed)) return;
+    this.#judge(observed);
+    if (isTerminating({ instance: this.#instance, memory })) {
+      this.#ending.abort();
+      this.#shortenStops();
+    }
+    this.#refreshVolumes();
+
+    const now = clock.now();
+    const result = step({ instance: this.#instance, observed, memory, now });
+    for (const { container, reason, event: cause } of result.waiting) {
+      memory.waiting.set(container, reason);
+      if (cause !== undefined) this.#event(cause);
+    }
+    for (const entry of result.events) event(this.#instance, entry);
+    this.#report(observed);
+    this.#updateProbes(observed);
+    this.#cancelWake();
+    this.#cancelWake = () => {};
+    if (result.wakeAt !== undefined) {
+      this.#cancelWake = clock.schedule(Math.max(result.wakeAt - now, 1), () => this.changed());
+    }
+    for (const action of result.actions) {
+      const [key, operation] = this.#operationOf(action);
+      this.#run(key, operation);
+    }
+  }
+
+  /** Facts that outlast what the runtime has at the moment. */
+  #remember(observed: PodObservation): void {
+    const memory = this.#memory;
+    const present = new Set<string>();
+    for (const [name, records] of observed.containers) {
+      const newest = records[0]!.attempt;
+      if (newest > (memory.attempts.get(name) ?? -1)) memory.attempts.set(name, newest);
+      for (const { id } of records) present.add(id);
+    }
+    for (const store of [memory.probes, this.#messages]) {
+      for (const id of store.keys()) if (!present.has(id)) store.delete(id);
+    }
+    for (const id of memory.killedToRestart) if (!present.has(id)) memory.killedToRestart.delete(id);
+    if (memory.meteredFrom === undefined && observed.sandboxes.length > 0) {
+      const first = Math.min(...observed.sandboxes.map(({ createdAt }) => createdAt));
+      memory.meteredFrom = new Date(first).toISOString();
+    }
+    for (let index = this.#stopWaiters.length - 1; index >= 0; index--) {
+      const { name, resolve } = this.#stopWaiters[index]!;
+      if (latest(observed, name)?.state === 'running') continue;
+      this.#stopWaiters.splice(index, 1);
+      resolve();
+    }
+  }
+
+  /** Termination messages belong to the status of an exit: it is not looked at before they are read. */
+  #readMessages(observed: PodObservation): boolean {
+    let waits = false;
+    for (const records of observed.containers.values()) {
+      for (const record of records) {
+        if (record.state !== 'exited' || this.#messages.has(record.id)) continue;
+        waits = true;
+        if (this.#readingMessages.has(record.id)) continue;
+        this.#readingMessages.add(record.id);
+        const container = containersOf(this.#instance.spec.pod).find(({ name }) => name === record.name);
+        void readTerminationMessage(this.#dependencies.files, this.#instance, container, record)
+          .catch((error) => `Error on reading termination log: ${(error as Error).message}`)
+          .then((message) => {
+            this.#messages.set(record.id, message);
+            this.#readingMessages.delete(record.id);
+            this.changed();
+          });
+      }
+    }
+    return waits;
+  }
+
+  /** Whether the pod has ended, by deadline or because its containers have. */
+  #judge(observed: PodObservation): void {
+    const memory = this.#memory;
+    const instance = this.#instance;
+    const now = this.#dependencies.clock.now();
+    if (memory.verdict === undefined) {
+      const end = deadline({ instance, memory });
+      const sysctl = forbiddenSysctl(instance.spec.pod);
+      if (end !== undefined && now >= end && !isTerminating({ instance, memory })) {
+        memory.verdict = DEADLINE_EXCEEDED;
+        const { reason, message } = DEADLINE_EXCEEDED;
+        this.#event({ type: 'Normal', reason: reason!, message: message! });
+      } else if (sysctl !== undefined) {
+        const message = `forbidden sysctl: "${sysctl}" not allowlisted`;
+        memory.verdict = { phase: 'Failed', reason: 'SysctlForbidden', message };
+        this.#event({ type: 'Warning', reason: 'SysctlForbidden', message });
+      } else {
+        const { phase } = this.#status(observed);
+        if (phase === 'Succeeded' || phase === 'Failed') memory.verdict = { phase };
+      }
+    }
+    const over = isTerminating({ instance, memory }) && this.#isStopped(observed);
+    if (over && memory.meteredFrom !== undefined && memory.meteredTo === undefined) {
+      memory.meteredTo = new Date(Math.max(now, Date.parse(memory.meteredFrom))).toISOString();
+    }
+  }
+
+  #isStopped(observed: PodObservation): boolean {
+    const { busy } = this.#memory;
+    if (busy.has('sandbox') || busy.has('start')) return false;
+    if (observed.sandboxes.some(({ state }) => state === 'ready')) return false;
+    return ![...observed.containers.values()].some((records) => records.some(({ state }) => state === 'running'));
+  }
+
+  #status(observed: PodObservation): { phase: ContainerInstanceStatus['phase']; status: ContainerInstanceStatus } {
+    const instance = this.#instance;
+    const memory = this.#memory;
+    return instanceStatus({
+      instance,
+      observed,
+      memory,
+      now: this.#dependencies.clock.now(),
+      terminationMessages: this.#messages,
+      terminated: isTerminating({ instance, memory }) && this.#isStopped(observed),
+    });
+  }
+
+  #report(observed: PodObservation): void {
+    const memory = this.#memory;
+    // After the clean-up nothing is observed any more: what was written last is the truth.
+    if (memory.gone || memory.finalStatusWritten) return;
+    const { status } = this.#status(observed);
+    if (memory.status !== undefined && isDeepStrictEqual(memory.status, status)) return;
+    memory.status = status;
+    this.#dependencies.writeStatus(this.#instance, status);
+  }
+
+  #adoptProbeResults(observed: PodObservation): void {
+    const { initContainerStatuses = [], containerStatuses = [] } = this.#memory.status ?? {};
+    for (const status of [...initContainerStatuses, ...containerStatuses]) {
+      const record = latest(observed, status.name);
+      if (record === undefined || status.containerID !== `${CONTAINER_ID_PREFIX}${record.id}`) continue;
+      if (status.started === true) this.#memory.probes.set(record.id, { startup: 'success' });
+    }
+  }
+
+  #updateProbes(observed: PodObservation): void {
+    const instance = this.#instance;
+    const memory = this.#memory;
+    const terminating = isTerminating({ instance, memory });
+    const running: ProbedContainer[] = [];
+    if (memory.address !== undefined) {
+      for (const container of [...(instance.spec.pod.initContainers ?? []), ...instance.spec.pod.containers]) {
+        if (!container.livenessProbe && !container.readinessProbe && !container.startupProbe) continue;
+        const record = latest(observed, container.name);
+        if (record?.state !== 'running') continue;
+        const started = container.startupProbe === undefined || memory.probes.get(record.id)?.startup === 'success';
+        const startedAt = record.startedAt ?? record.createdAt;
+        const adopted = this.#adopted.has(record.id);
+        running.push({ container, containerId: record.id, startedAt, started, adopted });
+      }
+    }
+    this.#probes.update(running, terminating);
+  }
+
+  #shortenStops(): void {
+    const graceSeconds = terminationGraceSeconds(this.#instance, this.#memory);
+    if (this.#lastGraceSeconds !== undefined && graceSeconds >= this.#lastGraceSeconds) return;
+    this.#lastGraceSeconds = graceSeconds;
+    for (const stop of this.#stops.values()) stop.shorten(graceSeconds);
+  }
+  #lastGraceSeconds: number | undefined;
+
+  #refreshVolumes(): void {
+    const { memory, instance } = { memory: this.#memory, instance: this.#instance };
+    const files = instance.spec.volumeFiles;
+    if (!memory.filesReady || files === this.#filesOf || memory.busy.has('files') || memory.cleanedUp) return;
+    if (isTerminating({ instance, memory })) return;
+    const before = this.#filesOf;
+    this.#filesOf = files;
+    if (isDeepStrictEqual(before, files)) return;
+    this.#run('files', async () => {
+      await this.#dependencies.files.refresh(instance);
+    });
+  }
+
+  /** The key an action goes under in memory.busy, and what it does. */
+  #operationOf(action: Action): [string, () => Promise<void>] {
+    const { files, runtime, cache, network } = this.#dependencies;
+    const memory = this.#memory;
+    const instance = this.#instance;
+    const uid = instance.metadata.name;
+    switch (action.kind) {
+      case 'prepareFiles':
+        return [
+          'files',
+          async () => {
+            await files.prepare(instance);
+            this.#filesOf = instance.spec.volumeFiles;
+            memory.filesReady = true;
+          },
+        ];
+      case 'attachNetwork':
+        return [
+          'sandbox',
+          async () => {
+            const hostNetwork = instance.spec.pod.hostNetwork === true;
+            memory.address = await network.setUp({ tenant: instance.metadata.namespace ?? '', uid, hostNetwork });
+          },
+        ];
+      case 'createSandbox':
+        return ['sandbox', () => createSandbox(this.#context(), action.attempt)];
+      case 'stopSandboxes':
+        return [
+          'sandbox',
+          async () => {
+            await stopSandboxes(this.#context());
+            await files.release(uid);
+          },
+        ];
+      case 'startContainer':
+        return ['start', () => startContainer(this.#context(), action.container, action.attempt)];
+      case 'stopContainer':
+        return [`stop/${action.container.id}`, () => stopContainer(this.#context(), action)];
+      case 'removeContainer':
+        return [
+          `remove/${action.containerId}`,
+          async () => {
+            const records = [...cache.get(uid).containers.values()].flat();
+            const record = records.find(({ id }) => id === action.containerId);
+            await runtime.removeContainer(action.containerId);
+            if (record !== undefined) await files.removeLog(uid, record.name, record.attempt);
+            cache.containerRemoved(uid, action.containerId);
+          },
+        ];
+      case 'writeFinalStatus':
+        return [
+          'finish',
+          async () => {
+            const { status } = this.#status(cache.get(uid));
+            memory.status = status;
+            await this.#dependencies.statusWritten(instance, status);
+            memory.finalStatusWritten = true;
+          },
+        ];
+      case 'cleanUp':
+        return [
+          'finish',
+          async () => {
+            this.#probes.stop();
+            await removePod(this.#dependencies, instance.metadata.namespace ?? '', uid);
+            memory.cleanedUp = true;
+            if (memory.gone) this.#finish();
+          },
+        ];
+      case 'deleteInstance':
+        return [
+          'finish',
+          async () => {
+            await this.#dependencies.deleteInstance(instance);
+            this.#finish();
+          },
+        ];
+    }
+  }
+
+  #finish(): void {
+    this.detach();
+    this.#onDone(this.#instance.metadata.name);
+  }
+
+  #run(key: string, operation: () => Promise<void>): void {
+    const { clock, logger } = this.#dependencies;
+    const memory = this.#memory;
+    memory.busy.add(key);
+    void operation()
+      .then(
+        () => {
+          memory.failures.delete(key);
+          memory.notBefore.delete(key);
+        },
+        (error: Error) => {
+          const failures = (memory.failures.get(key) ?? 0) + 1;
+          memory.failures.set(key, failures);
+          const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
+          memory.notBefore.set(key, clock.now() + delayMs);
+          this.#operationFailed(key, error);
+          logger.warn({ error, instance: this.#instance.metadata.name, operation: key }, 'an operation failed');
+        },
+      )
+      .finally(() => {
+        memory.busy.delete(key);
+        this.changed();
+      });
+  }
+
+  #operationFailed(key: string, error: Error): void {
+    const terminating = isTerminating({ instance: this.#instance, memory: this.#memory });
+    if (key.startsWith('stop/')) {
+      this.#event({ type: 'Warning', reason: 'FailedKillPod', message: `error killing pod: ${error.message}` });
+    } else if (terminating) return;
+    else if (key === 'files') {
+      const reason = error instanceof VolumeError ? 'FailedMount' : 'FailedCreatePodContainer';
+      this.#event({ type: 'Warning', reason, message: error.message });
+    } else if (key === 'sandbox') {
+      const message = `Failed to create pod sandbox: ${error.message}`;
+      this.#event({ type: 'Warning', reason: 'FailedCreatePodSandBox', message });
+    }
+  }
+
+  #event(event: Parameters<WorkerDependencies['event']>[1]): void {
+    this.#dependencies.event(this.#instance, event);
+  }
+
+  #context(): WorkerContext {
+    const uid = this.#instance.metadata.name;
+    const { cache, logger } = this.#dependencies;
+    return {
+      dependencies: this.#dependencies,
+      instance: this.#instance,
+      memory: this.#memory,
+      logger: logger.child({ instance: uid }),
+      observed: () => cache.get(uid),
+      event: (event) => this.#event(event),
+      ending: this.#ending.signal,
+      stopped: (name) => {
+        if (latest(cache.get(uid), name)?.state !== 'running') return Promise.resolve();
+        return new Promise((resolve) => this.#stopWaiters.push({ name, resolve }));
+      },
+      stops: this.#stops,
+    };
+  }
+}
+
+/** Removes every trace of a pod from this host. Also for pods that have no instance (any more). */
+export async function removePod(
+  { runtime, cache, network, files }: Pick<WorkerDependencies, 'runtime' | 'cache' | 'network' | 'files'>,
+  tenant: string,
+  uid: string,
+): Promise<void> {
+  const { sandboxes, containers } = cache.get(uid);
+  for (const { id, state } of [...containers.values()].flat()) {
+    if (state === 'running') await runtime.stopContainer(id, 2);
+    await runtime.removeContainer(id);
+  }
+  for (const { id } of sandboxes) {
+    await runtime.stopPodSandbox(id);
+    await runtime.removePodSandbox(id);
+  }
+  cache.podRemoved(uid);
+  await network.tearDown({ tenant, uid });
+  await files.remove(uid);
+}

@@ -1,0 +1,162 @@
+import type { Container } from '../../api/generated/core-v1.ts';
+import { runHook } from '../lifecycle/run-hook.ts';
+import { lengthen } from './back-off.ts';
+import { containerConfig, sandboxConfig } from './container-config.ts';
+import { ContainerStartError } from './container-start-error.ts';
+import type { WorkerContext } from './context.ts';
+import { crashRecord } from './plan.ts';
+import { podDescription } from './state.ts';
+import { stopContainer } from './stop-container.ts';
+
+/** After a failed start that has no back-off of its own. */
+const RETRY_MS = 10_000;
+/** ErrImagePull is shown this long before it becomes ImagePullBackOff. */
+const PULL_ERROR_SHOWN_MS = 2_000;
+const pullErrors = new Set(['ErrImagePull', 'RegistryUnavailable']);
+
+/** Image, container, start, postStart: the kubelet's steps. Failures end up in memory.waiting. */
+export async function startContainer(context: WorkerContext, container: Container, attempt: number): Promise<void> {
+  const { dependencies, memory, observed } = context;
+  const { clock } = dependencies;
+  const crashed = crashRecord({ observed: observed(), memory }, container.name);
+  if (crashed !== undefined) {
+    lengthen(memory.restartBackOff, container.name, crashed.finishedAt ?? crashed.createdAt, clock.now());
+  }
+  try {
+    await start(context, container, attempt);
+    memory.waiting.delete(container.name);
+  } catch (error) {
+    if (context.ending.aborted) return;
+    const known = error instanceof ContainerStartError;
+    if (!known) context.logger.error({ error, container: container.name }, 'a container could not be started');
+    const reason = known ? error.reason : 'CreateContainerError';
+    const message = (error as Error).message;
+    let retryAt = clock.now() + RETRY_MS;
+    if (pullErrors.has(reason)) {
+      lengthen(memory.imageBackOff, container.image ?? '', clock.now(), clock.now());
+      retryAt = clock.now() + PULL_ERROR_SHOWN_MS;
+    } else if (reason === 'RunContainerError' || reason === 'PostStartHookError') {
+      // There is a record of the attempt now: its restart waits as any other's.
+      retryAt = clock.now();
+    }
+    memory.waiting.set(container.name, { reason, ...(message !== '' && { message }), retryAt });
+  }
+}
+
+async function start(context: WorkerContext, container: Container, attempt: number): Promise<void> {
+  const { dependencies, instance, memory } = context;
+  const { runtime, cache, files, images, starts } = dependencies;
+  const uid = instance.metadata.name;
+  const { name } = container;
+  const failed = (message: string) =>
+    context.event({ type: 'Warning', reason: 'Failed', message: `Error: ${message}`, container: name });
+
+  const image = await untilEnding(
+    context,
+    images.ensure({
+      image: container.image ?? '',
+      policy: container.imagePullPolicy ?? 'IfNotPresent',
+      credentials: instance.spec.registryCredentials ?? [],
+      event: (event) => context.event({ ...event, container: name }),
+    }),
+  ).catch((error) => {
+    if (error instanceof ContainerStartError) failed(error.reason);
+    throw error;
+  });
+
+  const started = await starts.run(async () => {
+    if (context.ending.aborted) throw new Error('the pod is ending');
+    const sandbox = context.observed().sandboxes.find(({ state }) => state === 'ready');
+    const address = memory.address;
+    if (sandbox === undefined || address === undefined) throw new Error('the sandbox is gone');
+    const configError = instance.spec.configErrors?.[name];
+    let id: string;
+    try {
+      if (configError !== undefined) throw new ContainerStartError('CreateContainerConfigError', configError);
+      const count = attempt > 0 ? attempt : (await files.lastAttempt(uid, name)) + 1;
+      const mounts = await files.containerMounts(instance, container, count, address);
+      const { hostMemoryBytes, policy } = dependencies;
+      const config = containerConfig({
+        instance,
+        container,
+        attempt: count,
+        image,
+        address,
+        mounts,
+        hostMemoryBytes,
+        policy,
+      });
+      const pod = sandboxConfig({
+        instance,
+        attempt: sandbox.metadata.attempt,
+        address,
+        logDirectory: files.logDirectory(uid),
+        cgroupParent: files.cgroupParent(uid),
+      });
+      id = await runtime.createContainer(sandbox.id, config, pod);
+    } catch (error) {
+      const known = error instanceof ContainerStartError;
+      failed((error as Error).message);
+      throw known ? error : new ContainerStartError('CreateContainerError', (error as Error).message);
+    }
+    context.event({ type: 'Normal', reason: 'Created', message: 'Container created', container: name });
+    try {
+      await runtime.startContainer(id);
+    } catch (error) {
+      failed((error as Error).message);
+      await cache.refreshContainer(uid, id).catch(() => {});
+      throw new ContainerStartError('RunContainerError', (error as Error).message);
+    }
+    await cache.refreshContainer(uid, id).catch(() => {});
+    context.event({ type: 'Normal', reason: 'Started', message: 'Container started', container: name });
+    return id;
+  });
+  const hook = container.lifecycle?.postStart;
+  if (hook !== undefined) await postStart(context, container, started);
+}
+
+async function postStart(context: WorkerContext, container: Container, containerId: string): Promise<void> {
+  const { dependencies, instance, memory, ending } = context;
+  const tenant = instance.metadata.namespace ?? '';
+  try {
+    await untilEnding(
+      context,
+      runHook(container.lifecycle!.postStart!, {
+        container,
+        containerId,
+        podIp: memory.address?.ip ?? '',
+        pod: podDescription(instance),
+        runtime: dependencies.runtime,
+        connect: (address, port, timeoutMs) => dependencies.network.connect(tenant, address, port, timeoutMs),
+        signal: ending,
+      }),
+    );
+  } catch (error) {
+    if (ending.aborted) return;
+    const message = 'PostStartHook failed';
+    context.event({ type: 'Warning', reason: 'FailedPostStartHook', message, container: container.name });
+    const record = context
+      .observed()
+      .containers.get(container.name)
+      ?.find(({ id }) => id === containerId);
+    if (record?.state === 'running') {
+      const graceSeconds = instance.spec.pod.terminationGracePeriodSeconds ?? 30;
+      await stopContainer(context, { container: record, message: 'FailedPostStartHook', graceSeconds, after: [] });
+    }
+    throw new ContainerStartError('PostStartHookError', (error as Error).message);
+  }
+}
+
+/** Gives up waiting when the pod is to end; what was asked for goes on unheard. */
+async function untilEnding<T>({ ending }: WorkerContext, work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  const { promise, reject } = Promise.withResolvers<never>();
+  const end = () => reject(new Error('the pod is ending'));
+  if (ending.aborted) end();
+  ending.addEventListener('abort', end, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    ending.removeEventListener('abort', end);
+  }
+}
