@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import type { PodAddress, PodNetwork } from '../../api/pod-network.ts';
+import type { HostPort, PodAddress, PodNetwork } from '../../api/pod-network.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { hostBlock } from '../addresses/host-block.ts';
@@ -144,7 +144,7 @@ class KernelVpcNetwork implements VpcNetwork {
     if (vpcs.length > 0) this.#logger.info({ vpcs: vpcs.length, pods: this.#pods.size }, 'took over the pod network');
   }
 
-  async setUp(pod: { tenant: string; uid: string; hostNetwork: boolean }): Promise<PodAddress> {
+  async setUp(pod: { tenant: string; uid: string; hostNetwork: boolean; hostPorts?: HostPort[] }): Promise<PodAddress> {
     requireName(pod.tenant);
     requireName(pod.uid);
     const key = keyOf(pod);
@@ -163,7 +163,13 @@ class KernelVpcNetwork implements VpcNetwork {
       if (this.#pods.has(key)) continue;
       const ip = pod.hostNetwork ? entry.vpc.gateway : entry.vpc.allocator.allocate();
       if (ip === undefined) throw new Error(`no free pod address is left in the VPC of ${pod.tenant} on this host`);
-      const record = { tenant: pod.tenant, uid: pod.uid, hostNetwork: pod.hostNetwork, ip };
+      const record = {
+        tenant: pod.tenant,
+        uid: pod.uid,
+        hostNetwork: pod.hostNetwork,
+        ip,
+        ...(pod.hostPorts !== undefined && pod.hostPorts.length > 0 && { hostPorts: pod.hostPorts }),
+      };
       entry.pods.add(key);
       const work = this.#make(entry.vpc, record, true);
       this.#pods.set(key, { ...record, work });
@@ -187,6 +193,7 @@ class KernelVpcNetwork implements VpcNetwork {
       if (this.#pods.get(key) !== known) return;
       const entry = this.#vpcs.get(pod.tenant);
       if (entry !== undefined && !known.hostNetwork) {
+        await this.#closeHostPorts(entry.vpc, known);
         await entry.vpc.disconnectPod(this.#names.podNamespace(pod.tenant, pod.uid), known.ip);
       }
       await this.#records.removePod(pod.tenant, pod.uid);
@@ -359,7 +366,19 @@ class KernelVpcNetwork implements VpcNetwork {
   async #make(vpc: Vpc, pod: PodRecord, fresh: boolean): Promise<void> {
     if (fresh) await this.#records.writePod(pod);
     if (pod.hostNetwork) return;
-    await vpc.connectPod(this.#names.podNamespace(pod.tenant, pod.uid), pod.ip, fresh);
+    await Promise.all([
+      vpc.connectPod(this.#names.podNamespace(pod.tenant, pod.uid), pod.ip, fresh),
+      vpc.hostPorts('add', pod.ip, pod.hostPorts ?? []),
+    ]);
+  }
+
+  async #closeHostPorts(vpc: Vpc, pod: PodRecord): Promise<void> {
+    try {
+      await vpc.hostPorts('delete', pod.ip, pod.hostPorts ?? []);
+    } catch (error) {
+      // They were never opened: another pod has one of them.
+      this.#logger.debug({ tenant: pod.tenant, uid: pod.uid, error }, 'host ports were not closed');
+    }
   }
 
   #removeWhenIdle(entry: VpcEntry): void {

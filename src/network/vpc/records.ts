@@ -1,12 +1,15 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { HostPort } from '../../api/pod-network.ts';
+
 export interface PodRecord {
   tenant: string;
   uid: string;
   hostNetwork: boolean;
   /** The pod's own; the gateway's for hostNetwork. */
   ip: string;
+  hostPorts?: HostPort[];
 }
 
 export interface VpcRecord {

@@ -51,7 +51,8 @@ export function vpcRules(options: {
   const translate = `
     ip daddr ${VPC_DNS_ADDRESS} meta l4proto { tcp, udp } th dport 53 dnat to ${link.machine}:${ports.dns}
     ip daddr ${VPC_API_ADDRESS} tcp dport 443 dnat to ${link.machine}:${ports.api}
-    ip daddr . meta l4proto . th dport vmap @services`;
+    ip daddr . meta l4proto . th dport vmap @services
+    ip daddr ${gateway} dnat ip to meta l4proto . th dport map @host-ports`;
   return `add table ip ${VPC_TABLE}
 delete table ip ${VPC_TABLE}
 table ip ${VPC_TABLE} {
@@ -65,6 +66,8 @@ table ip ${VPC_TABLE} {
   }
   map remember { type mark : verdict; }
   set hairpin { type ipv4_addr . ipv4_addr; }
+  map host-ports { type inet_proto . inet_service : ipv4_addr . inet_service; }
+  set host-port-hairpin { type ipv4_addr . ipv4_addr; }
 
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;${translate}
@@ -77,6 +80,7 @@ table ip ${VPC_TABLE} {
     oifname "${VPC_LINK}" masquerade
     ip saddr ${link.machine} snat to ${gateway}
     ct status dnat ip saddr . ip daddr @hairpin snat to ${gateway}
+    ct status dnat ip saddr . ip daddr @host-port-hairpin snat to ${gateway}
   }
 
   chain refuse-service {

@@ -115,6 +115,24 @@ describe('VPCs in the kernel', { skip }, () => {
     assert.deepEqual(await listener, { code: 0, output: `from ${pods['red/a']!.ip}\n` });
   });
 
+  test('host ports are the gateway’s, one owner each, and go with their pod', async () => {
+    const hostPorts = [{ protocol: 'TCP' as const, hostPort: 8000, containerPort: 8080 }];
+    const pod = { tenant: 'red', uid: 'ports', hostNetwork: false, hostPorts };
+    const address = await network.setUp(pod);
+    const server = await answerIn(address.namespacePath!, [8080], 'ports');
+    assert.deepEqual(await ask(path('red/a'), '10.128.0.1', 8000), [`ports ${pods['red/a']!.ip}`]);
+    assert.deepEqual(await ask(address.namespacePath!, '10.128.0.1', 8000), ['ports 10.128.0.1'], 'itself');
+    assert.deepEqual(await ask(path('blue/a'), '10.128.0.1', 8000), ['error ECONNREFUSED']);
+    await assert.rejects(network.setUp({ ...pod, uid: 'second' }), /File exists/);
+    assert.deepEqual(await ask(path('red/a'), '10.128.0.1', 8000), [`ports ${pods['red/a']!.ip}`], 'still the first');
+    await server.end();
+    await network.tearDown(pod);
+    const after = await network.setUp({ ...pod, uid: 'second' });
+    servers.push(await answerIn(after.namespacePath!, [8080], 'second'));
+    assert.deepEqual(await ask(path('red/a'), '10.128.0.1', 8000), [`second ${pods['red/a']!.ip}`]);
+    await network.tearDown({ tenant: 'red', uid: 'second' });
+  });
+
   test('tear-down removes, twice is fine, and the address is not given again at once', async () => {
     const pod = { tenant: 'red', uid: 'short', hostNetwork: false };
     const first = await network.setUp(pod);

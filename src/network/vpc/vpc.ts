@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import type { HostPort } from '../../api/pod-network.ts';
 import { VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import type { Cidr } from '../addresses/ipv4.ts';
 import { BlockAllocator } from '../ipam/block-allocator.ts';
@@ -8,7 +9,7 @@ import type { LinkAddress } from './link-address.ts';
 import { enableForwarding, linkElements } from './machine-rules.ts';
 import { type KernelNames, namespacePath, podLink, VPC_LINK } from './names.ts';
 import { runNft, type Shell } from './shell.ts';
-import { type LinkPorts, vpcRules } from './vpc-rules.ts';
+import { type LinkPorts, VPC_TABLE, vpcRules } from './vpc-rules.ts';
 
 export interface VpcOptions {
   tenant: string;
@@ -211,6 +212,28 @@ export class Vpc {
     ]);
   }
 
+  /**
+   * Opens or closes a pod's host ports at the gateway. Opening twice is fine.
+   * @throws when another pod of the VPC on this host has one of them
+   */
+  async hostPorts(verb: 'add' | 'delete', address: string, ports: HostPort[]): Promise<void> {
+    if (ports.length === 0) return;
+    const elements = ports.map(({ protocol, hostPort, containerPort }) => {
+      const name = protocol.toLowerCase();
+      if (!/^(tcp|udp|sctp)$/.test(name) || ![hostPort, containerPort].every(isPort)) {
+        throw new Error(`not a usable host port: ${protocol} ${hostPort} to ${containerPort}`);
+      }
+      return verb === 'add' ? `${name} . ${hostPort} : ${address} . ${containerPort}` : `${name} . ${hostPort}`;
+    });
+    await runNft(
+      this.#options.rulesShell,
+      this.namespacePath,
+      `${verb} element ip ${VPC_TABLE} host-ports { ${elements.join(', ')} }
+${verb} element ip ${VPC_TABLE} host-port-hairpin { ${address} . ${address} }
+`,
+    );
+  }
+
   /** Idempotent. The kernel takes the veth away with the namespace, a little later; the route goes now. */
   async disconnectPod(namespaceName: string, address: string): Promise<void> {
     await Promise.all([
@@ -218,6 +241,10 @@ export class Vpc {
       tolerate(GONE, this.#ip.run([`route del ${address}/32 dev ${podLink(address)}`])),
     ]);
   }
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port > 0 && port < 65536;
 }
 
 async function tolerate(pattern: RegExp, work: Promise<void>): Promise<void> {
