@@ -52,7 +52,7 @@ describe('the host agent on the simulated runtime', async () => {
     const last = bench.transport.writes.findLast(
       ({ path, method }) => method === 'PATCH' && path.endsWith('/uid-1/status'),
     );
-    const final = (last?.body as any).status;
+    const final = (last!.body as any).status;
     assert.equal(final.phase, 'Failed');
     assert.equal(final.containerStatuses[0].state.terminated.exitCode, 143);
     assert.ok(final.meteredTo >= final.meteredFrom);

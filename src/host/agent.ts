@@ -31,10 +31,10 @@ const DEFAULT_STARTS = 8;
  * to run. Nothing is stopped at the end: containers outlive the agent.
  */
 export async function startHostAgent(options: HostAgentOptions, signal: AbortSignal): Promise<HostAgent> {
-  const { name, zone, informers, runtime, clock, dataDirectory, simulated = false } = options;
+  const { name, zone, zones = [zone], informers, runtime, clock, dataDirectory, simulated = false } = options;
   const { client } = informers;
   const logger = options.logger.child({ host: name });
-  const registration = { client, name, zone, clock, logger };
+  const registration = { client, name, zone, zones, clock, logger };
 
   const host = await untilItWorks(
     () => registerHost(registration),

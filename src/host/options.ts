@@ -8,6 +8,8 @@ export interface HostAgentOptions {
   /** Of the Host object and its Lease; what the pool scheduler writes into spec.hostName. */
   name: string;
   zone: string;
+  /** Every zone it takes instances of, `zone` among them; default: that one. */
+  zones?: string[];
   /** Not started yet, or started: the agent adds its informer and waits for it. Its client speaks for the platform. */
   informers: InformerFactory;
   runtime: SandboxRuntime;

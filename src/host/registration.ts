@@ -17,6 +17,7 @@ export interface RegistrationOptions {
   client: Client;
   name: string;
   zone: string;
+  zones: string[];
   clock: Clock;
   logger: Logger;
 }
@@ -30,6 +31,7 @@ export async function registerHost({
   client,
   name,
   zone,
+  zones,
 }: RegistrationOptions): Promise<Host & { spec: { index: number } }> {
   const hosts = client.resource<Host>(SYSTEM_TENANT, HOSTS);
   for (;;) {
@@ -42,6 +44,7 @@ export async function registerHost({
       own !== undefined &&
       index !== undefined &&
       own.spec.zone === zone &&
+      own.spec.zones?.join() === zones.join() &&
       (rival === undefined || name < rival.metadata.name)
     ) {
       return own as Host & { spec: { index: number } };
@@ -51,9 +54,19 @@ export async function registerHost({
     while (taken.has(free)) free++;
     try {
       if (own === undefined) {
-        await hosts.create({ apiVersion: API_VERSION, kind: 'Host', metadata: { name }, spec: { zone, index: free } });
+        await hosts.create({
+          apiVersion: API_VERSION,
+          kind: 'Host',
+          metadata: { name },
+          spec: { zone, zones, index: free },
+        });
       } else {
-        await hosts.update({ ...own, apiVersion: API_VERSION, kind: 'Host', spec: { ...own.spec, zone, index: free } });
+        await hosts.update({
+          ...own,
+          apiVersion: API_VERSION,
+          kind: 'Host',
+          spec: { ...own.spec, zone, zones, index: free },
+        });
       }
     } catch (error) {
       if (!isConflict(error) && !isAlreadyExists(error) && !isNotFound(error)) throw error;
