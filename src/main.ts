@@ -1,11 +1,8 @@
 import { Command } from 'commander';
 import { runControlPlaneCommand, runHostCommand, runUp } from './compose/all-in-one.ts';
-import { takeDown } from './compose/commands/down.ts';
-import { showStatus } from './compose/commands/status.ts';
-import { createTenant, deleteTenant, listTenants } from './compose/commands/tenant.ts';
-import { showUsage } from './compose/commands/usage.ts';
 import { reportAndExit } from './compose/command-error.ts';
 
+// Commands load what they need when they are called: `--help` should not open a store.
 const program = new Command('skypod')
   .description('A serverless Kubernetes that anyone can host')
   .showHelpAfterError()
@@ -27,17 +24,17 @@ tenant
   .command('create <name>')
   .description('create a tenant and write DATA/tenants/NAME.kubeconfig')
   .option(...dataDirectory)
-  .action(createTenant);
+  .action(async (name, options) => (await import('./compose/commands/tenant.ts')).createTenant(name, options));
 tenant
   .command('list')
   .description('list the tenants')
   .option(...dataDirectory)
-  .action(listTenants);
+  .action(async (options) => (await import('./compose/commands/tenant.ts')).listTenants(options));
 tenant
   .command('delete <name>')
   .description('delete a tenant with everything in it')
   .option(...dataDirectory)
-  .action(deleteTenant);
+  .action(async (name, options) => (await import('./compose/commands/tenant.ts')).deleteTenant(name, options));
 
 program
   .command('usage')
@@ -45,20 +42,20 @@ program
   .option(...dataDirectory)
   .option('--tenant <name>', 'one tenant only')
   .option('-o, --output <format>', 'table, json or csv', 'table')
-  .action(showUsage);
+  .action(async (options) => (await import('./compose/commands/usage.ts')).showUsage(options));
 
 program
   .command('status')
   .description('print what runs and how it is')
   .option(...dataDirectory)
   .option('-o, --output <format>', 'table or json', 'table')
-  .action(showStatus);
+  .action(async (options) => (await import('./compose/commands/status.ts')).showStatus(options));
 
 program
   .command('down')
   .description('end every container of this data directory and remove namespaces, mounts and cgroups')
   .option(...dataDirectory)
-  .action(takeDown);
+  .action(async (options) => (await import('./compose/commands/down.ts')).takeDown(options));
 
 program
   .command('control-plane')

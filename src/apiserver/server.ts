@@ -27,7 +27,7 @@ import { Objects } from './objects.ts';
 import type { PodConnector } from './pod-connector.ts';
 import { ResourceRegistry } from './registry.ts';
 import { serviceHooks } from './resources/services.ts';
-import { SharedLayer } from './tenants/shared-layer.ts';
+import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts';
 import { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createWatchCaches } from './watch-cache/caches.ts';
 
@@ -44,6 +44,8 @@ export interface ApiServerOptions {
   tokenKeyPem: string;
   /** Where clients inside VPCs are led: the endpoint behind `kubernetes.default`. */
   advertise: { address: string; port: number };
+  /** More that every tenant but the system's has (virtual nodes), by `resource.group`. */
+  tenantTemplates?: SharedLayerOptions['tenantTemplates'];
   version?: Partial<VersionInfo>;
   clock: Clock;
   logger: Logger;
@@ -66,7 +68,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const { store, clock, logger } = options;
   const caches = createWatchCaches({ store, clock, logger });
   const tenants = new TenantDirectory(caches);
-  const sharedLayer = new SharedLayer({ caPem: options.caPem, advertise: options.advertise });
+  const sharedLayer = new SharedLayer(options);
   const objects = new Objects(store, caches, sharedLayer, tenants);
   const registry = new ResourceRegistry(options.resources, options.platformResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);

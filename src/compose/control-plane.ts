@@ -1,8 +1,21 @@
+import { apiVersionOf } from '../api/object.ts';
+import type { Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
+import { TENANTS } from '../api/resources.ts';
+import { isAlreadyExists } from '../api/status.ts';
 import { createApiServer } from '../apiserver/server.ts';
 import { aborted } from '../base/abort.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { Client, SYSTEM_TENANT } from '../client/client.ts';
+import { runController } from '../client/controller.ts';
+import type { InformerFactory } from '../client/informer.ts';
+import { createInformerFactory } from '../client/informer-factory.ts';
+import { startControllers } from '../controllers/all.ts';
+import { createServicePublisher } from '../network/service/publish/index.ts';
+import { startScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
+import { startVirtualNode, virtualNodes } from '../virtual-node/index.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -29,6 +42,7 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
     store,
     resources: builtinResources,
     platformResources,
+    tenantTemplates: { nodes: virtualNodes({ zones, readySinceMs: clock.now() }) },
     caPem: pki.authority.certificatePem,
     serving: pki.serving,
     tokenKeyPem: pki.tokenKeyPem,
@@ -36,14 +50,58 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
     clock,
     logger,
   });
+  const client = new Client(apiServer.inProcess('skypod:control-plane'));
+  await ensureDefaultTenant(client);
   await apiServer.listen(listen);
+
+  const informers = createInformerFactory(client, { clock, logger });
+  const parts = startParts({ client, informers, clock, logger, zones, rootCa: pki.authority.certificatePem, stop });
+  informers.start(stop);
+
   await openHostPair(data, pki.authority, localHostName(data), clock);
   writeEndpoint(data, endpoint);
   await writeTenantKubeconfig(data.kubeconfig, pki.authority, urlOf(endpoint), DEFAULT_TENANT_NAME);
   await writeSystemKubeconfig(data.systemKubeconfig, pki.authority, urlOf(endpoint));
+  await informers.waitForSync();
   onReady();
   logger.info({ listen, zones }, 'the control plane serves');
-  await aborted(stop);
+
+  await Promise.race([aborted(stop), parts]);
+  await parts;
   await apiServer.close();
   await store.close();
+}
+
+interface PartsOptions {
+  client: Client;
+  informers: InformerFactory;
+  clock: Clock;
+  logger: Logger;
+  zones: string[];
+  rootCa: string;
+  stop: AbortSignal;
+}
+
+/** Everything that works on objects, in no particular order: the parts meet in the API only. */
+async function startParts({ client, informers, clock, logger, zones, rootCa, stop }: PartsOptions): Promise<void> {
+  const common = { client, informers, clock };
+  const of = (part: string) => ({ ...common, logger: logger.child({ part }) });
+  await Promise.all([
+    startControllers({ ...of('controllers'), rootCa, resources: builtinResources }, stop),
+    startScheduler(of('scheduler'), stop),
+    startVirtualNode({ ...of('virtual-node'), zones }, stop),
+    runController(createServicePublisher({ informers }), of('network'), stop),
+  ]);
+}
+
+async function ensureDefaultTenant(client: Client): Promise<void> {
+  try {
+    await client.resource<Tenant>(SYSTEM_TENANT, TENANTS).create({
+      apiVersion: apiVersionOf(TENANTS),
+      kind: 'Tenant',
+      metadata: { name: DEFAULT_TENANT_NAME },
+    });
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
 }

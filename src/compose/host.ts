@@ -1,23 +1,17 @@
 import { join } from 'node:path';
-import type { PodNetwork } from '../api/pod-network.ts';
 import { aborted } from '../base/abort.ts';
 import { systemClock } from '../base/clock.ts';
-import type { Logger } from '../base/log.ts';
 import { Client } from '../client/client.ts';
 import { HttpTransport } from '../client/http-transport.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { startHostAgent } from '../host/agent.ts';
-import { startApiForwarder } from '../network/api-forwarder/index.ts';
-import { startDnsServer } from '../network/dns/index.ts';
-import { startServiceTables } from '../network/service/table/index.ts';
-import { createVpcNetwork } from '../network/vpc/index.ts';
+import { startHostNetwork } from '../network/index.ts';
 import { createSimulatedPodNetwork } from '../network/vpc/simulated.ts';
 import { createCriRuntime } from '../runtime/cri/cri-runtime.ts';
 import type { SandboxRuntime } from '../runtime/sandbox-runtime.ts';
 import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
-import type { ListenAddress } from './listen-address.ts';
 import { createLogger } from './logger.ts';
 import { hostPairName, readPair } from './pki.ts';
 import { readEndpoint } from './server-endpoint.ts';
@@ -61,7 +55,10 @@ export async function runHost({ data, runtime: kind, zones, onReady, stop }: Hos
       network: ({ index }) =>
         simulated
           ? createSimulatedPodNetwork({ hostIndex: index })
-          : startNetwork({ data, hostIndex: index, apiServer, createInformers, logger, stop }),
+          : startHostNetwork(
+              { dataDirectory: data.host, hostIndex: index, apiServer, createInformers, logger, clock },
+              stop,
+            ),
       dataDirectory: data.host,
       tls: { authority: pair.caPem, certificate: pair.certificatePem, key: pair.keyPem },
       streaming: { host: '127.0.0.1', port: 0 },
@@ -78,29 +75,4 @@ export async function runHost({ data, runtime: kind, zones, onReady, stop }: Hos
   await aborted(stop);
   await agent.stopped;
   await runtime.close();
-}
-
-interface NetworkOptions {
-  data: DataDirectory;
-  hostIndex: number;
-  apiServer: ListenAddress;
-  createInformers: () => ReturnType<typeof createInformerFactory>;
-  logger: Logger;
-  stop: AbortSignal;
-}
-
-/** The VPCs' namespaces, with their service tables, DNS and the way to the API. */
-async function startNetwork(options: NetworkOptions): Promise<PodNetwork> {
-  const { data, hostIndex, apiServer, createInformers, stop } = options;
-  const clock = systemClock;
-  const logger = options.logger.child({ part: 'network' });
-  const network = await createVpcNetwork({ dataDirectory: data.host, hostIndex, logger, clock });
-  const tables = startServiceTables({ createInformers, network, logger, clock }, stop);
-  const stopped = (part: string) => (error: unknown) => {
-    if (!stop.aborted) logger.error({ error, part }, 'a part of the network stopped');
-  };
-  startDnsServer({ network, services: (tenant) => tables.services(tenant), clock, logger }, stop).catch(stopped('dns'));
-  startApiForwarder({ network, apiServer, logger }, stop).catch(stopped('api-forwarder'));
-  stop.addEventListener('abort', () => network.close(), { once: true });
-  return network;
 }
