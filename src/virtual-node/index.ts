@@ -4,10 +4,13 @@ import type { Logger } from '../base/log.ts';
 import { type ControllerMetrics, runController } from '../client/controller.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
+import { eventRelay } from './events/relay.ts';
+import { hostMonitor } from './hosts/host-monitor.ts';
 import { zonesByNode } from './nodes/virtual-nodes.ts';
 import { podController } from './sync/controller.ts';
 import { createWorld } from './sync/world.ts';
 
+export { type ConnectorOptions, createPodConnector } from './connector/connector.ts';
 export { KUBELET_VERSION, virtualNodeName, virtualNodes } from './nodes/virtual-nodes.ts';
 
 export interface VirtualNodeDependencies {
@@ -42,5 +45,13 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
   const workers = dependencies.workers ?? 64;
   const pods = podController({ world, client, clock, events, zones, workers });
   const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
-  await Promise.all([runController(pods, runOptions, signal), aborted(signal).then(() => pods.close())]);
+  const controllers = [
+    pods,
+    eventRelay({ informers, client, world, workers: 16 }),
+    hostMonitor(informers, client, world),
+  ];
+  await Promise.all([
+    ...controllers.map((controller) => runController(controller, runOptions, signal)),
+    aborted(signal).then(() => pods.close()),
+  ]);
 }

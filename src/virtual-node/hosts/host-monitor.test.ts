@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Host } from '../../api/pool.ts';
+import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
+import { CONTAINER_INSTANCES, EVENTS, HOSTS, LEASES } from '../../api/resources.ts';
+import { ManualClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/log.ts';
+import { Client } from '../../client/client.ts';
+import { createInformerFactory } from '../../client/informer-factory.ts';
+import { FakeTransport } from '../../client/testing/fake-transport.ts';
+import { until } from '../../client/testing/until.ts';
+import { startVirtualNode } from '../index.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+
+async function withVirtualNode(
+  run: (world: { client: Client; clock: ManualClock; transport: FakeTransport }) => Promise<void>,
+): Promise<void> {
+  const clock = new ManualClock(NOW);
+  const transport = new FakeTransport({ now: () => clock.now() });
+  const client = new Client(transport);
+  const stop = new AbortController();
+  const informers = createInformerFactory(client, { clock, logger: silentLogger });
+  const done = startVirtualNode({ informers, clock, logger: silentLogger, zones: ['a'] }, stop.signal);
+  informers.start(stop.signal);
+  await informers.waitForSync();
+  try {
+    await run({ client, clock, transport });
+  } finally {
+    stop.abort();
+    await done;
+  }
+}
+
+/** Lets informers and controllers take in what was written. */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+test('a host whose lease runs out is not ready until it renews again', () =>
+  withVirtualNode(async ({ client, clock }) => {
+    const hosts = client.resource<Host>('system', HOSTS);
+    const leases = client.resource('system', LEASES, HOST_LEASE_NAMESPACE);
+    const ready = async () => (await hosts.get('host-1')).status!.conditions![0]!.status;
+    await hosts.create({
+      metadata: { name: 'host-1' },
+      spec: { zone: 'a' },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    } as any);
+    await leases.create({ metadata: { name: 'host-1' }, spec: { renewTime: 'one' } } as any);
+    await settle();
+    clock.advance(30_000);
+    await leases.patch('host-1', 'merge', { spec: { renewTime: 'two' } });
+    await settle();
+    clock.advance(30_000);
+    await settle();
+    assert.equal(await ready(), 'True');
+    clock.advance(11_000);
+    await until(async () => (await ready()) === 'Unknown');
+    await leases.patch('host-1', 'merge', { spec: { renewTime: 'three' } });
+    await until(async () => (await ready()) === 'True');
+  }));
+
+test('what a host reports of an instance becomes an event of the pod, repetitions included', () =>
+  withVirtualNode(async ({ client, transport }) => {
+    await client.resource('system', CONTAINER_INSTANCES, 'acme').create({
+      metadata: { name: 'u-1' },
+      spec: {
+        podRef: { namespace: 'shop', name: 'web', uid: 'u-1' },
+        pod: { nodeName: 'virtual-node-a', containers: [] },
+        hostName: 'host-1',
+      },
+    } as any);
+    const events = client.resource('system', EVENTS, 'acme');
+    await events.create({
+      metadata: { name: 'u-1.17' },
+      involvedObject: {
+        kind: 'ContainerInstance',
+        namespace: 'acme',
+        name: 'u-1',
+        fieldPath: 'spec.containers{main}',
+      },
+      reason: 'BackOff',
+      message: 'Back-off restarting failed container',
+      type: 'Warning',
+      source: { component: 'host-agent', host: 'host-1' },
+      firstTimestamp: '2026-01-01T00:00:00Z',
+      lastTimestamp: '2026-01-01T00:00:00Z',
+      count: 1,
+    } as any);
+    const ofPod = () => transport.all('events').find((event) => event['involvedObject'].kind === 'Pod');
+    await until(() => ofPod() !== undefined);
+    const event = ofPod()!;
+    assert.equal(event.metadata.clusterName, 'acme');
+    assert.equal(event.metadata.namespace, 'shop');
+    assert.equal(event.metadata.name, 'web.17');
+    assert.deepEqual(event['source'], { component: 'kubelet', host: 'virtual-node-a' });
+    assert.equal(event['involvedObject'].fieldPath, 'spec.containers{main}');
+    await events.patch('u-1.17', 'merge', { count: 4, lastTimestamp: '2026-01-01T00:01:00Z' });
+    await until(() => ofPod()!['count'] === 4);
+    assert.equal(ofPod()!['lastTimestamp'], '2026-01-01T00:01:00Z');
+  }));

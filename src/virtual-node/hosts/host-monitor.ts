@@ -1,0 +1,103 @@
+import type { KubeObject } from '../../api/object.ts';
+import { formatTime } from '../../api/object.ts';
+import { HOST_LEASE_NAMESPACE, type Host } from '../../api/pool.ts';
+import { HOSTS, LEASES } from '../../api/resources.ts';
+import { isNotFound } from '../../api/status.ts';
+import type { Client } from '../../client/client.ts';
+import { SYSTEM_TENANT } from '../../client/client.ts';
+import type { Controller } from '../../client/controller.ts';
+import { type Informer, type InformerFactory, keyOf } from '../../client/informer.ts';
+import type { World } from '../sync/world.ts';
+
+/** A Lease not renewed for so long makes its Host not ready, as pool.ts says. */
+export const LEASE_GRACE_MS = 40_000;
+const LOST_REASON = 'LeaseExpired';
+
+interface Lease extends KubeObject {
+  spec?: { renewTime?: string; leaseDurationSeconds?: number };
+}
+
+/**
+ * Marks hosts whose Lease ran out as not ready (status Unknown); the host says itself when it is back. Renewals are
+ * judged by when they were seen here, so hosts' clocks may be wrong.
+ */
+export function hostMonitor(informers: InformerFactory, client: Client, world: World): Controller {
+  const leases: Informer<Lease> = informers.informer<Lease>(LEASES, {
+    tenant: SYSTEM_TENANT,
+    namespace: HOST_LEASE_NAMESPACE,
+  });
+  const setReady = async (name: string, condition: Condition): Promise<void> => {
+    await client
+      .resource(SYSTEM_TENANT, HOSTS)
+      .patch(name, 'merge', { status: { conditions: [condition] } }, 'status')
+      .catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+  };
+  const seen = new Map<string, { renewTime: string | undefined; atMs: number }>();
+  return {
+    name: 'host-monitor',
+    workers: 2,
+    watches: [
+      {
+        informer: leases,
+        handlers: (queue) => {
+          const renewed = (lease: Lease) => queue.add(`${SYSTEM_TENANT}//${lease.metadata.name}`);
+          return { added: renewed, updated: (_before: Lease, after: Lease) => renewed(after), deleted: renewed };
+        },
+      },
+      {
+        informer: world.hosts,
+        handlers: (queue) => ({
+          added: (host: Host) => queue.add(keyOf(host)),
+          updated: (before: Host, after: Host) => {
+            if (readyCondition(before)?.status !== readyCondition(after)?.status) queue.add(keyOf(after));
+          },
+          deleted: (host: Host) => seen.delete(host.metadata.name),
+        }),
+      },
+    ],
+    async reconcile(key, tools) {
+      const host = world.hosts.get(key);
+      if (host === undefined) return;
+      const { name } = host.metadata;
+      const now = tools.now();
+      const renewTime = leases.get(`${SYSTEM_TENANT}/${HOST_LEASE_NAMESPACE}/${name}`)?.spec?.renewTime;
+      const before = seen.get(name);
+      const last = before === undefined || before.renewTime !== renewTime ? { renewTime, atMs: now } : before;
+      seen.set(name, last);
+      const remainingMs = last.atMs + LEASE_GRACE_MS - now;
+      if (remainingMs > 0) {
+        tools.queue.addAfter(key, remainingMs);
+        // The agent writes its status when that changes, and it does not know what was said of it here.
+        const isRenewed = before !== undefined && before.renewTime !== renewTime;
+        if (isRenewed && readyCondition(host)?.reason === LOST_REASON) await setReady(name, back(now));
+        return;
+      }
+      if (readyCondition(host)?.status !== 'True') return;
+      tools.logger.warn({ host: name }, 'a host stopped reporting');
+      await setReady(name, lost(now));
+    },
+  };
+}
+
+type Condition = NonNullable<NonNullable<Host['status']>['conditions']>[number];
+
+const readyCondition = (host: Host): Condition | undefined =>
+  host.status?.conditions?.find(({ type }) => type === 'Ready');
+
+const lost = (nowMs: number): Condition => ({
+  type: 'Ready',
+  status: 'Unknown',
+  reason: LOST_REASON,
+  message: 'the host agent stopped renewing its lease',
+  lastTransitionTime: formatTime(nowMs),
+});
+
+const back = (nowMs: number): Condition => ({
+  type: 'Ready',
+  status: 'True',
+  reason: 'AgentReady',
+  message: 'the host agent renews its lease again',
+  lastTransitionTime: formatTime(nowMs),
+});
