@@ -1,0 +1,31 @@
+import type { KubeObject } from './object.ts';
+
+/** metrics.k8s.io/v1beta1 PodMetrics, as `kubectl top pod` and autoscalers read it. */
+export interface PodMetrics extends KubeObject {
+  /** RFC 3339: the end of the window. */
+  timestamp: string;
+  /** Go duration: `10s`. */
+  window: string;
+  containers: { name: string; usage: { cpu: string; memory: string } }[];
+}
+
+/** metrics.k8s.io/v1beta1 NodeMetrics. */
+export interface NodeMetrics extends KubeObject {
+  timestamp: string;
+  window: string;
+  usage: { cpu: string; memory: string };
+}
+
+/**
+ * What is behind the group metrics.k8s.io: virtual-node/ implements it from the hosts' statistics, compose/ hands it to the
+ * API server, which lists, selects (objects carry their labels) and gets. Pods that cannot be measured (yet) are left out.
+ */
+export interface MetricsProvider {
+  /** `namespace` undefined: all of the tenant's. */
+  podMetrics(tenant: string, namespace?: string): Promise<PodMetrics[]>;
+  /** A virtual node's usage is that of the tenant's pods on it. */
+  nodeMetrics(tenant: string): Promise<NodeMetrics[]>;
+}
+
+export const METRICS_GROUP = 'metrics.k8s.io';
+export const METRICS_VERSION = 'v1beta1';
