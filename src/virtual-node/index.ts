@@ -11,6 +11,7 @@ import { podController } from './sync/controller.ts';
 import { createWorld } from './sync/world.ts';
 
 export { type ConnectorOptions, createPodConnector } from './connector/connector.ts';
+export { createMetricsProvider, type MetricsOptions } from './metrics/provider.ts';
 export { KUBELET_VERSION, virtualNodeName, virtualNodes } from './nodes/virtual-nodes.ts';
 
 export interface VirtualNodeDependencies {
