@@ -41,7 +41,7 @@ export async function watchObjects(environment: Environment, request: ResourceRe
     start(onEvents, onEnd) {
       const started = watch({
         tenant: context.tenant === ALL_TENANTS ? undefined : context.tenant,
-        namespace,
+        ...(namespace !== '' && { namespace }),
         afterRevision: present ? undefined : revision === 0 ? cache.revision : revision,
         filter,
         ...(bookmarks && { bookmarks: { apiVersion: apiVersionOf(definition), kind: definition.kind } }),
