@@ -24,8 +24,10 @@ import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import { createInProcessTransport } from './in-process.ts';
 import { Objects } from './objects.ts';
+import { createOpenApi } from './openapi/handler.ts';
 import type { PodConnector } from './pod-connector.ts';
 import { ResourceRegistry } from './registry.ts';
+import { namespaceHooks } from './resources/namespaces.ts';
 import { serviceHooks } from './resources/services.ts';
 import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts';
 import { TenantDirectory } from './tenants/tenant-directory.ts';
@@ -94,7 +96,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     authorizer,
     tokens,
     authenticator,
-    hooks: new Map([['services', serviceHooks(objects, clock)]]),
+    hooks: new Map([
+      ['namespaces', namespaceHooks],
+      ['services', serviceHooks(objects, clock)],
+    ]),
     connector: () => connector,
     clock,
     logger,
@@ -107,9 +112,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       { name: 'ping', check() {} },
       { name: 'store', check: async () => void (await store.currentRevision()) },
     ],
-    openApi: () => {
-      throw new Error('not yet');
-    },
+    openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion),
   });
   const dispatch = createDispatch(environment, nonResource);
   const filters: Filters = {

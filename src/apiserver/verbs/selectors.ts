@@ -14,9 +14,8 @@ export function filterOf(context: RequestContext, definition: ResourceDefinition
     fieldText = [`metadata.name=${context.info.name}`, ...(fieldText === '' ? [] : [fieldText])].join(',');
   }
   if (labelText === '' && fieldText === '') return undefined;
-  const labels = labelText === '' ? undefined : inBadRequest(context, definition, () => parseLabelSelector(labelText));
-  const fields =
-    fieldText === '' ? undefined : inBadRequest(context, definition, () => parseFieldSelector(fieldText, definition));
+  const labels = labelText === '' ? undefined : inBadRequest(() => parseLabelSelector(labelText));
+  const fields = fieldText === '' ? undefined : inBadRequest(() => parseFieldSelector(fieldText, definition));
   if (labels?.requirements.length === 0 && fields === undefined) return undefined;
   const exactFields: Record<string, string> = {};
   for (const { field, operator, value } of fields?.requirements ?? []) {
@@ -30,16 +29,10 @@ export function filterOf(context: RequestContext, definition: ResourceDefinition
   };
 }
 
-function inBadRequest<T>(context: RequestContext, definition: ResourceDefinition, parse: () => T): T {
+function inBadRequest<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    const { message } = error as Error;
-    if (!message.startsWith('field label not supported')) throw badRequest(message);
-    // The sentence kube-apiserver's list handler puts around it.
-    const gv = definition.group === '' ? definition.version : `${definition.group}/${definition.version}`;
-    throw badRequest(
-      `Unable to find ${JSON.stringify(`${gv}, Resource=${definition.resource}`)} that match label selector ${JSON.stringify(context.query.get('labelSelector') ?? '')}, field selector ${JSON.stringify(context.query.get('fieldSelector') ?? '')}: ${message}`,
-    );
+    throw badRequest((error as Error).message);
   }
 }

@@ -1,0 +1,118 @@
+import { resolveObject } from '../../api/generated-schema.ts';
+import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
+
+export type JsonSchema = Record<string, any>;
+
+const apimachinery = 'io.k8s.apimachinery.pkg';
+/** Types that are written as one value: referred to by the names upstream gives them. */
+const specials: Record<string, { name: string; v2: JsonSchema; v3: JsonSchema }> = {
+  quantity: {
+    name: `${apimachinery}.api.resource.Quantity`,
+    v2: { type: 'string' },
+    v3: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+  },
+  time: {
+    name: `${apimachinery}.apis.meta.v1.Time`,
+    v2: { type: 'string', format: 'date-time' },
+    v3: { type: 'string', format: 'date-time' },
+  },
+  microTime: {
+    name: `${apimachinery}.apis.meta.v1.MicroTime`,
+    v2: { type: 'string', format: 'date-time' },
+    v3: { type: 'string', format: 'date-time' },
+  },
+  duration: {
+    name: `${apimachinery}.apis.meta.v1.Duration`,
+    v2: { type: 'string' },
+    v3: { type: 'string' },
+  },
+  intOrString: {
+    name: `${apimachinery}.util.intstr.IntOrString`,
+    v2: { type: 'string', format: 'int-or-string' },
+    v3: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  },
+};
+
+/** Collects the schemas a document refers to, each once. */
+export class SchemaCollector {
+  readonly schemas: Record<string, JsonSchema> = {};
+  readonly #version: 2 | 3;
+  readonly #prefix: string;
+
+  constructor(version: 2 | 3) {
+    this.#version = version;
+    this.#prefix = version === 2 ? '#/definitions/' : '#/components/schemas/';
+  }
+
+  /** A reference to a type; the type and what it refers to are collected. */
+  reference(type: TypeSchema): JsonSchema {
+    if (this.schemas[type.name] === undefined) {
+      const schema: JsonSchema = {};
+      this.schemas[type.name] = schema;
+      Object.assign(schema, this.#object(type));
+    }
+    return { $ref: `${this.#prefix}${type.name}` };
+  }
+
+  #object(type: TypeSchema): JsonSchema {
+    const properties: Record<string, JsonSchema> = {};
+    const required: string[] = [];
+    for (const [name, field] of Object.entries(type.fields)) {
+      properties[name] = this.#field(field);
+      if (field.required) required.push(name);
+    }
+    return {
+      type: 'object',
+      ...(Object.keys(properties).length > 0 && { properties }),
+      ...(required.length > 0 && { required: required.sort() }),
+      ...(type.preserveUnknownFields === true && { 'x-kubernetes-preserve-unknown-fields': true }),
+    };
+  }
+
+  #field(field: FieldSchema): JsonSchema {
+    const schema = this.#value(field.type);
+    const extensions: JsonSchema = {
+      ...(field.listType !== undefined && { 'x-kubernetes-list-type': field.listType }),
+      ...(field.listMapKeys !== undefined && { 'x-kubernetes-list-map-keys': field.listMapKeys }),
+      ...(field.mapType !== undefined && { 'x-kubernetes-map-type': field.mapType }),
+      ...(field.patchMergeKey !== undefined && { 'x-kubernetes-patch-merge-key': field.patchMergeKey }),
+      ...(field.patchStrategy !== undefined && { 'x-kubernetes-patch-strategy': field.patchStrategy.join(',') }),
+      ...(field.enum !== undefined && field.type.kind === 'string' && { enum: field.enum }),
+      ...(field.default !== undefined && { default: field.default }),
+    };
+    if (Object.keys(extensions).length === 0) return schema;
+    // Beside a $ref nothing else counts in OpenAPI 3.0.
+    return this.#version === 3 && schema['$ref'] !== undefined
+      ? { allOf: [schema], ...extensions }
+      : { ...schema, ...extensions };
+  }
+
+  #value(type: ValueSchema): JsonSchema {
+    switch (type.kind) {
+      case 'string':
+        return { type: 'string' };
+      case 'boolean':
+        return { type: 'boolean' };
+      case 'int32':
+      case 'int64':
+        return { type: 'integer', format: type.kind };
+      case 'double':
+        return { type: 'number', format: 'double' };
+      case 'bytes':
+        return { type: 'string', format: 'byte' };
+      case 'array':
+        return { type: 'array', items: this.#value(type.items) };
+      case 'map':
+        return { type: 'object', additionalProperties: this.#value(type.values) };
+      case 'object':
+        return this.reference(resolveObject(type));
+      case 'any':
+        return this.#version === 3 ? {} : { type: 'object' };
+      default: {
+        const special = specials[type.kind]!;
+        this.schemas[special.name] = this.#version === 2 ? special.v2 : special.v3;
+        return { $ref: `${this.#prefix}${special.name}` };
+      }
+    }
+  }
+}
