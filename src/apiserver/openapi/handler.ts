@@ -8,7 +8,8 @@ import type { RequestContext } from '../request-context.ts';
 import { documentName, openApi2, openApi3 } from './documents.ts';
 import { encodeOpenApi2 } from './encode-v2.ts';
 
-const protobuf2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** Old kubectl asks for `spec.v2@v1.0+protobuf`; what is answered is a proper media type, as upstream. */
+const protobuf2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /**
  * /openapi/v2 and /openapi/v3. Documents are built when first asked for and kept by what they describe: tenants with
