@@ -15,7 +15,7 @@ describe('the host agent on the simulated runtime', async () => {
   after(() => bench.close());
   const agent = await bench.start();
 
-  it('registers its host with the smallest free index and reports a status', async () => {
+  it('registers its host, takes the index it was given and reports a status', async () => {
     const hosts = bench.client.resource<Host>(SYSTEM_TENANT, HOSTS);
     await until(async () => (await hosts.get('host-1')).status?.conditions?.[0]?.status === 'True');
     const host = await hosts.get('host-1');

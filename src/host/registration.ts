@@ -11,6 +11,7 @@ import { type Client, SYSTEM_TENANT } from '../client/client.ts';
 
 const LEASE_SECONDS = 40;
 const RENEW_INTERVAL_MS = 10_000;
+const INDEX_POLL_MS = 100;
 const API_VERSION = 'pool.skypod.io/v1alpha1';
 
 export interface RegistrationOptions {
@@ -23,9 +24,8 @@ export interface RegistrationOptions {
 }
 
 /**
- * Makes sure that the Host object stands and has an index of its own. Two hosts that take the same index at once find
- * out by looking again: the one whose name sorts later gives way.
- * @returns the Host with its index. Rejects with StatusError.
+ * Makes sure that the Host object stands with its zones, and waits until the control plane has given it an index.
+ * Rejects with StatusError.
  */
 export async function registerHost({
   client,
@@ -35,41 +35,22 @@ export async function registerHost({
 }: RegistrationOptions): Promise<Host & { spec: { index: number } }> {
   const hosts = client.resource<Host>(SYSTEM_TENANT, HOSTS);
   for (;;) {
-    const { items } = await hosts.list();
-    const own = items.find((host) => host.metadata.name === name);
-    const others = items.filter((host) => host.metadata.name !== name);
-    const index = own?.spec?.index;
-    const rival = others.find((host) => index !== undefined && host.spec?.index === index);
-    if (
-      own !== undefined &&
-      index !== undefined &&
-      own.spec.zone === zone &&
-      own.spec.zones?.join() === zones.join() &&
-      (rival === undefined || name < rival.metadata.name)
-    ) {
-      return own as Host & { spec: { index: number } };
-    }
-    const taken = new Set(others.map((host) => host.spec?.index));
-    let free = index !== undefined && !taken.has(index) ? index : 0;
-    while (taken.has(free)) free++;
     try {
-      if (own === undefined) {
-        await hosts.create({
-          apiVersion: API_VERSION,
-          kind: 'Host',
-          metadata: { name },
-          spec: { zone, zones, index: free },
-        });
+      const own = await hosts.get(name);
+      if (own.spec.zone !== zone || own.spec.zones?.join() !== zones.join()) {
+        await hosts.update({ ...own, apiVersion: API_VERSION, kind: 'Host', spec: { ...own.spec, zone, zones } });
+      } else if (own.spec.index !== undefined) {
+        return own as Host & { spec: { index: number } };
       } else {
-        await hosts.update({
-          ...own,
-          apiVersion: API_VERSION,
-          kind: 'Host',
-          spec: { ...own.spec, zone, zones, index: free },
-        });
+        await sleep(INDEX_POLL_MS);
       }
     } catch (error) {
-      if (!isConflict(error) && !isAlreadyExists(error) && !isNotFound(error)) throw error;
+      if (isNotFound(error)) {
+        const host = { apiVersion: API_VERSION, kind: 'Host', metadata: { name }, spec: { zone, zones } };
+        await hosts.create(host).catch((refusal) => {
+          if (!isAlreadyExists(refusal)) throw refusal;
+        });
+      } else if (!isConflict(error)) throw error;
     }
   }
 }

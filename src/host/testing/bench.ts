@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
-import type { ContainerInstance } from '../../api/pool.ts';
-import { CONTAINER_INSTANCES } from '../../api/resources.ts';
+import type { ContainerInstance, Host } from '../../api/pool.ts';
+import { CONTAINER_INSTANCES, HOSTS } from '../../api/resources.ts';
+import { isAlreadyExists } from '../../api/status.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { Client, SYSTEM_TENANT } from '../../client/client.ts';
@@ -50,6 +51,14 @@ export function createBench(runtime: SandboxRuntime, clock: Clock = systemClock)
     async start(options = {}) {
       const controller = new AbortController();
       const informers = createInformerFactory(client, { logger: silentLogger, clock });
+      // The control plane's part of a registration: the number comes from there.
+      const host = { apiVersion: 'pool.skypod.io/v1alpha1', kind: 'Host', metadata: { name: 'host-1' } };
+      await client
+        .resource<Host>(SYSTEM_TENANT, HOSTS)
+        .create({ ...host, spec: { zone: 'zone-a', zones: ['zone-a'], index: 0 } })
+        .catch((error) => {
+          if (!isAlreadyExists(error)) throw error;
+        });
       const started = startHostAgent(
         {
           name: 'host-1',
