@@ -39,8 +39,7 @@ export class Expectations {
   }
 
   expectDeletions(owner: ObjectKey, uids: Iterable<string>): void {
-    const expected = this.#of(owner);
-    for (const uid of uids) expected.deletions.add(uid);
+    for (const uid of uids) this.#of(owner).deletions.add(uid);
   }
 
   /** Seen in the cache, or the request failed. */

@@ -10,6 +10,7 @@ import { createDeploymentController } from './deployment/index.ts';
 import { createEndpointsController } from './endpoints/index.ts';
 import { createEndpointSliceController } from './endpointslice/index.ts';
 import { createGarbageCollector } from './garbage-collector/index.ts';
+import { createJobController } from './job/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
 import { createPodGarbageCollector } from './pod-gc/index.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
@@ -44,6 +45,7 @@ export function createControllers(
     createDeploymentController(dependencies),
     createReplicaSetController(dependencies),
     createReplicaSetController(dependencies, replicationControllerKind),
+    createJobController(dependencies),
     createTtlAfterFinishedController(dependencies),
     createEndpointSliceController(dependencies),
     createEndpointsController(dependencies),

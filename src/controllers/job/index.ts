@@ -1,0 +1,181 @@
+import type { Job } from '../../api/generated/batch-v1.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { JOBS, PODS } from '../../api/resources.ts';
+import { isNotFound } from '../../api/status.ts';
+import { ALL_TENANTS } from '../../client/client.ts';
+import type { Controller, ControllerQueue } from '../../client/controller.ts';
+import { Expectations } from '../../client/expectations.ts';
+import { keyOf, type ObjectKey } from '../../client/informer.ts';
+import type { ControllerDependencies } from '../common/dependencies.ts';
+import { controllerOf, siblingKey, splitKey } from '../common/owner.ts';
+import { WrittenVersions } from '../common/written-versions.ts';
+import { type BackoffRecord, noBackoff } from './backoff.ts';
+import { isFinished } from './conditions.ts';
+import { createPodWork } from './pod-work.ts';
+import { isTracked } from './pods.ts';
+import { type JobTools, reconcileJob } from './reconcile.ts';
+
+const component = 'job-controller';
+// Changes of a large Job's pods are looked at together.
+const batchDelayMs = (podCount: number): number => Math.min(1000, podCount);
+
+/** Runs Jobs to completion. */
+export function createJobController(dependencies: ControllerDependencies): Controller {
+  const { informers, client, clock } = dependencies;
+  const jobs = informers.informer<Job>(JOBS, { tenant: ALL_TENANTS });
+  const jobKeyOf = (pod: Pod): ObjectKey | undefined => {
+    const reference = controllerOf(pod);
+    return reference?.kind === 'Job' ? siblingKey(pod, reference.name) : undefined;
+  };
+  const pods = informers.informer<Pod>(PODS, {
+    tenant: ALL_TENANTS,
+    indexes: {
+      job: (pod) => {
+        const key = jobKeyOf(pod);
+        return key === undefined ? [] : [key];
+      },
+    },
+  });
+  const expectations = new Expectations(clock);
+  const written = new WrittenVersions(jobs);
+  const backoffs = new Map<ObjectKey, BackoffRecord>();
+  /** By Job uid: pods whose finalizer was removed here and is still there in the cache. */
+  const untracked = new Map<string, Set<string>>();
+  const recorder = dependencies.recorder(component);
+  const event: JobTools['event'] = ({ metadata }, type, reason, message) =>
+    recorder.event({ apiVersion: 'batch/v1', kind: 'Job', metadata }, type, reason, message);
+  const podWork = createPodWork({
+    client,
+    expectations,
+    event,
+    noteUntracked(jobUid, podUid) {
+      let uids = untracked.get(jobUid);
+      if (uids === undefined) untracked.set(jobUid, (uids = new Set()));
+      uids.add(podUid);
+    },
+  });
+
+  const tools: JobTools = {
+    work: podWork,
+    writer: {
+      async updateStatus(job, status) {
+        const body = { ...job, apiVersion: 'batch/v1', kind: 'Job', status };
+        const updated = await client.for<Job>(JOBS, job).updateStatus(body);
+        written.wrote(keyOf(job), {
+          ...updated,
+          metadata: { ...updated.metadata, clusterName: job.metadata.clusterName! },
+        });
+        return { ...updated, metadata: { ...updated.metadata, clusterName: job.metadata.clusterName! } };
+      },
+      removeFinalizers: podWork.removeFinalizers,
+    },
+    backoffOf: (key) => backoffs.get(key) ?? noBackoff,
+    setBackoff: (key, record) => void backoffs.set(key, record),
+    untracked: (jobUid) => untracked.get(jobUid) ?? none,
+    isSettled: (jobUid) => expectations.satisfied(jobUid),
+    event,
+  };
+
+  function wake(pod: Pod, queue: ControllerQueue): void {
+    const key = jobKeyOf(pod);
+    if (key === undefined) return;
+    const job = jobs.get(key);
+    // Pods that outlive their Job have a finalizer to lose.
+    if (job === undefined && !isTracked(pod)) return;
+    const active = job?.status?.active ?? 0;
+    queue.addAfter(
+      key,
+      expectations.satisfied(controllerOf(pod)!.uid) ? batchDelayMs(active) : batchDelayMs(active) + 5,
+    );
+  }
+
+  function observe(pod: Pod): void {
+    const jobUid = controllerOf(pod)?.uid;
+    if (jobUid === undefined) return;
+    if (pod.metadata.deletionTimestamp !== undefined) expectations.deletionObserved(jobUid, pod.metadata.uid);
+    if (!isTracked(pod)) untracked.get(jobUid)?.delete(pod.metadata.uid);
+  }
+
+  /** Of pods whose Job is gone, is another of the same name, or has finished. */
+  async function releasePods(key: ObjectKey, job: Job | undefined): Promise<void> {
+    const left = pods
+      .byIndex('job', key)
+      .filter(
+        (pod) =>
+          isTracked(pod) && (job === undefined || isFinished(job) || controllerOf(pod)?.uid !== job.metadata.uid),
+      );
+    if (left.length === 0) return;
+    if (job === undefined) {
+      const { tenant, namespace, name } = splitKey(key);
+      try {
+        const fresh = await client.resource<Job>(tenant, JOBS, namespace).get(name);
+        if (left.some((pod) => controllerOf(pod)?.uid === fresh.metadata.uid)) return;
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    const { error } = await podWork.removeFinalizers(undefined, left);
+    if (error !== undefined) throw error;
+  }
+
+  return {
+    name: component,
+    workers: 16,
+    watches: [
+      {
+        informer: jobs,
+        handlers: (queue) => ({
+          added: (job: Job) => queue.add(keyOf(job)),
+          updated: (_: Job, job: Job) => queue.add(keyOf(job)),
+          deleted: (job: Job) => {
+            const key = keyOf(job);
+            expectations.forget(job.metadata.uid);
+            untracked.delete(job.metadata.uid);
+            backoffs.delete(key);
+            written.forget(key);
+            queue.add(key);
+          },
+        }),
+      },
+      {
+        informer: pods,
+        handlers: (queue) => ({
+          added: (pod: Pod) => {
+            const uid = jobKeyOf(pod) === undefined ? undefined : controllerOf(pod)?.uid;
+            if (uid !== undefined && pod.metadata.deletionTimestamp === undefined) expectations.creationsObserved(uid);
+            observe(pod);
+            wake(pod, queue);
+          },
+          updated: (_: Pod, pod: Pod) => {
+            observe(pod);
+            wake(pod, queue);
+          },
+          deleted: (pod: Pod) => {
+            const uid = controllerOf(pod)?.uid;
+            if (uid !== undefined) {
+              expectations.deletionObserved(uid, pod.metadata.uid);
+              untracked.get(uid)?.delete(pod.metadata.uid);
+            }
+            const key = jobKeyOf(pod);
+            if (key !== undefined && jobs.get(key) !== undefined) queue.add(key);
+          },
+        }),
+      },
+    ],
+    async reconcile(key, reconcileTools) {
+      if (written.isStale(key)) return;
+      const job = jobs.get(key);
+      await releasePods(key, job);
+      if (job === undefined) return;
+      if (job.spec?.managedBy !== undefined && job.spec.managedBy !== 'kubernetes.io/job-controller') return;
+      if (isFinished(job)) {
+        backoffs.delete(key);
+        return;
+      }
+      const own = pods.byIndex('job', key).filter((pod) => controllerOf(pod)?.uid === job.metadata.uid);
+      await reconcileJob(tools, job, own, reconcileTools);
+    },
+  };
+}
+
+const none: ReadonlySet<string> = new Set();
