@@ -13,13 +13,14 @@ const { values, positionals } = parseArgs({
   },
 });
 const registryDirectory = join(values['cache-dir'], 'registry');
+const port = Number(values.port);
 
 try {
   if (values.stop) {
-    await stopRegistry(registryDirectory);
+    await stopRegistry(registryDirectory, port);
     console.log('The registry is stopped; its images stay in', registryDirectory);
   } else {
-    const registry = await startRegistry(registryDirectory, Number(values.port));
+    const registry = await startRegistry(registryDirectory, port);
     const images = await buildImages(values['cache-dir'], registry, positionals.length > 0 ? positionals : undefined);
     for (const image of images) console.log(`${image.reference}${image.cached ? '  (up to date)' : '  (built)'}`);
     console.log(`The registry runs in the background at ${registry.address}; "make images-stop" ends it.`);

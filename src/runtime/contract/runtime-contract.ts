@@ -27,7 +27,7 @@ export function runtimeContract(name: string, makeHarness: () => Promise<Runtime
     after(() => bench.harness.dispose(bench.runtime));
 
     const add: AddTest = (title, run, needs) =>
-      test(title, async (context) => {
+      test(title, { timeout: 60_000 }, async (context) => {
         const reason = needs === 'processes' ? bench.harness.withoutProcesses : undefined;
         if (reason !== undefined) context.skip(reason);
         else await run(bench, context);

@@ -120,12 +120,12 @@ export class ContainerStates {
   async #handle(event: TaskEvent): Promise<void> {
     if (!this.#podUids.has(event.containerId)) return;
     this.#states.delete(event.containerId);
-    if (event.type === 'exit') await this.#waitUntilSettled(event.containerId);
+    if (event.type === 'exit') await this.waitUntilSettled(event.containerId);
     this.#emit(event.containerId);
   }
 
   /** containerd publishes the end of a process before its CRI plug-in has written the container's status. */
-  async #waitUntilSettled(containerId: string): Promise<void> {
+  async waitUntilSettled(containerId: string): Promise<void> {
     const deadline = Date.now() + SETTLE_MS;
     for (let waitMs = 2; !this.#closed && Date.now() < deadline; waitMs = Math.min(waitMs * 2, 200)) {
       try {

@@ -227,6 +227,7 @@ class ContainerdCriRuntime implements CriRuntime {
     const session = await openSession(url, options);
     // The stream's end says only that the session is over; the exit code is the container's.
     const done = session.done.then(async (end) => {
+      await this.#states.waitUntilSettled(containerId);
       const state = await this.#states.read(containerId);
       return { exitCode: state?.exitCode ?? end.exitCode };
     });

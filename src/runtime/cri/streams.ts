@@ -1,9 +1,6 @@
 import { Duplex, PassThrough, Writable } from 'node:stream';
-import WebSocket from 'ws';
 import type { ExecSession } from '../sandbox-runtime.ts';
-
-/** containerd's streaming server numbers an exec's or attach's streams like this (`v4.channel.k8s.io`). */
-const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4 };
+import { SpdyConnection, type SpdyStreamEvents } from './spdy-connection.ts';
 
 export interface SessionOptions {
   stdin: boolean;
@@ -12,48 +9,60 @@ export interface SessionOptions {
   tty: boolean;
 }
 
-/** Opens the URL that Exec or Attach answered. @param what for the words of errors. */
+/** Opens the URL that Exec or Attach answered: one SPDY stream each for what was asked for, and one for the outcome. */
 export async function openSession(url: string, options: SessionOptions): Promise<ExecSession> {
-  const socket = await open(url, 'v4.channel.k8s.io');
-  const stdout = options.stdout ? new PassThrough() : undefined;
-  const stderr = options.stderr && !options.tty ? new PassThrough() : undefined;
-  const stdin = options.stdin ? stdinOf(socket) : undefined;
+  const connection = await SpdyConnection.open(url, 'v4.channel.k8s.io');
   const { promise: done, resolve, reject } = Promise.withResolvers<{ exitCode: number }>();
   // Nobody needs to wait for the end of a session.
   done.catch(() => {});
-  socket.on('message', (data: Buffer) => {
-    const payload = data.subarray(1);
-    if (data[0] === channels.stdout) stdout?.write(payload);
-    else if (data[0] === channels.stderr) stderr?.write(payload);
-    else if (data[0] === channels.error && payload.length > 0) settle(payload.toString(), resolve, reject);
-  });
-  socket.on('close', () => {
-    stdout?.end();
-    stderr?.end();
-    stdin?.destroy();
-    reject(new Error('the stream to the container was closed before it ended'));
-  });
+  let openOutputs = 1;
+  const outputEnded = () => {
+    if (--openOutputs === 0) connection.close();
+  };
+  let outcome = '';
+  const error = connection.openStream(
+    { streamtype: 'error' },
+    {
+      onData(data) {
+        outcome += data;
+        return true;
+      },
+      onEnd() {
+        settle(outcome, resolve, reject);
+        outputEnded();
+      },
+    },
+  );
+  error.end();
+  const output = (name: 'stdout' | 'stderr') => {
+    openOutputs++;
+    const stream = new PassThrough();
+    connection.openStream({ streamtype: name }, feeding(stream, connection, outputEnded)).end();
+    return stream;
+  };
+  const stdin = options.stdin ? stdinOf(connection) : undefined;
+  const stdout = options.stdout ? output('stdout') : undefined;
+  const stderr = options.stderr && !options.tty ? output('stderr') : undefined;
+  const ignoring: SpdyStreamEvents = { onData: () => true, onEnd() {} };
+  const resize = options.tty ? connection.openStream({ streamtype: 'resize' }, ignoring) : undefined;
+  connection.onClose(() => stdin?.destroy());
   return {
     stdin,
     stdout,
     stderr,
     done,
-    resize(width, height) {
-      if (socket.readyState === WebSocket.OPEN) {
-        socket.send(withChannel(channels.resize, Buffer.from(JSON.stringify({ Width: width, Height: height }))));
-      }
-    },
-    close: () => socket.terminate(),
+    resize: (width, height) => resize?.write(Buffer.from(JSON.stringify({ Width: width, Height: height })), () => {}),
+    close: () => connection.close(),
   };
 }
 
-/** The error channel carries one metav1.Status. */
+/** The error stream carries one metav1.Status, or nothing when the connection broke. */
 function settle(text: string, resolve: (end: { exitCode: number }) => void, reject: (error: Error) => void): void {
   let status: { status?: string; reason?: string; message?: string; details?: { causes?: any[] } };
   try {
     status = JSON.parse(text);
   } catch {
-    reject(new Error(text));
+    reject(new Error(text || 'the stream to the container was closed before it ended'));
     return;
   }
   const cause = status.details?.causes?.find((candidate) => candidate.reason === 'ExitCode');
@@ -62,51 +71,75 @@ function settle(text: string, resolve: (end: { exitCode: number }) => void, reje
   else reject(new Error(status.message ?? text));
 }
 
-function stdinOf(socket: WebSocket): Writable {
-  return new Writable({
-    write: (chunk: Buffer, _encoding, done) => socket.send(withChannel(channels.stdin, chunk), done),
-  });
-}
-
-function withChannel(channel: number, payload: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([channel]), payload]);
-}
-
-function open(url: string, protocol: string): Promise<WebSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url.replace(/^http/, 'ws'), [protocol], { perMessageDeflate: false });
-    socket.once('open', () => resolve(socket));
-    socket.on('error', reject);
-  });
-}
-
-/** Opens the URL that PortForward answered: channel 0 carries the data, channel 1 an error, both begin with the port. */
-export async function openPortForward(url: string, port: number): Promise<Duplex> {
-  const address = new URL(url);
-  address.searchParams.set('port', String(port));
-  const socket = await open(address.toString(), 'v4.channel.k8s.io');
-  const portBytesLeft = [2, 2];
-  const stream = new Duplex({
-    read: () => socket.resume(),
-    write: (chunk: Buffer, _encoding, done) => socket.send(withChannel(0, chunk), done),
+function stdinOf(connection: SpdyConnection): Writable {
+  const stream = connection.openStream({ streamtype: 'stdin' }, { onData: () => true, onEnd() {} });
+  const stdin = new Writable({
+    write: (chunk: Buffer, _encoding, done) => stream.write(chunk, done),
     final(done) {
+      stream.end();
+      done();
+    },
+  });
+  // The process may end with input still under way: that is not its caller's failure.
+  stdin.on('error', () => {});
+  return stdin;
+}
+
+/** Hands a SPDY stream's data to a readable, pausing the connection while its reader is behind. */
+function feeding(target: PassThrough, connection: SpdyConnection, ended: () => void): SpdyStreamEvents {
+  target.on('drain', () => connection.resume());
+  // A reader that left takes nothing more, and must not hold up the others.
+  target.on('close', () => connection.resume());
+  return {
+    onData: (data) => target.destroyed || target.write(data),
+    onEnd() {
+      target.end();
+      ended();
+    },
+  };
+}
+
+/** Opens the URL that PortForward answered, as one connection to `port`. Rejects by the stream's error. */
+export async function openPortForward(url: string, port: number): Promise<Duplex> {
+  const connection = await SpdyConnection.open(url, 'portforward.k8s.io');
+  let failure = '';
+  let openStreams = 2;
+  // Only both ends together tell how it went: the error may come after the end of the data.
+  const streamEnded = () => {
+    if (--openStreams > 0 || stream.destroyed) return;
+    if (failure === '') stream.push(null);
+    else stream.destroy(new Error(failure));
+  };
+  const headers = { port: String(port), requestid: '0' };
+  const errorStream = connection.openStream(
+    { streamtype: 'error', ...headers },
+    {
+      onData(data) {
+        failure += data;
+        return true;
+      },
+      onEnd: streamEnded,
+    },
+  );
+  errorStream.end();
+  const dataStream = connection.openStream(
+    { streamtype: 'data', ...headers },
+    {
+      onData: (data) => stream.destroyed || stream.push(data),
+      onEnd: streamEnded,
+    },
+  );
+  const stream: Duplex = new Duplex({
+    read: () => connection.resume(),
+    write: (chunk: Buffer, _encoding, done) => dataStream.write(chunk, done),
+    final(done) {
+      dataStream.end();
       done();
     },
     destroy(error, done) {
-      socket.terminate();
+      connection.close();
       done(error);
     },
   });
-  socket.on('message', (data: Buffer) => {
-    const channel = data[0];
-    const skip = Math.min(portBytesLeft[channel] ?? 0, data.length - 1);
-    if (channel < 2) portBytesLeft[channel] -= skip;
-    const payload = data.subarray(1 + skip);
-    if (payload.length === 0) return;
-    if (channel === 0) {
-      if (!stream.push(payload)) socket.pause();
-    } else stream.destroy(new Error(payload.toString()));
-  });
-  socket.on('close', () => stream.push(null));
   return stream;
 }
