@@ -114,7 +114,14 @@ const containerInstance = kind('ContainerInstance', {
 });
 
 const host = kind('Host', {
-  spec: required(type('HostSpec', { zone: required(string), unschedulable: field(boolean), index: field(int32) })),
+  spec: required(
+    type('HostSpec', {
+      zone: required(string),
+      zones: field(list(string)),
+      unschedulable: field(boolean),
+      index: field(int32),
+    }),
+  ),
   status: field(
     type('HostStatus', {
       conditions,
