@@ -1,0 +1,28 @@
+import { aborted } from '../base/abort.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { type ControllerMetrics, runController } from '../client/controller.ts';
+import type { InformerFactory } from '../client/informer.ts';
+import { createLedger } from './ledger/ledger.ts';
+import { meteringController } from './usage/controller.ts';
+
+export { formatCsv, type SummaryOptions, summarize, tableRows, type UsageSummary } from './bill/summarize.ts';
+export { DEFAULT_PRICES, type PriceList } from './pricing/price-list.ts';
+
+export interface MeteringDependencies {
+  informers: InformerFactory;
+  clock: Clock;
+  logger: Logger;
+  metrics?: ControllerMetrics;
+  workers?: number;
+}
+
+/** Writes the ledger. Asks for its informers before it first awaits; resolves when the signal aborts. */
+export async function startMetering(dependencies: MeteringDependencies, signal: AbortSignal): Promise<void> {
+  const { informers, clock, logger, metrics } = dependencies;
+  const { client } = informers;
+  const ledger = createLedger(client);
+  const controller = meteringController({ informers, client, clock, ledger, workers: dependencies.workers ?? 64 });
+  const options = { clock, logger, ...(metrics !== undefined && { metrics }) };
+  await Promise.all([runController(controller, options, signal), aborted(signal).then(() => controller.close())]);
+}
