@@ -14,6 +14,8 @@ interface UpOptions {
   zones: string;
 }
 
+/** How long a process may take to end in good order before it just ends. */
+const STOP_GRACE_MS = 5_000;
 const mainFile = join(import.meta.dirname, '..', 'main.ts');
 
 /** `skypod up`: a control-plane process and a host process, each brought back alone when it dies. */
@@ -126,7 +128,11 @@ async function runProcess(
       join(data.run, `${name}.pid`),
       (pid) => `a ${name} of the data directory ${data.root} runs already (process ${pid})`,
     );
-    await run(data, shutdownSignal());
+    const stop = shutdownSignal();
+    const running = run(data, stop);
+    // Every step is safe to cut (that is what kill -9 does), so one that hangs may not hold up the end.
+    const late = aborted(stop).then(() => sleep(STOP_GRACE_MS));
+    await Promise.race([running, late]);
     lock.release();
     process.exit(0);
   } catch (error) {
