@@ -12,6 +12,10 @@ export interface ApiForwarderOptions {
   connectionsPerVpc?: number;
 }
 
+// Each side may end its half first: upgraded streams rely on it. A pod's namespace can go without a farewell, so silent
+// connections are probed.
+const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+
 /**
  * `kubernetes.default` (10.96.0.1:443) of every VPC leads to a port on the machine's end of its link; from there the
  * bytes go to the control plane as they are. TLS and the credential are the client's: its token says its tenant.
@@ -29,9 +33,8 @@ export function startApiForwarder(options: ApiForwarderOptions, signal: AbortSig
 
   const added = async (vpc: CarriedVpc): Promise<void> => {
     const sockets = new Set<Socket>();
-    // Each side may end its half first: `kubectl cp` and the like rely on it.
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-      const upstream = connect({ ...options.apiServer, allowHalfOpen: true, noDelay: true });
+    const server = createServer(socketOptions, (client) => {
+      const upstream = connect({ ...options.apiServer, ...socketOptions });
       for (const [socket, other] of [
         [client, upstream],
         [upstream, client],

@@ -18,7 +18,7 @@ export interface DnsServerOptions {
   services(tenant: string): Informer<VpcService> | undefined;
   clock: Clock;
   logger: Logger;
-  /** Default: those of /etc/resolv.conf. */
+  /** Default: those of /etc/resolv.conf, which is read again when it may have changed. */
   upstream?: Resolver[];
   /** Default cluster.local. */
   clusterDomain?: string;
@@ -34,7 +34,7 @@ const TCP_CONNECTIONS = 256;
 export function startDnsServer(options: DnsServerOptions, signal: AbortSignal): Promise<void> {
   const resolver = new DnsResolver({
     clusterDomain: options.clusterDomain ?? CLUSTER_DOMAIN,
-    upstream: options.upstream ?? machineResolvers().map((address) => ({ address, port: 53 })),
+    upstream: options.upstream === undefined ? rereadResolvers(options.clock) : () => options.upstream!,
     clock: options.clock,
     logger: options.logger,
   });
@@ -89,6 +89,20 @@ export function startDnsServer(options: DnsServerOptions, signal: AbortSignal): 
     for (const tenant of [...servers.keys()]) void removed({ tenant });
   });
   return options.network.subscribe({ added, removed });
+}
+
+const REREAD_MS = 5000;
+
+function rereadResolvers(clock: Clock): () => Resolver[] {
+  let readMs = Number.NEGATIVE_INFINITY;
+  let resolvers: Resolver[] = [];
+  return () => {
+    if (clock.now() - readMs >= REREAD_MS) {
+      readMs = clock.now();
+      resolvers = machineResolvers().map((address) => ({ address, port: 53 }));
+    }
+    return resolvers;
+  };
 }
 
 /** Messages with their length before them (RFC 1035, 4.2.2); several may be under way, answered as they are ready. */

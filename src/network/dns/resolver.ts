@@ -8,8 +8,8 @@ import { answerFromZone, type ServiceLookup } from './zone.ts';
 
 export interface DnsResolverOptions {
   clusterDomain: string;
-  /** Where names outside the zone are asked. */
-  upstream: Resolver[];
+  /** Where names outside the zone are asked; read for each question. */
+  upstream(): Resolver[];
   clock: Clock;
   logger: Logger;
   /** Questions of one tenant under way to upstream at a time; more fail at once. Default 256. */
@@ -116,7 +116,7 @@ export class DnsResolver {
     if (count >= upstreamPerTenant) throw new Error('too many questions of this tenant are under way');
     this.#underWay.set(tenant, count + 1);
     try {
-      const answer = await askUpstream(upstream, message, wholeAnswer);
+      const answer = await askUpstream(upstream(), message, wholeAnswer);
       this.#cache.put(key, answer, clock.now());
       return answer;
     } finally {

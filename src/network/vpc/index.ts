@@ -77,6 +77,9 @@ export async function createVpcNetwork(options: VpcNetworkOptions): Promise<VpcN
   return network;
 }
 
+/** How often it is looked whether our rules still stand in the machine's namespace. */
+const GUARD_MS = 10_000;
+
 interface VpcEntry {
   vpc: Vpc;
   ready: Promise<void>;
@@ -104,6 +107,8 @@ class KernelVpcNetwork implements VpcNetwork {
   readonly #pods = new Map<string, PodRecord & { work: Promise<void> }>();
   readonly #handlers: VpcHandlers[] = [];
   #forwardingTurnedOn = false;
+  #cancelGuard: (() => void) | undefined;
+  #closed = false;
 
   constructor(options: VpcNetworkOptions, rulesShell: Shell, uplink: string | undefined) {
     this.#rulesShell = rulesShell;
@@ -119,13 +124,8 @@ class KernelVpcNetwork implements VpcNetwork {
 
   async start(): Promise<void> {
     const [vpcs, pods] = await Promise.all([this.#records.vpcs(), this.#records.pods()]);
-    const links = vpcs.map(({ link }) => linkElements('add', this.#names, linkAddress(link)));
-    await runNft(
-      this.#rulesShell,
-      undefined,
-      machineRules({ names: this.#names, ports: this.ports, egress: this.#egress, blocked: this.#blocked }) +
-        links.join(''),
-    );
+    await this.#writeMachineRules(vpcs.map(({ link }) => link));
+    this.#guardMachineRules();
     if (this.#egress && this.#uplink !== undefined && (await enableForwarding(this.#uplink))) {
       this.#forwardingTurnedOn = true;
       this.#logger.info(
@@ -259,6 +259,8 @@ class KernelVpcNetwork implements VpcNetwork {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#cancelGuard?.();
     this.#machineIp.close();
     this.#podShell.close();
     this.#rulesShell.close();
@@ -269,6 +271,8 @@ class KernelVpcNetwork implements VpcNetwork {
   }
 
   async destroy(): Promise<void> {
+    this.#closed = true;
+    this.#cancelGuard?.();
     await Promise.all([...this.#pods.values()].map((pod) => this.tearDown(pod)));
     for (const entry of [...this.#vpcs.values()]) await this.#remove(entry);
     await Promise.all(this.#leaving.values());
@@ -379,6 +383,29 @@ class KernelVpcNetwork implements VpcNetwork {
       // They were never opened: another pod has one of them.
       this.#logger.debug({ tenant: pod.tenant, uid: pod.uid, error }, 'host ports were not closed');
     }
+  }
+
+  async #writeMachineRules(links: number[]): Promise<void> {
+    const names = this.#names;
+    const rules = machineRules({ names, ports: this.ports, egress: this.#egress, blocked: this.#blocked });
+    const elements = links.map((link) => linkElements('add', names, linkAddress(link)));
+    await runNft(this.#rulesShell, undefined, rules + elements.join(''));
+  }
+
+  /** A reload of the machine's own firewall flushes our table with the rest, and would leave the machine open to pods. */
+  #guardMachineRules(): void {
+    this.#cancelGuard = this.#options.clock.schedule(GUARD_MS, async () => {
+      try {
+        await this.#rulesShell.run('nft', ['list', 'set', 'inet', this.#names.machineTable, 'sources']);
+      } catch (error) {
+        if (this.#closed) return;
+        this.#logger.warn({ error }, 'the rules between the machine and its VPCs were gone; writing them again');
+        await this.#writeMachineRules([...this.#vpcs.values()].map(({ vpc }) => vpc.link.index)).catch((failure) =>
+          this.#logger.error({ error: failure }, 'writing the rules between the machine and its VPCs failed'),
+        );
+      }
+      if (!this.#closed) this.#guardMachineRules();
+    });
   }
 
   #removeWhenIdle(entry: VpcEntry): void {

@@ -45,7 +45,10 @@ export function inNamespace(
   args: string[],
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn('nsenter', [`--net=${path}`, program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // A program that waits for what never comes must not outlive the test.
+    const child = spawn('nsenter', [`--net=${path}`, 'timeout', '20', program, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {

@@ -30,8 +30,8 @@ export const BLOCKED_DESTINATIONS = [
  * taken over after a restart; then service/table fills it again in its own transaction.
  *
  * A packet for a service: `services` maps (address, protocol, port) to a chain that depends on nothing but the number
- * of endpoints: chain `pick-3` takes a random number below 3 and looks up (address, protocol, port, number) in
- * `backends`. So a change of a service is a change of map elements, and there are as many chains as endpoint counts.
+ * of endpoints: chain `pick-3` puts a random number below 3 into the packet's mark and looks up (address, protocol,
+ * port, mark) in `backends`. So a change of a service is a change of map elements, and there are as many chains as endpoint counts.
  * Node ports are elements like the others, with the gateway as their address.
  *
  * A service with session affinity has a chain of its own that puts its number into the connection's mark and looks up
@@ -57,9 +57,7 @@ export function vpcRules(options: {
 delete table ip ${VPC_TABLE}
 table ip ${VPC_TABLE} {
   map services { type ipv4_addr . inet_proto . inet_service : verdict; }
-  map backends {
-    typeof ip daddr . meta l4proto . th dport . numgen random mod 4294967295 : ip daddr . tcp dport
-  }
+  map backends { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }
   map affinity {
     type ipv4_addr . mark . inet_proto : ipv4_addr . inet_service
     flags dynamic,timeout

@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { PodAddress } from '../../api/pod-network.ts';
+import { ManualClock } from '../../base/clock.ts';
+import { until } from '../../client/testing/until.ts';
 import type { VpcNetwork } from './index.ts';
 import { kernelNames } from './names.ts';
 import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from './testing.ts';
@@ -131,6 +133,20 @@ describe('VPCs in the kernel', { skip }, () => {
     servers.push(await answerIn(after.namespacePath!, [8080], 'second'));
     assert.deepEqual(await ask(path('red/a'), '10.128.0.1', 8000), [`second ${pods['red/a']!.ip}`]);
     await network.tearDown({ tenant: 'red', uid: 'second' });
+  });
+
+  test('the rules on the machine’s side come back when somebody flushes them', async () => {
+    const clock = new ManualClock();
+    const own = await testNetwork({ clock });
+    const { machineTable } = kernelNames(own.dataDirectory);
+    await own.network.setUp({ tenant: 'red', uid: 'a', hostNetwork: false });
+    const link = own.network.localAddress('red')!;
+    spawnSync('nft', ['delete', 'table', 'inet', machineTable]);
+    clock.advance(10_000);
+    const rules = () => spawnSync('nft', ['list', 'table', 'inet', machineTable], { encoding: 'utf8' }).stdout;
+    await until(() => rules().includes(link));
+    await own.end();
+    assert.equal(rules(), '');
   });
 
   test('tear-down removes, twice is fine, and the address is not given again at once', async () => {

@@ -59,7 +59,8 @@ test('a change touches only what differs', () => {
     [
       'add chain ip skypod pick-2',
       'flush chain ip skypod pick-2',
-      'add rule ip skypod pick-2 dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @backends',
+      'add rule ip skypod pick-2 meta mark set numgen random mod 2',
+      'add rule ip skypod pick-2 dnat ip to ip daddr . meta l4proto . th dport . meta mark map @backends',
       'delete element ip skypod services { 10.96.0.5 . tcp . 80 }',
       'add element ip skypod services { 10.96.0.5 . tcp . 80 : goto pick-2 }',
       'add element ip skypod backends { 10.96.0.5 . tcp . 80 . 1 : 10.128.0.3 . 8080 }',

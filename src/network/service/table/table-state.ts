@@ -101,7 +101,10 @@ export class TableState {
 
   #pick(count: number): string[] {
     return this.#chain(`pick-${count}`, [
-      `dnat ip to ip daddr . meta l4proto . th dport . numgen random mod ${count} map @backends`,
+      // The number goes through the mark: a map keyed by `numgen` itself can only be declared with `typeof`, and then
+      // nft 1.0.6 limits the rule to TCP.
+      `meta mark set numgen random mod ${count}`,
+      'dnat ip to ip daddr . meta l4proto . th dport . meta mark map @backends',
     ]);
   }
 

@@ -4,7 +4,7 @@ import type { PodAddress } from '../../../api/pod-network.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
 import type { VpcNetwork } from '../../vpc/index.ts';
-import { answerIn, ask, testNetwork, whyNoNamespaces } from '../../vpc/testing.ts';
+import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from '../../vpc/testing.ts';
 import { vpcService } from './testing.ts';
 import { VpcTable } from './vpc-table.ts';
 
@@ -89,6 +89,32 @@ describe('services in a VPC', { skip }, () => {
     table.set(vpcService('web', address, [ip(1), ip(2)], affinity));
     await table.settled();
     assert.deepEqual(new Set(await ask(path(0), address, 80, 20)), new Set([`pod${other} ${ip(0)}`]));
+  });
+
+  test('UDP services translate too, and refuse without endpoints', async () => {
+    const service = (addresses: string[]) => {
+      const udp = vpcService('echo', '10.96.7.9', addresses);
+      udp.spec.ports = [{ name: 'http', protocol: 'UDP', port: 7 }];
+      return udp;
+    };
+    const echo = inNamespace(path(1), process.execPath, [
+      '-e',
+      `const socket = require('node:dgram').createSocket('udp4');
+       socket.bind(8080);
+       socket.on('message', (text, from) => socket.send('echo ' + text, from.port, from.address, () => process.exit(0)));`,
+    ]);
+    const say = `const socket = require('node:dgram').createSocket('udp4');
+       socket.connect(7, '10.96.7.9', () => { socket.send('hello'); setInterval(() => socket.send('hello'), 50); });
+       socket.on('message', (text) => { console.log(String(text)); process.exit(0); });
+       socket.on('error', (error) => { console.log(error.code); if (process.argv[1] === 'refused') process.exit(0); });`;
+    table.set(service([ip(1)]));
+    await table.settled();
+    const { output } = await inNamespace(path(0), process.execPath, ['-e', say]);
+    assert.match(output, /echo hello\n$/);
+    await echo;
+    table.set(service([]));
+    await table.settled();
+    assert.equal((await inNamespace(path(0), process.execPath, ['-e', say, 'refused'])).output, 'ECONNREFUSED\n');
   });
 
   test('no endpoints: refused at once', async () => {
