@@ -66,7 +66,7 @@ export function containerTests(add: AddTest): void {
     const envs = [{ key: 'WHO', value: 'world' }];
     const script = 'echo "hello $WHO"; echo oops >&2; printf "no newline"';
     const { logPath } = await bench.runToEnd(pod, ['sh', '-c', script], { envs });
-    const rows = readFileSync(logPath, 'utf8').trimEnd().split('\n');
+    const rows = await bench.waitForLog(logPath, (found) => found.length >= 3);
     const parsed = rows.map((row) => LOG_LINE.exec(row)?.slice(1));
     const on = (stream: string) => parsed.filter((row) => row?.[0] === stream).map((row) => row?.slice(1).join(' '));
     assert.deepEqual(on('stdout'), ['F hello world', 'P no newline']);

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import type { ContainerConfig, ContainerState, PodSandboxConfig, SandboxRuntime } from '../sandbox-runtime.ts';
 
 /** What a runtime's test hands to the suite. */
@@ -121,6 +122,18 @@ export class ContractBench {
     return this.waitFor(async () => {
       const state = await this.runtime.containerStatus(containerId);
       return state?.state === 'exited' ? state : undefined;
+    });
+  }
+
+  /** The log's rows once `complete` is satisfied: a runtime may copy the last output after the end is known. */
+  waitForLog(logPath: string, complete: (rows: string[]) => boolean): Promise<string[]> {
+    return this.waitFor(async () => {
+      const rows = existsSync(logPath)
+        ? readFileSync(logPath, 'utf8')
+            .split('\n')
+            .filter((row) => row !== '')
+        : [];
+      return complete(rows) ? rows : undefined;
     });
   }
 

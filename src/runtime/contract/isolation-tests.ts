@@ -37,7 +37,8 @@ export function isolationTests(add: AddTest): void {
   add('command replaces the entry point, args the arguments', async (bench) => {
     const pod = await bench.runPod();
     const { logPath } = await bench.runToEnd(pod, ['echo', 'one'], { args: ['two', 'three four'] });
-    assert.match(readFileSync(logPath, 'utf8'), / F one two three four\n$/);
+    const [row] = await bench.waitForLog(logPath, (rows) => rows.length > 0);
+    assert.match(row, / F one two three four$/);
   });
 
   add(
@@ -150,14 +151,13 @@ async function outputOf(
   changes: Partial<Omit<ContainerConfig, 'security'>> & { security?: Security } = {},
 ): Promise<string> {
   const attempt = (await bench.runtime.listContainers()).length;
-  const { logPath } = await bench.runToEnd(pod, ['sh', '-c', `(${script}) 2>/dev/null`], {
+  const { logPath } = await bench.runToEnd(pod, ['sh', '-c', `(${script}) 2>/dev/null; echo; echo end-of-output`], {
     metadata: { name: 'script', attempt },
     ...(changes as Partial<ContainerConfig>),
   });
-  const rows = readFileSync(logPath, 'utf8')
-    .split('\n')
-    .filter((row) => row !== '');
-  return rows.map((row) => `${row.split(' ').slice(3).join(' ')}${row.split(' ')[2] === 'F' ? '\n' : ''}`).join('');
+  const rows = await bench.waitForLog(logPath, (found) => found.at(-1)?.endsWith(' end-of-output') ?? false);
+  const texts = rows.map((row) => row.split(' ').slice(3).join(' ') + (row.split(' ')[2] === 'F' ? '\n' : ''));
+  return texts.join('').slice(0, -'\nend-of-output\n'.length);
 }
 
 function withSecurity(security: Security): Partial<ContainerConfig> {

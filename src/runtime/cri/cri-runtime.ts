@@ -21,7 +21,7 @@ import { Containerd, type ContainerdOptions } from './containerd.ts';
 import { CriClient, CriError, criStatus } from './cri-client.ts';
 import { CriImages } from './images.ts';
 import type { CriContainerStats, CriSandbox } from './messages.ts';
-import { makePodCgroup, removePodCgroup } from './pod-cgroup.ts';
+import { makePodCgroup, removeEmptyCgroups, removePodCgroup } from './pod-cgroup.ts';
 import { criContainerConfig, criResources, criSandboxConfig, logPathOf, NOTES, withoutNotes } from './requests.ts';
 import { openPortForward, openSession } from './streams.ts';
 
@@ -55,6 +55,8 @@ class ContainerdCriRuntime implements CriRuntime {
   readonly #images: CriImages;
   readonly #states: ContainerStates;
   readonly #sandboxCgroups = new Map<string, string>();
+  /** Groups above pods' own, to be removed at shutdown: by their parents' paths. */
+  readonly #podParents = new Set<string>();
 
   constructor(containerd: Containerd, logger: Logger) {
     this.#containerd = containerd;
@@ -131,7 +133,10 @@ class ContainerdCriRuntime implements CriRuntime {
     const cgroupParent = await this.#cgroupParentOf(sandboxId);
     await this.stopPodSandbox(sandboxId);
     await ignoreNotFound(this.#client.runtime('RemovePodSandbox', { podSandboxId: sandboxId }));
-    if (cgroupParent !== undefined) removePodCgroup(cgroupParent);
+    if (cgroupParent !== undefined) {
+      removePodCgroup(cgroupParent);
+      this.#podParents.add(dirname(cgroupParent));
+    }
     this.#sandboxCgroups.delete(sandboxId);
     this.#states.forgetSandbox(sandboxId);
   }
@@ -268,7 +273,10 @@ class ContainerdCriRuntime implements CriRuntime {
   }
 
   async shutdown(): Promise<void> {
-    for (const sandbox of await this.listPodSandboxes()) await this.removePodSandbox(sandbox.id);
+    for (const sandbox of await this.listPodSandboxes()) {
+      await this.removePodSandbox(sandbox.id);
+    }
+    for (const parent of this.#podParents) removeEmptyCgroups(parent);
     await this.close();
     await this.#containerd.shutdown();
   }

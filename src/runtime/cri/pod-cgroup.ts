@@ -72,6 +72,16 @@ export function removePodCgroup(cgroupParent: string): void {
   }
 }
 
+/** Removes a group and those above it as far as they are empty. */
+export function removeEmptyCgroups(path: string): void {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  for (const hierarchy of isUnified() ? [''] : readdirSync(CGROUP_ROOT)) {
+    for (let depth = parts.length; depth > 0; depth--) {
+      removeDirectory(join(CGROUP_ROOT, hierarchy, ...parts.slice(0, depth)));
+    }
+  }
+}
+
 function removeDirectory(path: string): void {
   try {
     rmdirSync(path);
