@@ -13,6 +13,7 @@ import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { startControllers } from '../controllers/all.ts';
 import { createHostIndexController } from '../controllers/host-index/index.ts';
+import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
@@ -91,6 +92,7 @@ async function startParts({ client, informers, clock, logger, zones, rootCa, sto
     startControllers({ ...of('controllers'), rootCa, resources: builtinResources }, stop),
     startScheduler(of('scheduler'), stop),
     startVirtualNode({ ...of('virtual-node'), zones }, stop),
+    startMetering(of('metering'), stop),
     runController(createHostIndexController(common), of('pool'), stop),
     runController(createServicePublisher({ informers }), of('network'), stop),
   ]);
