@@ -22,7 +22,7 @@ export async function listObjects(environment: Environment, request: ResourceReq
   }
   const list = await environment.objects.list(definition, {
     tenant: context.tenant === ALL_TENANTS ? undefined : context.tenant,
-    namespace,
+    ...(namespace !== '' && { namespace }),
     filter,
     // "Any" is answered from memory as a whole: reflectors ask with resourceVersion=0 and a limit they don't mean.
     limit: freshness.type === 'any' && continueToken === '' ? 0 : limit,
