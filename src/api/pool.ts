@@ -140,6 +140,9 @@ export interface VpcService extends KubeObject {
   };
 }
 
+/** tenancy/ holds every Tenant with it until nothing of the tenant is left and all of it is billed. */
+export const TENANT_FINALIZER = 'tenancy.skypod.io/content';
+
 /** A customer; cluster-scoped; its API is served at `/clusters/NAME`. */
 export interface Tenant extends KubeObject {
   spec?: { displayName?: string };

@@ -2,6 +2,7 @@ import { registerSchema, schemaOf } from '../generated-schema.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
 import type { ResourceFacts } from './facts.ts';
+import { tenantStrategy } from './tenant-strategy.ts';
 
 /** Skypod's own resources in the same form as Kubernetes'; their meaning is described in ../pool.ts. */
 
@@ -242,6 +243,7 @@ export const platformFacts: { facts: ResourceFacts; schema: TypeSchema; strategy
   {
     facts: facts('tenancy', 'tenants', 'tenant', 'Tenant', { namespaced: false, subresources: [status] }),
     schema: tenant,
+    strategy: tenantStrategy,
   },
   {
     facts: facts('metering', 'usagerecords', 'usagerecord', 'UsageRecord', {}),

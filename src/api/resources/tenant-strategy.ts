@@ -1,0 +1,33 @@
+import type { KubeObject } from '../object.ts';
+import { TENANT_FINALIZER } from '../pool.ts';
+import type { ResourceStrategy } from '../resource-definition.ts';
+
+/** Namespaces of the system tenant are named as tenants are, so its own namespaces' names are taken. */
+const reserved = new Set(['system', 'skypod-hosts', 'kube-system', 'kube-public', 'kube-node-lease']);
+
+const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const LONGEST_LABEL = 63;
+
+/** A tenant's name stands in paths, host names and namespaces: a DNS-1123 label that is not taken. Findings as upstream's. */
+export function tenantNameFindings(name: string): string[] {
+  const findings: string[] = [];
+  if (name.length > LONGEST_LABEL) findings.push(`must be no more than ${LONGEST_LABEL} characters`);
+  if (!label.test(name)) {
+    findings.push(
+      "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end " +
+        "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is " +
+        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+    );
+  }
+  if (reserved.has(name)) findings.push('is reserved for the platform');
+  return findings;
+}
+
+export const tenantStrategy: ResourceStrategy = {
+  validateName: tenantNameFindings,
+  /** From its first moment, so that no deletion can overtake the clean-up. */
+  prepareForCreate(tenant: KubeObject): void {
+    const finalizers = tenant.metadata.finalizers ?? [];
+    if (!finalizers.includes(TENANT_FINALIZER)) tenant.metadata.finalizers = [...finalizers, TENANT_FINALIZER];
+  },
+};
