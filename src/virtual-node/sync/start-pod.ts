@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { type ContainerInstance, METERING_FINALIZER } from '../../api/pool.ts';
-import { CONTAINER_INSTANCES, NAMESPACES } from '../../api/resources.ts';
-import { isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { CONTAINER_INSTANCES } from '../../api/resources.ts';
+import { isAlreadyExists } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
 import { type Resolution, resolvePod } from '../resolve/resolve.ts';
@@ -41,28 +41,12 @@ export async function startPod(
     spec: resolution.spec,
   };
   const instances = client.resource<ContainerInstance>(SYSTEM_TENANT, CONTAINER_INSTANCES, tenant);
-  const create = () => instances.create(draft);
   try {
-    const instance = await create().catch(async (error: unknown) => {
-      if (!isNotFound(error)) throw error;
-      // tenancy/ makes the namespace with the tenant; a tenant's first pod may be quicker.
-      await ensureNamespace(client, tenant);
-      return await create();
-    });
+    const instance = await instances.create(draft);
     return { resolution, instance, isBlocked: false };
   } catch (error) {
     // A local copy may not show it yet.
     if (isAlreadyExists(error)) return { resolution, instance: undefined, isBlocked: false };
     throw error;
   }
-}
-
-async function ensureNamespace(client: Client, name: string): Promise<void> {
-  const draft = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
-  await client
-    .resource(SYSTEM_TENANT, NAMESPACES)
-    .create(draft)
-    .catch((error: unknown) => {
-      if (!isAlreadyExists(error)) throw error;
-    });
 }
