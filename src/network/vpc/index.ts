@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import type { HostPort, PodAddress, PodNetwork } from '../../api/pod-network.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { hostBlock } from '../addresses/host-block.ts';
-import { IpBatch, IpCommandError } from './ip-batch.ts';
 import { chooseLink, linkAddress } from './link-address.ts';
-import { enableForwarding, findUplink, linkElements, machineRules, removeMachineRules } from './machine-rules.ts';
-import { kernelNames, NAMESPACE_DIRECTORY, namespacePath } from './names.ts';
+import { Machine } from './machine.ts';
+import { kernelNames, namespacePath } from './names.ts';
 import { type PodRecord, Records } from './records.ts';
-import { runNft, Shell } from './shell.ts';
-import { RULE_PRIORITY, Vpc } from './vpc.ts';
+import { Vpc } from './vpc.ts';
 import { BLOCKED_DESTINATIONS, type LinkPorts } from './vpc-rules.ts';
 
 export interface VpcNetworkOptions {
@@ -71,14 +68,10 @@ export const DEFAULT_LINK_PORTS: LinkPorts = { dns: 10053, api: 10443 };
  * @throws when not root, or ip or nft are missing
  */
 export async function createVpcNetwork(options: VpcNetworkOptions): Promise<VpcNetwork> {
-  const rulesShell = new Shell();
-  const network = new KernelVpcNetwork(options, rulesShell, await findUplink(rulesShell));
+  const network = new KernelVpcNetwork(options);
   await network.start();
   return network;
 }
-
-/** How often it is looked whether our rules still stand in the machine's namespace. */
-const GUARD_MS = 10_000;
 
 interface VpcEntry {
   vpc: Vpc;
@@ -95,49 +88,41 @@ class KernelVpcNetwork implements VpcNetwork {
   readonly #logger: Logger;
   readonly #names: ReturnType<typeof kernelNames>;
   readonly #records: Records;
-  readonly #machineIp = new IpBatch();
-  readonly #podShell = new Shell();
-  readonly #rulesShell: Shell;
-  readonly #uplink: string | undefined;
-  readonly #egress: boolean;
+  readonly #machine: Machine;
   readonly #blocked: readonly string[];
   readonly #vpcs = new Map<string, VpcEntry>();
   /** VPCs on their way out, by tenant: a new one of the same tenant waits. */
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #pods = new Map<string, PodRecord & { work: Promise<void> }>();
   readonly #handlers: VpcHandlers[] = [];
-  #forwardingTurnedOn = false;
-  #cancelGuard: (() => void) | undefined;
-  #closed = false;
 
-  constructor(options: VpcNetworkOptions, rulesShell: Shell, uplink: string | undefined) {
-    this.#rulesShell = rulesShell;
+  constructor(options: VpcNetworkOptions) {
     this.#options = options;
     this.#logger = options.logger;
     this.#names = kernelNames(options.dataDirectory);
     this.#records = new Records(options.dataDirectory);
-    this.#uplink = uplink;
-    this.#egress = options.egress ?? uplink !== undefined;
     this.#blocked = [...BLOCKED_DESTINATIONS, ...(options.blockedDestinations ?? [])];
     this.ports = options.ports ?? DEFAULT_LINK_PORTS;
+    this.#machine = new Machine({
+      names: this.#names,
+      ports: this.ports,
+      egress: options.egress,
+      blocked: this.#blocked,
+      logger: options.logger,
+      clock: options.clock,
+    });
   }
 
   async start(): Promise<void> {
     const [vpcs, pods] = await Promise.all([this.#records.vpcs(), this.#records.pods()]);
-    await this.#writeMachineRules(vpcs.map(({ link }) => link));
-    this.#guardMachineRules();
-    if (this.#egress && this.#uplink !== undefined && (await enableForwarding(this.#uplink))) {
-      this.#forwardingTurnedOn = true;
-      this.#logger.info(
-        { interface: this.#uplink },
-        'IPv4 forwarding was turned on for the uplink, so that pods reach out',
-      );
-    }
+    let links = () => vpcs.map(({ link }) => link);
+    await this.#machine.start(() => links());
     const podsOfTenant = Map.groupBy(pods, ({ tenant }) => tenant);
     for (const { tenant, link, rules } of vpcs) {
       const entry = this.#enter(tenant, link, rules);
       for (const pod of podsOfTenant.get(tenant) ?? []) this.#adopt(entry, pod);
     }
+    links = () => [...this.#vpcs.values()].map(({ vpc }) => vpc.link.index);
     await this.#removeStrangers();
     await Promise.allSettled([...this.#vpcs.values()].map(({ ready }) => ready));
     for (const entry of this.#vpcs.values()) this.#removeWhenIdle(entry);
@@ -208,7 +193,7 @@ class KernelVpcNetwork implements VpcNetwork {
   }
 
   async list(): Promise<{ tenant: string; uid: string; address: PodAddress }[]> {
-    const namespaces = new Set(await this.#ownNamespaces());
+    const namespaces = new Set(await this.#machine.ownNamespaces());
     const found: { tenant: string; uid: string; address: PodAddress }[] = [];
     for (const pod of this.#pods.values()) {
       const entry = this.#vpcs.get(pod.tenant);
@@ -259,11 +244,7 @@ class KernelVpcNetwork implements VpcNetwork {
   }
 
   close(): void {
-    this.#closed = true;
-    this.#cancelGuard?.();
-    this.#machineIp.close();
-    this.#podShell.close();
-    this.#rulesShell.close();
+    this.#machine.close();
     for (const { vpc, cancelRemoval } of this.#vpcs.values()) {
       cancelRemoval?.();
       vpc.close();
@@ -271,17 +252,11 @@ class KernelVpcNetwork implements VpcNetwork {
   }
 
   async destroy(): Promise<void> {
-    this.#closed = true;
-    this.#cancelGuard?.();
     await Promise.all([...this.#pods.values()].map((pod) => this.tearDown(pod)));
     for (const entry of [...this.#vpcs.values()]) await this.#remove(entry);
     await Promise.all(this.#leaving.values());
     await this.#removeStrangers();
-    await removeMachineRules(this.#rulesShell, this.#names);
-    // Only what this process turned on is turned off again.
-    if (this.#forwardingTurnedOn && this.#uplink !== undefined) {
-      await this.#rulesShell.run('sh', ['-c', `echo 0 > /proc/sys/net/ipv4/conf/${this.#uplink}/forwarding`]);
-    }
+    await this.#machine.restore();
     await this.#records.removeAll();
     this.close();
   }
@@ -292,7 +267,7 @@ class KernelVpcNetwork implements VpcNetwork {
       await this.#leaving.get(tenant);
       let entry = this.#vpcs.get(tenant);
       if (entry === undefined) {
-        const taken = await this.#takenLinks();
+        const taken = await this.#machine.takenLinks();
         if (this.#vpcs.has(tenant) || this.#leaving.has(tenant)) continue;
         for (const { vpc } of this.#vpcs.values()) taken.add(vpc.link.machine);
         entry = this.#enter(tenant, chooseLink(this.#names.instance, tenant, taken).index, undefined);
@@ -319,11 +294,11 @@ class KernelVpcNetwork implements VpcNetwork {
       link: linkAddress(link),
       ports: this.ports,
       mtu: this.#options.mtu ?? 1500,
-      egress: this.#egress,
+      egress: this.#machine.egress,
       blocked: this.#blocked,
-      machineIp: this.#machineIp,
-      podShell: this.#podShell,
-      rulesShell: this.#rulesShell,
+      machineIp: this.#machine.ip,
+      podShell: this.#machine.podShell,
+      rulesShell: this.#machine.rulesShell,
     });
     const entry: VpcEntry = { vpc, ready: this.#create(vpc, standingRules), pods: new Set() };
     this.#vpcs.set(tenant, entry);
@@ -385,29 +360,6 @@ class KernelVpcNetwork implements VpcNetwork {
     }
   }
 
-  async #writeMachineRules(links: number[]): Promise<void> {
-    const names = this.#names;
-    const rules = machineRules({ names, ports: this.ports, egress: this.#egress, blocked: this.#blocked });
-    const elements = links.map((link) => linkElements('add', names, linkAddress(link)));
-    await runNft(this.#rulesShell, undefined, rules + elements.join(''));
-  }
-
-  /** A reload of the machine's own firewall flushes our table with the rest, and would leave the machine open to pods. */
-  #guardMachineRules(): void {
-    this.#cancelGuard = this.#options.clock.schedule(GUARD_MS, async () => {
-      try {
-        await this.#rulesShell.run('nft', ['list', 'set', 'inet', this.#names.machineTable, 'sources']);
-      } catch (error) {
-        if (this.#closed) return;
-        this.#logger.warn({ error }, 'the rules between the machine and its VPCs were gone; writing them again');
-        await this.#writeMachineRules([...this.#vpcs.values()].map(({ vpc }) => vpc.link.index)).catch((failure) =>
-          this.#logger.error({ error: failure }, 'writing the rules between the machine and its VPCs failed'),
-        );
-      }
-      if (!this.#closed) this.#guardMachineRules();
-    });
-  }
-
   #removeWhenIdle(entry: VpcEntry): void {
     if (entry.pods.size > 0 || entry.cancelRemoval !== undefined) return;
     entry.cancelRemoval = this.#options.clock.schedule(this.#options.idleVpcMs ?? 30_000, () => {
@@ -436,13 +388,20 @@ class KernelVpcNetwork implements VpcNetwork {
     return work;
   }
 
+  #removeStrangers(): Promise<void> {
+    return this.#machine.removeStrangers(
+      [...this.#vpcs.values()].map(({ vpc }) => vpc),
+      [...this.#pods.values()].map(({ tenant, uid }) => this.#names.podNamespace(tenant, uid)),
+    );
+  }
+
   #describe({ tenant, link, gateway, namespacePath }: Vpc): CarriedVpc {
     return {
       tenant,
       linkAddress: link.machine,
       gateway,
       namespacePath,
-      nft: (args, input) => this.#rulesShell.run('nsenter', [`--net=${namespacePath}`, 'nft', ...args], input),
+      nft: (args, input) => this.#machine.rulesShell.run('nsenter', [`--net=${namespacePath}`, 'nft', ...args], input),
     };
   }
 
@@ -452,52 +411,6 @@ class KernelVpcNetwork implements VpcNetwork {
       hostIp: vpc.gateway,
       namespacePath: pod.hostNetwork ? vpc.namespacePath : namespacePath(this.#names.podNamespace(pod.tenant, pod.uid)),
     };
-  }
-
-  /** Link-local addresses in the machine's namespace, whoever has them. */
-  async #takenLinks(): Promise<Set<string>> {
-    const links = JSON.parse((await this.#rulesShell.run('ip', ['-j', '-4', 'addr', 'show'])) || '[]') as {
-      addr_info?: { local?: string }[];
-    }[];
-    return new Set(links.flatMap((link) => (link.addr_info ?? []).map(({ local }) => local ?? '')));
-  }
-
-  async #ownNamespaces(): Promise<string[]> {
-    const names = await readdir(NAMESPACE_DIRECTORY).catch(() => []);
-    return names.filter((name) => name.startsWith(this.#names.namespacePrefix));
-  }
-
-  /** Namespaces, links and routing rules of this instance that no record accounts for. */
-  async #removeStrangers(): Promise<void> {
-    const knownNamespaces = new Set<string>();
-    const knownLinks = new Set<string>();
-    const knownTables = new Set<number>();
-    for (const { vpc } of this.#vpcs.values()) {
-      knownNamespaces.add(vpc.namespaceName);
-      knownLinks.add(vpc.linkName);
-      knownTables.add(vpc.link.routingTable);
-    }
-    for (const { tenant, uid } of this.#pods.values()) knownNamespaces.add(this.#names.podNamespace(tenant, uid));
-    const commands = (await this.#ownNamespaces())
-      .filter((name) => !knownNamespaces.has(name))
-      .map((name) => `netns del ${name}`);
-    const links = JSON.parse((await this.#rulesShell.run('ip', ['-j', 'link', 'show', 'type', 'veth'])) || '[]') as {
-      ifname?: string;
-    }[];
-    for (const { ifname } of links) {
-      if (ifname === undefined || !ifname.startsWith(this.#names.linkPrefix) || knownLinks.has(ifname)) continue;
-      commands.push(`link del ${ifname}`);
-      const link = linkAddress(Number(ifname.slice(this.#names.linkPrefix.length)));
-      if (!knownTables.has(link.routingTable)) {
-        commands.push(`rule del from ${link.machine} lookup ${link.routingTable} priority ${RULE_PRIORITY}`);
-      }
-    }
-    if (commands.length === 0) return;
-    this.#logger.info({ commands }, 'removing what an earlier process left behind');
-    await this.#machineIp.run(commands).catch((error) => {
-      if (!(error instanceof IpCommandError)) throw error;
-      this.#logger.warn({ error }, 'some of what an earlier process left could not be removed');
-    });
   }
 }
 

@@ -93,3 +93,7 @@ export async function enableForwarding(interfaceName: string): Promise<boolean> 
   await writeFile(path, '1');
   return true;
 }
+
+export async function disableForwarding(interfaceName: string): Promise<void> {
+  await writeFile(`/proc/sys/net/ipv4/conf/${interfaceName}/forwarding`, '0');
+}
