@@ -17,7 +17,7 @@ import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
-import { startVirtualNode, virtualNodes } from '../virtual-node/index.ts';
+import { createPodConnector, startVirtualNode, virtualNodes } from '../virtual-node/index.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -57,6 +57,15 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
   await apiServer.listen(listen);
 
   const informers = createInformerFactory(client, { clock, logger });
+  const connector = createPodConnector({
+    informers,
+    credentials: {
+      caPem: pki.authority.certificatePem,
+      certificatePem: pki.platformClient.certificatePem,
+      keyPem: pki.platformClient.keyPem,
+    },
+  });
+  apiServer.setConnector(connector);
   const parts = startParts({ client, informers, clock, logger, zones, rootCa: pki.authority.certificatePem, stop });
   informers.start(stop);
 
@@ -70,6 +79,7 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
 
   await Promise.race([aborted(stop), parts]);
   await parts;
+  connector.close();
   await apiServer.close();
   await store.close();
 }
