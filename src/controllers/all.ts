@@ -6,6 +6,7 @@ import { createEventRecorder, type EventRecorder } from '../client/event-recorde
 import type { InformerFactory } from '../client/informer.ts';
 import type { ControllerDependencies } from './common/dependencies.ts';
 import type { ResourceInfo } from './common/resources.ts';
+import { createCronJobController } from './cronjob/index.ts';
 import { createDeploymentController } from './deployment/index.ts';
 import { createEndpointsController } from './endpoints/index.ts';
 import { createEndpointSliceController } from './endpointslice/index.ts';
@@ -46,6 +47,7 @@ export function createControllers(
     createReplicaSetController(dependencies),
     createReplicaSetController(dependencies, replicationControllerKind),
     createJobController(dependencies),
+    createCronJobController(dependencies),
     createTtlAfterFinishedController(dependencies),
     createEndpointSliceController(dependencies),
     createEndpointsController(dependencies),
