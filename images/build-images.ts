@@ -25,6 +25,7 @@ export async function buildImages(cacheDirectory: string, registry: Registry, on
     if (!recipes.some((recipe) => recipe.name === name)) throw new Error(`there is no image ${name}`);
   }
   const debian = new DebianFiles(cacheDirectory);
+  debian.prepare(recipes.flatMap((recipe) => recipe.packages));
   const built: BuiltImage[] = [];
   for (const recipe of recipes.filter((candidate) => only?.includes(candidate.name) ?? true)) {
     const key = keyOf(recipe, debian);

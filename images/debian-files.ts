@@ -8,28 +8,43 @@ import { command } from './command.ts';
  */
 export class DebianFiles {
   readonly #cacheDirectory: string;
-  readonly #rootOf = new Map<string, string>();
+  readonly #versions = new Map<string, string>();
 
   constructor(cacheDirectory: string) {
     this.#cacheDirectory = cacheDirectory;
   }
 
+  /** Looks the packages' versions up in one go: apt reads its whole index each time. */
+  prepare(packageNames: string[]): void {
+    const unknown = packageNames.filter((name) => !this.#versions.has(name));
+    if (unknown.length === 0) return;
+    const policy = command('apt-cache', ['policy', ...unknown]);
+    for (const block of policy.split(/^(?=\S)/m)) {
+      const name = block.slice(0, block.indexOf(':'));
+      const version = (label: string) => new RegExp(`${label}: (\\S+)`).exec(block)?.[1] ?? '(none)';
+      this.#versions.set(name, version('Candidate') === '(none)' ? version('Installed') : version('Candidate'));
+    }
+    for (const name of unknown) if (!this.#versions.has(name)) this.#versions.set(name, '(none)');
+  }
+
   /** The version apt would install (or the installed one), which is part of an image's cache key. */
   version(packageName: string): string {
-    const policy = command('apt-cache', ['policy', packageName]);
-    const version = /Candidate: (\S+)/.exec(policy)?.[1] ?? '(none)';
-    return version === '(none)' ? (/Installed: (\S+)/.exec(policy)?.[1] ?? '(none)') : version;
+    this.prepare([packageName]);
+    return this.#versions.get(packageName)!;
   }
 
   copy(packageName: string, path: string, to: string): void {
+    this.#unpackAll([packageName]);
     mkdirSync(dirname(to), { recursive: true });
-    copyFileSync(this.#find(this.#unpack(packageName), path), to);
+    copyFileSync(this.#find(this.#rootOf(packageName), path), to);
   }
 
   /** Copies a program with its loader and the shared libraries it needs, from the packages its own depends on. */
   copyProgram(packageName: string, path: string, root: string, as = path): void {
     this.copy(packageName, path, join(root, as));
-    const roots = [packageName, ...this.#libraryPackages(packageName)].map((name) => this.#unpack(name));
+    const packageNames = [packageName, ...this.#libraryPackages(packageName)];
+    this.#unpackAll(packageNames);
+    const roots = packageNames.map((name) => this.#rootOf(name));
     const directories = roots.flatMap((packageRoot) =>
       ['lib', 'usr/lib'].flatMap((parent) => {
         const directory = join(packageRoot, parent);
@@ -87,38 +102,45 @@ export class DebianFiles {
     return [...names];
   }
 
-  #unpack(packageName: string): string {
-    const known = this.#rootOf.get(packageName);
-    if (known !== undefined) return known;
-    const root = join(
-      this.#cacheDirectory,
-      'packages',
-      `${packageName}_${this.version(packageName).replaceAll('/', '_')}`,
-    );
-    if (!existsSync(root)) {
-      const partial = `${root}.partial`;
-      rmSync(partial, { recursive: true, force: true });
-      mkdirSync(partial, { recursive: true });
-      try {
-        command('apt-get', ['-q', 'download', packageName], { cwd: partial });
-        const archive = readdirSync(partial).find((name) => name.endsWith('.deb'))!;
-        command('dpkg', ['-x', join(partial, archive), partial]);
-        rmSync(join(partial, archive));
-      } catch (error) {
-        this.#copyInstalled(packageName, partial, error as Error);
-      }
-      renameSync(partial, root);
-    }
-    this.#rootOf.set(packageName, root);
-    return root;
+  #rootOf(packageName: string): string {
+    const version = this.version(packageName).replaceAll('/', '_');
+    return join(this.#cacheDirectory, 'packages', `${packageName}_${version}`);
   }
 
-  #copyInstalled(packageName: string, to: string, downloadError: Error): void {
+  #unpackAll(packageNames: string[]): void {
+    this.prepare(packageNames);
+    const missing = packageNames.filter((name) => !existsSync(this.#rootOf(name)));
+    if (missing.length === 0) return;
+    const downloads = join(this.#cacheDirectory, 'downloads');
+    rmSync(downloads, { recursive: true, force: true });
+    mkdirSync(downloads, { recursive: true });
+    let downloadError: Error | undefined;
+    try {
+      command('apt-get', ['-q', 'download', ...missing], { cwd: downloads });
+    } catch (error) {
+      downloadError = error as Error;
+    }
+    const archives = readdirSync(downloads);
+    for (const name of missing) {
+      const partial = `${this.#rootOf(name)}.partial`;
+      rmSync(partial, { recursive: true, force: true });
+      mkdirSync(partial, { recursive: true });
+      const archive = archives.find((file) => file.startsWith(`${name}_`));
+      if (archive !== undefined) command('dpkg', ['-x', join(downloads, archive), partial]);
+      else this.#copyInstalled(name, partial, downloadError);
+      renameSync(partial, this.#rootOf(name));
+    }
+    rmSync(downloads, { recursive: true, force: true });
+  }
+
+  #copyInstalled(packageName: string, to: string, downloadError?: Error): void {
     let files: string[];
     try {
       files = command('dpkg', ['-L', packageName]).split('\n');
     } catch {
-      throw new Error(`package ${packageName} can neither be downloaded nor is it installed: ${downloadError.message}`);
+      throw new Error(
+        `package ${packageName} can neither be downloaded nor is it installed: ${downloadError?.message}`,
+      );
     }
     for (const file of files) {
       if (!/^\/(usr\/)?(s?bin|lib\S*)\//.test(file) || !existsSync(file) || !statSync(file).isFile()) continue;

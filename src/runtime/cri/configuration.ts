@@ -83,6 +83,8 @@ restrict_oom_score_adj = true
 stream_server_address = "127.0.0.1"
 stream_server_port = "0"
 max_concurrent_downloads = 6
+enable_unprivileged_ports = true
+enable_unprivileged_icmp = true
 netns_mounts_under_state_dir = true
 tolerate_missing_hugetlb_controller = true
 [plugins."io.containerd.grpc.v1.cri".cni]

@@ -27,15 +27,19 @@ const cacheDirectory = join(import.meta.dirname, '../../../.cache/images');
 export interface CriTestBench extends RuntimeHarness {
   open(): Promise<CriRuntime>;
   dataDirectory: string;
+  registryAddress: string;
   networkPath(uid: string): string;
   networkInode(uid: string): number;
 }
 
 /** A containerd of the test's own, a registry on a free port, and network namespaces by `ip netns`. */
-export async function makeCriTestBench(options: Partial<ContainerdOptions> = {}): Promise<CriTestBench> {
+export async function makeCriTestBench(
+  options: Partial<ContainerdOptions> = {},
+  images = ['busybox'],
+): Promise<CriTestBench> {
   const directory = mkdtempSync(join(tmpdir(), 'skypod-cri-'));
   const registry = await startRegistry(join(cacheDirectory, 'registry'), await freePort());
-  await buildImages(cacheDirectory, registry, ['busybox']);
+  await buildImages(cacheDirectory, registry, images);
   const refusing = createHttpServer((_request, response) => {
     response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
   });
@@ -55,6 +59,7 @@ export async function makeCriTestBench(options: Partial<ContainerdOptions> = {})
       await stopRegistry(registry.directory, registry.port);
       rmSync(directory, { recursive: true, force: true });
     },
+    registryAddress: registry.address,
     image: `${registry.address}/busybox:1`,
     failingImages: failingImages(registry, (refusing.address() as AddressInfo).port),
     async makeNetwork(uid) {
