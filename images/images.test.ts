@@ -61,7 +61,7 @@ describe('the images', { skip: cannotRunContainers() ?? false }, () => {
     const pod = await bench.runPod();
     const redis = await start(pod, 'redis', '7');
     await bench.waitFor(async () => (await shell(redis, 'redis-cli ping'))?.trim() === 'PONG');
-    const id = await start(pod, 'guestbook', '1', { envs: [{ key: 'REDIS_HOST', value: '127.0.0.1' }] });
+    const id = await start(pod, 'guestbook', '1', { envs: [{ key: 'GUESTBOOK_REDIS', value: '127.0.0.1:6379' }] });
     const sign = (message: string) => shell(id, `wget -q -O - --post-data 'message=${message}' http://127.0.0.1:8080/`);
     await bench.waitFor(() => sign('hello%20%3Cworld%3E'));
     await sign('%24100+and+a+%22quote%22');

@@ -2,6 +2,8 @@
 # GET / shows the entries; POST / with message=… (or GET /?message=…) adds one and shows them.
 # /cgi-bin/index.cgi is what busybox httpd runs for "/".
 
+address=${GUESTBOOK_REDIS:-redis:6379}
+
 # Sends one command in redis' protocol (RESP) and prints the raw answer.
 redis() {
   {
@@ -10,7 +12,7 @@ redis() {
       printf '$%s\r\n%s\r\n' "$(printf '%s' "$word" | wc -c)" "$word"
     done
     printf '*1\r\n$4\r\nQUIT\r\n'
-  } | nc -w 5 "${REDIS_HOST:-redis}" "${REDIS_PORT:-6379}"
+  } | nc -w 5 "${address%:*}" "${address#*:}"
 }
 
 escape_html() {
@@ -35,7 +37,7 @@ case "$entries" in
 esac
 
 if [ -n "$failed" ]; then
-  printf 'Status: 503 Service Unavailable\r\nContent-Type: text/plain\r\n\r\nredis at %s does not answer\n' "${REDIS_HOST:-redis}"
+  printf 'Status: 503 Service Unavailable\r\nContent-Type: text/plain\r\n\r\nredis at %s does not answer\n' "$address"
   exit 0
 fi
 printf 'Content-Type: text/html\r\n\r\n'
