@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
-import { clearHostLeftovers } from '../../host/clear-leftovers.ts';
+import { clearHost } from '../../host/clear-host.ts';
 import { createVpcNetwork } from '../../network/vpc/index.ts';
 import { createCriRuntime } from '../../runtime/cri/cri-runtime.ts';
 import { CommandError } from '../command-error.ts';
 import { type DataDirectory, openDataDirectory } from '../data-directory.ts';
-import { containerdPidFile } from '../host-paths.ts';
+import { containerdPidFile, localHostName } from '../host-paths.ts';
 import { acquireProcessLock, lockHolder } from '../process-lock.ts';
 
 /** Ends every container of a data directory whose `up` is stopped and removes what is left in the kernel. */
@@ -44,5 +44,5 @@ async function clearMachine(data: DataDirectory): Promise<void> {
     clock: systemClock,
   });
   await network.destroy();
-  await clearHostLeftovers(data.host);
+  await clearHost(data.host, localHostName(data));
 }

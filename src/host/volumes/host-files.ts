@@ -50,8 +50,12 @@ export async function createHostFiles(options: HostFilesOptions): Promise<PodFil
       options.logger.warn({ error }, 'no tmpfs could be mounted: secrets of pods are written to disk');
     });
   }
-  const identity = createHash('sha256').update(`${directory}\n${options.name}`).digest('hex').slice(0, 12);
-  return new HostFiles(directory, `/skypod-${identity}`);
+  return new HostFiles(directory, hostCgroup(directory, options.name));
+}
+
+/** The cgroup above all pods of one host; `directory` is its data directory's real path. */
+export function hostCgroup(directory: string, hostName: string): string {
+  return `/skypod-${createHash('sha256').update(`${directory}\n${hostName}`).digest('hex').slice(0, 12)}`;
 }
 
 class HostFiles implements PodFiles {
