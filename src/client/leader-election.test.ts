@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../base/clock.ts';
+import { silentLogger } from '../base/log.ts';
+import { Client } from './client.ts';
+import { runWhileLeader } from './leader-election.ts';
+import { FakeTransport } from './testing/fake-transport.ts';
+import { until } from './testing/until.ts';
+
+function candidate(transport: FakeTransport, clock: ManualClock, identity: string, isBroken = () => false) {
+  const stop = new AbortController();
+  const state = { leading: false, terms: 0, stop, done: Promise.resolve() };
+  const client = new Client({
+    request: (request) => (isBroken() ? Promise.reject(new Error('down')) : transport.request(request)),
+    watch: (request) => transport.watch(request),
+  });
+  state.done = runWhileLeader(
+    { client, clock, logger: silentLogger, tenant: 'system', namespace: 'kube-system', name: 'controllers', identity },
+    async (signal) => {
+      state.leading = true;
+      state.terms++;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      state.leading = false;
+    },
+    stop.signal,
+  );
+  return state;
+}
+/** Time passes in small steps, each with room for the requests it causes. */
+async function pass(clock: ManualClock, byMs: number): Promise<void> {
+  for (let passed = 0; passed < byMs; passed += 500) {
+    clock.advance(500);
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('one leads; another takes over when it stops, at once', async () => {
+  const clock = new ManualClock();
+  const transport = new FakeTransport({ now: () => clock.now() });
+  const first = candidate(transport, clock, 'first');
+  await until(() => first.leading);
+  const second = candidate(transport, clock, 'second');
+  await pass(clock, 60_000);
+  assert.equal(first.leading, true);
+  assert.equal(second.leading, false);
+  first.stop.abort();
+  await first.done;
+  await pass(clock, 5000);
+  assert.equal(second.leading, true);
+  assert.equal((transport.all('leases')[0] as any).spec.leaseTransitions, 1);
+  second.stop.abort();
+  await second.done;
+});
+
+test('a leader cut off steps down before another may lead', async () => {
+  const clock = new ManualClock();
+  const transport = new FakeTransport({ now: () => clock.now() });
+  let isCut = false;
+  const first = candidate(transport, clock, 'first', () => isCut);
+  await until(() => first.leading);
+  const second = candidate(transport, clock, 'second');
+  isCut = true;
+  let bothLed = false;
+  for (let seconds = 0; seconds < 30; seconds++) {
+    await pass(clock, 1000);
+    bothLed ||= first.leading && second.leading;
+    if (seconds === 8) assert.equal(first.leading, true, 'within the renew deadline');
+  }
+  assert.equal(bothLed, false);
+  assert.equal(second.leading, true);
+  assert.equal(first.leading, false);
+  first.stop.abort();
+  second.stop.abort();
+  await Promise.all([first.done, second.done]);
+});
