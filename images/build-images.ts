@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ImageRecipe, recipes } from './catalog.ts';
 import { command } from './command.ts';
 import { DebianFiles } from './debian-files.ts';
+import { moveIntoPlace } from './move-into-place.ts';
 import type { Registry } from './registry.ts';
 
 const filesDirectory = join(import.meta.dirname, 'files');
@@ -63,8 +64,8 @@ function keyOf(recipe: ImageRecipe, debian: DebianFiles): string {
 }
 
 function build(recipe: ImageRecipe, debian: DebianFiles, layout: string): void {
-  const partial = `${layout}.partial`;
-  const root = `${layout}.root`;
+  const partial = `${layout}.partial-${process.pid}`;
+  const root = `${layout}.root-${process.pid}`;
   for (const directory of [partial, root]) rmSync(directory, { recursive: true, force: true });
   mkdirSync(root, { recursive: true, mode: 0o755 });
   recipe.fill(root, debian, (path) => join(filesDirectory, path));
@@ -75,7 +76,7 @@ function build(recipe: ImageRecipe, debian: DebianFiles, layout: string): void {
   command('umoci', ['config', ...image, ...recipe.config]);
   command('umoci', ['gc', '--layout', partial]);
   rmSync(root, { recursive: true, force: true });
-  renameSync(partial, layout);
+  moveIntoPlace(partial, layout);
 }
 
 async function pushedDigest(registry: Registry, name: string, tag: string): Promise<string | undefined> {

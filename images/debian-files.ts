@@ -1,6 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { command } from './command.ts';
+import { moveIntoPlace } from './move-into-place.ts';
 
 /**
  * Files out of Debian packages: downloaded and unpacked into the cache once a version; where there is no package mirror
@@ -111,7 +112,7 @@ export class DebianFiles {
     this.prepare(packageNames);
     const missing = packageNames.filter((name) => !existsSync(this.#rootOf(name)));
     if (missing.length === 0) return;
-    const downloads = join(this.#cacheDirectory, 'downloads');
+    const downloads = join(this.#cacheDirectory, `downloads-${process.pid}`);
     rmSync(downloads, { recursive: true, force: true });
     mkdirSync(downloads, { recursive: true });
     let downloadError: Error | undefined;
@@ -122,13 +123,13 @@ export class DebianFiles {
     }
     const archives = readdirSync(downloads);
     for (const name of missing) {
-      const partial = `${this.#rootOf(name)}.partial`;
+      const partial = `${this.#rootOf(name)}.partial-${process.pid}`;
       rmSync(partial, { recursive: true, force: true });
       mkdirSync(partial, { recursive: true });
       const archive = archives.find((file) => file.startsWith(`${name}_`));
       if (archive !== undefined) command('dpkg', ['-x', join(downloads, archive), partial]);
       else this.#copyInstalled(name, partial, downloadError);
-      renameSync(partial, this.#rootOf(name));
+      moveIntoPlace(partial, this.#rootOf(name));
     }
     rmSync(downloads, { recursive: true, force: true });
   }
