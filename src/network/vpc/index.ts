@@ -138,8 +138,7 @@ class KernelVpcNetwork implements VpcNetwork {
       const entry = await this.#vpc(pod.tenant);
       if (known !== undefined) {
         await known.work.catch(() => {
-          // Taking it over after a restart failed: nothing can run in such a namespace, so it is made anew.
-          if (this.#pods.get(key) === known) known.work = this.#make(entry.vpc, known, true);
+          if (this.#pods.get(key) === known) known.work = this.#makeAgain(entry.vpc, known);
         });
         await known.work;
         if (this.#pods.get(key) === known) return this.#addressOf(known, entry.vpc);
@@ -349,6 +348,16 @@ class KernelVpcNetwork implements VpcNetwork {
       vpc.connectPod(this.#names.podNamespace(pod.tenant, pod.uid), pod.ip, fresh),
       vpc.hostPorts('add', pod.ip, pod.hostPorts ?? []),
     ]);
+  }
+
+  /** Taking a pod over after a restart failed. Only a namespace that is none, so nothing runs in it, is made anew. */
+  async #makeAgain(vpc: Vpc, pod: PodRecord): Promise<void> {
+    try {
+      await this.#make(vpc, pod, false);
+    } catch (error) {
+      if (!/network namespace|netns/.test(String(error))) throw error;
+      await this.#make(vpc, pod, true);
+    }
   }
 
   async #closeHostPorts(vpc: Vpc, pod: PodRecord): Promise<void> {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { ProgramError, type Shell } from './shell.ts';
 
 /** Some commands of a batch failed; the others were carried out. */
 export class IpCommandError extends Error {
@@ -13,6 +14,35 @@ export class IpCommandError extends Error {
   /** Whether every failure says what `pattern` matches. */
   every(pattern: RegExp): boolean {
     return this.failures.every(({ message }) => pattern.test(message));
+  }
+}
+
+/**
+ * Carries out commands in a namespace by a process of their own, all of them even when some fail. Commands with the
+ * word `netns` belong here: ip never closes the namespace that it names, so a long-lived one would keep it alive.
+ * @param namespace by name; undefined is the namespace of this process
+ * @throws IpCommandError
+ */
+export async function runIpOnce(shell: Shell, namespace: string | undefined, commands: string[]): Promise<void> {
+  const args = [...(namespace === undefined ? [] : ['-n', namespace]), '-force', '-batch', '-'];
+  try {
+    await shell.run('ip', args, `${commands.join('\n')}\n`);
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    const failures: { command: string; message: string }[] = [];
+    let message: string[] = [];
+    for (const line of error.errors.trimEnd().split('\n')) {
+      const failed = /^Command failed -:(\d+)$/.exec(line);
+      if (failed === null) {
+        message.push(line);
+        continue;
+      }
+      failures.push({ command: commands[Number(failed[1]) - 1] ?? '', message: message.join(' ').trim() });
+      message = [];
+    }
+    // What is left was said by an ip that gave up altogether.
+    if (message.length > 0) failures.push({ command: commands.join('; '), message: message.join(' ').trim() });
+    throw new IpCommandError(failures);
   }
 }
 

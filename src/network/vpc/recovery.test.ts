@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -51,6 +51,21 @@ describe('after kill -9', { skip: whyNoNamespaces() }, () => {
     assert.deepEqual(await second.list(), []);
     open.destroy();
     first.close();
+    await second.destroy();
+  });
+
+  test('a namespace that was only half made is made anew', async () => {
+    const first = (await testNetwork({ dataDirectory })).network;
+    const whole = await first.setUp({ tenant: 'red', uid: 'whole', hostNetwork: false });
+    const half = await first.setUp({ tenant: 'red', uid: 'half', hostNetwork: false });
+    first.close();
+    // ip makes the file, then mounts the namespace on it: this is how it looks between.
+    const { status, stderr } = spawnSync('umount', [half.namespacePath!], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    const second = (await testNetwork({ dataDirectory })).network;
+    assert.deepEqual(await second.setUp({ tenant: 'red', uid: 'half', hostNetwork: false }), half);
+    servers.push(await answerIn(half.namespacePath!, [8080], 'half'));
+    assert.deepEqual(await ask(whole.namespacePath!, half.ip, 8080), [`half ${whole.ip}`]);
     await second.destroy();
   });
 

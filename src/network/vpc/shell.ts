@@ -1,6 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 
+/** A program that ended with another status than 0. */
+export class ProgramError extends Error {
+  readonly status: number;
+  /** Its standard error. */
+  readonly errors: string;
+
+  constructor(what: string, status: number, errors: string) {
+    super(`${what} ended with code ${status}: ${errors.trim().slice(0, 2000)}`);
+    this.name = 'ProgramError';
+    this.status = status;
+    this.errors = errors;
+  }
+}
+
 interface Job {
   what: string;
   output: string;
@@ -31,7 +45,7 @@ export class Shell {
    * Runs a program to its end.
    * @param input its standard input; must not hold NUL
    * @returns its standard output
-   * @throws with its standard error when its exit status is not 0
+   * @throws ProgramError when its exit status is not 0
    */
   run(program: string, args: string[], input = ''): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -100,7 +114,7 @@ export class Shell {
       this.#jobs.shift();
       if (this.#jobs.length === 0) this.#keepLoopAlive(false);
       if (job.status === 0) job.resolve(job.output);
-      else job.reject(new Error(`${job.what} ended with code ${job.status}: ${job.errors.trim().slice(0, 2000)}`));
+      else job.reject(new ProgramError(job.what, job.status, job.errors));
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { PodAddress } from '../../api/pod-network.ts';
 import { ManualClock } from '../../base/clock.ts';
@@ -147,6 +147,19 @@ describe('VPCs in the kernel', { skip }, () => {
     await until(() => rules().includes(link));
     await own.end();
     assert.equal(rules(), '');
+  });
+
+  test('helper processes keep no namespace open', async () => {
+    for (let count = 0; count < 5; count++) {
+      await network.setUp({ tenant: 'red', uid: `brief${count}`, hostNetwork: false });
+    }
+    const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
+    const namespaces = children.flatMap((pid) => {
+      const descriptors = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+      return descriptors.filter((target) => /^(\/run\/netns\/|net:)/.test(target));
+    });
+    assert.deepEqual(namespaces, []);
+    for (let count = 0; count < 5; count++) await network.tearDown({ tenant: 'red', uid: `brief${count}` });
   });
 
   test('tear-down removes, twice is fine, and the address is not given again at once', async () => {

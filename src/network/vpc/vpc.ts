@@ -4,7 +4,7 @@ import type { HostPort } from '../../api/pod-network.ts';
 import { VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import type { Cidr } from '../addresses/ipv4.ts';
 import { BlockAllocator } from '../ipam/block-allocator.ts';
-import { IpBatch, IpCommandError } from './ip-batch.ts';
+import { IpBatch, IpCommandError, runIpOnce } from './ip-batch.ts';
 import type { LinkAddress } from './link-address.ts';
 import { enableForwarding, linkElements } from './machine-rules.ts';
 import { type KernelNames, namespacePath, podLink, VPC_LINK } from './names.ts';
@@ -123,7 +123,7 @@ export class Vpc {
     const device = this.linkName;
     await tolerate(
       ALREADY,
-      machineIp.run([
+      runIpOnce(rulesShell, undefined, [
         `link add ${device} address ${GATEWAY_MAC} mtu ${mtu} type veth peer name ${VPC_LINK} address ${macOf(link.vpc)} mtu ${mtu} netns ${this.namespaceName}`,
       ]),
     );
@@ -179,12 +179,21 @@ export class Vpc {
    */
   async connectPod(namespaceName: string, address: string, fresh: boolean): Promise<void> {
     const link = podLink(address);
-    const { mtu, machineIp } = this.#options;
-    const make = () =>
-      machineIp.run([
-        `netns add ${namespaceName}`,
-        `link add ${link} up address ${GATEWAY_MAC} mtu ${mtu} netns ${this.namespaceName} type veth peer name eth0 address ${macOf(address)} mtu ${mtu} netns ${namespaceName}`,
+    const { mtu, machineIp, podShell } = this.#options;
+    const make = async () => {
+      const namespaceMade = machineIp.run([`netns add ${namespaceName}`]);
+      await (fresh ? namespaceMade : tolerate(ALREADY, namespaceMade));
+      const configured = runIpOnce(podShell, namespaceName, [
+        `link add ${link} up address ${GATEWAY_MAC} mtu ${mtu} netns ${this.namespaceName} type veth peer name eth0 address ${macOf(address)} mtu ${mtu}`,
+        'link set lo up',
+        'link set eth0 up',
+        `addr replace ${address}/32 dev eth0`,
+        `route replace ${this.gateway} dev eth0`,
+        `neigh replace ${this.gateway} lladdr ${GATEWAY_MAC} dev eth0 nud permanent`,
+        `route replace default via ${this.gateway} dev eth0 src ${address}`,
       ]);
+      await (fresh ? configured : tolerate(ALREADY, configured));
+    };
     if (fresh) {
       await make().catch(async (error) => {
         if (!(error instanceof IpCommandError)) throw error;
@@ -193,22 +202,11 @@ export class Vpc {
         await make();
       });
     } else {
-      await tolerate(ALREADY, make());
+      await make();
     }
-    const inPod = [
-      'link set lo up',
-      'link set eth0 up',
-      `addr replace ${address}/32 dev eth0`,
-      `route replace ${this.gateway} dev eth0`,
-      `neigh replace ${this.gateway} lladdr ${GATEWAY_MAC} dev eth0 nud permanent`,
-      `route replace default via ${this.gateway} dev eth0 src ${address}`,
-    ];
-    await Promise.all([
-      this.#options.podShell.run('ip', ['-n', namespaceName, '-batch', '-'], `${inPod.join('\n')}\n`),
-      this.#ip.run([
-        `route replace ${address}/32 dev ${link} src ${this.gateway}`,
-        `neigh replace ${address} lladdr ${macOf(address)} dev ${link} nud permanent`,
-      ]),
+    await this.#ip.run([
+      `route replace ${address}/32 dev ${link} src ${this.gateway}`,
+      `neigh replace ${address} lladdr ${macOf(address)} dev ${link} nud permanent`,
     ]);
   }
 
