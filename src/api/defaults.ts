@@ -5,6 +5,7 @@ import { DefaultsWalker } from './defaults/walk.ts';
 import { workloadTypeDefaults } from './defaults/workload-types.ts';
 import type { KubeObject } from './object.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
+import type { TypeSchema } from './schema.ts';
 
 const walker = new DefaultsWalker({ ...coreTypeDefaults, ...workloadTypeDefaults, ...otherTypeDefaults });
 
@@ -20,4 +21,10 @@ export function applyDefaults<T extends KubeObject>(definition: Defaulted, objec
   definition.strategy?.setDefaults?.(object);
   walker.walkOf(definition.schema)?.(object);
   return object;
+}
+
+/** The defaults of a type and its parts alone, in place. */
+export function applyTypeDefaults<T>(schema: TypeSchema, value: T): T {
+  walker.walkOf(schema)?.(value);
+  return value;
 }

@@ -6,6 +6,7 @@ import type {
   SubresourceDefinition,
 } from '../resource-definition.ts';
 import type { TypeSchema } from '../schema.ts';
+import { emptyStatusOf } from '../strategies/empty-status.ts';
 import { columnsOf } from './columns/index.ts';
 import type { ResourceFacts } from './facts.ts';
 import { selectableFields } from './selectable-fields.ts';
@@ -72,6 +73,19 @@ export function defineResource(facts: ResourceFacts, behaviour: Behaviour = {}):
     columns: behaviour.columns ?? columnsOf(facts.group, facts.version, facts.resource),
     selectableFields: selectableFields[key] ?? {},
     hasGeneration: withGeneration.has(key),
-    strategy: behaviour.strategy ?? {},
+    strategy: withEmptyStatus(behaviour.strategy ?? {}, schema),
+  };
+}
+
+/** Clients bring no status, and an object without one is not how Kubernetes writes it. */
+function withEmptyStatus(strategy: ResourceStrategy, schema: TypeSchema): ResourceStrategy {
+  const emptyStatus = emptyStatusOf(schema);
+  if (emptyStatus === undefined) return strategy;
+  return {
+    ...strategy,
+    prepareForCreate(object) {
+      object['status'] ??= emptyStatus();
+      strategy.prepareForCreate?.(object);
+    },
   };
 }

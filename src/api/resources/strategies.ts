@@ -1,4 +1,181 @@
+import { isDns1123Label, isPathSegmentName, nameIsDnsLabel } from '../names.ts';
+import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
+import type { FieldError } from '../status.ts';
+import * as prepare from '../strategies/prepare.ts';
+import * as access from '../validation/access.ts';
+import * as autoscaling from '../validation/autoscaling.ts';
+import * as batch from '../validation/batch.ts';
+import * as configuration from '../validation/configuration.ts';
+import { Findings } from '../validation/findings.ts';
+import { isIpAddress } from '../validation/ip-address.ts';
+import * as networking from '../validation/networking.ts';
+import * as pod from '../validation/pod.ts';
+import { validatePodTemplate } from '../validation/pod-spec.ts';
+import * as service from '../validation/service.ts';
+import * as storage from '../validation/storage.ts';
+import * as workloads from '../validation/workloads.ts';
+
+type OnObject = (object: any, findings: Findings) => void;
+type OnChange = (object: any, old: any, findings: Findings) => void;
+
+const check =
+  (validate: OnObject) =>
+  (object: KubeObject): FieldError[] => {
+    const findings = new Findings();
+    validate(object, findings);
+    return findings.list;
+  };
+const checkChange =
+  (validate: OnChange) =>
+  (object: KubeObject, old: KubeObject): FieldError[] => {
+    const findings = new Findings();
+    validate(object, old, findings);
+    return findings.list;
+  };
+
+/** `update` when the kind has rules of its own for it; otherwise the new state is held to the same as a fresh one. */
+const validated = (create: OnObject, update?: OnChange): ResourceStrategy => ({
+  validateCreate: check(create),
+  validateUpdate: update === undefined ? check(create) : checkChange(update),
+});
+
+const both =
+  (...validators: OnChange[]): OnChange =>
+  (object, old, findings) => {
+    for (const validate of validators) validate(object, old, findings);
+  };
+const asChange =
+  (validate: OnObject): OnChange =>
+  (object, _old, findings) =>
+    validate(object, findings);
+
+/** A pod stays until its containers have stopped. Source: podStrategy.CheckGracefulDelete. */
+function podGracePeriodSeconds(object: KubeObject, asked: number | undefined): number {
+  let period = asked ?? object['spec'].terminationGracePeriodSeconds ?? 30;
+  if (!object['spec'].nodeName) period = 0;
+  if (object['status']?.phase === 'Succeeded' || object['status']?.phase === 'Failed') period = 0;
+  return period < 0 ? 1 : period;
+}
+
+const pathSegment: ResourceStrategy = { validateName: isPathSegmentName };
+const label: ResourceStrategy = { validateName: nameIsDnsLabel };
 
 /** What a built-in kind does besides being data, by `group/resource`. */
-export const strategies: Record<string, ResourceStrategy> = {};
+export const strategies: Record<string, ResourceStrategy> = {
+  '/pods': {
+    ...validated(pod.validatePodCreate, pod.validatePodUpdate),
+    validateStatusUpdate: checkChange(pod.validatePodStatusUpdate),
+    prepareForCreate: prepare.preparePod,
+    gracePeriodSeconds: podGracePeriodSeconds,
+  },
+  '/podtemplates': validated((object, findings) => validatePodTemplate(object.template, 'template', findings)),
+  '/replicationcontrollers': validated(workloads.validateReplicationController),
+  '/services': {
+    ...validated(service.validateService, service.validateServiceUpdate),
+    validateName: nameIsDnsLabel,
+    prepareForCreate: prepare.prepareService,
+    prepareForUpdate: prepare.prepareServiceUpdate,
+  },
+  '/namespaces': {
+    ...validated(configuration.validateNamespace),
+    ...label,
+    validateStatusUpdate: check(configuration.validateNamespaceStatus),
+    prepareForCreate: prepare.prepareNamespace,
+    prepareForUpdate: prepare.prepareNamespaceUpdate,
+  },
+  '/configmaps': validated(configuration.validateConfigMap, configuration.validateConfigMapUpdate),
+  '/secrets': validated(configuration.validateSecret, configuration.validateSecretUpdate),
+  '/nodes': validated(configuration.validateNode, configuration.validateNodeUpdate),
+  '/endpoints': validated(configuration.validateEndpoints),
+  '/resourcequotas': validated(configuration.validateResourceQuota, configuration.validateResourceQuotaUpdate),
+  '/limitranges': validated(configuration.validateLimitRange),
+  '/persistentvolumeclaims': validated(storage.validateClaim, storage.validateClaimUpdate),
+  '/persistentvolumes': validated(storage.validateVolume),
+  'apps/deployments': validated(workloads.validateDeployment, workloads.validateDeploymentUpdate),
+  'apps/replicasets': validated(workloads.validateReplicaSet, workloads.validateReplicaSetUpdate),
+  'apps/statefulsets': {
+    ...validated(workloads.validateStatefulSet, workloads.validateStatefulSetUpdate),
+    ...label,
+  },
+  'apps/daemonsets': {
+    ...validated(workloads.validateDaemonSet, workloads.validateDaemonSetUpdate),
+    prepareForCreate: prepare.prepareDaemonSet,
+    prepareForUpdate: prepare.prepareDaemonSetUpdate,
+  },
+  'apps/controllerrevisions': validated(
+    (object, findings) => findings.nonnegative(object.revision, 'revision'),
+    both(
+      asChange((object, findings) => findings.nonnegative(object.revision, 'revision')),
+      (object, old, findings) => {
+        if (JSON.stringify(object.data) !== JSON.stringify(old.data)) {
+          findings.invalid('data', object.data, 'field is immutable');
+        }
+      },
+    ),
+  ),
+  'batch/jobs': { ...validated(batch.validateJob, batch.validateJobUpdate), prepareForCreate: prepare.prepareJob },
+  'batch/cronjobs': validated(
+    (object, findings) => batch.validateCronJob(object, findings),
+    (object, old, findings) => batch.validateCronJob(object, findings, old),
+  ),
+  'autoscaling/horizontalpodautoscalers': validated(autoscaling.validateAutoscaler),
+  'policy/poddisruptionbudgets': validated(autoscaling.validateDisruptionBudget),
+  'networking.k8s.io/ingresses': validated(networking.validateIngress),
+  'networking.k8s.io/ingressclasses': validated(networking.validateIngressClass, networking.validateIngressClassUpdate),
+  'networking.k8s.io/networkpolicies': validated(networking.validateNetworkPolicy),
+  'networking.k8s.io/ipaddresses': {
+    validateName: (name, isPrefix) =>
+      isPrefix || isIpAddress(name) ? [] : ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
+  },
+  'discovery.k8s.io/endpointslices': validated(
+    networking.validateEndpointSlice,
+    networking.validateEndpointSliceUpdate,
+  ),
+  'rbac.authorization.k8s.io/roles': { ...validated(access.validateRole), ...pathSegment },
+  'rbac.authorization.k8s.io/clusterroles': { ...validated(access.validateClusterRole), ...pathSegment },
+  'rbac.authorization.k8s.io/rolebindings': {
+    ...validated(access.validateRoleBinding, both(access.validateRoleRefUpdate, asChange(access.validateRoleBinding))),
+    ...pathSegment,
+  },
+  'rbac.authorization.k8s.io/clusterrolebindings': {
+    ...validated(
+      access.validateClusterRoleBinding,
+      both(access.validateRoleRefUpdate, asChange(access.validateClusterRoleBinding)),
+    ),
+    ...pathSegment,
+  },
+  'storage.k8s.io/storageclasses': validated(storage.validateStorageClass, storage.validateStorageClassUpdate),
+  'scheduling.k8s.io/priorityclasses': validated(
+    (object, findings) => {
+      if (object.value > 1_000_000_000 && !object.metadata.name.startsWith('system-')) {
+        findings.forbidden('value', 'maximum allowed value of a user defined priority is 1000000000');
+      }
+      findings.optionalOneOf(object.preemptionPolicy, 'preemptionPolicy', ['PreemptLowerPriority', 'Never']);
+    },
+    (object, old, findings) => {
+      if (object.value !== old.value) findings.invalid('value', object.value, 'field is immutable');
+      if (object.preemptionPolicy !== old.preemptionPolicy) {
+        findings.invalid('preemptionPolicy', object.preemptionPolicy, 'field is immutable');
+      }
+    },
+  ),
+  'coordination.k8s.io/leases': validated((object, findings) => {
+    const { leaseDurationSeconds, leaseTransitions, holderIdentity } = object.spec ?? {};
+    if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
+      findings.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0');
+    }
+    findings.nonnegative(leaseTransitions, 'spec.leaseTransitions');
+    if (holderIdentity === '') findings.invalid('spec.holderIdentity', holderIdentity, 'must not be empty');
+  }),
+  'node.k8s.io/runtimeclasses': validated(
+    (object, findings) => {
+      if (object.handler) findings.invalidEach('handler', object.handler, isDns1123Label(object.handler));
+    },
+    (object, old, findings) => {
+      if (object.handler !== old.handler) findings.invalid('handler', object.handler, 'field is immutable');
+    },
+  ),
+  'flowcontrol.apiserver.k8s.io/flowschemas': {},
+  'certificates.k8s.io/certificatesigningrequests': { validateName: () => [] },
+};

@@ -1,0 +1,152 @@
+import { semanticEqual } from '../equality.ts';
+import type { KubeObject } from '../object.ts';
+import { qosClassOf } from './qos-class.ts';
+
+/**
+ * What the server sets on objects and clients may not. uid, name (or generateName), namespace and creationTimestamp are
+ * set before; the status is empty. Source: the strategies in Kubernetes' pkg/registry.
+ */
+export function preparePod(pod: KubeObject): void {
+  pod['status'] = { phase: 'Pending', qosClass: qosClassOf(pod['spec']) };
+  if (pod['spec'].schedulingGates?.length) {
+    pod['status'].conditions = [
+      {
+        type: 'PodScheduled',
+        status: 'False',
+        lastProbeTime: null,
+        lastTransitionTime: null,
+        reason: 'SchedulingGated',
+        message: 'Scheduling is blocked due to non-empty scheduling gates',
+      },
+    ];
+  }
+  mirrorServiceAccount(pod);
+}
+
+/** Both names of the account are always written alike, also when admission chose it. */
+function mirrorServiceAccount(pod: KubeObject): void {
+  const { spec } = pod;
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+}
+
+export function prepareNamespace(namespace: KubeObject): void {
+  const finalizers: string[] = namespace['spec']?.finalizers ?? [];
+  if (!finalizers.includes('kubernetes')) {
+    namespace['spec'] = { ...namespace['spec'], finalizers: [...finalizers, 'kubernetes'] };
+  }
+  namespace['status'] = { phase: 'Active' };
+}
+
+/** spec.finalizers change through the finalize subresource only. */
+export function prepareNamespaceUpdate(namespace: KubeObject, old: KubeObject): void {
+  namespace['spec'] = { ...namespace['spec'], finalizers: old['spec']?.finalizers };
+  if (namespace['spec'].finalizers === undefined) delete namespace['spec'].finalizers;
+}
+
+/** The labels that tie a job's pods to it, and the selector that finds them. */
+export function prepareJob(job: KubeObject): void {
+  const { spec, metadata } = job;
+  if (spec.manualSelector === true) return;
+  const labels = {
+    'batch.kubernetes.io/controller-uid': metadata.uid,
+    'batch.kubernetes.io/job-name': metadata.name,
+    'controller-uid': metadata.uid,
+    'job-name': metadata.name,
+  };
+  // Whoever copies a job copies its labels; a label of one's own under these names stays and fails validation.
+  const current = spec.template.metadata?.labels ?? {};
+  spec.template.metadata = { ...spec.template.metadata, labels: { ...labels, ...current } };
+  spec.selector ??= {};
+  spec.selector.matchLabels = {
+    'batch.kubernetes.io/controller-uid': metadata.uid,
+    ...spec.selector.matchLabels,
+  };
+}
+
+/** The daemon set controller names its pods' templates by this number. */
+export function prepareDaemonSet(daemonSet: KubeObject): void {
+  daemonSet.metadata.annotations = {
+    'deprecated.daemonset.template.generation': '1',
+    ...daemonSet.metadata.annotations,
+  };
+}
+
+export function prepareDaemonSetUpdate(daemonSet: KubeObject, old: KubeObject): void {
+  const key = 'deprecated.daemonset.template.generation';
+  const before = Number(old.metadata.annotations?.[key] ?? 0);
+  const changed = !semanticEqual(daemonSet['spec'].template, old['spec'].template);
+  daemonSet.metadata.annotations = { ...daemonSet.metadata.annotations, [key]: String(changed ? before + 1 : before) };
+}
+
+/** One address under two names. Source: pkg/registry/core/service/strategy.go's normalization. */
+export function prepareService(service: KubeObject): void {
+  const { spec } = service;
+  if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
+  if (spec.type === 'ExternalName') {
+    delete spec.internalTrafficPolicy;
+    delete spec.externalTrafficPolicy;
+  }
+}
+
+export function prepareServiceUpdate(service: KubeObject, old: KubeObject): void {
+  const { spec } = service;
+  const before = old['spec'];
+  if (spec.type === 'ExternalName') {
+    // A service that becomes a mere name gives its addresses back.
+    if (before.type !== 'ExternalName' && spec.clusterIP === before.clusterIP) {
+      for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy']) {
+        delete spec[field];
+      }
+    }
+    return;
+  }
+  if (before.type !== 'ExternalName') {
+    // Clients that know nothing of allocation leave the address out: it stays.
+    if (!spec.clusterIP && !spec.clusterIPs?.length && before.clusterIP) {
+      spec.clusterIP = before.clusterIP;
+      spec.clusterIPs = before.clusterIPs;
+    }
+    spec.ipFamilies ??= before.ipFamilies;
+    spec.ipFamilyPolicy ??= before.ipFamilyPolicy;
+    if (spec.ipFamilies === undefined) delete spec.ipFamilies;
+    if (spec.ipFamilyPolicy === undefined) delete spec.ipFamilyPolicy;
+  }
+  if (
+    spec.clusterIP &&
+    (!spec.clusterIPs?.length ||
+      (spec.clusterIP !== before.clusterIP && semanticEqual(spec.clusterIPs, before.clusterIPs)))
+  ) {
+    spec.clusterIPs = [spec.clusterIP];
+  }
+  keepNodePorts(spec, before);
+}
+
+/** Node ports that were allocated stay with their port when a client leaves them out. */
+function keepNodePorts(spec: any, before: any): void {
+  const isOpen = (type: string) => type === 'NodePort' || type === 'LoadBalancer';
+  if (!isOpen(spec.type)) {
+    if (isOpen(before.type)) {
+      for (const port of spec.ports ?? []) {
+        const old = before.ports?.find((other: any) => other.port === port.port && other.protocol === port.protocol);
+        if (old !== undefined && old.nodePort === port.nodePort) delete port.nodePort;
+      }
+      if (spec.externalTrafficPolicy === before.externalTrafficPolicy && !spec.externalIPs?.length) {
+        delete spec.externalTrafficPolicy;
+      }
+      if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts) {
+        delete spec.allocateLoadBalancerNodePorts;
+      }
+    }
+    return;
+  }
+  if (!isOpen(before.type)) return;
+  const taken = new Set((spec.ports ?? []).map((port: any) => port.nodePort).filter(Boolean));
+  for (const port of spec.ports ?? []) {
+    if (port.nodePort) continue;
+    const old = before.ports?.find((other: any) => other.port === port.port && other.protocol === port.protocol);
+    if (old?.nodePort && !taken.has(old.nodePort)) {
+      port.nodePort = old.nodePort;
+      taken.add(old.nodePort);
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import { semanticEqual } from '../equality.ts';
+import type { CronJob, Job, JobSpec } from '../generated/batch-v1.ts';
+import { isDns1123Label, isQualifiedName } from '../names.ts';
+import { selectorFromLabelSelector } from '../selectors.ts';
+import { cronScheduleFinding } from './cron-schedule.ts';
+import type { Findings } from './findings.ts';
+import { validateImmutable, validateLabelSelector } from './metadata.ts';
+import { validatePodTemplate } from './pod-spec.ts';
+
+const MAX_INDEXED_PARALLELISM = 100_000;
+
+/** What Job and CronJob's template share. Source: pkg/apis/batch/validation. */
+function validateJobSpec(spec: JobSpec, path: string, findings: Findings): void {
+  for (const field of [
+    'parallelism',
+    'completions',
+    'activeDeadlineSeconds',
+    'backoffLimit',
+    'ttlSecondsAfterFinished',
+    'backoffLimitPerIndex',
+    'maxFailedIndexes',
+  ] as const) {
+    findings.nonnegative(spec[field], `${path}.${field}`);
+  }
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    findings.required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified');
+  }
+  validateCompletionMode(spec, path, findings);
+  validateFailurePolicy(spec, `${path}.podFailurePolicy`, findings);
+  if (spec.successPolicy !== undefined && spec.completionMode !== 'Indexed') {
+    findings.invalid(`${path}.successPolicy`, spec.successPolicy, 'requires indexed completion mode');
+  }
+  findings.optionalOneOf(
+    spec.podReplacementPolicy,
+    `${path}.podReplacementPolicy`,
+    spec.podFailurePolicy === undefined ? ['Failed', 'TerminatingOrFailed'] : ['Failed'],
+  );
+  validatePodTemplate(spec.template, `${path}.template`, findings);
+  const at = `${path}.template.spec.restartPolicy`;
+  const { restartPolicy } = spec.template.spec;
+  if (restartPolicy === undefined || restartPolicy === 'Always') {
+    findings.required(at, 'valid values: "OnFailure", "Never"');
+  } else if (restartPolicy !== 'OnFailure' && restartPolicy !== 'Never') {
+    findings.notSupported(at, restartPolicy, ['OnFailure', 'Never']);
+  } else if (spec.podFailurePolicy !== undefined && restartPolicy !== 'Never') {
+    findings.invalid(at, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified');
+  }
+}
+
+function validateCompletionMode(spec: JobSpec, path: string, findings: Findings): void {
+  findings.optionalOneOf(spec.completionMode, `${path}.completionMode`, ['NonIndexed', 'Indexed']);
+  if (spec.completionMode !== 'Indexed') {
+    for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
+      if (spec[field] !== undefined)
+        findings.invalid(`${path}.${field}`, spec[field], 'requires indexed completion mode');
+    }
+    return;
+  }
+  if (spec.completions === undefined) findings.required(`${path}.completions`, 'when completion mode is Indexed');
+  if ((spec.parallelism ?? 0) > MAX_INDEXED_PARALLELISM) {
+    findings.invalid(
+      `${path}.parallelism`,
+      spec.parallelism,
+      `must be less than or equal to ${MAX_INDEXED_PARALLELISM} when completion mode is Indexed`,
+    );
+  }
+  if (spec.completions !== undefined && (spec.maxFailedIndexes ?? 0) > spec.completions) {
+    findings.invalid(`${path}.maxFailedIndexes`, spec.maxFailedIndexes, 'must be less than or equal to completions');
+  }
+}
+
+const failureActions = ['Count', 'FailIndex', 'FailJob', 'Ignore'];
+
+function validateFailurePolicy(spec: JobSpec, path: string, findings: Findings): void {
+  spec.podFailurePolicy?.rules.forEach((rule, index) => {
+    const at = `${path}.rules[${index}]`;
+    if (!rule.action) {
+      findings.required(`${at}.action`, `valid values: [${failureActions.map((one) => `"${one}"`).join(' ')}]`);
+    } else if (rule.action === 'FailIndex' && spec.backoffLimitPerIndex === undefined) {
+      findings.invalid(`${at}.action`, rule.action, 'requires the backoffLimitPerIndex to be set');
+    } else findings.optionalOneOf(rule.action, `${at}.action`, failureActions);
+    rule.onPodConditions?.forEach(({ type, status }, i) => {
+      findings.invalidEach(`${at}.onPodConditions[${i}].type`, type, isQualifiedName(type));
+      findings.optionalOneOf(status, `${at}.onPodConditions[${i}].status`, ['False', 'True', 'Unknown']);
+    });
+    findings.optionalOneOf(rule.onExitCodes?.operator, `${at}.onExitCodes.operator`, ['In', 'NotIn']);
+  });
+}
+
+export function validateJob(job: Job, findings: Findings): void {
+  const { spec, metadata } = job;
+  validateJobSpec(spec, 'spec', findings);
+  if (spec.selector === undefined || spec.selector === null) findings.required('spec.selector');
+  else {
+    validateLabelSelector(spec.selector, 'spec.selector', findings);
+    validateSelectorMatches(job, findings);
+  }
+  if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
+    const longest = `${metadata.name}-${spec.completions! - 1}`;
+    if (isDns1123Label(longest).length > 0) {
+      findings.invalid(
+        'metadata.name',
+        metadata.name,
+        `will not able to create pod with invalid DNS label: ${longest}`,
+      );
+    }
+  }
+}
+
+function validateSelectorMatches({ spec, metadata }: Job, findings: Findings): void {
+  const labels = spec.template.metadata?.labels;
+  let selector: ReturnType<typeof selectorFromLabelSelector>;
+  try {
+    selector = selectorFromLabelSelector(spec.selector);
+  } catch {
+    return;
+  }
+  if (!selector.matches(labels)) {
+    findings.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`');
+  }
+  if (spec.manualSelector === true) return;
+  const generated = {
+    'batch.kubernetes.io/controller-uid': metadata.uid,
+    'batch.kubernetes.io/job-name': metadata.name,
+    'controller-uid': metadata.uid,
+    'job-name': metadata.name,
+  };
+  if (!selector.matches(generated)) findings.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
+}
+
+export function validateJobUpdate(job: Job, old: Job, findings: Findings): void {
+  validateJob(job, findings);
+  const { spec } = job;
+  const isElastic = spec.completionMode === 'Indexed' && spec.completions === spec.parallelism;
+  if (!isElastic) validateImmutable(spec.completions, old.spec.completions, 'spec.completions', findings);
+  validateImmutable(spec.selector, old.spec.selector, 'spec.selector', findings);
+  if (!semanticEqual(spec.template, templateAsFarAsFixed(job, old))) {
+    validateImmutable(spec.template, old.spec.template, 'spec.template', findings);
+  }
+  for (const field of [
+    'completionMode',
+    'podFailurePolicy',
+    'backoffLimitPerIndex',
+    'managedBy',
+    'successPolicy',
+  ] as const) {
+    validateImmutable(spec[field], old.spec[field], `spec.${field}`, findings);
+  }
+}
+
+/** A suspended job that has not started may still be told where, and with what, its pods run. */
+function templateAsFarAsFixed({ spec: { template } }: Job, { spec, status }: Job): JobSpec['template'] {
+  if (spec.suspend !== true || status?.startTime !== undefined) return spec.template;
+  const { nodeSelector, tolerations, schedulingGates, affinity } = template.spec;
+  const resources = (list: 'containers' | 'initContainers') =>
+    spec.template.spec[list]?.map((container, index) => ({
+      ...container,
+      resources: template.spec[list]?.[index]?.resources,
+    }));
+  return {
+    metadata: {
+      ...spec.template.metadata,
+      labels: template.metadata?.labels,
+      annotations: template.metadata?.annotations,
+    },
+    spec: {
+      ...spec.template.spec,
+      containers: resources('containers')!,
+      initContainers: resources('initContainers'),
+      nodeSelector,
+      tolerations,
+      schedulingGates,
+      affinity: { ...spec.template.spec.affinity, nodeAffinity: affinity?.nodeAffinity },
+    },
+  };
+}
+
+export function validateCronJob({ spec, metadata }: CronJob, findings: Findings, old?: CronJob): void {
+  if (metadata.name.length > 52) findings.invalid('metadata.name', metadata.name, 'must be no more than 52 characters');
+  if (!spec.schedule) findings.required('spec.schedule');
+  else {
+    const finding = cronScheduleFinding(spec.schedule);
+    if (finding !== undefined) findings.invalid('spec.schedule', spec.schedule, finding);
+    if (spec.schedule.includes('TZ') && old?.spec.schedule.includes('TZ') !== true) {
+      findings.invalid(
+        'spec.schedule',
+        spec.schedule,
+        'cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+      );
+    }
+  }
+  findings.nonnegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds');
+  validateTimeZone(spec.timeZone, findings);
+  findings.oneOf(spec.concurrencyPolicy, 'spec.concurrencyPolicy', ['Allow', 'Forbid', 'Replace']);
+  validateJobSpec(spec.jobTemplate.spec, 'spec.jobTemplate.spec', findings);
+  const { selector, manualSelector } = spec.jobTemplate.spec;
+  if (selector !== undefined && selector !== null) {
+    findings.invalid('spec.jobTemplate.spec.selector', selector, '`selector` will be auto-generated');
+  }
+  if (manualSelector === true) {
+    findings.notSupported('spec.jobTemplate.spec.manualSelector', manualSelector, ['nil', 'false']);
+  }
+  findings.nonnegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit');
+  findings.nonnegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit');
+}
+
+function validateTimeZone(timeZone: string | undefined, findings: Findings): void {
+  if (timeZone === undefined) return;
+  const path = 'spec.timeZone';
+  if (timeZone === '') {
+    findings.invalid(path, timeZone, 'timeZone must be nil or non-empty string');
+    return;
+  }
+  const isOdd = (part: string) =>
+    part === '.' || part === '..' || part.startsWith('-') || !/^[A-Za-z.\-_0-9+]{1,14}$/.test(part);
+  if (timeZone.split('/').some(isOdd)) {
+    findings.invalid(path, timeZone, `unknown time zone ${timeZone}`);
+    return;
+  }
+  if (timeZone.toLowerCase() === 'local') {
+    findings.invalid(
+      path,
+      timeZone,
+      'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
+    );
+  }
+  try {
+    new Intl.DateTimeFormat('en', { timeZone });
+  } catch {
+    findings.invalid(path, timeZone, `unknown time zone ${timeZone}`);
+  }
+}

@@ -1,0 +1,218 @@
+import { deepEqual, semanticEqual } from '../equality.ts';
+import type { ConfigMap, Endpoints, LimitRange, Namespace, Node, ResourceQuota, Secret } from '../generated/core-v1.ts';
+import { isConfigMapKey, isLabelValue, isPortNumber, isQualifiedName } from '../names.ts';
+import { compareQuantities } from '../quantity.ts';
+import type { Findings } from './findings.ts';
+import { validateImmutable } from './metadata.ts';
+import { validateQuantity } from './resources.ts';
+import { taintEffects } from './scheduling.ts';
+import { validateExternalIp } from './service.ts';
+
+const MAX_BYTES = 1024 * 1024;
+const IMMUTABLE_SET = 'field is immutable when `immutable` is set';
+
+const base64Bytes = (text: string): number => Math.floor((text.replace(/=+$/, '').length * 3) / 4);
+
+export function validateConfigMap({ data, binaryData }: ConfigMap, findings: Findings): void {
+  let bytes = 0;
+  for (const key in data) {
+    findings.invalidEach(`data[${key}]`, key, isConfigMapKey(key));
+    if (binaryData !== undefined && Object.hasOwn(binaryData, key)) {
+      findings.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
+    }
+    bytes += Buffer.byteLength(data[key]!);
+  }
+  for (const key in binaryData) {
+    findings.invalidEach(`binaryData[${key}]`, key, isConfigMapKey(key));
+    bytes += base64Bytes(binaryData[key]!);
+  }
+  if (bytes > MAX_BYTES) findings.tooLong('', MAX_BYTES);
+}
+
+export function validateConfigMapUpdate(configMap: ConfigMap, old: ConfigMap, findings: Findings): void {
+  validateImmutableData(configMap, old, ['data', 'binaryData'], findings);
+  validateConfigMap(configMap, findings);
+}
+
+function validateImmutableData(object: any, old: any, fields: string[], findings: Findings): void {
+  if (old.immutable !== true) return;
+  if (object.immutable !== true) findings.forbidden('immutable', IMMUTABLE_SET);
+  for (const field of fields) {
+    if (!deepEqual(object[field], old[field])) findings.forbidden(field, IMMUTABLE_SET);
+  }
+}
+
+/** Keys that a type of secret must hold. */
+const requiredSecretKeys: Record<string, string[]> = {
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+};
+
+export function validateSecret({ type = '', data = {}, metadata }: Secret, findings: Findings): void {
+  let bytes = 0;
+  for (const key in data) {
+    findings.invalidEach(`data[${key}]`, key, isConfigMapKey(key));
+    bytes += base64Bytes(data[key]!);
+  }
+  if (bytes > MAX_BYTES) findings.tooLong('data', MAX_BYTES);
+  for (const key of requiredSecretKeys[type] ?? []) {
+    const value = data[key];
+    if (value === undefined || (value === '' && type === 'kubernetes.io/ssh-auth')) findings.required(`data[${key}]`);
+    else if (key.startsWith('.dockerc')) validateDockerConfig(value, `data[${key}]`, findings);
+  }
+  if (type === 'kubernetes.io/basic-auth' && data['username'] === undefined && data['password'] === undefined) {
+    findings.required('data[username]');
+    findings.required('data[password]');
+  }
+  if (type === 'kubernetes.io/service-account-token' && !metadata.annotations?.['kubernetes.io/service-account.name']) {
+    findings.required('metadata.annotations[kubernetes.io/service-account.name]');
+  }
+}
+
+function validateDockerConfig(base64: string, path: string, findings: Findings): void {
+  try {
+    JSON.parse(Buffer.from(base64, 'base64').toString());
+  } catch {
+    findings.invalid(path, '<secret contents redacted>', 'invalid character in JSON document');
+  }
+}
+
+export function validateSecretUpdate(secret: Secret, old: Secret, findings: Findings): void {
+  validateImmutable(secret.type, old.type, 'type', findings);
+  validateImmutableData(secret, old, ['data'], findings);
+  validateSecret(secret, findings);
+}
+
+export function validateNamespace({ spec }: Namespace, findings: Findings): void {
+  spec?.finalizers?.forEach((finalizer) => {
+    findings.invalidEach('spec.finalizers', finalizer, isQualifiedName(finalizer));
+    if (!finalizer.includes('/') && !['kubernetes', 'orphan', 'foregroundDeletion'].includes(finalizer)) {
+      findings.invalid(
+        'spec.finalizers',
+        finalizer,
+        'name is neither a standard finalizer name nor is it fully qualified',
+      );
+    }
+  });
+}
+
+export function validateNamespaceStatus({ metadata, status }: Namespace, findings: Findings): void {
+  if (metadata.deletionTimestamp === undefined && status?.phase !== 'Active') {
+    findings.invalid('status.Phase', status?.phase ?? '', "may only be 'Active' if `deletionTimestamp` is empty");
+  }
+  if (metadata.deletionTimestamp !== undefined && status?.phase !== 'Terminating') {
+    findings.invalid(
+      'status.Phase',
+      status?.phase ?? '',
+      "may only be 'Terminating' if `deletionTimestamp` is not empty",
+    );
+  }
+}
+
+export function validateNode({ spec, status }: Node, findings: Findings): void {
+  const seen = new Set<string>();
+  spec?.taints?.forEach((taint, index) => {
+    const path = `spec.taints[${index}]`;
+    findings.invalidEach(`${path}.key`, taint.key, isQualifiedName(taint.key));
+    const details = isLabelValue(taint.value ?? '');
+    if (details.length > 0) findings.invalid(`${path}.value`, taint.value, details.join(';'));
+    findings.oneOf(taint.effect, `${path}.effect`, taintEffects);
+    const key = `${taint.key}:${taint.effect}`;
+    if (seen.has(key)) findings.duplicate(path, taint);
+    seen.add(key);
+  });
+  for (const list of ['capacity', 'allocatable'] as const) {
+    const quantities = status?.[list] ?? {};
+    for (const name in quantities) validateQuantity(name, quantities[name]!, `status.${list}.${name}`, findings);
+  }
+}
+
+export function validateNodeUpdate(node: Node, old: Node, findings: Findings): void {
+  validateNode(node, findings);
+  if (old.spec?.podCIDRs?.length && !semanticEqual(node.spec?.podCIDRs, old.spec.podCIDRs)) {
+    findings.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
+  }
+  if (old.spec?.providerID && old.spec.providerID !== node.spec?.providerID) {
+    findings.forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid');
+  }
+}
+
+export function validateResourceQuota({ spec }: ResourceQuota, findings: Findings): void {
+  for (const name in spec?.hard) {
+    const path = `spec.hard[${name}]`;
+    findings.invalidEach(path, name, isQualifiedName(name));
+    validateQuantity(name, spec.hard![name]!, path, findings);
+  }
+  spec?.scopes?.forEach((scope) => {
+    findings.optionalOneOf(scope, 'spec.scopes', [
+      'BestEffort',
+      'CrossNamespacePodAffinity',
+      'NotBestEffort',
+      'NotTerminating',
+      'PriorityClass',
+      'Terminating',
+      'VolumeAttributesClass',
+    ]);
+  });
+}
+
+export function validateResourceQuotaUpdate(quota: ResourceQuota, old: ResourceQuota, findings: Findings): void {
+  validateResourceQuota(quota, findings);
+  if (!semanticEqual(quota.spec?.scopes, old.spec?.scopes))
+    findings.invalid('spec.scopes', quota.spec?.scopes, 'field is immutable');
+}
+
+export function validateLimitRange({ spec }: LimitRange, findings: Findings): void {
+  const types = new Set<string>();
+  spec?.limits?.forEach((limit, index) => {
+    const path = `spec.limits[${index}]`;
+    if (types.has(limit.type)) findings.duplicate(`${path}.type`, limit.type);
+    types.add(limit.type);
+    const order = (low: any, high: any, name: string, field: string, words: string) => {
+      if (low === undefined || high === undefined || compareQuantities(low, high) <= 0) return;
+      findings.invalid(`${path}.${field}[${name}]`, low, words.replace('%s', low).replace('%s', high));
+    };
+    const names = new Set(
+      [limit.max, limit.min, limit.default, limit.defaultRequest].flatMap((list) => Object.keys(list ?? {})),
+    );
+    for (const name of names) {
+      const [min, max, byDefault, request] = [limit.min, limit.max, limit.default, limit.defaultRequest].map(
+        (list) => list?.[name],
+      );
+      order(min, max, name, 'min', 'min value %s is greater than max value %s');
+      order(min, request, name, 'defaultRequest', 'min value %s is greater than default request value %s');
+      order(request, max, name, 'defaultRequest', 'default request value %s is greater than max value %s');
+      order(
+        request,
+        byDefault,
+        name,
+        'defaultRequest',
+        'default request value %s is greater than default limit value %s',
+      );
+      order(min, byDefault, name, 'default', 'min value %s is greater than default value %s');
+      order(byDefault, max, name, 'default', 'default value %s is greater than max value %s');
+    }
+  });
+}
+
+export function validateEndpoints({ subsets }: Endpoints, findings: Findings): void {
+  subsets?.forEach((subset, index) => {
+    const path = `subsets[${index}]`;
+    if (!subset.addresses?.length && !subset.notReadyAddresses?.length) {
+      findings.required(path, 'must specify `addresses` or `notReadyAddresses`');
+    }
+    for (const list of ['addresses', 'notReadyAddresses'] as const) {
+      subset[list]?.forEach(({ ip }, i) => {
+        validateExternalIp(ip, `${path}.${list}[${i}].ip`, findings);
+      });
+    }
+    subset.ports?.forEach((port, i) => {
+      const at = `${path}.ports[${i}]`;
+      if (!port.name && subset.ports!.length > 1) findings.required(`${at}.name`);
+      findings.invalidEach(`${at}.port`, port.port, isPortNumber(port.port));
+      findings.oneOf(port.protocol, `${at}.protocol`, ['SCTP', 'TCP', 'UDP']);
+    });
+  });
+}

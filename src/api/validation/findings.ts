@@ -1,0 +1,103 @@
+import type { FieldError } from '../status.ts';
+
+/** Collects what is wrong with an object, each finding worded as apimachinery's field.Error prints it. */
+export class Findings {
+  readonly list: FieldError[] = [];
+
+  required(field: string, detail = ''): void {
+    this.list.push({ reason: 'FieldValueRequired', field, message: withDetail('Required value', detail) });
+  }
+
+  invalid(field: string, value: unknown, detail: string): void {
+    this.list.push({
+      reason: 'FieldValueInvalid',
+      field,
+      message: withDetail(`Invalid value: ${show(value)}`, detail),
+    });
+  }
+
+  /** One `invalid` for each detail: what the validators of names.ts give. */
+  invalidEach(field: string, value: unknown, details: string[]): void {
+    for (let i = 0; i < details.length; i++) this.invalid(field, value, details[i]!);
+  }
+
+  /** `supported` is printed in the order given; upstream sorts where it holds a set. */
+  notSupported(field: string, value: unknown, supported: readonly string[]): void {
+    const values = supported.map((one) => JSON.stringify(one)).join(', ');
+    this.list.push({
+      reason: 'FieldValueNotSupported',
+      field,
+      message: withDetail(`Unsupported value: ${show(value)}`, values === '' ? '' : `supported values: ${values}`),
+    });
+  }
+
+  duplicate(field: string, value: unknown): void {
+    this.list.push({ reason: 'FieldValueDuplicate', field, message: `Duplicate value: ${show(value)}` });
+  }
+
+  forbidden(field: string, detail: string): void {
+    this.list.push({ reason: 'FieldValueForbidden', field, message: withDetail('Forbidden', detail) });
+  }
+
+  notFound(field: string, value: unknown): void {
+    this.list.push({ reason: 'FieldValueNotFound', field, message: `Not found: ${show(value)}` });
+  }
+
+  tooLong(field: string, maximumBytes: number): void {
+    this.list.push({
+      reason: 'FieldValueTooLong',
+      field,
+      message: `Too long: may not be more than ${maximumBytes} ${maximumBytes === 1 ? 'byte' : 'bytes'}`,
+    });
+  }
+
+  tooMany(field: string, count: number, maximum: number): void {
+    this.list.push({
+      reason: 'FieldValueTooMany',
+      field,
+      message: `Too many: ${count}: must have at most ${maximum} ${maximum === 1 ? 'item' : 'items'}`,
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.list.length === 0;
+  }
+
+  /** True when something was found in `field` itself. */
+  has(field: string): boolean {
+    return this.list.some((finding) => finding.field === field);
+  }
+
+  // Shorthands that many kinds share.
+
+  nonnegative(value: unknown, field: string): void {
+    if (typeof value === 'number' && value < 0) this.invalid(field, value, MUST_NOT_BE_NEGATIVE);
+  }
+
+  positive(value: unknown, field: string): void {
+    if (typeof value === 'number' && value <= 0) this.invalid(field, value, 'must be greater than 0');
+  }
+
+  /** Required, and one of a closed set. */
+  oneOf(value: unknown, field: string, supported: readonly string[]): void {
+    if (value === undefined || value === null || value === '') this.required(field);
+    else if (!supported.includes(value as string)) this.notSupported(field, value, supported);
+  }
+
+  /** One of a closed set when given. */
+  optionalOneOf(value: unknown, field: string, supported: readonly string[]): void {
+    if (value !== undefined && value !== null && !supported.includes(value as string)) {
+      this.notSupported(field, value, supported);
+    }
+  }
+}
+
+export const MUST_NOT_BE_NEGATIVE = 'must be greater than or equal to 0';
+export const FIELD_IS_IMMUTABLE = 'field is immutable';
+
+const withDetail = (what: string, detail: string): string => (detail === '' ? what : `${what}: ${detail}`);
+
+function show(value: unknown): string {
+  if (value === undefined) return 'null';
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
+}

@@ -1,0 +1,177 @@
+import { deepEqual, semanticEqual } from '../equality.ts';
+import type { LabelSelector } from '../generated/meta-v1.ts';
+import { isLabelValue, isQualifiedName, nameIsDnsLabel, nameIsDnsSubdomain } from '../names.ts';
+import type { KubeObject, ObjectMeta, OwnerReference } from '../object.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
+import { FIELD_IS_IMMUTABLE, type Findings } from './findings.ts';
+
+const MAX_ANNOTATIONS_BYTES = 256 * 1024;
+const FOREGROUND = 'foregroundDeletion';
+const ORPHAN = 'orphan';
+
+type Named = Pick<ResourceDefinition, 'namespaced'> & Partial<Pick<ResourceDefinition, 'strategy'>>;
+
+/** metadata of any object, on create and on update. Source: apimachinery's pkg/api/validation/objectmeta.go. */
+export function validateMetadata(definition: Named, metadata: ObjectMeta, findings: Findings): void {
+  const nameFindings = definition.strategy?.validateName ?? nameIsDnsSubdomain;
+  if (metadata.generateName) {
+    findings.invalidEach('metadata.generateName', metadata.generateName, nameFindings(metadata.generateName, true));
+  }
+  if (!metadata.name) findings.required('metadata.name', 'name or generateName is required');
+  else findings.invalidEach('metadata.name', metadata.name, nameFindings(metadata.name, false));
+  if (definition.namespaced) {
+    if (!metadata.namespace) findings.required('metadata.namespace');
+    else findings.invalidEach('metadata.namespace', metadata.namespace, nameIsDnsLabel(metadata.namespace, false));
+  } else if (metadata.namespace) {
+    findings.forbidden('metadata.namespace', 'not allowed on this type');
+  }
+  findings.nonnegative(metadata.generation, 'metadata.generation');
+  validateMutableMetadata(metadata, findings);
+  validateFinalizers(metadata.finalizers, findings);
+}
+
+function validateMutableMetadata(metadata: ObjectMeta, findings: Findings): void {
+  validateLabels(metadata.labels, 'metadata.labels', findings);
+  validateAnnotations(metadata.annotations, 'metadata.annotations', findings);
+  validateOwnerReferences(metadata.ownerReferences, findings);
+}
+
+/** What an update may not change. `metadata.resourceVersion` must be given. */
+export function validateMetadataUpdate(updated: ObjectMeta, old: ObjectMeta, findings: Findings): void {
+  if (old.deletionTimestamp !== undefined) {
+    const known = new Set(old.finalizers);
+    const added = (updated.finalizers ?? []).filter((finalizer) => !known.has(finalizer)).sort();
+    if (added.length > 0) {
+      findings.forbidden(
+        'metadata.finalizers',
+        `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((one) => JSON.stringify(one)).join(', ')}}`,
+      );
+    }
+  }
+  if (!updated.resourceVersion) {
+    findings.invalid('metadata.resourceVersion', updated.resourceVersion ?? '', 'must be specified for an update');
+  }
+  if ((updated.generation ?? 0) < (old.generation ?? 0)) {
+    findings.invalid('metadata.generation', updated.generation ?? 0, 'must not be decremented');
+  }
+  for (const field of immutableMetadata) {
+    if (updated[field] !== old[field] && !semanticEqual(updated[field], old[field])) {
+      findings.invalid(`metadata.${field}`, updated[field], FIELD_IS_IMMUTABLE);
+    }
+  }
+  validateMutableMetadata(updated, findings);
+}
+
+const immutableMetadata = [
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const;
+
+export function validateLabels(
+  labels: Record<string, string> | undefined | null,
+  path: string,
+  findings: Findings,
+): void {
+  for (const key in labels) {
+    findings.invalidEach(path, key, isQualifiedName(key));
+    findings.invalidEach(path, labels[key], isLabelValue(labels[key]!));
+  }
+}
+
+export function validateAnnotations(
+  annotations: Record<string, string> | undefined | null,
+  path: string,
+  findings: Findings,
+): void {
+  let bytes = 0;
+  for (const key in annotations) {
+    findings.invalidEach(path, key, isQualifiedName(key.toLowerCase()));
+    bytes += key.length + annotations[key]!.length;
+  }
+  // The exact count matters only near the limit.
+  if (bytes * 3 > MAX_ANNOTATIONS_BYTES && bytesOf(annotations!) > MAX_ANNOTATIONS_BYTES) {
+    findings.tooLong(path, MAX_ANNOTATIONS_BYTES);
+  }
+}
+
+const bytesOf = (map: Record<string, string>): number =>
+  Object.entries(map).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
+
+function validateOwnerReferences(references: OwnerReference[] | undefined, findings: Findings): void {
+  if (references === undefined) return;
+  const path = 'metadata.ownerReferences';
+  let controller: string | undefined;
+  for (const reference of references) {
+    const { apiVersion, kind, name, uid } = reference;
+    if (!apiVersion || apiVersion.endsWith('/')) {
+      findings.invalid(`${path}.apiVersion`, apiVersion ?? '', 'version must not be empty');
+    }
+    if (!kind) findings.invalid(`${path}.kind`, kind ?? '', 'must not be empty');
+    if (!name) findings.invalid(`${path}.name`, name ?? '', 'must not be empty');
+    if (!uid) findings.invalid(`${path}.uid`, uid ?? '', 'must not be empty');
+    if (apiVersion === 'v1' && kind === 'Event') {
+      findings.invalid(path, reference, '/v1, Kind=Event is disallowed from being an owner');
+    }
+    if (reference.controller !== true) continue;
+    const current = `${kind}/${name}`;
+    if (controller !== undefined) {
+      findings.invalid(
+        path,
+        references,
+        `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${current}`,
+      );
+    } else controller = current;
+  }
+}
+
+function validateFinalizers(finalizers: string[] | undefined, findings: Findings): void {
+  if (finalizers === undefined) return;
+  for (const finalizer of finalizers)
+    findings.invalidEach('metadata.finalizers', finalizer, isQualifiedName(finalizer));
+  if (finalizers.includes(FOREGROUND) && finalizers.includes(ORPHAN)) {
+    findings.invalid('metadata.finalizers', finalizers, `finalizer ${ORPHAN} and ${FOREGROUND} cannot be both set`);
+  }
+}
+
+export function validateLabelSelector(
+  selector: LabelSelector | undefined | null,
+  path: string,
+  findings: Findings,
+): void {
+  if (selector === undefined || selector === null) return;
+  validateLabels(selector.matchLabels, `${path}.matchLabels`, findings);
+  selector.matchExpressions?.forEach((requirement, index) => {
+    const at = `${path}.matchExpressions[${index}]`;
+    const values = requirement.values ?? [];
+    switch (requirement.operator) {
+      case 'In':
+      case 'NotIn':
+        if (values.length === 0) {
+          findings.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+        }
+        break;
+      case 'Exists':
+      case 'DoesNotExist':
+        if (values.length > 0) {
+          findings.forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        }
+        break;
+      default:
+        findings.invalid(`${at}.operator`, requirement.operator, 'not a valid selector operator');
+    }
+    findings.invalidEach(`${at}.key`, requirement.key, isQualifiedName(requirement.key));
+    values.forEach((value, at2) => {
+      findings.invalidEach(`${at}.values[${at2}]`, value, isLabelValue(value));
+    });
+  });
+}
+
+export function validateImmutable(value: unknown, old: unknown, path: string, findings: Findings): void {
+  if (!deepEqual(value, old) && !semanticEqual(value, old)) findings.invalid(path, value, FIELD_IS_IMMUTABLE);
+}
+
+export const isBeingDeleted = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;

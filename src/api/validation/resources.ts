@@ -1,0 +1,91 @@
+import type { ResourceRequirements } from '../generated/core-v1.ts';
+import { isQualifiedName } from '../names.ts';
+import { compareQuantities, quantityMilliValue } from '../quantity.ts';
+import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
+
+const standardResources = new Set([
+  'cpu',
+  'memory',
+  'ephemeral-storage',
+  'requests.cpu',
+  'requests.memory',
+  'requests.ephemeral-storage',
+  'limits.cpu',
+  'limits.memory',
+  'limits.ephemeral-storage',
+  'pods',
+  'resourcequotas',
+  'services',
+  'replicationcontrollers',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+  'storage',
+  'requests.storage',
+  'services.nodeports',
+  'services.loadbalancers',
+]);
+const containerResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
+const isHugePage = (name: string): boolean => name.startsWith('hugepages-');
+const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');
+const isExtended = (name: string): boolean =>
+  !isNative(name) && !name.startsWith('requests.') && isQualifiedName(`requests.${name}`).length === 0;
+const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePage(name);
+const isInteger = (name: string): boolean =>
+  (standardResources.has(name) && !/(cpu|memory|storage)$/.test(name)) || isExtended(name);
+
+/** Upstream prints a quantity with its quotes: it is an object to Go. */
+export function validateQuantity(name: string, value: string, path: string, findings: Findings): void {
+  if (compareQuantities(value, '0') < 0) findings.invalid(path, value, MUST_NOT_BE_NEGATIVE);
+  if (isInteger(name) && quantityMilliValue(value) % 1000 !== 0) findings.invalid(path, value, 'must be an integer');
+}
+
+function validateContainerResourceName(name: string, path: string, findings: Findings): void {
+  if (containerResources.has(name)) return;
+  const count = findings.list.length;
+  findings.invalidEach(path, name, isQualifiedName(name));
+  if (findings.list.length > count) return;
+  if (!name.includes('/')) {
+    if (isHugePage(name)) return;
+    if (!standardResources.has(name)) {
+      findings.invalid(path, name, 'must be a standard resource type or fully qualified');
+    }
+    findings.invalid(path, name, 'must be a standard resource for containers');
+  } else if (!isNative(name) && !isExtended(name)) {
+    findings.invalid(path, name, "doesn't follow extended resource name standard");
+  }
+}
+
+/** resources of a container: names, amounts, and requests within limits. */
+export function validateResourceRequirements(
+  resources: ResourceRequirements | undefined,
+  path: string,
+  findings: Findings,
+): void {
+  if (resources === undefined) return;
+  const { limits, requests } = resources;
+  for (const name in limits) {
+    const at = `${path}.limits[${name}]`;
+    validateContainerResourceName(name, at, findings);
+    validateQuantity(name, limits[name]!, at, findings);
+  }
+  for (const name in requests) {
+    const at = `${path}.requests[${name}]`;
+    validateContainerResourceName(name, at, findings);
+    const request = requests[name]!;
+    validateQuantity(name, request, at, findings);
+    const limit = limits?.[name];
+    if (limit === undefined) {
+      if (!isOvercommitAllowed(name)) {
+        findings.required(`${path}.limits`, 'Limit must be set for non overcommitable resources');
+      }
+    } else if (request !== limit) {
+      const order = compareQuantities(request, limit);
+      if (order !== 0 && !isOvercommitAllowed(name)) {
+        findings.invalid(`${path}.requests`, request, `must be equal to ${name} limit of ${limit}`);
+      } else if (order > 0) {
+        findings.invalid(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import { semanticEqual } from '../equality.ts';
+import type { Service, ServicePort } from '../generated/core-v1.ts';
+import { isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../names.ts';
+import type { Findings } from './findings.ts';
+import { CIDR_FINDING, IP_FINDING, ipFamilyOf, isCidr, isIpAddress } from './ip-address.ts';
+import { validateImmutable, validateLabels } from './metadata.ts';
+import { validatePort } from './probes.ts';
+
+const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
+const isHeadless = ({ spec }: Service): boolean => spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
+const isExternallyAccessible = ({ spec }: Service): boolean =>
+  spec.type === 'LoadBalancer' ||
+  spec.type === 'NodePort' ||
+  (spec.type === 'ClusterIP' && (spec.externalIPs?.length ?? 0) > 0);
+
+/** Source: validateService of pkg/apis/core/validation. */
+export function validateService(service: Service, findings: Findings): void {
+  const { spec } = service;
+  const ports = spec.ports ?? [];
+  if (ports.length === 0 && !isHeadless(service) && spec.type !== 'ExternalName') findings.required('spec.ports');
+  if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(service)) {
+    findings.invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`);
+  }
+  if (spec.type === 'ExternalName') validateExternalName(service, findings);
+  const names = new Set<string>();
+  ports.forEach((port, index) => {
+    validateServicePort(port, ports.length > 1, names, `spec.ports[${index}]`, findings);
+  });
+  validateLabels(spec.selector, 'spec.selector', findings);
+  validateAffinity(service, findings);
+  if (spec.type !== 'ExternalName') validateClusterIps(service, findings);
+  spec.externalIPs?.forEach((address, index) => {
+    validateExternalIp(address, `spec.externalIPs[${index}]`, findings);
+  });
+  findings.oneOf(spec.type, 'spec.type', types);
+  validatePortClashes(service, findings);
+  validateLoadBalancerFields(service, findings);
+  validateTrafficPolicies(service, findings);
+}
+
+function validateExternalName({ spec }: Service, findings: Findings): void {
+  if (spec.clusterIPs?.length) findings.forbidden('spec.clusterIPs', 'may not be set for ExternalName services');
+  if (spec.ipFamilies?.length) findings.forbidden('spec.ipFamilies', 'may not be set for ExternalName services');
+  if (spec.ipFamilyPolicy !== undefined) {
+    findings.forbidden('spec.ipFamilyPolicy', 'may not be set for ExternalName services');
+  }
+  const name = (spec.externalName ?? '').replace(/\.$/, '');
+  if (name === '') findings.required('spec.externalName');
+  else findings.invalidEach('spec.externalName', name, isDns1123Subdomain(name));
+}
+
+function validateServicePort(
+  port: ServicePort,
+  nameRequired: boolean,
+  names: Set<string>,
+  path: string,
+  findings: Findings,
+): void {
+  if (!port.name) {
+    if (nameRequired) findings.required(`${path}.name`);
+  } else {
+    findings.invalidEach(`${path}.name`, port.name, isDns1123Label(port.name));
+    if (names.has(port.name)) findings.duplicate(`${path}.name`, port.name);
+    names.add(port.name);
+  }
+  findings.invalidEach(`${path}.port`, port.port, isPortNumber(port.port));
+  findings.oneOf(port.protocol, `${path}.protocol`, ['SCTP', 'TCP', 'UDP']);
+  validatePort(port.targetPort, `${path}.targetPort`, findings);
+  if (port.appProtocol !== undefined) {
+    findings.invalidEach(`${path}.appProtocol`, port.appProtocol, isQualifiedName(port.appProtocol));
+  }
+}
+
+const MAX_AFFINITY_SECONDS = 86_400;
+
+function validateAffinity({ spec }: Service, findings: Findings): void {
+  findings.oneOf(spec.sessionAffinity, 'spec.sessionAffinity', ['ClientIP', 'None']);
+  const path = 'spec.sessionAffinityConfig';
+  if (spec.sessionAffinity === 'ClientIP') {
+    const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+    if (seconds === undefined) {
+      findings.required(path, 'when session affinity type is ClientIP');
+    } else if (seconds <= 0 || seconds > MAX_AFFINITY_SECONDS) {
+      findings.invalid(
+        `${path}.clientIP.timeoutSeconds`,
+        seconds,
+        `must be greater than 0 and less than ${MAX_AFFINITY_SECONDS}`,
+      );
+    }
+  } else if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig !== undefined) {
+    findings.forbidden(path, 'must not be set when session affinity is None');
+  }
+}
+
+function validateClusterIps({ spec }: Service, findings: Findings): void {
+  const path = 'spec.clusterIPs';
+  const addresses = spec.clusterIPs ?? [];
+  const families = spec.ipFamilies ?? [];
+  if (spec.clusterIP) {
+    if (addresses.length === 0) findings.required(path);
+    else if (addresses[0] !== spec.clusterIP) findings.invalid(path, addresses, 'first value must match `clusterIP`');
+  } else if (addresses.length > 0) {
+    findings.invalid(path, addresses, 'must be empty when `clusterIP` is not specified');
+  }
+  families.forEach((family, index) => {
+    findings.optionalOneOf(family, `spec.ipFamilies[${index}]`, ['IPv4', 'IPv6']);
+    if (families.indexOf(family) < index) findings.duplicate(`spec.ipFamilies[${index}]`, family);
+  });
+  findings.optionalOneOf(spec.ipFamilyPolicy, 'spec.ipFamilyPolicy', [
+    'PreferDualStack',
+    'RequireDualStack',
+    'SingleStack',
+  ]);
+  let allValid = true;
+  addresses.forEach((address, index) => {
+    if (index === 0 && address === 'None') {
+      if (addresses.length > 1) {
+        allValid = false;
+        findings.invalid(path, addresses, "'None' must be the first and only value");
+      }
+    } else if (!isIpAddress(address)) {
+      allValid = false;
+      findings.invalid(`${path}[${index}]`, address, IP_FINDING);
+    }
+  });
+  if (addresses.length > 2) findings.invalid(path, addresses, 'may only hold up to 2 values');
+  if (!allValid || addresses[0] === 'None') return;
+  if (addresses.length > 1 && new Set(addresses.map(ipFamilyOf)).size < addresses.length) {
+    findings.invalid(path, addresses, 'may specify no more than one IP for each IP family');
+  }
+  addresses.forEach((address, index) => {
+    const family = families[index];
+    if (family !== undefined && family !== ipFamilyOf(address)) {
+      findings.invalid(
+        `${path}[${index}]`,
+        address,
+        `expected an ${family} value as indicated by \`ipFamilies[${index}]\``,
+      );
+    }
+  });
+}
+
+export function validateExternalIp(address: string, path: string, findings: Findings): void {
+  if (!isIpAddress(address)) findings.invalid(path, address, IP_FINDING);
+  else if (address === '0.0.0.0' || address === '::') {
+    findings.invalid(path, address, `may not be unspecified (${address})`);
+  } else if (address.startsWith('127.') || address === '::1') {
+    findings.invalid(path, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
+  } else if (address.startsWith('169.254.') || /^fe[89ab][0-9a-f]:/i.test(address)) {
+    findings.invalid(path, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
+  } else if (address.startsWith('224.0.0.') || /^ff02:/i.test(address)) {
+    findings.invalid(path, address, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
+  }
+}
+
+function validatePortClashes({ spec }: Service, findings: Findings): void {
+  const nodePorts = new Set<string>();
+  const ports = new Set<string>();
+  spec.ports?.forEach((port, index) => {
+    const path = `spec.ports[${index}]`;
+    if (port.nodePort) {
+      if (spec.type === 'ClusterIP')
+        findings.forbidden(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'");
+      const key = `${port.protocol}/${port.nodePort}`;
+      if (nodePorts.has(key)) findings.duplicate(`${path}.nodePort`, port.nodePort);
+      nodePorts.add(key);
+    }
+    const key = `${port.protocol}/${port.port}`;
+    // Go prints the whole struct with only these two fields set.
+    if (ports.has(key)) findings.duplicate(path, { port: port.port, protocol: port.protocol, targetPort: 0 });
+    ports.add(key);
+  });
+}
+
+function validateLoadBalancerFields({ spec }: Service, findings: Findings): void {
+  const isLoadBalancer = spec.type === 'LoadBalancer';
+  const onlyThere = "may only be used when `type` is 'LoadBalancer'";
+  if (spec.loadBalancerSourceRanges?.length) {
+    if (!isLoadBalancer) findings.forbidden('spec.LoadBalancerSourceRanges', onlyThere);
+    spec.loadBalancerSourceRanges.forEach((range, index) => {
+      if (!isCidr(range.trim()))
+        findings.invalid(`spec.LoadBalancerSourceRanges[${index}]`, range.trim(), CIDR_FINDING);
+    });
+  }
+  if (spec.allocateLoadBalancerNodePorts !== undefined && !isLoadBalancer) {
+    findings.forbidden('spec.allocateLoadBalancerNodePorts', onlyThere);
+  }
+  if (spec.loadBalancerClass !== undefined) {
+    if (!isLoadBalancer) findings.forbidden('spec.loadBalancerClass', onlyThere);
+    else
+      findings.invalidEach('spec.loadBalancerClass', spec.loadBalancerClass, isQualifiedName(spec.loadBalancerClass));
+  }
+}
+
+function validateTrafficPolicies(service: Service, findings: Findings): void {
+  const { spec } = service;
+  if (!isExternallyAccessible(service)) {
+    if (spec.externalTrafficPolicy) {
+      findings.invalid(
+        'spec.externalTrafficPolicy',
+        spec.externalTrafficPolicy,
+        'may only be set for externally-accessible services',
+      );
+    }
+  } else findings.oneOf(spec.externalTrafficPolicy, 'spec.externalTrafficPolicy', ['Cluster', 'Local']);
+  const needsHealthCheck = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+  if (spec.healthCheckNodePort && !needsHealthCheck) {
+    findings.invalid(
+      'spec.healthCheckNodePort',
+      spec.healthCheckNodePort,
+      "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+    );
+  }
+  if (spec.type !== 'ExternalName') {
+    findings.oneOf(spec.internalTrafficPolicy, 'spec.internalTrafficPolicy', ['Cluster', 'Local']);
+  }
+  findings.optionalOneOf(spec.trafficDistribution, 'spec.trafficDistribution', [
+    'PreferClose',
+    'PreferSameZone',
+    'PreferSameNode',
+  ]);
+}
+
+export function validateServiceUpdate(service: Service, old: Service, findings: Findings): void {
+  const { spec } = service;
+  const stays = spec.type !== 'ExternalName' && old.spec.type !== 'ExternalName';
+  if (stays && old.spec.clusterIP) {
+    validateImmutable(spec.clusterIPs?.[0] ?? '', old.spec.clusterIPs?.[0] ?? '', 'spec.clusterIPs[0]', findings);
+    if (spec.clusterIP !== old.spec.clusterIP && semanticEqual(spec.clusterIPs, old.spec.clusterIPs)) {
+      findings.invalid('spec.clusterIP', spec.clusterIP ?? '', 'field is immutable');
+    }
+  }
+  validateService(service, findings);
+}

@@ -1,0 +1,272 @@
+import type {
+  Container,
+  DownwardAPIVolumeFile,
+  KeyToPath,
+  ProjectedVolumeSource,
+  Volume,
+  VolumeMount,
+} from '../generated/core-v1.ts';
+import { isDns1123Label } from '../names.ts';
+import { compareQuantities } from '../quantity.ts';
+import { validateFieldReference, validateResourceFieldReference, volumeFields } from './environment.ts';
+import type { Findings } from './findings.ts';
+
+const MODE_FINDING = 'must be a number between 0 and 0777 (octal), both inclusive';
+const hostPathTypes = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+];
+
+/** The volumes that are sound, by name: what mounts may refer to. */
+export function validateVolumes(volumes: Volume[] | undefined, path: string, findings: Findings): Map<string, Volume> {
+  const sound = new Map<string, Volume>();
+  volumes?.forEach((volume, index) => {
+    const at = `${path}[${index}]`;
+    const count = findings.list.length;
+    validateSource(volume, at, findings);
+    if (!volume.name) findings.required(`${at}.name`);
+    else findings.invalidEach(`${at}.name`, volume.name, isDns1123Label(volume.name));
+    if (sound.has(volume.name)) findings.duplicate(`${at}.name`, volume.name);
+    if (findings.list.length === count) sound.set(volume.name, volume);
+  });
+  return sound;
+}
+
+function validateSource(volume: Volume, path: string, findings: Findings): void {
+  let found = 0;
+  for (const kind in volume) {
+    if (kind === 'name' || volume[kind as keyof Volume] === undefined) continue;
+    if (found++ > 0) {
+      findings.forbidden(`${path}.${kind}`, 'may not specify more than 1 volume type');
+      continue;
+    }
+    sourceValidators[kind]?.(volume[kind as keyof Volume], `${path}.${kind}`, findings);
+  }
+  if (found === 0) findings.required(path, 'must specify a volume type');
+}
+
+const requireFields =
+  (...fields: string[]) =>
+  (source: any, path: string, findings: Findings): void => {
+    for (const field of fields) if (!source[field]) findings.required(`${path}.${field}`);
+  };
+
+const sourceValidators: Record<string, (source: any, path: string, findings: Findings) => void> = {
+  emptyDir(source, path, findings) {
+    if (source.sizeLimit !== undefined && compareQuantities(source.sizeLimit, '0') < 0) {
+      findings.forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
+    }
+  },
+  hostPath(source, path, findings) {
+    if (!source.path) findings.required(`${path}.path`);
+    else validateNoBacksteps(source.path, `${path}.path`, findings);
+    if (source.type !== undefined && !hostPathTypes.includes(source.type)) {
+      findings.notSupported(`${path}.type`, source.type, hostPathTypes);
+    }
+  },
+  secret(source, path, findings) {
+    if (!source.secretName) findings.required(`${path}.secretName`);
+    validateMode(source.defaultMode, `${path}.defaultMode`, findings);
+    validateItems(source.items, `${path}.items`, findings);
+  },
+  configMap(source, path, findings) {
+    if (!source.name) findings.required(`${path}.name`);
+    validateMode(source.defaultMode, `${path}.defaultMode`, findings);
+    validateItems(source.items, `${path}.items`, findings);
+  },
+  downwardAPI(source, path, findings) {
+    validateMode(source.defaultMode, `${path}.defaultMode`, findings);
+    for (const file of source.items ?? []) validateDownwardFile(file, path, findings);
+  },
+  projected: validateProjected,
+  persistentVolumeClaim: requireFields('claimName'),
+  nfs(source, path, findings) {
+    requireFields('server', 'path')(source, path, findings);
+    if (source.path && !source.path.startsWith('/'))
+      findings.invalid(`${path}.path`, source.path, 'must be an absolute path');
+  },
+  csi: requireFields('driver'),
+  gitRepo: requireFields('repository'),
+  iscsi: requireFields('targetPortal', 'iqn'),
+  image(source, path, findings) {
+    if (!source.reference) findings.required(`${path}.reference`);
+    findings.oneOf(source.pullPolicy, `${path}.pullPolicy`, ['Always', 'IfNotPresent', 'Never']);
+  },
+  ephemeral(source, path, findings) {
+    if (source.volumeClaimTemplate === undefined) findings.required(`${path}.volumeClaimTemplate`);
+  },
+};
+
+function validateProjected(source: ProjectedVolumeSource, path: string, findings: Findings): void {
+  validateMode(source.defaultMode, `${path}.defaultMode`, findings);
+  const paths = new Set<string>();
+  const claim = (file: string | undefined, shown: string) => {
+    if (!file) return;
+    if (paths.has(file)) findings.invalid(path, shown, 'conflicting duplicate paths');
+    paths.add(file);
+  };
+  (source.sources ?? []).forEach((projection, index) => {
+    const at = `${path}.sources[${index}]`;
+    let found = 0;
+    for (const kind of ['secret', 'configMap'] as const) {
+      const part = projection[kind];
+      if (part === undefined) continue;
+      found++;
+      if (!part.name) findings.required(`${at}.${kind}.name`);
+      validateItems(part.items, `${at}.${kind}.items`, findings);
+      for (const item of part.items ?? []) claim(item.path, part.name ?? '');
+    }
+    if (projection.downwardAPI !== undefined) {
+      found++;
+      for (const file of projection.downwardAPI.items ?? []) {
+        validateDownwardFile(file, `${at}.downwardAPI`, findings);
+        claim(file.path, file.path);
+      }
+    }
+    if (projection.serviceAccountToken !== undefined) {
+      found++;
+      const { expirationSeconds = 0, path: file } = projection.serviceAccountToken;
+      if (expirationSeconds < 600) {
+        findings.invalid(
+          `${at}.serviceAccountToken.expirationSeconds`,
+          expirationSeconds,
+          'may not specify a duration less than 10 minutes',
+        );
+      }
+      if (expirationSeconds > 2 ** 32) {
+        findings.invalid(
+          `${at}.serviceAccountToken.expirationSeconds`,
+          expirationSeconds,
+          'may not specify a duration larger than 2^32 seconds',
+        );
+      }
+      if (!file) findings.required(`${path}.path`);
+      else validateLocalPath(file, `${path}.path`, findings);
+      claim(file, file);
+    }
+    if (projection.clusterTrustBundle !== undefined) found++;
+    if (projection.podCertificate !== undefined) found++;
+    if (found > 1) findings.forbidden(at, 'may not specify more than 1 volume type per source');
+  });
+}
+
+function validateDownwardFile(file: DownwardAPIVolumeFile, path: string, findings: Findings): void {
+  if (!file.path) findings.required(`${path}.path`);
+  validateLocalPath(file.path, `${path}.path`, findings);
+  if (file.fieldRef !== undefined) {
+    validateFieldReference(file.fieldRef, volumeFields, `${path}.fieldRef`, findings);
+    if (file.resourceFieldRef !== undefined) {
+      findings.invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously');
+    }
+  } else if (file.resourceFieldRef !== undefined) {
+    validateResourceFieldReference(file.resourceFieldRef, `${path}.resourceFieldRef`, true, findings);
+  } else findings.required(path, 'one of fieldRef and resourceFieldRef is required');
+  validateMode(file.mode, `${path}.mode`, findings);
+}
+
+function validateItems(items: KeyToPath[] | undefined, path: string, findings: Findings): void {
+  items?.forEach((item, index) => {
+    const at = `${path}[${index}]`;
+    if (!item.key) findings.required(`${at}.key`);
+    if (!item.path) findings.required(`${at}.path`);
+    validateLocalPath(item.path, `${at}.path`, findings);
+    validateMode(item.mode, `${at}.mode`, findings);
+  });
+}
+
+function validateMode(mode: number | undefined, path: string, findings: Findings): void {
+  if (mode !== undefined && (mode < 0 || mode > 0o777)) findings.invalid(path, mode, MODE_FINDING);
+}
+
+function validateNoBacksteps(target: string, path: string, findings: Findings): void {
+  if (target.includes('..') && target.split('/').includes('..'))
+    findings.invalid(path, target, "must not contain '..'");
+}
+
+export function validateDescendingPath(target: string, path: string, findings: Findings): void {
+  if (target.startsWith('/')) findings.invalid(path, target, 'must be a relative path');
+  validateNoBacksteps(target, path, findings);
+}
+
+function validateLocalPath(target: string, path: string, findings: Findings): void {
+  validateDescendingPath(target, path, findings);
+  if (target.startsWith('..') && !target.startsWith('../')) findings.invalid(path, target, "must not start with '..'");
+}
+
+export function validateVolumeMounts(
+  container: Container,
+  volumes: Map<string, Volume>,
+  path: string,
+  findings: Findings,
+): void {
+  const mounts = container.volumeMounts;
+  const devices = container.volumeDevices ?? [];
+  const paths = new Set<string>();
+  mounts?.forEach((mount, index) => {
+    const at = `${path}.volumeMounts[${index}]`;
+    if (!mount.name) findings.required(`${at}.name`);
+    if (!volumes.has(mount.name)) findings.notFound(`${at}.name`, mount.name);
+    if (!mount.mountPath) findings.required(`${at}.mountPath`);
+    if (paths.has(mount.mountPath)) findings.invalid(`${at}.mountPath`, mount.mountPath, 'must be unique');
+    paths.add(mount.mountPath);
+    if (devices.some((device) => device.name === mount.name)) {
+      findings.invalid(`${at}.name`, mount.name, 'must not already exist in volumeDevices');
+    }
+    if (devices.some((device) => device.devicePath === mount.mountPath)) {
+      findings.invalid(`${at}.mountPath`, mount.mountPath, 'must not already exist as a path in volumeDevices');
+    }
+    validateSubPath(mount, at, `${path}.volumeMounts`, findings);
+    validatePropagation(mount, container.securityContext?.privileged === true, `${path}.volumeMounts`, findings);
+  });
+  devices.forEach((device, index) => {
+    const at = `${path}.volumeDevices[${index}]`;
+    if (!device.name) findings.required(`${at}.name`);
+    if (!volumes.has(device.name)) findings.notFound(`${at}.name`, device.name);
+    else if (
+      volumes.get(device.name)!.persistentVolumeClaim === undefined &&
+      volumes.get(device.name)!.ephemeral === undefined
+    ) {
+      findings.invalid(
+        `${at}.name`,
+        device.name,
+        'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
+      );
+    }
+    if (!device.devicePath) findings.required(`${at}.devicePath`);
+  });
+}
+
+function validateSubPath(mount: VolumeMount, at: string, list: string, findings: Findings): void {
+  if (mount.subPath) validateDescendingPath(mount.subPath, `${list}.subPath`, findings);
+  if (!mount.subPathExpr) return;
+  if (mount.subPath) {
+    findings.invalid(`${at}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive');
+  }
+  validateDescendingPath(mount.subPathExpr, `${list}.subPathExpr`, findings);
+}
+
+function validatePropagation(mount: VolumeMount, privileged: boolean, list: string, findings: Findings): void {
+  const { mountPropagation, recursiveReadOnly } = mount;
+  if (mountPropagation !== undefined) {
+    findings.optionalOneOf(mountPropagation, `${list}.mountPropagation`, ['Bidirectional', 'HostToContainer', 'None']);
+    if (mountPropagation === 'Bidirectional' && !privileged) {
+      findings.forbidden(
+        `${list}.mountPropagation`,
+        'Bidirectional mount propagation is available only to privileged containers',
+      );
+    }
+  }
+  if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return;
+  const at = `${list}.recursiveReadOnly`;
+  findings.optionalOneOf(recursiveReadOnly, at, ['Disabled', 'Enabled', 'IfPossible']);
+  if (mount.readOnly !== true) findings.forbidden(at, 'may only be specified when readOnly is true');
+  if (mountPropagation !== undefined && mountPropagation !== 'None') {
+    findings.forbidden(at, 'may only be specified when mountPropagation is None or not specified');
+  }
+}
