@@ -125,7 +125,7 @@ export class ContractBench {
     });
   }
 
-  /** The log's rows once `complete` is satisfied: a runtime may copy the last output after the end is known. */
+  /** The log's whole rows once `complete` is satisfied: a runtime may copy the last output after the end is known. */
   waitForLog(logPath: string, complete: (rows: string[]) => boolean): Promise<string[]> {
     return this.waitFor(async () => {
       const rows = existsSync(logPath)
