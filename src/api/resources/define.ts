@@ -70,7 +70,7 @@ export function defineResource(facts: ResourceFacts, behaviour: Behaviour = {}):
       (subresource): SubresourceDefinition =>
         subresource.name === 'scale' ? { ...subresource, scale: replicasScale } : subresource,
     ),
-    columns: behaviour.columns ?? columnsOf(facts.group, facts.version, facts.resource),
+    columns: behaviour.columns ?? columnsOf(facts.group, facts.resource),
     selectableFields: selectableFields[key] ?? {},
     hasGeneration: withGeneration.has(key),
     strategy: withEmptyStatus(behaviour.strategy ?? {}, schema),
