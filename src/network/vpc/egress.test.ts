@@ -17,6 +17,7 @@ test('pods reach the world behind the machine, and neither the machine nor its m
     sameAddressOfAnotherTenant: 'world 198.51.100.2',
     hostNetworkToWorld: 'world 198.51.100.2',
     machineToMachine: 'machine 198.51.100.2',
+    forwarding: ['0', '1', '0'],
   });
   for (const answer of [podToMetadata, podToBlocked, podToMachine, podToOtherLink, hostNetworkToMachine]) {
     assert.match(answer, /^error/);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { mkdir, realpath } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import type { HostPort, PodAddress, PodNetwork } from '../../api/pod-network.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -68,7 +69,9 @@ export const DEFAULT_LINK_PORTS: LinkPorts = { dns: 10053, api: 10443 };
  * @throws when not root, or ip or nft are missing
  */
 export async function createVpcNetwork(options: VpcNetworkOptions): Promise<VpcNetwork> {
-  const network = new KernelVpcNetwork(options);
+  // The kernel's names come from the path, so it must be the same however it is spelled.
+  await mkdir(options.dataDirectory, { recursive: true });
+  const network = new KernelVpcNetwork({ ...options, dataDirectory: await realpath(options.dataDirectory) });
   await network.start();
   return network;
 }
@@ -105,6 +108,7 @@ class KernelVpcNetwork implements VpcNetwork {
     this.ports = options.ports ?? DEFAULT_LINK_PORTS;
     this.#machine = new Machine({
       names: this.#names,
+      records: this.#records,
       ports: this.ports,
       egress: options.egress,
       blocked: this.#blocked,

@@ -95,5 +95,7 @@ export async function enableForwarding(interfaceName: string): Promise<boolean> 
 }
 
 export async function disableForwarding(interfaceName: string): Promise<void> {
-  await writeFile(`/proc/sys/net/ipv4/conf/${interfaceName}/forwarding`, '0');
+  await writeFile(`/proc/sys/net/ipv4/conf/${interfaceName}/forwarding`, '0').catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
 }

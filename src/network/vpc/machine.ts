@@ -11,13 +11,15 @@ import {
   machineRules,
   removeMachineRules,
 } from './machine-rules.ts';
-import { type KernelNames, NAMESPACE_DIRECTORY } from './names.ts';
+import { type KernelNames, LINK_NAME, NAMESPACE_DIRECTORY } from './names.ts';
+import type { Records } from './records.ts';
 import { runNft, Shell } from './shell.ts';
 import { RULE_PRIORITY, type Vpc } from './vpc.ts';
 import type { LinkPorts } from './vpc-rules.ts';
 
 export interface MachineOptions {
   names: KernelNames;
+  records: Records;
   ports: LinkPorts;
   /** Undefined: when the machine has a default route. */
   egress: boolean | undefined;
@@ -38,8 +40,6 @@ export class Machine {
   /** Known after `start`. */
   egress = false;
   readonly #options: MachineOptions;
-  #uplink: string | undefined;
-  #forwardingTurnedOn = false;
   #cancelGuard: (() => void) | undefined;
   #closed = false;
 
@@ -53,14 +53,14 @@ export class Machine {
    * @param links numbers of the links that stand, now and at any later time
    */
   async start(links: () => number[]): Promise<void> {
-    const { logger } = this.#options;
-    this.#uplink = await findUplink(this.rulesShell);
-    this.egress = this.#options.egress ?? this.#uplink !== undefined;
+    const { records, logger } = this.#options;
+    const uplink = await findUplink(this.rulesShell);
+    this.egress = this.#options.egress ?? uplink !== undefined;
     await this.#writeRules(links());
     this.#guard(links);
-    if (this.egress && this.#uplink !== undefined && (await enableForwarding(this.#uplink))) {
-      this.#forwardingTurnedOn = true;
-      logger.info({ interface: this.#uplink }, 'IPv4 forwarding was turned on for the uplink, so that pods reach out');
+    if (this.egress && uplink !== undefined && (await enableForwarding(uplink))) {
+      await records.writeForwarding(uplink);
+      logger.info({ interface: uplink }, 'IPv4 forwarding was turned on for the uplink, so that pods reach out');
     }
   }
 
@@ -89,11 +89,8 @@ export class Machine {
     const commands = (await this.ownNamespaces())
       .filter((name) => !knownNamespaces.has(name))
       .map((name) => `netns del ${name}`);
-    const links = JSON.parse((await this.rulesShell.run('ip', ['-j', 'link', 'show', 'type', 'veth'])) || '[]') as {
-      ifname?: string;
-    }[];
-    for (const { ifname } of links) {
-      if (ifname === undefined || !ifname.startsWith(names.linkPrefix) || knownLinks.has(ifname)) continue;
+    for (const ifname of await this.#veths()) {
+      if (!ifname.startsWith(names.linkPrefix) || knownLinks.has(ifname)) continue;
       const link = linkAddress(Number(ifname.slice(names.linkPrefix.length)));
       commands.push(
         `link del ${ifname}`,
@@ -108,11 +105,16 @@ export class Machine {
     });
   }
 
-  /** Takes the rules away, and turns off the forwarding that this process turned on. */
+  /** Takes the rules away, and turns off the forwarding that this instance turned on, unless another one uses it. */
   async restore(): Promise<void> {
     this.#stopGuard();
     await removeMachineRules(this.rulesShell, this.#options.names);
-    if (this.#forwardingTurnedOn && this.#uplink !== undefined) await disableForwarding(this.#uplink);
+    const interfaceName = await this.#options.records.forwarding();
+    if (interfaceName === undefined) return;
+    const others = (await this.#veths()).some(
+      (name) => LINK_NAME.test(name) && !name.startsWith(this.#options.names.linkPrefix),
+    );
+    if (!others) await disableForwarding(interfaceName);
   }
 
   /** Ends the helper processes. */
@@ -121,6 +123,11 @@ export class Machine {
     this.ip.close();
     this.podShell.close();
     this.rulesShell.close();
+  }
+
+  async #veths(): Promise<string[]> {
+    const json = await this.rulesShell.run('ip', ['-j', 'link', 'show', 'type', 'veth']);
+    return (JSON.parse(json || '[]') as { ifname?: string }[]).flatMap(({ ifname }) => ifname ?? []);
   }
 
   async #writeRules(links: number[]): Promise<void> {

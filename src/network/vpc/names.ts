@@ -20,6 +20,8 @@ export interface KernelNames {
 }
 
 export const NAMESPACE_DIRECTORY = '/run/netns';
+/** The machine's ends of links, of whatever instance. */
+export const LINK_NAME = /^sk[0-9a-f]{6}l\d+$/;
 /** The VPC's end of its link. */
 export const VPC_LINK = 'uplink';
 

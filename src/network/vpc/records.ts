@@ -61,6 +61,15 @@ export class Records {
     return await readAll(join(this.#directory, 'vpcs'));
   }
 
+  /** The interface whose forwarding was off before us. */
+  async writeForwarding(interfaceName: string): Promise<void> {
+    await this.#write('machine', 'forwarding', { interfaceName });
+  }
+
+  async forwarding(): Promise<string | undefined> {
+    return (await readAll<{ interfaceName: string }>(join(this.#directory, 'machine')))[0]?.interfaceName;
+  }
+
   async removeAll(): Promise<void> {
     await rm(this.#directory, { force: true, recursive: true });
   }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { answerIn, ask, testNetwork } from './testing.ts';
 
 /**
@@ -28,25 +29,29 @@ try {
   ends.push(server.end);
   const machine = await answerIn('/proc/self/ns/net', [8081], 'machine');
   ends.push(machine.end);
+  const forwarding = () => readFileSync('/proc/sys/net/ipv4/conf/up0/forwarding', 'utf8').trim();
+  const before = forwarding();
   const { network, end } = await testNetwork({ egress: undefined, blockedDestinations: ['203.0.113.0/24'] });
   ends.push(end);
   const red = await network.setUp({ tenant: 'red', uid: 'pod', hostNetwork: false });
   const host = await network.setUp({ tenant: 'red', uid: 'host', hostNetwork: true });
   const blue = await network.setUp({ tenant: 'blue', uid: 'pod', hostNetwork: false });
   const one = async (path: string, address: string, port: number) => (await ask(path, address, port, 1, 1000))[0];
-  console.log(
-    JSON.stringify({
-      podToWorld: await one(red.namespacePath!, '198.51.100.1', 8080),
-      sameAddressOfAnotherTenant: await one(blue.namespacePath!, '198.51.100.1', 8080),
-      hostNetworkToWorld: await one(host.namespacePath!, '198.51.100.1', 8080),
-      podToMetadata: await one(red.namespacePath!, '169.254.169.254', 8080),
-      podToBlocked: await one(red.namespacePath!, '203.0.113.9', 8080),
-      podToMachine: await one(red.namespacePath!, '198.51.100.2', 8081),
-      podToOtherLink: await one(red.namespacePath!, network.localAddress('blue')!, 8081),
-      hostNetworkToMachine: await one(host.namespacePath!, '198.51.100.2', 8081),
-      machineToMachine: await one('/proc/self/ns/net', '198.51.100.2', 8081),
-    }),
-  );
+  const during = forwarding();
+  const answers = {
+    podToWorld: await one(red.namespacePath!, '198.51.100.1', 8080),
+    sameAddressOfAnotherTenant: await one(blue.namespacePath!, '198.51.100.1', 8080),
+    hostNetworkToWorld: await one(host.namespacePath!, '198.51.100.1', 8080),
+    podToMetadata: await one(red.namespacePath!, '169.254.169.254', 8080),
+    podToBlocked: await one(red.namespacePath!, '203.0.113.9', 8080),
+    podToMachine: await one(red.namespacePath!, '198.51.100.2', 8081),
+    podToOtherLink: await one(red.namespacePath!, network.localAddress('blue')!, 8081),
+    hostNetworkToMachine: await one(host.namespacePath!, '198.51.100.2', 8081),
+    machineToMachine: await one('/proc/self/ns/net', '198.51.100.2', 8081),
+  };
+  await end();
+  ends.pop();
+  console.log(JSON.stringify({ ...answers, forwarding: [before, during, forwarding()] }));
 } finally {
   for (const end of ends.reverse()) await end();
   ip('netns', 'del', world);
