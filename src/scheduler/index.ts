@@ -5,6 +5,9 @@ import { createEventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { watchPool } from './profiles/watch-pool.ts';
 import { watchTenants } from './profiles/watch-tenants.ts';
+import type { Overcommit } from './snapshot/pool-snapshot.ts';
+
+export type { Overcommit };
 
 export interface SchedulerDependencies {
   informers: InformerFactory;
@@ -12,6 +15,8 @@ export interface SchedulerDependencies {
   logger: Logger;
   /** Bindings under way at once, for each profile. */
   bindsInFlight?: number;
+  /** How many times over hosts' resources may be promised; by default CPU 4 times, memory once. */
+  overcommit?: Overcommit;
 }
 
 /**
@@ -24,7 +29,7 @@ export async function startScheduler(dependencies: SchedulerDependencies, signal
   const events = createEventRecorder({ client, clock, logger, component: 'default-scheduler' });
   const options = { clock, logger, bindsInFlight: dependencies.bindsInFlight ?? 128 };
   const tenants = watchTenants({ informers, client, clock, events }, options);
-  const pool = watchPool({ informers, client, clock }, options);
+  const pool = watchPool({ informers, client, clock, overcommit: dependencies.overcommit }, options);
 
   const stopped = aborted(signal);
   await Promise.race([Promise.all([...tenants.informers, ...pool.informers].map((each) => each.synced())), stopped]);

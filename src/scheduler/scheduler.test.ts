@@ -22,7 +22,10 @@ async function withScheduler(run: (world: World) => Promise<void>): Promise<void
   const client = new Client(transport);
   const stop = new AbortController();
   const informers = createInformerFactory(client, { clock: systemClock, logger: silentLogger });
-  const done = startScheduler({ informers, clock: systemClock, logger: silentLogger }, stop.signal);
+  const done = startScheduler(
+    { informers, clock: systemClock, logger: silentLogger, overcommit: { cpu: 1, memory: 1 } },
+    stop.signal,
+  );
   informers.start(stop.signal);
   await informers.waitForSync();
   try {
@@ -56,7 +59,7 @@ const instance = (name: string, cpu = '1', zone = 'a') => ({
     podRef: { namespace: 'shop', name: 'web', uid: name },
     zone,
     resources: { cpu, memory: '1Gi' },
-    pod: { containers: [{ name: 'main', image: 'busybox' }] },
+    pod: { containers: [{ name: 'main', image: 'busybox', resources: { requests: { cpu, memory: '1Gi' } } }] },
     vpc: { serviceCidr: '', dnsAddress: '', clusterDomain: '' },
   },
 });

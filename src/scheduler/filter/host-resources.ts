@@ -1,12 +1,12 @@
-import { resourcesOf } from '../../api/pod-resources.ts';
+import { placementOf } from '../snapshot/pool-snapshot.ts';
 import type { HostFilter } from './host-types.ts';
 
-/** The billable shape must fit into what the instances already there leave free. */
+/** What the instance takes up must fit into what those already there leave. */
 export const hostResources: HostFilter = {
   name: 'HostResourcesFit',
   helpedBy: ['targetAdded', 'targetUpdated', 'unitRemoved'],
   prepare(instance) {
-    const wanted = resourcesOf(instance.spec.resources);
+    const wanted = placementOf(instance);
     return ({ allocatable, used, instances }) => {
       const reasons: string[] = [];
       if (instances + 1 > allocatable.instances) reasons.push('Too many instances');

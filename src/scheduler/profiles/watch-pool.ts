@@ -5,20 +5,21 @@ import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
 import { type InformerFactory, keyOf } from '../../client/informer.ts';
 import type { ClusterChange } from '../framework/plugin.ts';
 import { Scheduler, type SchedulerOptions } from '../framework/scheduler.ts';
-import { isEnded, PoolSnapshot, zonesOf } from '../snapshot/pool-snapshot.ts';
+import { isEnded, type Overcommit, PoolSnapshot, zonesOf } from '../snapshot/pool-snapshot.ts';
 import { poolProfile } from './pool.ts';
 
 interface Dependencies {
   informers: InformerFactory;
   client: Client;
   clock: Clock;
+  overcommit?: Overcommit;
 }
 
 /** Keeps the pool's snapshot and the queue of instances without a host. */
-export function watchPool({ informers, client, clock }: Dependencies, options: SchedulerOptions) {
+export function watchPool({ informers, client, clock, overcommit }: Dependencies, options: SchedulerOptions) {
   const instances = informers.informer<ContainerInstance>(CONTAINER_INSTANCES, { tenant: SYSTEM_TENANT });
   const hosts = informers.informer<Host>(HOSTS, { tenant: SYSTEM_TENANT });
-  const snapshot = new PoolSnapshot();
+  const snapshot = new PoolSnapshot(overcommit);
   const scheduler = new Scheduler(poolProfile({ client, clock, snapshot }), options);
 
   // Partitions of the queue are zones: room in one helps nobody who waits for another.

@@ -1,4 +1,4 @@
-import { NO_RESOURCES, type PodResources, resourcesOf } from '../../api/pod-resources.ts';
+import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pod-resources.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import type { Target } from '../framework/plugin.ts';
@@ -14,6 +14,32 @@ export interface HostInfo extends Target {
   images: ReadonlyMap<string, number>;
 }
 
+/** How many times over a host's resources may be promised. */
+export interface Overcommit {
+  cpu: number;
+  memory: number;
+}
+
+/** CPU that one pod leaves idle another takes; memory cannot be taken back. */
+export const DEFAULT_OVERCOMMIT: Overcommit = { cpu: 4, memory: 1 };
+
+/** An instance that asks for nothing still keeps some processes in memory. */
+const LEAST_CPU_MILLIS = 1;
+const LEAST_MEMORY_BYTES = 16 * 1024 * 1024;
+
+/**
+ * What an instance takes up on its host: what its pod asks for. Pods that ask for less than the shape they are billed by
+ * run in what the others leave, as on any Kubernetes node.
+ */
+export function placementOf(instance: ContainerInstance): PodResources {
+  const requests = podRequests(instance.spec.pod);
+  return {
+    ...requests,
+    cpuMillis: Math.max(requests.cpuMillis, LEAST_CPU_MILLIS),
+    memoryBytes: Math.max(requests.memoryBytes, LEAST_MEMORY_BYTES),
+  };
+}
+
 interface Placed {
   hostName: string;
   resources: PodResources;
@@ -25,7 +51,12 @@ export class PoolSnapshot {
   readonly #instances = new Map<string, Placed>();
   /** Hosts that have an image, by reference: spreading an image's weight needs the number. */
   readonly #imageHosts = new Map<string, number>();
+  readonly #overcommit: Overcommit;
   #targets: readonly HostInfo[] | undefined;
+
+  constructor(overcommit: Overcommit = DEFAULT_OVERCOMMIT) {
+    this.#overcommit = overcommit;
+  }
 
   get targets(): readonly HostInfo[] {
     this.#targets ??= [...this.hosts.values()];
@@ -41,12 +72,15 @@ export class PoolSnapshot {
     const name = host.metadata.name;
     const known = this.hosts.get(name);
     const { allocatable, images } = host.status ?? {};
+    const own = resourcesOf(allocatable);
     const info: HostInfo = {
       name,
       host,
       zones: new Set(zonesOf(host)),
       allocatable: {
-        ...resourcesOf(allocatable),
+        ...own,
+        cpuMillis: own.cpuMillis * this.#overcommit.cpu,
+        memoryBytes: own.memoryBytes * this.#overcommit.memory,
         instances: allocatable?.['pods'] === undefined ? Infinity : quantityValue(allocatable['pods']),
       },
       used: known?.used ?? { ...NO_RESOURCES },
@@ -69,7 +103,7 @@ export class PoolSnapshot {
 
   setInstance(instance: ContainerInstance, hostName: string): void {
     this.removeInstance(instance.metadata.uid);
-    const placed = { hostName, resources: resourcesOf(instance.spec.resources) };
+    const placed = { hostName, resources: placementOf(instance) };
     this.#instances.set(instance.metadata.uid, placed);
     const info = this.hosts.get(hostName);
     if (info !== undefined) account(info, placed, 1);
