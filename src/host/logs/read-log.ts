@@ -32,6 +32,7 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<Buffer> 
   if (file === undefined && !options.follow) return;
   const notices = options.follow ? watchDirectory(path) : undefined;
   const formatter = new Formatter(options);
+  let next: FileHandle | undefined;
   try {
     let position = file === undefined ? 0 : await tailStart(file, options.tailLines);
     let rest: Buffer = Buffer.alloc(0);
@@ -58,20 +59,24 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<Buffer> 
         continue;
       }
       if (!options.follow) return;
-      const next = await nextFile(path, file);
       if (next !== undefined) {
         await file?.close();
         file = next;
+        next = undefined;
         position = 0;
         rest = Buffer.alloc(0);
         continue;
       }
+      // The end of the old file may have been written after it was last read: one more look before leaving it.
+      next = await nextFile(path, file);
+      if (next !== undefined) continue;
       if (!running) return;
       await notices!.wait(LOOK_INTERVAL_MS, signal);
     }
   } finally {
     notices?.close();
     await file?.close();
+    await next?.close();
   }
 }
 

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { silentLogger } from '../../base/log.ts';
+import { containerSpec, instanceOf } from '../testing/fixtures.ts';
+import { writeFilesAtomically } from './atomic-files.ts';
+import { createHostFiles } from './host-files.ts';
+import { mountPoints, unmount } from './mounts.ts';
+import { bindSubPath, SubPathError } from './sub-path.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'skypod-volumes-'));
+after(async () => {
+  await unmount([...(await mountPoints())].filter((path) => path.startsWith(`${root}/`)).reverse());
+  rmSync(root, { recursive: true, force: true });
+});
+const file = (path: string, text: string, mode = 0o644) => ({ path, data: Buffer.from(text).toString('base64'), mode });
+const skip = process.getuid?.() === 0 ? false : 'needs root';
+
+describe('the files of a volume', () => {
+  const directory = join(root, 'atomic');
+  const visible = () => readdirSync(directory).filter((name) => !name.startsWith('..'));
+
+  it('change all at once', async () => {
+    await writeFilesAtomically(directory, [file('a', '1'), file('deep/er/b', '2', 0o400)]);
+    assert.deepEqual(visible(), ['a', 'deep']);
+    assert.equal(readFileSync(join(directory, 'deep/er/b'), 'utf8'), '2');
+    assert.equal(statSync(join(directory, 'deep/er/b')).mode & 0o777, 0o400);
+    const before = readdirSync(directory).filter((name) => /^\.\.\d/.test(name));
+
+    await writeFilesAtomically(directory, [file('a', '1'), file('deep/er/b', '2', 0o400)]);
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => /^\.\.\d/.test(name)),
+      before,
+      'unchanged, unwritten',
+    );
+
+    await writeFilesAtomically(directory, [file('a', 'new'), file('c', '3')]);
+    assert.deepEqual(visible(), ['a', 'c']);
+    assert.equal(readFileSync(join(directory, 'a'), 'utf8'), 'new');
+    assert.equal(readdirSync(directory).filter((name) => /^\.\.\d/.test(name)).length, 1);
+  });
+
+  it('are never written outside', async () => {
+    for (const path of ['../x', '/etc/x', 'a/../../x', '..data', '']) {
+      await assert.rejects(writeFilesAtomically(join(root, 'bad'), [file(path, 'x')]), /must stay inside/);
+    }
+  });
+
+  it('belong to fsGroup, which may read them', { skip }, async () => {
+    await writeFilesAtomically(join(root, 'group'), [file('a', '1', 0o400)], { groupId: 4242 });
+    const { gid, mode } = statSync(join(root, 'group/a'));
+    assert.deepEqual([gid, mode & 0o777], [4242, 0o440]);
+  });
+});
+
+describe('a subPath', { skip }, () => {
+  const volume = join(root, 'volume');
+  const outside = join(root, 'outside');
+  const target = join(root, 'target');
+  mkdirSync(volume);
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'secret'), 'secret');
+
+  it('is made, bound, and the same directory', async () => {
+    await bindSubPath(volume, 'a/b', target);
+    writeFileSync(join(target, 'x'), '1');
+    assert.equal(readFileSync(join(volume, 'a/b/x'), 'utf8'), '1');
+    await bindSubPath(volume, 'a/b/x', `${target}-file`);
+    assert.equal(readFileSync(`${target}-file`, 'utf8'), '1');
+    symlinkSync('a/b', join(volume, 'inside'));
+    await bindSubPath(volume, 'inside', `${target}-link`);
+    assert.ok(existsSync(join(`${target}-link`, 'x')));
+  });
+
+  it('never leads out of the volume', async () => {
+    symlinkSync(outside, join(volume, 'absolute'));
+    symlinkSync('../outside', join(volume, 'relative'));
+    for (const subPath of [
+      'absolute',
+      'relative',
+      'absolute/secret',
+      'relative/new/deep',
+      '../outside',
+      'a/../../outside',
+      '/etc',
+    ]) {
+      await assert.rejects(bindSubPath(volume, subPath, `${target}-bad`), SubPathError, subPath);
+    }
+    assert.deepEqual(readdirSync(outside), ['secret']);
+    assert.ok(!(await mountPoints()).has(`${target}-bad`));
+  });
+});
+
+describe('the files of a host', { skip }, () => {
+  it('are made for a pod and leave nothing behind, even when they were made by an agent that died', async () => {
+    const dataDirectory = join(root, 'host');
+    const options = { dataDirectory, name: 'host-1', logger: silentLogger };
+    const files = await createHostFiles(options);
+    const instance = instanceOf({
+      securityContext: { fsGroup: 4242 },
+      volumes: [
+        { name: 'disk', emptyDir: {} },
+        { name: 'ram', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+        { name: 'config', configMap: { name: 'c' } },
+      ],
+    });
+    instance.spec.volumeFiles = { config: [file('key', 'value')] };
+    const uid = instance.metadata.name;
+    await files.prepare(instance);
+    await files.prepare(instance);
+    const container = containerSpec('main', {
+      volumeMounts: [
+        { name: 'disk', mountPath: '/disk', subPath: 'sub' },
+        { name: 'ram', mountPath: '/ram' },
+        { name: 'config', mountPath: '/etc/app/key', subPath: 'key' },
+      ],
+    });
+    const mounts = await files.containerMounts(instance, container, 0, { ip: '10.0.0.2', hostIp: '10.0.0.1' });
+    assert.deepEqual(
+      mounts.map(({ containerPath, readonly }) => [containerPath, readonly]),
+      [
+        ['/disk', false],
+        ['/ram', false],
+        ['/etc/app/key', true],
+        ['/etc/hosts', false],
+        ['/dev/termination-log', false],
+      ],
+    );
+    assert.equal(readFileSync(mounts[2]!.hostPath, 'utf8'), 'value');
+    assert.match(readFileSync(mounts[3]!.hostPath, 'utf8'), /^10\.0\.0\.2\tweb$/m);
+    writeFileSync(mounts[4]!.hostPath, `${'x'.repeat(5000)}end`);
+    const message = await files.terminationLog(uid, 'main', 0);
+    assert.equal(message.length, 4096);
+    assert.ok(message.endsWith('end'));
+    const disk = statSync(join(dataDirectory, 'pods', uid, 'empty-dir/disk'));
+    assert.deepEqual([disk.gid, disk.mode & 0o7777], [4242, 0o2777]);
+
+    const next = await createHostFiles(options);
+    assert.deepEqual(await next.list(), [uid]);
+    await next.remove(uid);
+    assert.deepEqual(await next.list(), []);
+    const left = [...(await mountPoints())].filter((path) => path.startsWith(`${dataDirectory}/pods`));
+    assert.deepEqual(left, []);
+  });
+
+  it('refuse what no tenant may have', async () => {
+    const files = await createHostFiles({ dataDirectory: join(root, 'host'), name: 'host-1', logger: silentLogger });
+    const instance = instanceOf({ volumes: [{ name: 'h', hostPath: { path: '/' } }] });
+    await assert.rejects(files.prepare(instance), /MountVolume.SetUp failed for volume "h" : hostPath volumes are not/);
+    await files.remove(instance.metadata.name);
+  });
+});
