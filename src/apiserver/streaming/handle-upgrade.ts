@@ -102,7 +102,7 @@ async function serveWebSocket(
     const ports =
       protocol === tunnelSubprotocol ? [] : parsePorts(new URL(request.url ?? '/', 'http://host').searchParams);
     const webSocket = await acceptWebSocket(request, socket, head, protocol);
-    return webSocketPortForward(webSocket, target, ports);
+    return webSocketPortForward(webSocket, protocol ?? '', target, ports);
   }
   const session = await connectCommand(target, socket);
   let webSocket: WebSocket;
@@ -112,7 +112,7 @@ async function serveWebSocket(
     session.close();
     return;
   }
-  await runCommand(webSocketCommandClient(webSocket, target.options), session);
+  await runCommand(webSocketCommandClient(webSocket, protocol ?? '', target.options), session);
 }
 
 /** The session, closed again if the client left meanwhile. */
@@ -136,8 +136,10 @@ function acceptWebSocket(
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: maxMessageBytes,
-      handleProtocols: () => protocol ?? false,
     });
+    // ws takes `SPDY/3.1+portforward.k8s.io` for no token at all, so it does not get to see the header.
+    delete request.headers['sec-websocket-protocol'];
+    if (protocol !== undefined) server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
     socket.once('close', () => reject(new Error('the client closed the connection')));
     server.once('wsClientError', (error) => reject(error));
     server.handleUpgrade(request, socket, head, resolve);

@@ -52,7 +52,8 @@ export class SpdyStream extends Duplex {
       const part = chunk.subarray(offset, offset + maxDataFrameBytes);
       buffers.push(dataFrameHead(this.id, part.length, false), part);
     }
-    this.#owner.write(buffers, callback);
+    if (buffers.length === 0) callback();
+    else this.#owner.write(buffers, callback);
   }
 
   override _final(callback: (error?: Error | null) => void): void {

@@ -21,8 +21,11 @@ const errorChannel = 3;
 const resizeChannel = 4;
 const closeChannel = 255;
 
-export function webSocketCommandClient(socket: WebSocket, options: CommandTarget['options']): CommandClient {
-  const protocol = socket.protocol;
+export function webSocketCommandClient(
+  socket: WebSocket,
+  protocol: string,
+  options: CommandTarget['options'],
+): CommandClient {
   const channels = new ChannelSocket(socket, protocol.includes('base64'));
   const stderr = options.stderr && !options.tty;
   const client: CommandClient = {

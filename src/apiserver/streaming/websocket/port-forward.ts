@@ -11,11 +11,12 @@ export const portForwardSubprotocols = [tunnelSubprotocol, 'v4.channel.k8s.io', 
 
 export async function webSocketPortForward(
   socket: WebSocket,
+  protocol: string,
   target: PortForwardTarget,
   ports: number[],
 ): Promise<void> {
-  if (socket.protocol === tunnelSubprotocol) return spdyPortForward(createWebSocketStream(socket), target);
-  const channels = new ChannelSocket(socket, socket.protocol.includes('base64'));
+  if (protocol === tunnelSubprotocol) return spdyPortForward(createWebSocketStream(socket), target);
+  const channels = new ChannelSocket(socket, protocol.includes('base64'));
   await Promise.all(
     ports.map((port, index) => {
       const dataChannel = index * 2;
