@@ -188,8 +188,10 @@ async function serveUpgrade(
           client.resume();
           return carried;
         },
-        (error: Error) =>
-          sendExit(client, { type: 'failed', code: 500, reason: 'InternalError', message: error.message }),
+        (error: Error) => {
+          client.resume();
+          return sendExit(client, { type: 'failed', code: 500, reason: 'InternalError', message: error.message });
+        },
       );
     });
     return;
@@ -205,7 +207,10 @@ async function serveUpgrade(
         carryConnection(client, stream);
         client.resume();
       },
-      (error: Error) => sendExit(client, { type: 'failed', code: 502, reason: 'BadGateway', message: error.message }),
+      (error: Error) => {
+        client.resume();
+        return sendExit(client, { type: 'failed', code: 502, reason: 'BadGateway', message: error.message });
+      },
     );
   });
 }
