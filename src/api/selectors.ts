@@ -46,28 +46,40 @@ class CompiledSelector implements Selector {
 
 const none: Record<string, string> = {};
 
+// A label may be called like something every object inherits.
+const read = (labels: Record<string, string>, key: string): string | undefined =>
+  Object.hasOwn(labels, key) ? labels[key] : undefined;
+
 function checkOf({ key, operator, values }: Requirement): (labels: Record<string, string>) => boolean {
   const only = values[0]!;
   const set = new Set(values);
+  const get =
+    key in {} ? (labels: Record<string, string>) => read(labels, key) : (labels: Record<string, string>) => labels[key];
   switch (operator) {
     case '=':
     case '==':
-      return (labels) => labels[key] === only;
+      return (labels) => get(labels) === only;
     case '!=':
-      return (labels) => labels[key] !== only;
+      return (labels) => get(labels) !== only;
     case 'in':
-      return (labels) => labels[key] !== undefined && set.has(labels[key]);
+      return (labels) => {
+        const value = get(labels);
+        return value !== undefined && set.has(value);
+      };
     case 'notin':
-      return (labels) => labels[key] === undefined || !set.has(labels[key]);
+      return (labels) => {
+        const value = get(labels);
+        return value === undefined || !set.has(value);
+      };
     case 'exists':
-      return (labels) => labels[key] !== undefined;
+      return (labels) => get(labels) !== undefined;
     case '!':
-      return (labels) => labels[key] === undefined;
+      return (labels) => get(labels) === undefined;
     case 'gt':
     case 'lt': {
       const bound = BigInt(only);
       return (labels) => {
-        const value = labels[key];
+        const value = get(labels);
         if (value === undefined || !/^[+-]?\d+$/.test(value)) return false;
         return operator === 'gt' ? BigInt(value) > bound : BigInt(value) < bound;
       };
