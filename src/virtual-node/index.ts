@@ -12,7 +12,7 @@ import { createWorld } from './sync/world.ts';
 
 export { type ConnectorOptions, createPodConnector } from './connector/connector.ts';
 export { createMetricsProvider, type MetricsOptions } from './metrics/provider.ts';
-export { KUBELET_VERSION, virtualNodeName, virtualNodes } from './nodes/virtual-nodes.ts';
+export { KUBELET_VERSION, virtualNodeName, virtualNodes, virtualNodeTemplates } from './nodes/virtual-nodes.ts';
 
 export interface VirtualNodeDependencies {
   informers: InformerFactory;

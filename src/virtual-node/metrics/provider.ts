@@ -7,6 +7,7 @@ import type { Logger } from '../../base/log.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../client/client.ts';
 import type { InformerFactory } from '../../client/informer.ts';
 import { HostClient, type HostCredentials } from '../connector/host-client.ts';
+import { virtualNodeName } from '../nodes/virtual-nodes.ts';
 import { podKeyOf } from '../sync/world.ts';
 import { type InstanceStats, nodeMetricsOf, podMetricsOf } from './pod-usage.ts';
 
@@ -20,6 +21,8 @@ export interface MetricsOptions {
   credentials: HostCredentials;
   clock: Clock;
   logger: Logger;
+  /** The pool's zones: a virtual node without pods is there all the same. */
+  zones: readonly string[];
 }
 
 type StatsByUid = ReadonlyMap<string, InstanceStats>;
@@ -81,11 +84,8 @@ export function createMetricsProvider(options: MetricsOptions): MetricsProvider 
       });
     },
     async nodeMetrics(tenant) {
-      const byNode = new Map<string, InstanceStats[]>();
-      for (const { pod, stats } of await measured(tenant)) {
-        const list = byNode.get(pod.spec.nodeName ?? '') ?? [];
-        byNode.set(pod.spec.nodeName ?? '', [...list, stats]);
-      }
+      const byNode = new Map<string, InstanceStats[]>(options.zones.map((zone) => [virtualNodeName(zone), []]));
+      for (const { pod, stats } of await measured(tenant)) byNode.get(pod.spec.nodeName ?? '')?.push(stats);
       return [...byNode].map(([name, stats]) =>
         nodeMetricsOf(name, { 'kubernetes.io/hostname': name }, stats, clock.now()),
       );

@@ -1,4 +1,5 @@
 import type { Node } from '../../api/generated/core-v1.ts';
+import { formatMicroTime } from '../../api/object.ts';
 
 export interface VirtualNodeOptions {
   /** Names of the pool's zones, as the tenant sees them. */
@@ -20,9 +21,47 @@ export const virtualNodeName = (zone: string): string => `virtual-node-${zone}`;
 export const zonesByNode = (zones: readonly string[]): Map<string, string> =>
   new Map(zones.map((zone) => [virtualNodeName(zone), zone]));
 
+interface LeaseTemplate {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace: string };
+  spec: { holderIdentity: string; leaseDurationSeconds: number; readonly renewTime: string };
+}
+
 type NodeTemplate = Omit<Node, 'metadata'> & {
   metadata: { name: string; labels: Record<string, string>; annotations?: Record<string, string> };
 };
+
+/**
+ * All that the API server's shared layer holds of virtual nodes, by `resource.group`: the Nodes, and the Leases that say
+ * they are alive.
+ */
+export const virtualNodeTemplates = (options: VirtualNodeOptions & { now(): number }) => ({
+  nodes: virtualNodes(options),
+  'leases.coordination.k8s.io': virtualNodeLeases(options),
+});
+
+/**
+ * A virtual node is alive as long as the control plane answers, so its Lease is renewed by being read: no heartbeat, and
+ * no timer a tenant.
+ */
+function virtualNodeLeases({ zones, now }: { zones: readonly string[]; now(): number }): LeaseTemplate[] {
+  return zones.map((zone) => {
+    const name = virtualNodeName(zone);
+    return {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name, namespace: 'kube-node-lease' },
+      spec: {
+        holderIdentity: name,
+        leaseDurationSeconds: 40,
+        get renewTime() {
+          return formatMicroTime(now());
+        },
+      },
+    };
+  });
+}
 
 /** What every tenant finds under /api/v1/nodes: one Node a zone. The same for all, so the API server keeps them once. */
 export function virtualNodes({ zones, region = 'skypod', readySinceMs }: VirtualNodeOptions): NodeTemplate[] {
