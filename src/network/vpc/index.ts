@@ -38,10 +38,11 @@ export interface CarriedVpc {
   gateway: string;
   namespacePath: string;
   /**
-   * Runs nft in the VPC's namespace, one call at a time.
+   * Runs a program (nft, conntrack) in the VPC's namespace, one at a time.
    * @returns its standard output
+   * @throws ProgramError
    */
-  nft(args: string[], input?: string): Promise<string>;
+  run(program: string, args: string[], input?: string): Promise<string>;
 }
 
 export interface VpcHandlers {
@@ -414,7 +415,8 @@ class KernelVpcNetwork implements VpcNetwork {
       linkAddress: link.machine,
       gateway,
       namespacePath,
-      nft: (args, input) => this.#machine.rulesShell.run('nsenter', [`--net=${namespacePath}`, 'nft', ...args], input),
+      run: (program, args, input) =>
+        this.#machine.rulesShell.run('nsenter', [`--net=${namespacePath}`, program, ...args], input),
     };
   }
 

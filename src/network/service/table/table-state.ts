@@ -8,6 +8,14 @@ export interface TableChange {
   script: string;
   /** Ports whose clients may remember an endpoint that is gone. */
   forget: StickyPort[];
+  /** UDP flows to endpoints that are gone. */
+  ended: EndedFlow[];
+}
+
+export interface EndedFlow {
+  address: string;
+  port: string;
+  endpoint: string;
 }
 
 const table = `ip ${VPC_TABLE}`;
@@ -39,7 +47,7 @@ export class TableState {
     const flush = maps.map((map) => `flush ${map === 'hairpin' ? 'set' : 'map'} ${table} ${map}`);
     const change = this.change(services);
     const forget = [...this.#services.values()].flatMap(({ sticky }) => sticky);
-    return { script: `${flush.join('\n')}\n${change.script}`, forget };
+    return { script: `${flush.join('\n')}\n${change.script}`, forget, ended: [] };
   }
 
   /** @param changed by name; undefined: the service is gone */
@@ -51,6 +59,7 @@ export class TableState {
     };
     const chains: string[] = [];
     const forget: StickyPort[] = [];
+    const ended: EndedFlow[] = [];
     for (const [name, service] of changed) {
       const old = this.#services.get(name) ?? none;
       const next = service === undefined ? none : serviceElements(service, this.#gateway);
@@ -70,6 +79,7 @@ export class TableState {
       for (const count of next.picks) chains.push(...this.#pick(count));
       for (const sticky of next.sticky) chains.push(...this.#sticky(sticky));
       forget.push(...staleSticky(old.sticky, next.sticky));
+      ended.push(...endedFlows(old, next));
       if (service === undefined) this.#services.delete(name);
       else this.#services.set(name, next);
     }
@@ -92,7 +102,7 @@ export class TableState {
       ...[...deleted].map(([map, keys]) => `delete element ${table} ${map} { ${keys.join(', ')} }`),
       ...[...added].map(([map, elements]) => `add element ${table} ${map} { ${elements.join(', ')} }`),
     ];
-    return { script: lines.length === 0 ? '' : `${lines.join('\n')}\n`, forget };
+    return { script: lines.length === 0 ? '' : `${lines.join('\n')}\n`, forget, ended };
   }
 
   #value(map: TableMap, key: string): string | undefined {
@@ -134,6 +144,21 @@ export class TableState {
       ...rules.map((rule) => `add rule ${table} ${name} ${rule}`),
     ];
   }
+}
+
+function endedFlows(old: ServiceElements, next: ServiceElements): EndedFlow[] {
+  const flows = ({ elements }: ServiceElements) =>
+    new Map(
+      elements
+        .filter(({ map, key }) => map === 'backends' && key.includes(' . udp . '))
+        .map(({ key, value }) => {
+          const [address = '', , port = ''] = key.split(' . ');
+          const [endpoint = ''] = value.split(' . ');
+          return [`${address} ${port} ${value}`, { address, port, endpoint }];
+        }),
+    );
+  const now = flows(next);
+  return [...flows(old)].filter(([id]) => !now.has(id)).map(([, flow]) => flow);
 }
 
 /** Ports that lost an endpoint or all of them. */

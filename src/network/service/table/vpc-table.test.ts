@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import type { PodAddress } from '../../../api/pod-network.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
+import { until } from '../../../client/testing/until.ts';
 import type { VpcNetwork } from '../../vpc/index.ts';
 import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from '../../vpc/testing.ts';
 import { vpcService } from './testing.ts';
@@ -115,6 +118,48 @@ describe('services in a VPC', { skip }, () => {
     table.set(service([]));
     await table.settled();
     assert.equal((await inNamespace(path(0), process.execPath, ['-e', say, 'refused'])).output, 'ECONNREFUSED\n');
+  });
+
+  test('a UDP client that keeps its port moves to the endpoint that is left', async (context) => {
+    if (spawnSync('which', ['conntrack']).status !== 0) return context.skip('needs conntrack');
+    const service = (index: number) => {
+      const udp = vpcService('names', '10.96.7.10', [ip(index)]);
+      udp.spec.ports = [{ name: 'http', protocol: 'UDP', port: 7 }];
+      return udp;
+    };
+    const answering = (index: number) =>
+      spawn('nsenter', [
+        `--net=${path(index)}`,
+        process.execPath,
+        '-e',
+        `const socket = require('node:dgram').createSocket('udp4');
+         socket.bind(8080, () => console.log('ready'));
+         socket.on('message', (_, from) => socket.send('pod${index}', from.port, from.address));`,
+      ]);
+    const children = [answering(1), answering(2)];
+    await Promise.all(children.map((child) => once(child.stdout, 'data')));
+    table.set(service(1));
+    await table.settled();
+    const client = spawn('nsenter', [
+      `--net=${path(0)}`,
+      process.execPath,
+      '-e',
+      `const socket = require('node:dgram').createSocket('udp4');
+       socket.connect(7, '10.96.7.10', () => setInterval(() => socket.send('hello'), 10));
+       socket.on('message', (text) => console.log(String(text)));`,
+    ]);
+    children.push(client);
+    let heard = '';
+    client.stdout.setEncoding('utf8').on('data', (text) => {
+      heard += text;
+    });
+    await until(() => heard.includes('pod1'));
+    table.set(service(2));
+    await until(() => heard.includes('pod2'));
+    for (const child of children) {
+      child.kill('SIGKILL');
+      await once(child, 'close');
+    }
   });
 
   test('no endpoints: refused at once', async () => {

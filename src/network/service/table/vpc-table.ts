@@ -2,9 +2,10 @@ import type { VpcService } from '../../../api/pool.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { CarriedVpc } from '../../vpc/index.ts';
+import { ProgramError } from '../../vpc/shell.ts';
 import { VPC_TABLE } from '../../vpc/vpc-rules.ts';
 import type { StickyPort } from './elements.ts';
-import { TableState } from './table-state.ts';
+import { type EndedFlow, TableState } from './table-state.ts';
 
 const RETRY_MS = 1000;
 
@@ -13,20 +14,21 @@ const RETRY_MS = 1000;
  * into the next one together. The first transaction, and the one after a failure, writes the whole table.
  */
 export class VpcTable {
-  readonly #nft: CarriedVpc['nft'];
+  readonly #run: CarriedVpc['run'];
   readonly #state: TableState;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #services = new Map<string, VpcService>();
   readonly #changed = new Set<string>();
   #isWhole = false;
+  #isConntrackMissing = false;
   #started = false;
   #closed = false;
   #working: Promise<void> | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(options: Pick<CarriedVpc, 'nft' | 'gateway'> & { logger: Logger; clock: Clock }) {
-    this.#nft = options.nft;
+  constructor(options: Pick<CarriedVpc, 'run' | 'gateway'> & { logger: Logger; clock: Clock }) {
+    this.#run = options.run;
     this.#state = new TableState(options.gateway);
     this.#logger = options.logger;
     this.#clock = options.clock;
@@ -78,9 +80,10 @@ export class VpcTable {
     this.#changed.clear();
     const change = this.#isWhole ? this.#state.change(changed) : this.#state.reset(this.#services);
     try {
-      if (change.script !== '') await this.#nft(['-f', '-'], change.script);
+      if (change.script !== '') await this.#run('nft', ['-f', '-'], change.script);
       this.#isWhole = true;
       if (change.forget.length > 0) await this.#forget(change.forget);
+      for (const flow of change.ended) await this.#endFlow(flow);
     } catch (error) {
       if (this.#closed) return;
       this.#isWhole = false;
@@ -92,10 +95,27 @@ export class VpcTable {
     }
   }
 
+  /**
+   * The kernel goes on translating a known UDP flow as it began, as long as the client sends; after this it looks again.
+   * TCP needs no such thing: a gone endpoint resets or times out, and the client connects anew.
+   */
+  async #endFlow({ address, port, endpoint }: EndedFlow): Promise<void> {
+    if (this.#isConntrackMissing) return;
+    const what = ['--orig-dst', address, '--orig-port-dst', port, '--reply-src', endpoint];
+    try {
+      await this.#run('conntrack', ['-D', '-f', 'ipv4', '-p', 'udp', ...what]);
+    } catch (error) {
+      // It fails when there was no such flow, too.
+      if (!(error instanceof ProgramError) || error.status !== 127) return;
+      this.#isConntrackMissing = true;
+      this.#logger.info({}, 'there is no conntrack command: UDP clients notice late that an endpoint is gone');
+    }
+  }
+
   /** Clients that remember an endpoint which is gone choose again. */
   async #forget(ports: StickyPort[]): Promise<void> {
     const kept = new Map(ports.map(({ mark, endpoints }) => [mark, new Set(endpoints)]));
-    const json = await this.#nft(['-j', 'list', 'map', 'ip', VPC_TABLE, 'affinity']);
+    const json = await this.#run('nft', ['-j', 'list', 'map', 'ip', VPC_TABLE, 'affinity']);
     const stale: string[] = [];
     for (const [key, value] of affinityElements(JSON.parse(json))) {
       const endpoints = kept.get(key.mark);
@@ -105,8 +125,8 @@ export class VpcTable {
     if (stale.length === 0) return;
     const script = stale.map((key) => `delete element ip ${VPC_TABLE} affinity { ${key} }\n`);
     // One that expired meanwhile must not keep the others.
-    await this.#nft(['-f', '-'], script.join('')).catch(async () => {
-      for (const line of script) await this.#nft(['-f', '-'], line).catch(() => {});
+    await this.#run('nft', ['-f', '-'], script.join('')).catch(async () => {
+      for (const line of script) await this.#run('nft', ['-f', '-'], line).catch(() => {});
     });
   }
 }
