@@ -137,6 +137,9 @@ describe('services in a VPC', { skip }, () => {
          socket.on('message', (_, from) => socket.send('pod${index}', from.port, from.address));`,
       ]);
     const children = [answering(1), answering(2)];
+    context.after(() => {
+      for (const child of children) child.kill('SIGKILL');
+    });
     await Promise.all(children.map((child) => once(child.stdout, 'data')));
     table.set(service(1));
     await table.settled();
@@ -156,10 +159,6 @@ describe('services in a VPC', { skip }, () => {
     await until(() => heard.includes('pod1'));
     table.set(service(2));
     await until(() => heard.includes('pod2'));
-    for (const child of children) {
-      child.kill('SIGKILL');
-      await once(child, 'close');
-    }
   });
 
   test('no endpoints: refused at once', async () => {
