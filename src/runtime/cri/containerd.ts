@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import { findProgram, installedHandlers, type RuntimeHandler, writeConfiguration } from './configuration.ts';
@@ -25,6 +35,8 @@ interface ProcessRecord {
   configurationHash: string;
 }
 
+/** Shims write a few lines a pod into it. */
+const MAX_LOG_BYTES = 16 * 1024 * 1024;
 const STARTUP_TIMEOUT_MS = 30_000;
 
 /**
@@ -102,6 +114,8 @@ export class Containerd {
   }
 
   async #supervise(): Promise<void> {
+    // The writers append, so that the file may be cut under them.
+    if ((statSync(this.paths.log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) truncateSync(this.paths.log);
     if (this.#closed || this.#starting !== undefined || (this.#running !== undefined && isAlive(this.#running))) return;
     this.#logger.warn({ pid: this.#running?.pid }, 'containerd is gone; starting it again');
     this.#starting = this.#ensureRunning();

@@ -2,26 +2,27 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path';
 import type { ContainerResources } from '../sandbox-runtime.ts';
 
+/** Where the machine mounts its control groups; tests have their own. */
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
 /** cgroup v2 alone; otherwise one hierarchy a controller (v1, or v1 with an unused v2 beside it). */
-function isUnified(): boolean {
-  return existsSync(join(CGROUP_ROOT, 'cgroup.controllers'));
+function isUnified(root: string): boolean {
+  return existsSync(join(root, 'cgroup.controllers'));
 }
 
 /**
  * Makes the pod's cgroup with the limits of the whole pod, before containerd puts containers below it. A limit the
  * machine has no controller for is left out, as containerd does for containers.
  */
-export function makePodCgroup(cgroupParent: string, resources: ContainerResources): void {
-  if (isUnified()) makeUnified(cgroupParent, resources);
-  else makeLegacy(cgroupParent, resources);
+export function makePodCgroup(cgroupParent: string, resources: ContainerResources, root = CGROUP_ROOT): void {
+  if (isUnified(root)) makeUnified(cgroupParent, resources, root);
+  else makeLegacy(cgroupParent, resources, root);
 }
 
-function makeUnified(cgroupParent: string, resources: ContainerResources): void {
-  const available = readFileSync(join(CGROUP_ROOT, 'cgroup.controllers'), 'utf8').trim().split(' ');
+function makeUnified(cgroupParent: string, resources: ContainerResources, root: string): void {
+  const available = readFileSync(join(root, 'cgroup.controllers'), 'utf8').trim().split(' ');
   const wanted = ['cpuset', 'cpu', 'io', 'memory', 'pids'].filter((name) => available.includes(name));
-  let directory = CGROUP_ROOT;
+  let directory = root;
   for (const part of cgroupParent.split('/').filter((name) => name !== '')) {
     for (const controller of wanted) write(join(directory, 'cgroup.subtree_control'), `+${controller}`);
     directory = join(directory, part);
@@ -37,7 +38,7 @@ export function weightOfShares(shares: number): number {
   return Math.max(1, 1 + Math.floor(((Math.min(Math.max(shares, 2), 262_144) - 2) * 9999) / 262_142));
 }
 
-function makeLegacy(cgroupParent: string, resources: ContainerResources): void {
+function makeLegacy(cgroupParent: string, resources: ContainerResources, root: string): void {
   const settings: Record<string, Record<string, number | undefined>> = {
     memory: { 'memory.limit_in_bytes': resources.memoryLimitBytes },
     cpu: {
@@ -47,9 +48,8 @@ function makeLegacy(cgroupParent: string, resources: ContainerResources): void {
     },
   };
   for (const [controller, files] of Object.entries(settings)) {
-    const root = join(CGROUP_ROOT, controller);
-    if (!existsSync(root)) continue;
-    const directory = join(root, cgroupParent);
+    if (!existsSync(join(root, controller))) continue;
+    const directory = join(root, controller, cgroupParent);
     mkdirSync(directory, { recursive: true });
     // Without it a container's own group would not be bounded by the pod's (before kernel 5.11, where it may be absent).
     if (controller === 'memory') write(join(directory, 'memory.use_hierarchy'), '1');
@@ -58,11 +58,11 @@ function makeLegacy(cgroupParent: string, resources: ContainerResources): void {
 }
 
 /** Removes the pod's cgroup in every controller; succeeds where it is gone. The groups above it stay. */
-export function removePodCgroup(cgroupParent: string): void {
+export function removePodCgroup(cgroupParent: string, root = CGROUP_ROOT): void {
   if (cgroupParent.split('/').filter((part) => part !== '' && part !== '..').length === 0) return;
-  const hierarchies = isUnified() ? [''] : readdirSync(CGROUP_ROOT);
+  const hierarchies = isUnified(root) ? [''] : readdirSync(root);
   for (const hierarchy of hierarchies) {
-    const directory = join(CGROUP_ROOT, hierarchy, cgroupParent);
+    const directory = join(root, hierarchy, cgroupParent);
     if (!existsSync(directory)) continue;
     for (const child of readdirSync(directory, { withFileTypes: true })) {
       // What a runtime that died left behind; a group with processes in it refuses, and so is never lost.
@@ -73,11 +73,11 @@ export function removePodCgroup(cgroupParent: string): void {
 }
 
 /** Removes a group and those above it as far as they are empty. */
-export function removeEmptyCgroups(path: string): void {
+export function removeEmptyCgroups(path: string, root = CGROUP_ROOT): void {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  for (const hierarchy of isUnified() ? [''] : readdirSync(CGROUP_ROOT)) {
+  for (const hierarchy of isUnified(root) ? [''] : readdirSync(root)) {
     for (let depth = parts.length; depth > 0; depth--) {
-      removeDirectory(join(CGROUP_ROOT, hierarchy, ...parts.slice(0, depth)));
+      removeDirectory(join(root, hierarchy, ...parts.slice(0, depth)));
     }
   }
 }

@@ -99,7 +99,10 @@ function feeding(target: PassThrough, connection: SpdyConnection, ended: () => v
   };
 }
 
-/** Opens the URL that PortForward answered, as one connection to `port`. Rejects by the stream's error. */
+/**
+ * Opens the URL that PortForward answered, as one connection to `port`; a failure is the stream's error. containerd does
+ * not hand a half-close on: it closes the connection half a second after either side has said all.
+ */
 export async function openPortForward(url: string, port: number): Promise<Duplex> {
   const connection = await SpdyConnection.open(url, 'portforward.k8s.io');
   let failure = '';

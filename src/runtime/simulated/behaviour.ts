@@ -1,3 +1,5 @@
+import type { ImagePullError } from '../sandbox-runtime.ts';
+
 /**
  * What a simulated container does: output and an end, each at an offset from its start, so that it needs no process and
  * at most one timer. A container's program comes from, in this order: the annotation `skypod.io/simulate.<container>`,
@@ -6,6 +8,7 @@
  * The annotation is a list of words: `log="ready to serve" after=2s exit=1`.
  * - `exit=N` ends with that code, `oom` ends by the out-of-memory killer; both at `after=` (0 unless given).
  * - `log=TEXT` writes a line at the start (repeatable); `every=1s` writes them again and again until the end.
+ * - `run` runs until it is stopped, whatever its command is.
  * - `start=TEXT` fails the start with that message; `term=ignore` ignores SIGTERM, `term=N` ends with that code.
  * - `exec=N` is the exit code of every exec; `cpu=100m` and `memory=64Mi` are what stats report.
  * In an image's tag, `_` parts the words and the first `-` of each stands for `=`: `simulate:exit-1_after-2s`;
@@ -19,12 +22,14 @@ export interface Behaviour {
   /** Exit code after SIGTERM; undefined ignores the signal. */
   terminateExitCode?: number;
   execExitCode?: number;
-  pullFailure?: string;
+  pullFailure?: ImagePullError['kind'];
   milliCpu: number;
   memoryBytes: number;
   /** False: nothing was said about when it ends, so the command decides. */
   explicit: boolean;
 }
+
+const pullFailures = new Set<string>(['notFound', 'unauthorized', 'invalidName', 'registryUnavailable', 'other']);
 
 export const SIMULATE_ANNOTATION = 'skypod.io/simulate';
 
@@ -89,7 +94,9 @@ export function parseBehaviour(words: string): Behaviour {
         behaviour.execExitCode = integer('exec', value);
         break;
       case 'pull':
-        behaviour.pullFailure = value;
+        if (!pullFailures.has(value))
+          throw new Error(`pull=${value} in ${SIMULATE_ANNOTATION} is not a kind of failure`);
+        behaviour.pullFailure = value as ImagePullError['kind'];
         break;
       case 'cpu':
         behaviour.milliCpu = value.endsWith('m') ? integer('cpu', value.slice(0, -1)) : Number(value) * 1000;

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Duplex } from 'node:stream';
@@ -15,9 +15,9 @@ import type {
   PodSandboxConfig,
   SandboxRuntime,
 } from '../sandbox-runtime.ts';
-import { ImagePullError } from '../sandbox-runtime.ts';
-import { type Behaviour, behaviourWords, imageWords, parseBehaviour } from './behaviour.ts';
+import { type Behaviour, behaviourWords, parseBehaviour } from './behaviour.ts';
 import { attachSession, execSession, execToEnd } from './execution.ts';
+import { SimulatedImages } from './images.ts';
 import { Journal } from './journal.ts';
 import { type Program, planProgram } from './program.ts';
 
@@ -77,18 +77,22 @@ class SimulatedRuntime implements SandboxRuntime {
   readonly #sandboxIdOfPod = new Map<string, string>();
   readonly #containers = new Map<string, LiveContainer>();
   readonly #containersOfSandbox = new Map<string, Set<string>>();
-  readonly #images = new Map<string, ImageStatus>();
+  readonly #images: SimulatedImages;
   readonly #listeners = new Set<(event: { podUid: string }) => void>();
   #closed = false;
 
   constructor(options: SimulatedRuntimeOptions) {
     this.#clock = options.clock ?? systemClock;
     this.#latencies = options.latencies ?? {};
+    this.#images = new SimulatedImages((name, image) => {
+      if (image === undefined) this.#journal?.delete(`image ${name}`);
+      else this.#journal?.set(`image ${name}`, { kind: 'image', image, name });
+    });
     if (options.stateDirectory !== undefined) {
       this.#journal = new Journal(options.stateDirectory);
       for (const [id, record] of this.#journal.entries()) {
         if (record.kind === 'sandbox') this.#addSandbox(id, record);
-        else if (record.kind === 'image') this.#images.set(record.name, record.image);
+        else if (record.kind === 'image') this.#images.adopt(record.name, record.image);
         else this.#adopt(record);
       }
     }
@@ -160,7 +164,7 @@ class SimulatedRuntime implements SandboxRuntime {
     const sandbox = this.#sandboxes.get(sandboxId);
     if (sandbox === undefined) throw new Error(`sandbox ${sandboxId} not found`);
     if (sandbox.sandbox.state !== 'ready') throw new Error(`sandbox ${sandboxId} is not running`);
-    const image = this.#findImage(config.image);
+    const image = this.#images.find(config.image);
     if (image === undefined) throw new Error(`image ${config.image} not found`);
     const annotations = { ...sandbox.sandbox.annotations, ...config.annotations };
     const words = behaviourWords(config.metadata.name, image.repoTags[0] ?? config.image, annotations);
@@ -321,45 +325,19 @@ class SimulatedRuntime implements SandboxRuntime {
 
   async pullImage(image: string): Promise<ImageStatus> {
     await this.#delay(this.#latencies.pullMs);
-    if (!/^[a-z0-9][\w.:/@-]*$/.test(image)) {
-      throw new ImagePullError('invalidName', `invalid reference format: ${JSON.stringify(image)}`);
-    }
-    const host = image.includes('/') ? image.split('/')[0].split(':')[0] : '';
-    if (host.endsWith('.invalid')) {
-      throw new ImagePullError('registryUnavailable', `failed to do request: lookup ${host}: no such host`);
-    }
-    const failure = parseBehaviour(imageWords(image)).pullFailure;
-    if (failure !== undefined) {
-      throw new ImagePullError(failure as ImagePullError['kind'], `failed to pull ${image}: simulated ${failure}`);
-    }
-    const existing = this.#images.get(image);
-    if (existing !== undefined) return existing;
-    const digest = `sha256:${createHash('sha256').update(image).digest('hex')}`;
-    const status: ImageStatus = {
-      id: digest,
-      repoTags: image.includes('@') ? [] : [image],
-      repoDigests: [image.includes('@') ? image : `${image.replace(/:[\w.-]+$/, '')}@${digest}`],
-      sizeBytes: 4_000_000,
-    };
-    this.#images.set(image, status);
-    this.#journal?.set(`image ${image}`, { kind: 'image', image: status, name: image });
-    return status;
+    return this.#images.pull(image);
   }
 
   async imageStatus(image: string): Promise<ImageStatus | undefined> {
-    return this.#findImage(image);
+    return this.#images.find(image);
   }
 
   async listImages(): Promise<ImageStatus[]> {
-    return [...this.#images.values()];
+    return this.#images.list();
   }
 
   async removeImage(image: string): Promise<void> {
-    for (const [name, status] of this.#images) {
-      if (name !== image && status.id !== image && !status.repoDigests.includes(image)) continue;
-      this.#images.delete(name);
-      this.#journal?.delete(`image ${name}`);
-    }
+    this.#images.remove(image);
   }
 
   async close(): Promise<void> {
@@ -465,16 +443,6 @@ class SimulatedRuntime implements SandboxRuntime {
       context: { environment: record.environment, hostname: record.hostname },
       exitCode: behaviour.execExitCode,
     };
-  }
-
-  #findImage(image: string): ImageStatus | undefined {
-    const named = this.#images.get(image);
-    if (named !== undefined) return named;
-    if (!image.includes('sha256:')) return undefined;
-    for (const status of this.#images.values()) {
-      if (status.id === image || status.repoDigests.includes(image)) return status;
-    }
-    return undefined;
   }
 
   #emit(podUid: string): void {
