@@ -103,6 +103,13 @@ const running = {
   ],
 };
 
+const createHost = (world: World) =>
+  world.client.resource('system', HOSTS).create({
+    metadata: { name: 'host-1' },
+    spec: { zone: 'a' },
+    status: { conditions: [{ type: 'Ready', status: 'True' }] },
+  } as any);
+
 const read = async (world: World, type: string) =>
   (await world.pod()).status?.conditions?.find((condition) => condition.type === type);
 
@@ -169,6 +176,7 @@ test('an unchanged status is not written again', () =>
 
 test('deletion: the instance first, with the pod’s grace, then the pod', () =>
   withVirtualNode(async (world) => {
+    await createHost(world);
     await world.pods.create(boundPod());
     await until(world.hasInstance);
     const { name } = world.instance().metadata;
@@ -278,7 +286,7 @@ test('a host that stops reporting takes Ready from its pods, and gives it back',
   withVirtualNode(async (world) => {
     const hosts = world.client.resource('system', HOSTS);
     const ready = (status: string) => ({ status: { conditions: [{ type: 'Ready', status }] } });
-    await hosts.create({ metadata: { name: 'host-1' }, spec: { zone: 'a' }, ...ready('True') } as any);
+    await createHost(world);
     await world.pods.create(boundPod());
     await until(world.hasInstance);
     const instances = world.client.resource('system', CONTAINER_INSTANCES, 'acme');
@@ -304,4 +312,19 @@ test('an instance lost under a running pod fails the pod instead of starting it 
     await until(async () => (await world.pod()).status?.phase === 'Failed');
     assert.equal((await world.pod()).status!.reason, 'InstanceLost');
     assert.equal(world.transport.all('containerinstances').length, 0);
+  }));
+
+test('a host removed from the pool: its pods fail, so that others may take their place', () =>
+  withVirtualNode(async (world) => {
+    await createHost(world);
+    await world.pods.create(boundPod());
+    await until(world.hasInstance);
+    const instances = world.client.resource('system', CONTAINER_INSTANCES, 'acme');
+    await instances.createSubresource(world.instance().metadata.name, 'binding', { target: { name: 'host-1' } });
+    await world.setStatus(running);
+    await until(async () => (await world.pod()).status?.phase === 'Running');
+    await world.client.resource('system', HOSTS).delete('host-1');
+    await until(async () => (await world.pod()).status?.phase === 'Failed');
+    assert.match((await world.pod()).status!.message!, /host-1\) was removed/);
+    await until(() => world.instance().metadata.deletionGracePeriodSeconds === 0);
   }));

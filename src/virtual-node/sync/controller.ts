@@ -4,14 +4,14 @@ import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { PODS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Client } from '../../client/client.ts';
+import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
 import { type Controller, type ControllerQueue, type ReconcileTools, watchKeys } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import { type Informer, keyOf, type ObjectKey } from '../../client/informer.ts';
 import { isFinishedPhase, type OwnedStatus, podStatusFrom, unplaced, waitingStatus } from '../status/pod-status.ts';
 import { statusPatch } from '../status/status-patch.ts';
 import { DueList } from './due-list.ts';
-import { deleteInstance, endPod } from './end-pod.ts';
+import { deleteInstance, endPod, removeInstance } from './end-pod.ts';
 import { hasMutableChange, refreshInstance } from './refresh-instance.ts';
 import { startPod } from './start-pod.ts';
 import { tokensDueMs } from './tokens.ts';
@@ -60,6 +60,12 @@ export function podController(options: PodControllerOptions): Controller & { clo
     }
     if (pod === undefined || !isOurs(pod)) return forget(key);
     const instance = world.instances.get(instanceKey(pod)) ?? unseen.get(pod.metadata.uid);
+    if (instance !== undefined && isHostRemoved(instance)) {
+      // Nobody will ever report its end: the operator said so by removing the Host.
+      if (pod.metadata.deletionTimestamp === undefined) await patchStatus(pod, lostStatus(instance));
+      await removeInstance(instance, client);
+      return;
+    }
     if (pod.metadata.deletionTimestamp !== undefined) {
       if (instance !== undefined) await writeStatus(pod, instance, tools.now());
       await endPod(pod, instance, client);
@@ -85,11 +91,7 @@ export function podController(options: PodControllerOptions): Controller & { clo
   async function start(key: ObjectKey, pod: Pod, tools: ReconcileTools): Promise<void> {
     if (hasRun(pod)) {
       // Its instance is gone though nobody asked the pod to go: it must not start a second life under the same uid.
-      await patchStatus(pod, {
-        phase: 'Failed',
-        reason: 'InstanceLost',
-        message: 'The container instance of this pod is gone.',
-      });
+      await patchStatus(pod, lostStatus(undefined));
       return;
     }
     const zone = zones.get(pod.spec.nodeName!)!;
@@ -148,9 +150,15 @@ export function podController(options: PodControllerOptions): Controller & { clo
       });
   }
 
+  function isHostRemoved({ spec }: ContainerInstance): boolean {
+    return Boolean(spec.hostName) && world.hosts.get(`${SYSTEM_TENANT}//${spec.hostName}`) === undefined;
+  }
+
   function isHostReady(hostName: string | undefined): boolean {
     if (!hostName) return true;
-    const ready = world.hosts.get(`system//${hostName}`)?.status?.conditions?.find(({ type }) => type === 'Ready');
+    const ready = world.hosts
+      .get(`${SYSTEM_TENANT}//${hostName}`)
+      ?.status?.conditions?.find(({ type }) => type === 'Ready');
     // A host that has not said a word yet has only just come.
     return ready === undefined || ready.status === 'True';
   }
@@ -238,19 +246,30 @@ export function podController(options: PodControllerOptions): Controller & { clo
   }
 
   function watchHosts() {
+    const enqueueAll = ({ metadata }: Host, to: ControllerQueue) => {
+      for (const instance of world.instances.byIndex(BY_HOST, metadata.name)) to.add(podKeyOf(instance));
+    };
     const ready = (host: Host) => host.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
     return {
       informer: world.hosts,
       handlers: (controllerQueue: ControllerQueue) => ({
         updated: (before: Host, after: Host) => {
-          if (ready(before) === ready(after)) return;
-          for (const instance of world.instances.byIndex(BY_HOST, after.metadata.name)) {
-            controllerQueue.add(podKeyOf(instance));
-          }
+          if (ready(before) !== ready(after)) enqueueAll(after, controllerQueue);
         },
+        deleted: (host: Host) => enqueueAll(host, controllerQueue),
       }),
     };
   }
+}
+
+/** The pod is over though it did not end by itself; what has finished stays as it finished. */
+function lostStatus(instance: ContainerInstance | undefined): OwnedStatus {
+  if (isFinishedPhase(instance?.status?.phase)) return {};
+  const message =
+    instance === undefined
+      ? 'The container instance of this pod is gone.'
+      : `The host that ran this pod (${instance.spec.hostName}) was removed from the pool.`;
+  return { phase: 'Failed', reason: 'InstanceLost', message };
 }
 
 /** Did containers of this pod ever start? */

@@ -26,6 +26,15 @@ export async function deleteInstance(instance: ContainerInstance, graceSeconds: 
   );
 }
 
+/** Takes the instance away without its host, which is no more. */
+export async function removeInstance(instance: ContainerInstance, client: Client): Promise<void> {
+  const { name, uid, deletionTimestamp, deletionGracePeriodSeconds } = instance.metadata;
+  if (deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0) return;
+  await quietly(
+    client.for(CONTAINER_INSTANCES, instance).delete(name, { gracePeriodSeconds: 0, preconditions: { uid } }),
+  );
+}
+
 /** Gone already, or replaced by another of the same name: what was wanted. */
 async function quietly(deletion: Promise<unknown>): Promise<void> {
   await deletion.catch((error: unknown) => {
