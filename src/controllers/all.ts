@@ -7,7 +7,9 @@ import type { InformerFactory } from '../client/informer.ts';
 import type { ControllerDependencies } from './common/dependencies.ts';
 import type { ResourceInfo } from './common/resources.ts';
 import { createCronJobController } from './cronjob/index.ts';
+import { createDaemonSetController } from './daemonset/index.ts';
 import { createDeploymentController } from './deployment/index.ts';
+import { createDisruptionController } from './disruption/index.ts';
 import { createEndpointsController } from './endpoints/index.ts';
 import { createEndpointSliceController } from './endpointslice/index.ts';
 import { createGarbageCollector } from './garbage-collector/index.ts';
@@ -17,6 +19,7 @@ import { createPodGarbageCollector } from './pod-gc/index.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
 import { createRootCaController } from './root-ca/index.ts';
 import { createServiceAccountController } from './serviceaccount/index.ts';
+import { createStatefulSetController } from './statefulset/index.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/index.ts';
 
 export interface ControllersOptions {
@@ -46,11 +49,14 @@ export function createControllers(
     createDeploymentController(dependencies),
     createReplicaSetController(dependencies),
     createReplicaSetController(dependencies, replicationControllerKind),
+    createStatefulSetController(dependencies),
+    createDaemonSetController(dependencies),
     createJobController(dependencies),
     createCronJobController(dependencies),
     createTtlAfterFinishedController(dependencies),
     createEndpointSliceController(dependencies),
     createEndpointsController(dependencies),
+    createDisruptionController(dependencies),
     createPodGarbageCollector(dependencies),
   ];
 }

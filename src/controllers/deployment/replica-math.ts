@@ -1,4 +1,5 @@
 import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
+import { scaledValue } from '../common/scaled-value.ts';
 
 export const REVISION = 'deployment.kubernetes.io/revision';
 export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history';
@@ -18,15 +19,6 @@ export const hasProgressDeadline = (deployment: Deployment): boolean =>
   deployment.spec.progressDeadlineSeconds !== undefined && deployment.spec.progressDeadlineSeconds !== unlimited;
 export const hasHistoryLimit = (deployment: Deployment): boolean =>
   deployment.spec.revisionHistoryLimit !== undefined && deployment.spec.revisionHistoryLimit !== unlimited;
-
-/** `3` or `"25%"` of `total`. */
-export function scaledValue(value: number | string | undefined, total: number, round: 'up' | 'down'): number {
-  if (value === undefined) return 0;
-  if (typeof value === 'number') return value;
-  if (!value.endsWith('%')) return Number.parseInt(value, 10) || 0;
-  const share = (Number.parseInt(value, 10) * total) / 100;
-  return round === 'up' ? Math.ceil(share) : Math.floor(share);
-}
 
 /** How many pods a rolling update may add, and how many it may miss. They are never both 0. */
 export function fenceposts(deployment: Deployment): { maxSurge: number; maxUnavailable: number } {

@@ -1,0 +1,213 @@
+import type { ControllerRevision, StatefulSet } from '../../api/generated/apps-v1.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } from '../../api/resources.ts';
+import { isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { ALL_TENANTS } from '../../client/client.ts';
+import type { Controller, ControllerQueue, ReconcileTools } from '../../client/controller.ts';
+import { keyOf } from '../../client/informer.ts';
+import { adopt, release } from '../common/adoption.ts';
+import { isSame } from '../common/canonical.ts';
+import {
+  currentTemplateRevision,
+  sortRevisions,
+  templateOf,
+  truncateRevisions,
+} from '../common/controller-revisions.ts';
+import type { ControllerDependencies } from '../common/dependencies.ts';
+import { compileSelector } from '../common/label-selector.ts';
+import {
+  byController,
+  byNamespace,
+  controllerOf,
+  controllerReference,
+  namespaceOf,
+  orphansOf,
+  siblingKey,
+} from '../common/owner.ts';
+import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
+import { WrittenVersions } from '../common/written-versions.ts';
+import { type Action, plan, statefulSetStatus } from './plan.ts';
+import { claimsOfOrdinal, identityLabels, ordinalOf, podOfOrdinal, podRevision } from './pods.ts';
+
+const component = 'statefulset-controller';
+
+/** Keeps pods that have a name, an order and claims of their own. */
+export function createStatefulSetController(dependencies: ControllerDependencies): Controller {
+  const { informers, client } = dependencies;
+  const sets = informers.informer<StatefulSet>(STATEFUL_SETS, { tenant: ALL_TENANTS, indexes: byNamespace });
+  const pods = informers.informer<Pod>(PODS, { tenant: ALL_TENANTS, indexes: byController });
+  const revisions = informers.informer<ControllerRevision>(CONTROLLER_REVISIONS, {
+    tenant: ALL_TENANTS,
+    indexes: byController,
+  });
+  const recorder = dependencies.recorder(component);
+  const written = new WrittenVersions(pods);
+  const wake = (pod: Pod, queue: ControllerQueue) => {
+    const reference = controllerOf(pod);
+    if (reference?.kind === 'StatefulSet') queue.add(siblingKey(pod, reference.name));
+    if (reference !== undefined || pod.metadata.deletionTimestamp !== undefined) return;
+    for (const set of sets.byIndex('namespace', namespaceOf(pod))) {
+      if (ordinalOf(set, pod) !== undefined) queue.add(keyOf(set));
+    }
+  };
+
+  function record(set: StatefulSet, verb: string, podName: string, error?: unknown): void {
+    const target = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: set.metadata };
+    const reason = `${verb[0]!.toUpperCase()}${verb.slice(1)}`;
+    const subject = `${verb} Pod ${podName} in StatefulSet ${set.metadata.name}`;
+    if (error === undefined) recorder.event(target, 'Normal', `Successful${reason}`, `${subject} successful`);
+    else recorder.event(target, 'Warning', `Failed${reason}`, `${subject} failed error: ${messageOf(error)}`);
+  }
+
+  async function claim(set: StatefulSet): Promise<Pod[]> {
+    const owned = pods.byIndex('controller', set.metadata.uid);
+    if (set.metadata.deletionTimestamp !== undefined) return owned;
+    const matches = compileSelector(set.spec.selector);
+    const isMember = (pod: Pod) => ordinalOf(set, pod) !== undefined && matches(pod.metadata.labels);
+    const claimed: Pod[] = [];
+    for (const pod of owned) {
+      if (isMember(pod)) claimed.push(pod);
+      else await release(client, set.metadata.uid, PODS, pod);
+    }
+    const reference = controllerReference(set, 'apps/v1', 'StatefulSet');
+    for (const orphan of pods.byIndex('controller', orphansOf(set))) {
+      if (orphan.metadata.deletionTimestamp !== undefined || !isMember(orphan)) continue;
+      if (await adopt(client, STATEFUL_SETS, set, reference, PODS, orphan)) claimed.push(orphan);
+    }
+    return claimed;
+  }
+
+  async function createClaims(set: StatefulSet, ordinal: number): Promise<void> {
+    const { clusterName, namespace, name } = set.metadata;
+    for (const draft of claimsOfOrdinal(set, ordinal)) {
+      try {
+        await client.resource<any>(clusterName!, PERSISTENT_VOLUME_CLAIMS, namespace).create(draft);
+        const subject = `create Claim ${draft.metadata.name} Pod ${name}-${ordinal} in StatefulSet ${name} success`;
+        recorder.event(
+          { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: set.metadata },
+          'Normal',
+          'SuccessfulCreate',
+          subject,
+        );
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+      }
+    }
+  }
+
+  async function act(
+    set: StatefulSet,
+    action: Action,
+    current: ControllerRevision,
+    update: ControllerRevision,
+  ): Promise<void> {
+    const { clusterName, namespace, name } = set.metadata;
+    const podClient = client.resource<Pod>(clusterName!, PODS, namespace);
+    const key = keyOf(set);
+    if (action.type === 'identify') {
+      const { pod, ordinal } = action;
+      const patch = { metadata: { uid: pod.metadata.uid, labels: identityLabels(pod, ordinal) } };
+      await podClient.patch(pod.metadata.name, 'merge', patch);
+      record(set, 'update', pod.metadata.name);
+    } else if (action.type === 'delete') {
+      const { pod } = action;
+      try {
+        await podClient.delete(pod.metadata.name, { preconditions: { uid: pod.metadata.uid } });
+        written.deleted(key, pod);
+      } catch (error) {
+        if (!isNotFound(error)) {
+          record(set, 'delete', pod.metadata.name, error);
+          throw error;
+        }
+      }
+      record(set, 'delete', pod.metadata.name);
+    } else {
+      const revision = action.isUpdated ? update : current;
+      const draft = podOfOrdinal(set, templateOf(revision), revision.metadata.name, action.ordinal);
+      try {
+        await createClaims(set, action.ordinal);
+        const pod = await podClient.create(draft);
+        written.wrote(key, { ...pod, metadata: { ...pod.metadata, clusterName: clusterName! } });
+        record(set, 'create', draft.metadata.name!);
+      } catch (error) {
+        if (isNamespaceTerminating(error)) return;
+        if (!isAlreadyExists(error)) record(set, 'create', `${name}-${action.ordinal}`, error);
+        throw error;
+      }
+    }
+  }
+
+  async function reconcile(set: StatefulSet, tools: ReconcileTools): Promise<void> {
+    const owned = await claim(set);
+    const history = sortRevisions(revisions.byIndex('controller', set.metadata.uid));
+    const { revision: update, collisionCount } = await currentTemplateRevision(
+      client,
+      {
+        object: set,
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        template: set.spec.template,
+        collisionCount: set.status?.collisionCount,
+      },
+      history,
+      'controller.kubernetes.io/hash',
+    );
+    const current = history.find((revision) => revision.metadata.name === set.status?.currentRevision) ?? update;
+    const names = { current: current.metadata.name, update: update.metadata.name };
+    let failure: unknown;
+    const results = await Promise.allSettled(
+      plan(set, owned, names, tools.now()).map((action) => act(set, action, current, update)),
+    );
+    for (const result of results) if (result.status === 'rejected') failure ??= result.reason;
+
+    const status = statefulSetStatus(set, owned, names, collisionCount, tools.now());
+    if (!isSame(status, set.status)) {
+      const body = { ...set, apiVersion: 'apps/v1', kind: 'StatefulSet', status };
+      await client.for(STATEFUL_SETS, set).updateStatus(body);
+    }
+    if (failure !== undefined) throw failure;
+    const live = new Set([names.current, names.update, ...owned.map(podRevision)]);
+    await truncateRevisions(client, history, live, set.spec.revisionHistoryLimit ?? 10);
+    const minReadySeconds = set.spec.minReadySeconds ?? 0;
+    if (minReadySeconds > 0 && (status.readyReplicas ?? 0) !== (status.availableReplicas ?? 0)) {
+      tools.queue.addAfter(keyOf(set), minReadySeconds * 1000);
+    }
+  }
+
+  return {
+    name: component,
+    workers: 8,
+    watches: [
+      {
+        informer: sets,
+        handlers: (queue) => ({
+          added: (set: StatefulSet) => queue.add(keyOf(set)),
+          updated: (_: StatefulSet, set: StatefulSet) => queue.add(keyOf(set)),
+          deleted: (set: StatefulSet) => written.forget(keyOf(set)),
+        }),
+      },
+      {
+        informer: pods,
+        handlers: (queue) => ({
+          added: (pod: Pod) => wake(pod, queue),
+          updated: (before: Pod, after: Pod) => {
+            if (controllerOf(before)?.uid !== controllerOf(after)?.uid) wake(before, queue);
+            wake(after, queue);
+          },
+          deleted: (pod: Pod) => {
+            const reference = controllerOf(pod);
+            if (reference?.kind !== 'StatefulSet') return;
+            written.observeDeletion(siblingKey(pod, reference.name), pod);
+            wake(pod, queue);
+          },
+        }),
+      },
+    ],
+    reads: [revisions],
+    async reconcile(key, tools) {
+      const set = sets.get(key);
+      if (set === undefined || written.isStale(key)) return;
+      await reconcile(set, tools);
+    },
+  };
+}
