@@ -81,9 +81,11 @@ test('a rolling update replaces one at a time; a failed pod is replaced', async 
   await harness.client.resource(testTenant, DAEMON_SETS, testNamespace).patch('agent', 'merge', {
     spec: { template: { spec: { containers: [{ name: 'a', image: 'a:2' }] } } },
   });
-  await until(
-    () => setOf(harness).status?.updatedNumberScheduled === 2 && setOf(harness).status?.numberAvailable === 2,
-  );
+  await until(() => {
+    const { status, metadata } = setOf(harness);
+    const isObserved = status?.observedGeneration === metadata.generation;
+    return isObserved && status?.updatedNumberScheduled === 2 && status?.numberAvailable === 2;
+  });
   assert.equal(fewest, 1);
   const [pod] = harness.all<Pod>(PODS);
   const pods = harness.client.resource(testTenant, PODS, testNamespace);
