@@ -15,6 +15,8 @@ import { HeaderDecoder, HeaderEncoder, type Headers } from './header-codec.ts';
 const maxUnreadBytes = 1024 * 1024;
 const highWaterMarkBytes = 128 * 1024;
 const maxDataFrameBytes = 64 * 1024;
+/** At one time in one connection; a forwarded port takes two a connection. */
+const maxStreams = 10_000;
 /** How long a client may take to hang up after the goodbye. */
 const lingerMs = 5000;
 
@@ -174,6 +176,10 @@ export class SpdyConnection {
       return;
     }
     this.#lastStreamId = id;
+    if (this.#streams.size >= maxStreams) {
+      this.#write([rstStreamFrame(id, rstStatus.refusedStream)], () => {});
+      return;
+    }
     const stream = new SpdyStream(id, headers, {
       write: (buffers, callback) => this.#write(buffers, callback),
       wantsMore: (behind) => this.#caughtUp(behind),

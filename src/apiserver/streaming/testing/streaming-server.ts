@@ -10,6 +10,8 @@ import { type LocalSession, startLocalSession } from './local-session.ts';
 
 export interface StreamingServer {
   kubeconfig: string;
+  /** `https://127.0.0.1:PORT`, with a certificate that nobody knows. */
+  url: string;
   directory: string;
   sessions: LocalSession[];
   /** Upgrade header of each request that was served. */
@@ -52,6 +54,7 @@ export async function startStreamingServer(): Promise<StreamingServer> {
   writeFileSync(kubeconfig, JSON.stringify(kubeconfigOf(port)));
   return {
     kubeconfig,
+    url: `https://127.0.0.1:${port}`,
     directory,
     sessions,
     upgrades,

@@ -12,8 +12,8 @@ const maxMessageBytes = 32 * 1024;
 export class ChannelSocket {
   readonly #socket: WebSocket;
   readonly #base64: boolean;
-  readonly #readers = new Map<number, ChannelReader>();
-  readonly #behind = new Set<ChannelReader>();
+  readonly #readers = new Map<number, Readable>();
+  readonly #behind = new Set<Readable>();
   /** Messages of channels that nobody reads as a stream. */
   readonly #listeners = new Map<number, (payload: Buffer) => void>();
   readonly #gone = new AbortController();
@@ -34,7 +34,7 @@ export class ChannelSocket {
   }
 
   readable(channel: number): Readable {
-    const reader = new ChannelReader({ highWaterMark: highWaterMarkBytes, read: () => this.#caughtUp(reader) });
+    const reader: Readable = new Readable({ highWaterMark: highWaterMarkBytes, read: () => this.#caughtUp(reader) });
     reader.on('error', () => {});
     reader.on('close', () => this.#caughtUp(reader));
     this.#readers.set(channel, reader);
@@ -42,10 +42,13 @@ export class ChannelSocket {
   }
 
   writable(channel: number): Writable {
-    return new Writable({
+    const writer = new Writable({
       highWaterMark: highWaterMarkBytes,
       write: (chunk: Buffer, _encoding, callback) => this.#sendPieces(channel, chunk, callback),
     });
+    // Writing to a client that has left is no error of ours: `gone` says so.
+    writer.on('error', () => {});
+    return writer;
   }
 
   onMessage(channel: number, listener: (payload: Buffer) => void): void {
@@ -95,9 +98,7 @@ export class ChannelSocket {
     }
   }
 
-  #caughtUp(reader: ChannelReader): void {
+  #caughtUp(reader: Readable): void {
     if (this.#behind.delete(reader) && this.#behind.size === 0) this.#socket.resume();
   }
 }
-
-class ChannelReader extends Readable {}
