@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { decodeObject } from '../decode.ts';
+import { applyDefaults } from '../defaults.ts';
+import { type KubeObject, parseApiVersion } from '../object.ts';
+import { builtinResources, platformResources } from '../resources/index.ts';
+import { invalid } from '../status.ts';
+import { validateObject, validateObjectUpdate } from './index.ts';
+
+// Each file is a list of cases: an object, perhaps the one it replaces, and every finding as `field: message`.
+const testdata = new URL('./testdata/', import.meta.url);
+
+function prepare(input: any) {
+  const { group, version } = parseApiVersion(input.apiVersion);
+  const definition = [...builtinResources, ...platformResources].find(
+    (one) => one.group === group && one.version === version && one.kind === input.kind,
+  )!;
+  const { object, errors, unknownFields } = decodeObject<KubeObject>(definition, input, { strict: true });
+  assert.deepEqual([errors, unknownFields], [[], []]);
+  applyDefaults(definition, object);
+  return { definition, object };
+}
+
+for (const file of readdirSync(testdata)) {
+  for (const { name, object: input, old, findings } of parse(readFileSync(new URL(file, testdata), 'utf8'))) {
+    test(`${file}: ${name}`, () => {
+      const { definition, object } = prepare(input);
+      let found: { field: string; message: string }[];
+      if (old === undefined) {
+        definition.strategy.prepareForCreate?.(object);
+        found = validateObject(definition, object);
+      } else {
+        const before = prepare(old).object;
+        before.metadata.resourceVersion = object.metadata.resourceVersion = '1';
+        definition.strategy.prepareForUpdate?.(object, before);
+        found = validateObjectUpdate(definition, object, before);
+      }
+      assert.deepEqual(
+        found.map((finding) => `${finding.field}: ${finding.message}`.split('\n')[0]),
+        findings ?? [],
+      );
+    });
+  }
+}
+
+test('findings make the 422 that Kubernetes gives', () => {
+  const { definition, object } = prepare({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'a', namespace: 'b' },
+    spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: {} } },
+  });
+  const error = invalid(definition, 'a', validateObject(definition, object));
+  assert.equal(error.message, 'Deployment.apps "a" is invalid: spec.template.spec.containers: Required value');
+  assert.deepEqual(error.details?.causes, [
+    { reason: 'FieldValueRequired', message: 'Required value', field: 'spec.template.spec.containers' },
+  ]);
+});
