@@ -63,6 +63,18 @@ export class RuntimeCache {
     }
   }
 
+  /** A look that began after this call; many who ask at once share one. */
+  lookAgain(): Promise<void> {
+    this.#nextLook ??= (this.#look ?? Promise.resolve()).then(() => {
+      this.#nextLook = undefined;
+      this.#look = this.relist().catch(() => {});
+      return this.#look;
+    });
+    return this.#nextLook;
+  }
+  #look: Promise<void> | undefined;
+  #nextLook: Promise<void> | undefined;
+
   async relist(): Promise<void> {
     const before = this.#changes;
     let sandboxes: PodSandbox[];

@@ -6,11 +6,11 @@ import type { PodSpec } from '../../api/generated/core-v1.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES, HOSTS } from '../../api/resources.ts';
 import { isAlreadyExists } from '../../api/status.ts';
-import { type Clock, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { Client, SYSTEM_TENANT } from '../../client/client.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
-import { FakeTransport } from '../../client/testing/fake-transport.ts';
+import { FakeTransport, type FakeTransportOptions } from '../../client/testing/fake-transport.ts';
 import type { SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
 import { startHostAgent } from '../agent.ts';
 import type { HostAgent, HostAgentOptions } from '../options.ts';
@@ -35,8 +35,9 @@ export interface Bench {
 export const TENANT = 'acme';
 
 /** An agent on a runtime, with an API server in memory. */
-export function createBench(runtime: SandboxRuntime, clock: Clock = systemClock): Bench {
-  const transport = new FakeTransport();
+export function createBench(runtime: SandboxRuntime, options: FakeTransportOptions = {}): Bench {
+  const clock = systemClock;
+  const transport = new FakeTransport(options);
   const client = new Client(transport);
   const network = new FakeNetwork();
   const directory = mkdtempSync(join(tmpdir(), 'skypod-host-'));

@@ -1,13 +1,31 @@
+import type { HostPort, PodNetwork } from '../../api/pod-network.ts';
+import type { ContainerInstance } from '../../api/pool.ts';
 import { sandboxConfig } from './container-config.ts';
 import type { WorkerContext } from './context.ts';
 import { isRestartableInit } from './state.ts';
+
+/** What the pod asks of the network. */
+export function networkRequest({ metadata, spec }: ContainerInstance): Parameters<PodNetwork['setUp']>[0] {
+  const hostNetwork = spec.pod.hostNetwork === true;
+  const hostPorts: HostPort[] = [];
+  for (const { ports } of hostNetwork ? [] : [...(spec.pod.initContainers ?? []), ...spec.pod.containers]) {
+    for (const { hostPort, containerPort, protocol = 'TCP' } of ports ?? []) {
+      if (hostPort) hostPorts.push({ hostPort, containerPort, protocol: protocol as HostPort['protocol'] });
+    }
+  }
+  return {
+    tenant: metadata.namespace ?? '',
+    uid: metadata.name,
+    hostNetwork,
+    ...(hostPorts.length > 0 && { hostPorts }),
+  };
+}
 
 /** Network, then sandbox. What is left of an earlier sandbox goes first. Rejects with the runtime's or network's error. */
 export async function createSandbox(context: WorkerContext, attempt: number): Promise<void> {
   const { dependencies, instance, memory } = context;
   const { runtime, cache, network, files, clock, starts } = dependencies;
   const uid = instance.metadata.name;
-  const tenant = instance.metadata.namespace ?? '';
   const old = context.observed().sandboxes;
   if (old.length > 0) {
     const message = 'Pod sandbox changed, it will be killed and re-created.';
@@ -17,7 +35,7 @@ export async function createSandbox(context: WorkerContext, attempt: number): Pr
   }
   await starts.run(async () => {
     if (context.ending.aborted) return;
-    const address = await network.setUp({ tenant, uid, hostNetwork: instance.spec.pod.hostNetwork === true });
+    const address = await network.setUp(networkRequest(instance));
     const config = sandboxConfig({
       instance,
       attempt,

@@ -6,10 +6,10 @@ import { CONTAINER_ID_PREFIX } from '../status/container-statuses.ts';
 import { instanceStatus } from '../status/instance-status.ts';
 import { kubeletBackOff } from './back-off.ts';
 import type { WorkerContext, WorkerDependencies } from './context.ts';
-import { createSandbox, stopSandboxes } from './create-sandbox.ts';
+import { createSandbox, networkRequest, stopSandboxes } from './create-sandbox.ts';
 import { DEADLINE_EXCEEDED, deadline, isTerminating, terminationGraceSeconds } from './ending.ts';
 import { VolumeError } from './pod-files.ts';
-import { forbiddenSysctl } from './security.ts';
+import { podRefusal } from './security.ts';
 import { startContainer } from './start-container.ts';
 import { type Action, containersOf, latest, type PodObservation, type WorkerMemory } from './state.ts';
 import { step } from './step.ts';
@@ -229,15 +229,14 @@ export class PodWorker {
     const now = this.#dependencies.clock.now();
     if (memory.verdict === undefined) {
       const end = deadline({ instance, memory });
-      const sysctl = forbiddenSysctl(instance.spec.pod);
+      const refusal = podRefusal(instance.spec.pod, this.#dependencies.policy);
       if (end !== undefined && now >= end && !isTerminating({ instance, memory })) {
         memory.verdict = DEADLINE_EXCEEDED;
         const { reason, message } = DEADLINE_EXCEEDED;
         this.#event({ type: 'Normal', reason: reason!, message: message! });
-      } else if (sysctl !== undefined) {
-        const message = `forbidden sysctl: "${sysctl}" not allowlisted`;
-        memory.verdict = { phase: 'Failed', reason: 'SysctlForbidden', message };
-        this.#event({ type: 'Warning', reason: 'SysctlForbidden', message });
+      } else if (refusal !== undefined) {
+        memory.verdict = { phase: 'Failed', ...refusal };
+        this.#event({ type: 'Warning', ...refusal });
       } else {
         const { phase } = this.#status(observed);
         if (phase === 'Succeeded' || phase === 'Failed') memory.verdict = { phase };
@@ -348,8 +347,7 @@ export class PodWorker {
         return [
           'sandbox',
           async () => {
-            const hostNetwork = instance.spec.pod.hostNetwork === true;
-            memory.address = await network.setUp({ tenant: instance.metadata.namespace ?? '', uid, hostNetwork });
+            memory.address = await network.setUp(networkRequest(instance));
           },
         ];
       case 'createSandbox':

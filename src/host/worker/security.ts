@@ -114,9 +114,21 @@ const safeSysctls = new Set([
   'net.ipv4.tcp_wmem',
 ]);
 
-/** The kubelet refuses a pod with an unsafe sysctl for good (reason SysctlForbidden). */
-export function forbiddenSysctl(pod: PodSpec): string | undefined {
-  return pod.securityContext?.sysctls
+/** Why the pod as a whole may not run; such a pod fails for good, as one the kubelet does not admit. */
+export function podRefusal(pod: PodSpec, policy: SecurityPolicy): { reason: string; message: string } | undefined {
+  const unsafe = pod.securityContext?.sysctls
     ?.map(({ name }) => name.replaceAll('/', '.'))
     .find((name) => !safeSysctls.has(name));
+  if (unsafe !== undefined) {
+    return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${unsafe}" not allowlisted` };
+  }
+  for (const field of ['hostPID', 'hostIPC'] as const) {
+    if (pod[field] === true && !policy.allowPrivileged) {
+      return {
+        reason: 'HostNamespaceForbidden',
+        message: `${field} is not available: no machine stands behind a virtual node`,
+      };
+    }
+  }
+  return undefined;
 }

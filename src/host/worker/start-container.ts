@@ -12,6 +12,7 @@ import { stopContainer } from './stop-container.ts';
 const RETRY_MS = 10_000;
 /** ErrImagePull is shown this long before it becomes ImagePullBackOff. */
 const PULL_ERROR_SHOWN_MS = 2_000;
+const sandboxErrors = new Set(['CreateContainerError', 'RunContainerError']);
 const pullErrors = new Set(['ErrImagePull', 'RegistryUnavailable']);
 
 /** Image, container, start, postStart: the kubelet's steps. Failures end up in memory.waiting. */
@@ -19,6 +20,7 @@ export async function startContainer(context: WorkerContext, container: Containe
   const { dependencies, memory, observed } = context;
   const { clock } = dependencies;
   const crashed = crashRecord({ observed: observed(), memory }, container.name);
+  const backOffBefore = memory.restartBackOff.entries.get(container.name);
   if (crashed !== undefined) {
     lengthen(memory.restartBackOff, container.name, crashed.finishedAt ?? crashed.createdAt, clock.now());
   }
@@ -28,6 +30,12 @@ export async function startContainer(context: WorkerContext, container: Containe
   } catch (error) {
     if (context.ending.aborted) return;
     const known = error instanceof ContainerStartError;
+    if (await sandboxIsLost(context, error as Error)) {
+      // Not the container's fault: it starts at once in the next sandbox.
+      if (backOffBefore === undefined) memory.restartBackOff.entries.delete(container.name);
+      else memory.restartBackOff.entries.set(container.name, backOffBefore);
+      return;
+    }
     if (!known) context.logger.error({ error, container: container.name }, 'a container could not be started');
     const reason = known ? error.reason : 'CreateContainerError';
     const message = (error as Error).message;
@@ -41,6 +49,13 @@ export async function startContainer(context: WorkerContext, container: Containe
     }
     memory.waiting.set(container.name, { reason, ...(message !== '' && { message }), retryAt });
   }
+}
+
+/** Whether the start failed because the sandbox died, which the cache may not know yet. */
+async function sandboxIsLost({ dependencies, observed }: WorkerContext, error: Error): Promise<boolean> {
+  if (!(error instanceof ContainerStartError) || !sandboxErrors.has(error.reason)) return false;
+  await dependencies.cache.lookAgain();
+  return !observed().sandboxes.some(({ state }) => state === 'ready');
 }
 
 async function start(context: WorkerContext, container: Container, attempt: number): Promise<void> {
