@@ -1,3 +1,4 @@
+import type { StoredForm } from './conversion/index.ts';
 import type { GroupVersionKind, GroupVersionResource, KubeObject } from './object.ts';
 import type { TypeSchema } from './schema.ts';
 import type { FieldError } from './status.ts';
@@ -26,6 +27,11 @@ export interface ResourceDefinition extends GroupVersionResource, GroupVersionKi
   /** metadata.generation starts at 1 and grows with every change outside metadata and status. */
   hasGeneration: boolean;
   strategy: ResourceStrategy;
+  /**
+   * The objects are kept under another API and in its form: events.k8s.io/v1 shows the core group's events,
+   * autoscaling/v1 the autoscalers of v2.
+   */
+  storedAs?: StoredForm;
 }
 
 export interface SubresourceDefinition {
@@ -56,11 +62,17 @@ export interface ColumnDefinition {
 export interface ResourceStrategy {
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
   setDefaults?(object: KubeObject): void;
-  /** Before validation: reset what clients may not set (status is reset generically). */
+  /**
+   * Before validation and after admission: reset what clients may not set (status is reset generically). uid, name,
+   * namespace and creationTimestamp are set, but for a generateName's name.
+   */
   prepareForCreate?(object: KubeObject): void;
   prepareForUpdate?(object: KubeObject, old: KubeObject): void;
   prepareForStatusUpdate?(object: KubeObject, old: KubeObject): void;
-  /** Beyond names, metadata and the schema's required fields, which are checked generically. */
+  /**
+   * Beyond names, metadata and the schema's required fields, which are checked generically: call validateObject and
+   * its siblings of `validation/index.ts`, which do both.
+   */
   validateCreate?(object: KubeObject): FieldError[];
   validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
   validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];

@@ -1,3 +1,4 @@
+import { storedForms } from '../conversion/index.ts';
 import { schemaOfKind } from '../generated-schema.ts';
 import type {
   ColumnDefinition,
@@ -62,6 +63,7 @@ export function defineResource(facts: ResourceFacts, behaviour: Behaviour = {}):
   const key = `${facts.group}/${facts.resource}`;
   const schema = behaviour.schema ?? schemaOfKind(facts.group, facts.version, facts.kind);
   if (schema === undefined) throw new Error(`no schema for ${facts.group}/${facts.version} ${facts.kind}`);
+  const storedAs = storedForms[`${facts.group}/${facts.version}/${facts.resource}`];
   return {
     ...facts,
     listKind: `${facts.kind}List`,
@@ -74,6 +76,7 @@ export function defineResource(facts: ResourceFacts, behaviour: Behaviour = {}):
     selectableFields: selectableFields[key] ?? {},
     hasGeneration: withGeneration.has(key),
     strategy: withEmptyStatus(behaviour.strategy ?? {}, schema),
+    ...(storedAs !== undefined && { storedAs }),
   };
 }
 

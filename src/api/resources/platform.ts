@@ -1,6 +1,10 @@
 import { registerSchema, schemaOf } from '../generated-schema.ts';
+import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
+import type { FieldError } from '../status.ts';
+import { Findings } from '../validation/findings.ts';
+import { validateImmutable } from '../validation/metadata.ts';
 import type { ResourceFacts } from './facts.ts';
 import { tenantStrategy } from './tenant-strategy.ts';
 
@@ -223,6 +227,22 @@ function instanceGracePeriodSeconds(object: { [field: string]: any }, asked: num
   return asked ?? object.spec?.pod?.terminationGracePeriodSeconds ?? 30;
 }
 
+/** A host is chosen once, and never again; what the pod is, is settled when the instance is made. */
+function validateInstanceUpdate(object: KubeObject, old: KubeObject): FieldError[] {
+  const findings = new Findings();
+  for (const field of ['podRef', 'zone', 'resources', ...(old['spec'].hostName ? ['hostName'] : [])]) {
+    validateImmutable(object['spec'][field], old['spec'][field], `spec.${field}`, findings);
+  }
+  return findings.list;
+}
+
+/** A ledger is only ever added to. */
+function validateUsageRecordUpdate(object: KubeObject, old: KubeObject): FieldError[] {
+  const findings = new Findings();
+  validateImmutable(object['spec'], old['spec'], 'spec', findings);
+  return findings.list;
+}
+
 export const platformFacts: { facts: ResourceFacts; schema: TypeSchema; strategy?: ResourceStrategy }[] = [
   {
     facts: facts('pool', 'containerinstances', 'containerinstance', 'ContainerInstance', {
@@ -230,7 +250,7 @@ export const platformFacts: { facts: ResourceFacts; schema: TypeSchema; strategy
       subresources: [binding, status],
     }),
     schema: containerInstance,
-    strategy: { gracePeriodSeconds: instanceGracePeriodSeconds },
+    strategy: { gracePeriodSeconds: instanceGracePeriodSeconds, validateUpdate: validateInstanceUpdate },
   },
   {
     facts: facts('pool', 'hosts', 'host', 'Host', { namespaced: false, subresources: [status] }),
@@ -248,5 +268,6 @@ export const platformFacts: { facts: ResourceFacts; schema: TypeSchema; strategy
   {
     facts: facts('metering', 'usagerecords', 'usagerecord', 'UsageRecord', {}),
     schema: usageRecord,
+    strategy: { validateUpdate: validateUsageRecordUpdate },
   },
 ];
