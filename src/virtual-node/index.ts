@@ -46,10 +46,11 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
   const workers = dependencies.workers ?? 64;
   const pods = podController({ world, client, clock, events, zones, workers });
   const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
+  const evictions = createEventRecorder({ client, clock, logger, component: 'taint-eviction-controller' });
   const controllers = [
     pods,
     eventRelay({ informers, client, world, workers: 16 }),
-    hostMonitor(informers, client, world),
+    hostMonitor(informers, client, world, evictions),
   ];
   await Promise.all([
     ...controllers.map((controller) => runController(controller, runOptions, signal)),

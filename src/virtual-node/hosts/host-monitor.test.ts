@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Host } from '../../api/pool.ts';
 import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
-import { CONTAINER_INSTANCES, EVENTS, HOSTS, LEASES } from '../../api/resources.ts';
+import { CONTAINER_INSTANCES, EVENTS, HOSTS, LEASES, PODS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { Client } from '../../client/client.ts';
@@ -97,4 +97,47 @@ test('what a host reports of an instance becomes an event of the pod, repetition
     await events.patch('u-1.17', 'merge', { count: 4, lastTimestamp: '2026-01-01T00:01:00Z' });
     await until(() => ofPod()!['count'] === 4);
     assert.equal(ofPod()!['lastTimestamp'], '2026-01-01T00:01:00Z');
+  }));
+
+test('pods leave a silent host when they have tolerated it long enough', () =>
+  withVirtualNode(async ({ client, clock, transport }) => {
+    await client.resource<Host>('system', HOSTS).create({
+      metadata: { name: 'host-1' },
+      spec: { zone: 'a' },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    } as any);
+    const pods = client.resource('acme', PODS, 'shop');
+    const create = async (name: string, tolerationSeconds: number | undefined) => {
+      const toleration = { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute' };
+      const pod = await pods.create({
+        metadata: { name },
+        spec: {
+          nodeName: 'virtual-node-a',
+          containers: [{ name: 'main' }],
+          tolerations: [{ ...toleration, ...(tolerationSeconds !== undefined && { tolerationSeconds }) }],
+        },
+      } as any);
+      await until(() => transport.all('containerinstances').some(({ metadata }) => metadata.name === pod.metadata.uid));
+      const instances = client.resource('system', CONTAINER_INSTANCES, 'acme');
+      await instances.createSubresource(pod.metadata.uid, 'binding', { target: { name: 'host-1' } });
+    };
+    await create('soon', 10);
+    await create('later', 300);
+    await create('never', undefined);
+    await settle();
+    clock.advance(41_000);
+    await until(() => transport.all('hosts')[0]!['status'].conditions[0].status === 'Unknown');
+    const leaving = () =>
+      transport
+        .all('pods')
+        .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+        .map(({ metadata }) => metadata.name);
+    await settle();
+    clock.advance(11_000);
+    await until(() => leaving().length === 1);
+    assert.deepEqual(leaving(), ['soon']);
+    await settle();
+    clock.advance(300_000);
+    await until(() => leaving().length === 2);
+    assert.deepEqual(leaving().sort(), ['later', 'soon']);
   }));

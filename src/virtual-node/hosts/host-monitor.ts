@@ -1,13 +1,16 @@
 import type { KubeObject } from '../../api/object.ts';
 import { formatTime } from '../../api/object.ts';
 import { HOST_LEASE_NAMESPACE, type Host } from '../../api/pool.ts';
-import { HOSTS, LEASES } from '../../api/resources.ts';
-import { isNotFound } from '../../api/status.ts';
+import { HOSTS, LEASES, PODS } from '../../api/resources.ts';
+import { isConflict, isNotFound } from '../../api/status.ts';
 import type { Client } from '../../client/client.ts';
 import { SYSTEM_TENANT } from '../../client/client.ts';
-import type { Controller } from '../../client/controller.ts';
+import type { Controller, ReconcileTools } from '../../client/controller.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
 import { type Informer, type InformerFactory, keyOf } from '../../client/informer.ts';
-import type { World } from '../sync/world.ts';
+import { isFinishedPhase } from '../status/pod-status.ts';
+import { BY_HOST, podKeyOf, type World } from '../sync/world.ts';
+import { toleratedMs } from './eviction.ts';
 
 /** A Lease not renewed for so long makes its Host not ready, as pool.ts says. */
 export const LEASE_GRACE_MS = 40_000;
@@ -21,7 +24,12 @@ interface Lease extends KubeObject {
  * Marks hosts whose Lease ran out as not ready (status Unknown); the host says itself when it is back. Renewals are
  * judged by when they were seen here, so hosts' clocks may be wrong.
  */
-export function hostMonitor(informers: InformerFactory, client: Client, world: World): Controller {
+export function hostMonitor(
+  informers: InformerFactory,
+  client: Client,
+  world: World,
+  events: EventRecorder,
+): Controller {
   const leases: Informer<Lease> = informers.informer<Lease>(LEASES, {
     tenant: SYSTEM_TENANT,
     namespace: HOST_LEASE_NAMESPACE,
@@ -34,6 +42,36 @@ export function hostMonitor(informers: InformerFactory, client: Client, world: W
         if (!isNotFound(error)) throw error;
       });
   };
+  /** Deletes the pods that have tolerated the silence long enough, so that controllers replace them elsewhere. */
+  async function evictFrom(name: string, lostMs: number, key: string, tools: ReconcileTools): Promise<void> {
+    let nextMs = Infinity;
+    for (const instance of world.instances.byIndex(BY_HOST, name)) {
+      const pod = world.pods.get(podKeyOf(instance));
+      if (pod === undefined || pod.metadata.uid !== instance.metadata.name) continue;
+      if (pod.metadata.deletionTimestamp !== undefined || isFinishedPhase(pod.status?.phase)) continue;
+      const remainingMs = lostMs + toleratedMs(pod) - tools.now();
+      if (remainingMs > 0) {
+        nextMs = Math.min(nextMs, remainingMs);
+        continue;
+      }
+      const { name: podName, namespace, uid } = pod.metadata;
+      const message = `Marking for deletion Pod ${namespace}/${podName}`;
+      events.event(
+        { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata },
+        'Normal',
+        'TaintManagerEviction',
+        message,
+      );
+      await client
+        .for(PODS, pod)
+        .delete(podName, { preconditions: { uid } })
+        .catch((error: unknown) => {
+          if (!isNotFound(error) && !isConflict(error)) throw error;
+        });
+    }
+    if (nextMs < Infinity) tools.queue.addAfter(key, nextMs);
+  }
+
   const seen = new Map<string, { renewTime: string | undefined; atMs: number }>();
   return {
     name: 'host-monitor',
@@ -74,9 +112,13 @@ export function hostMonitor(informers: InformerFactory, client: Client, world: W
         if (isRenewed && readyCondition(host)?.reason === LOST_REASON) await setReady(name, back(now));
         return;
       }
-      if (readyCondition(host)?.status !== 'True') return;
-      tools.logger.warn({ host: name }, 'a host stopped reporting');
-      await setReady(name, lost(now));
+      const condition = readyCondition(host);
+      if (condition?.status === 'True') {
+        tools.logger.warn({ host: name }, 'a host stopped reporting');
+        await setReady(name, lost(now));
+      } else if (condition?.reason === LOST_REASON) {
+        await evictFrom(name, Date.parse(condition.lastTransitionTime ?? ''), key, tools);
+      }
     },
   };
 }
