@@ -17,6 +17,7 @@ import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
+import { startTenancy } from '../tenancy/index.ts';
 import { createPodConnector, startVirtualNode, virtualNodes } from '../virtual-node/index.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
@@ -103,6 +104,7 @@ async function startParts({ client, informers, clock, logger, zones, rootCa, sto
     startScheduler(of('scheduler'), stop),
     startVirtualNode({ ...of('virtual-node'), zones }, stop),
     startMetering(of('metering'), stop),
+    startTenancy({ ...of('tenancy'), resources: builtinResources }, stop),
     runController(createHostIndexController(common), of('pool'), stop),
     runController(createServicePublisher({ informers }), of('network'), stop),
   ]);
