@@ -199,6 +199,25 @@ describe('the host agent on containerd', { skip }, async () => {
     assert.deepEqual(await runtime.listPodSandboxes(), []);
   });
 
+  it('evicts a pod that fills its emptyDir beyond the limit', async () => {
+    await bench.create('greedy', {
+      containers: [
+        shell('web', 'head -c 3000000 /dev/zero > /data/fill; sleep 1000', {
+          volumeMounts: [{ name: 'data', mountPath: '/data' }],
+        }),
+      ],
+      volumes: [{ name: 'data', emptyDir: { sizeLimit: '1Mi' } }],
+      terminationGracePeriodSeconds: 1,
+    });
+    await until(async () => (await statusOf('greedy'))?.phase === 'Failed', WAIT_MS);
+    const status = await statusOf('greedy');
+    assert.deepEqual(
+      [status?.reason, status?.message],
+      ['Evicted', 'Usage of EmptyDir volume "data" exceeds the limit "1Mi". '],
+    );
+    await remove('greedy');
+  });
+
   it('says in events and states why an image or a volume is missing', async () => {
     await bench.create('refused', {
       containers: [shell('web', 'true', { image: cri.failingImages.notFound })],

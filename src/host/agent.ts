@@ -78,11 +78,10 @@ export async function startHostAgent(options: HostAgentOptions, signal: AbortSig
         // Gone, or another of its name stands: either way this one is over.
         if (!isNotFound(error) && !isConflict(error)) throw error;
       }
-      statuses.forget(metadata.name);
     },
     random: Math.random,
   };
-  const workers = new InstanceWorkers(dependencies);
+  const workers = new InstanceWorkers(dependencies, (podUid) => statuses.forget(podUid));
   const instances = informers.informer<ContainerInstance>(CONTAINER_INSTANCES, {
     tenant: SYSTEM_TENANT,
     fieldSelector: `spec.hostName=${name}`,
@@ -110,7 +109,7 @@ export async function startHostAgent(options: HostAgentOptions, signal: AbortSig
     workers.start(instances, (instance) => statuses.observe(instance));
     await Promise.all([
       cache.run(signal),
-      ...(simulated ? [] : [startMaintenance({ ...options, logger, cache, images }, signal)]),
+      ...(simulated ? [] : [startMaintenance({ ...options, logger, cache, images, workers, files }, signal)]),
     ]);
   };
   const stopped = Promise.all([

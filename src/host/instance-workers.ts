@@ -18,9 +18,12 @@ export class InstanceWorkers {
   readonly #removals = new Semaphore(PARALLEL_REMOVALS);
   #instances: Informer<ContainerInstance> | undefined;
   #observe: (instance: ContainerInstance) => void = () => {};
+  readonly #onDone: (podUid: string) => void;
 
-  constructor(dependencies: WorkerDependencies) {
+  /** `onDone` hears of every instance that nothing is left of on this host. */
+  constructor(dependencies: WorkerDependencies, onDone: (podUid: string) => void = () => {}) {
     this.#dependencies = dependencies;
+    this.#onDone = onDone;
     this.#logger = dependencies.logger;
     dependencies.cache.onChange((podUid) => this.#changed(podUid));
   }
@@ -64,7 +67,10 @@ export class InstanceWorkers {
       return;
     }
     if (this.#isOver(instance)) return;
-    const fresh = new PodWorker(instance, this.#dependencies, (done) => this.#workers.delete(done));
+    const fresh = new PodWorker(instance, this.#dependencies, (done) => {
+      this.#workers.delete(done);
+      this.#onDone(done);
+    });
     this.#workers.set(uid, fresh);
     fresh.changed();
   }

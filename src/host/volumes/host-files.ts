@@ -244,6 +244,10 @@ class HostFiles implements PodFiles {
     await rm(this.#pod(podUid, 'termination', `${container}.${attempt}`), { force: true });
   }
 
+  emptyDirectory(podUid: string, volume: string): string {
+    return this.#pod(podUid, 'empty-dir', volume);
+  }
+
   async list(): Promise<string[]> {
     const uids = new Set<string>();
     for (const kind of ['pods', 'memory', 'logs']) {

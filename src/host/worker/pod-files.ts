@@ -31,6 +31,8 @@ export interface PodFiles {
   /** Removes everything. */
   remove(podUid: string): Promise<void>;
   removeLog(podUid: string, container: string, attempt: number): Promise<void>;
+  /** Where an emptyDir on disk lies. */
+  emptyDirectory(podUid: string, volume: string): string;
   /** Pods that have anything here, so that what a crash left behind is found. */
   list(): Promise<string[]>;
 }
@@ -58,6 +60,7 @@ export function simulatedPodFiles(logsDirectory: string): PodFiles {
     remove: (podUid) => rm(logDirectory(podUid), { recursive: true, force: true }),
     removeLog: (podUid, container, attempt) =>
       rm(join(logDirectory(podUid), container, `${attempt}.log`), { force: true }),
+    emptyDirectory: (podUid, volume) => join(logDirectory(podUid), volume),
     list: async () => [],
   };
 }

@@ -124,6 +124,14 @@ export class PodWorker {
     this.changed();
   }
 
+  /** Ends the pod for good, for what it has done to the host. */
+  evict(message: string): void {
+    if (isTerminating({ instance: this.#instance, memory: this.#memory })) return;
+    this.#memory.verdict = { phase: 'Failed', reason: 'Evicted', message };
+    this.#event({ type: 'Warning', reason: 'Evicted', message });
+    this.changed();
+  }
+
   /** Looks again, soon; many calls cost one look. */
   changed(): void {
     if (this.#scheduled || this.#done) return;

@@ -83,7 +83,9 @@ async function start(context: WorkerContext, container: Container, attempt: numb
     if (context.ending.aborted) throw new Error('the pod is ending');
     const sandbox = context.observed().sandboxes.find(({ state }) => state === 'ready');
     const address = memory.address;
-    if (sandbox === undefined || address === undefined) throw new Error('the sandbox is gone');
+    if (sandbox === undefined || address === undefined) {
+      throw new ContainerStartError('CreateContainerError', 'the sandbox is gone');
+    }
     const configError = instance.spec.configErrors?.[name];
     let id: string;
     try {
