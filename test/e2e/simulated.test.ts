@@ -45,19 +45,11 @@ describe('skypod up --runtime simulated', () => {
     await kubectl('wait', '--for=jsonpath={.status.readyReplicas}=5', 'deployment/web', '--timeout=120s');
     await kubectl('set', 'image', 'deployment/web', 'web=example.test/web:2');
     await kubectl('rollout', 'status', 'deployment/web');
-    const images = await kubectl(
-      'get',
-      'pods',
-      '-l',
-      'app=web',
-      '--field-selector=status.phase=Running',
-      '-o',
-      'jsonpath={.items[*].spec.containers[0].image}',
-    );
-    assert.ok(
-      images.split(' ').every((image) => image === 'example.test/web:2'),
-      images,
-    );
+    // Pods of the old revision are still Running while they terminate.
+    await eventually('only pods of the new image are left', async () => {
+      const { items } = await kubectl.json('get', 'pods', '-l', 'app=web');
+      return items.length === 5 && items.every(({ spec }: any) => spec.containers[0].image === 'example.test/web:2');
+    });
     assert.match(await kubectl('rollout', 'history', 'deployment/web'), /1 .*\n2 /);
     await kubectl('rollout', 'undo', 'deployment/web');
     await kubectl('rollout', 'status', 'deployment/web');
