@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { Status } from '../../api/status.ts';
+import { aborted } from '../../base/abort.ts';
 import type { RemoteSession } from '../pod-connector.ts';
 import { toStatusError } from './http-answer.ts';
 
@@ -28,7 +29,7 @@ export async function runCommand(client: CommandClient, session: RemoteSession):
     forwardOutput(session.stderr, client.stderr, client.gone),
   ]);
   const status = await session.done.catch((error) => toStatusError(error).toStatus());
-  await outputs;
+  await Promise.race([outputs, aborted(client.gone)]);
   client.gone.removeEventListener('abort', abandon);
   if (!client.gone.aborted) await client.finish(status).catch(() => {});
   session.close();

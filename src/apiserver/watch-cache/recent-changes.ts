@@ -23,6 +23,10 @@ export class RecentChanges {
     return this.#next;
   }
 
+  get length(): number {
+    return this.#next - this.#first;
+  }
+
   get completeAfter(): number {
     return this.#completeAfter;
   }
@@ -36,6 +40,15 @@ export class RecentChanges {
     this.#ring[this.#next++ % this.#ring.length] = change;
     const old = this.#next - framesKept - 1;
     if (old >= this.#first) this.#ring[old % this.#ring.length]!.releaseFrames();
+  }
+
+  /** Forgets all but the last `count` changes. */
+  trim(count: number): void {
+    while (this.#next - this.#first > count) {
+      const index = this.#first++ % this.#ring.length;
+      this.#completeAfter = this.#ring[index]!.revision;
+      this.#ring[index] = undefined;
+    }
   }
 
   /** Of a revision that is not before `completeAfter`. */

@@ -40,6 +40,9 @@ interface Waiter {
 }
 
 const freshnessTimeoutMs = 3000;
+/** Recent changes are kept for watches that come back; once a minute, those of before the last minute are let go. */
+const trimIntervalMs = 60_000;
+const changesAlwaysKept = 128;
 
 export class ResourceCache implements WatchCache {
   readonly resource: GroupResource;
@@ -54,6 +57,7 @@ export class ResourceCache implements WatchCache {
   #waiters: Waiter[] = [];
   #storeWatch: Watch | undefined;
   #cancelBookmarks: (() => void) | undefined;
+  #cancelTrim: (() => void) | undefined;
   #closed = false;
 
   /** Loads the resource and follows it. Rejects when the store cannot be read. */
@@ -172,6 +176,7 @@ export class ResourceCache implements WatchCache {
     this.#closed = true;
     this.#storeWatch?.close();
     this.#cancelBookmarks?.();
+    this.#cancelTrim?.();
     for (const waiter of this.#waiters) {
       waiter.cancelTimeout();
       waiter.reject(lost());
@@ -194,7 +199,10 @@ export class ResourceCache implements WatchCache {
       this.#recent.push(change);
       changes.push(change);
     }
-    if (changes.length > 0) this.#changedAt = revision;
+    if (changes.length > 0) {
+      this.#changedAt = revision;
+      this.#scheduleTrim();
+    }
     for (const change of changes) this.#dispatch(change);
     if (this.#waiters.length > 0) this.#wake();
   }
@@ -255,6 +263,17 @@ export class ResourceCache implements WatchCache {
       // Its consumer is broken (a response torn down, say); the others must not suffer.
       this.#end(watcher);
     }
+  }
+
+  /** A burst must not hold its memory for ever; a resource at rest has no timer. */
+  #scheduleTrim(): void {
+    if (this.#cancelTrim !== undefined || this.#recent.length <= changesAlwaysKept) return;
+    const sequence = this.#recent.nextSequence;
+    this.#cancelTrim = this.#options.clock.schedule(trimIntervalMs, () => {
+      this.#cancelTrim = undefined;
+      this.#recent.trim(Math.max(this.#recent.nextSequence - sequence, changesAlwaysKept));
+      this.#scheduleTrim();
+    });
   }
 
   #scheduleBookmarks(): void {
