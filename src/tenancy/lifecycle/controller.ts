@@ -9,7 +9,7 @@ import { removable, removeContent, type TenantResource } from './remove-content.
 const BY_TENANT = 'tenancy/tenant';
 /** Between two looks at a tenant that is being emptied. */
 const FIRST_LOOK_MS = 100;
-const LONGEST_LOOK_MS = 5_000;
+const LONGEST_LOOK_MS = 1_000;
 
 interface LifecycleOptions {
   informers: InformerFactory;
