@@ -1,3 +1,4 @@
+import type { MetricsProvider } from '../api/metrics.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Admission } from './admission/admission.ts';
@@ -23,6 +24,8 @@ export interface Environment {
   hooks: ReadonlyMap<string, ResourceHooks>;
   /** Undefined until virtual-node/ is up. */
   connector(): PodConnector | undefined;
+  /** What is behind metrics.k8s.io; undefined until virtual-node/ is up. */
+  metrics?(): MetricsProvider | undefined;
   clock: Clock;
   logger: Logger;
 }
