@@ -1,5 +1,5 @@
 import type { KubeObject } from '../api/object.ts';
-import { isConflict } from '../api/status.ts';
+import { isConflict, isNotFound } from '../api/status.ts';
 import { aborted } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -93,8 +93,8 @@ export async function runController(
       } catch (error) {
         outcome = 'failed';
         if (!signal.aborted) {
-          // Somebody else wrote first: the watch brings the news, this is everyday life.
-          if (isConflict(error)) logger.debug({ key, error }, 'reconcile met a conflict; trying again');
+          // Somebody else wrote or deleted first: the watch brings the news, this is everyday life.
+          if (isConflict(error) || isNotFound(error)) logger.debug({ key, error }, 'reconcile came late; trying again');
           else logger.warn({ key, error, failures: queue.failuresOf(key) }, 'reconcile failed; trying again');
           queue.addRateLimited(key);
         }

@@ -9,7 +9,7 @@ interface Expected {
 }
 
 // client-go's ExpectationsTimeout: after it, the watch is believed rather than the memory.
-const timeoutMs = 5 * 60_000;
+export const expectationsTimeoutMs = 5 * 60_000;
 
 /**
  * What a controller has done and its cache has not shown yet. While an owner's expectations are open, it must not
@@ -64,7 +64,7 @@ export class Expectations {
 
   satisfied(owner: ObjectKey): boolean {
     const expected = this.#byOwner.get(owner);
-    return expected === undefined || this.#clock.now() - expected.sinceMs > timeoutMs;
+    return expected === undefined || this.#clock.now() - expected.sinceMs > expectationsTimeoutMs;
   }
 
   forget(owner: ObjectKey): void {

@@ -17,7 +17,7 @@ export function createCronJobController(dependencies: ControllerDependencies): C
   const cronJobs = informers.informer<CronJob>(CRON_JOBS, { tenant: ALL_TENANTS });
   const jobs = informers.informer<Job>(JOBS, { tenant: ALL_TENANTS, indexes: byController });
   const recorder = dependencies.recorder(component);
-  const written = new WrittenVersions(cronJobs);
+  const written = new WrittenVersions(cronJobs, dependencies.clock);
   const wakeOwner = (job: Job, queue: ControllerQueue) => {
     const reference = controllerOf(job);
     if (reference?.kind === 'CronJob') queue.add(siblingKey(job, reference.name));
@@ -46,7 +46,7 @@ export function createCronJobController(dependencies: ControllerDependencies): C
     ],
     async reconcile(key, tools) {
       const cronJob = cronJobs.get(key);
-      if (cronJob === undefined || written.isStale(key)) return;
+      if (cronJob === undefined || written.isStale(key, tools.queue)) return;
       const own = jobs.byIndex('controller', cronJob.metadata.uid);
       const target = { apiVersion: 'batch/v1', kind: 'CronJob', metadata: cronJob.metadata };
       const { status, againInMs } = await reconcileCronJob(

@@ -4,7 +4,7 @@ import { CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS } from '../../api/resour
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller, ControllerQueue, ReconcileTools } from '../../client/controller.ts';
-import { Expectations, slowStart } from '../../client/expectations.ts';
+import { Expectations, expectationsTimeoutMs, slowStart } from '../../client/expectations.ts';
 import { keyOf } from '../../client/informer.ts';
 import { adopt, release } from '../common/adoption.ts';
 import { isSame } from '../common/canonical.ts';
@@ -130,6 +130,7 @@ export function createDaemonSetController(dependencies: ControllerDependencies):
     const { uid } = set.metadata;
     const tenantNodes = nodes.byIndex('tenant', set.metadata.clusterName!);
     const isSettled = expectations.satisfied(uid) && set.metadata.deletionTimestamp === undefined;
+    if (!expectations.satisfied(uid)) tools.queue.addAfter(keyOf(set), expectationsTimeoutMs + 1000);
     const owned = await claim(set);
     const history = sortRevisions(revisions.byIndex('controller', uid));
     const { revision, collisionCount } = await currentTemplateRevision(

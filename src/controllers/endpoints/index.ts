@@ -26,7 +26,7 @@ export function createEndpointsController(dependencies: ControllerDependencies):
   const pods = informers.informer<Pod>(PODS, { tenant: ALL_TENANTS, indexes: byNamespace });
   const endpoints = informers.informer<Endpoints>(ENDPOINTS, { tenant: ALL_TENANTS });
   const recorder = dependencies.recorder(component);
-  const written = new WrittenVersions(endpoints);
+  const written = new WrittenVersions(endpoints, dependencies.clock);
   const podCounts = new Map<ObjectKey, number>();
 
   async function deleteFor(key: ObjectKey): Promise<void> {
@@ -77,7 +77,12 @@ export function createEndpointsController(dependencies: ControllerDependencies):
         if (current?.metadata.labels?.[MANAGED_BY] === component) await deleteFor(key);
         return;
       }
-      if (!selectsPods(service) || service.metadata.deletionTimestamp !== undefined || written.isStale(key)) return;
+      if (
+        !selectsPods(service) ||
+        service.metadata.deletionTimestamp !== undefined ||
+        written.isStale(key, tools.queue)
+      )
+        return;
       const selected = pods.byIndex('namespace', namespaceOf(service)).filter((pod) => matchesService(service, pod));
       podCounts.set(key, selected.length);
       const all = subsetsOf(service, selected);

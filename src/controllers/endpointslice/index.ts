@@ -30,7 +30,7 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
     indexes: { managedFor: (slice) => (isManaged(slice) ? [serviceKeyOf(slice)] : []) },
   });
   const recorder = dependencies.recorder(component);
-  const written = new WrittenVersions(slices);
+  const written = new WrittenVersions(slices, dependencies.clock);
   const podCounts = new Map<ObjectKey, number>();
 
   async function apply(key: ObjectKey, service: Service, plan: SlicePlan, nowMs: number): Promise<void> {
@@ -104,7 +104,7 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
     async reconcile(key, tools) {
       const service = services.get(key);
       if (service === undefined || !selectsPods(service) || service.metadata.deletionTimestamp !== undefined) return;
-      if (written.isStale(key)) return;
+      if (written.isStale(key, tools.queue)) return;
       const selected = pods.byIndex('namespace', namespaceOf(service)).filter((pod) => matchesService(service, pod));
       podCounts.set(key, selected.length);
       const existing = slices

@@ -11,9 +11,10 @@ import { controllerOf, siblingKey, splitKey } from '../common/owner.ts';
 import { WrittenVersions } from '../common/written-versions.ts';
 import { type BackoffRecord, noBackoff } from './backoff.ts';
 import { isFinished } from './conditions.ts';
+import type { JobTools } from './job-view.ts';
 import { createPodWork } from './pod-work.ts';
 import { isTracked } from './pods.ts';
-import { type JobTools, reconcileJob } from './reconcile.ts';
+import { reconcileJob } from './reconcile.ts';
 
 const component = 'job-controller';
 // Changes of a large Job's pods are looked at together.
@@ -37,7 +38,7 @@ export function createJobController(dependencies: ControllerDependencies): Contr
     },
   });
   const expectations = new Expectations(clock);
-  const written = new WrittenVersions(jobs);
+  const written = new WrittenVersions(jobs, dependencies.clock);
   const backoffs = new Map<ObjectKey, BackoffRecord>();
   /** By Job uid: pods whose finalizer was removed here and is still there in the cache. */
   const untracked = new Map<string, Set<string>>();
@@ -163,7 +164,7 @@ export function createJobController(dependencies: ControllerDependencies): Contr
       },
     ],
     async reconcile(key, reconcileTools) {
-      if (written.isStale(key)) return;
+      if (written.isStale(key, reconcileTools.queue)) return;
       const job = jobs.get(key);
       await releasePods(key, job);
       if (job === undefined) return;

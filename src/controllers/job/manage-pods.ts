@@ -4,17 +4,8 @@ import { keyOf } from '../../client/informer.ts';
 import { podsToDelete } from '../common/deletion-order.ts';
 import { isPodTerminating } from '../common/pod-state.ts';
 import { remainingBackoffMs } from './backoff.ts';
+import type { JobView, PodWork } from './job-view.ts';
 import { allIndexFailures, finishedAtMs, hasLimitPerIndex, indexOf, isIndexed, replacesFailedOnly } from './pods.ts';
-import type { JobView } from './reconcile.ts';
-
-/** Requests about a Job's pods; each tells how many succeeded and the first failure. */
-export interface PodWork {
-  create(view: JobView, indexes: (number | undefined)[]): Promise<{ created: number; error?: unknown }>;
-  /** Counts the view's active, ready and terminating pods down or up. Leaves the finalizers: the pods are counted later. */
-  deleteActive(view: JobView, pods: Pod[]): Promise<{ deleted: number; error?: unknown }>;
-  /** Takes the finalizers off first: these pods are not to be counted. */
-  deleteUncounted(view: JobView, pods: Pod[]): Promise<{ deleted: number; error?: unknown }>;
-}
 
 const mostAtOnce = 500;
 

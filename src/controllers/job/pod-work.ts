@@ -7,9 +7,8 @@ import { type Expectations, slowStart } from '../../client/expectations.ts';
 import { controllerOf } from '../common/owner.ts';
 import { isPodReady } from '../common/pod-state.ts';
 import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
-import type { PodWork } from './manage-pods.ts';
+import type { JobView, PodWork } from './job-view.ts';
 import { isTracked, podOf, TRACKING_FINALIZER } from './pods.ts';
-import type { JobView } from './reconcile.ts';
 
 export interface PodWorkOptions {
   client: Client;

@@ -1,14 +1,16 @@
-import type { Job, JobCondition, JobStatus } from '../../api/generated/batch-v1.ts';
+import type { Job } from '../../api/generated/batch-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { formatTime } from '../../api/object.ts';
 import type { ReconcileTools } from '../../client/controller.ts';
+import { expectationsTimeoutMs } from '../../client/expectations.ts';
 import { keyOf } from '../../client/informer.ts';
 import { isPodActive, isPodReady, isPodTerminating } from '../common/pod-state.ts';
-import { type BackoffRecord, nextBackoff } from './backoff.ts';
+import { nextBackoff } from './backoff.ts';
 import { deadlineInMs, failureOf, findCondition, newCondition, successByPolicy, withCondition } from './conditions.ts';
 import { countsAsFailure, judgeFailure } from './failure-policy.ts';
 import { IndexSet } from './indexes.ts';
-import { managePods, type PodWork } from './manage-pods.ts';
+import type { JobTools, JobView } from './job-view.ts';
+import { managePods } from './manage-pods.ts';
 import {
   allIndexFailures,
   finishedAtMs,
@@ -19,44 +21,13 @@ import {
   isIndexed,
   isTracked,
 } from './pods.ts';
-import { type JobWriter, settle } from './tracking.ts';
-
-/** One look at one Job; its fields move as requests succeed. */
-export interface JobView {
-  job: Job;
-  status: JobStatus;
-  pods: Pod[];
-  /** Pods whose tracking finalizer this controller removed already, whatever the cache says. */
-  untracked: ReadonlySet<string>;
-  active: Pod[];
-  activeCount: number;
-  readyCount: number;
-  terminatingCount: number;
-  succeeded: number;
-  failed: number;
-  completedBefore: IndexSet;
-  succeededIndexes: IndexSet | undefined;
-  failedIndexes: IndexSet | undefined;
-  /** Failed pods kept until their index has a successor, which carries on their failure count. */
-  waitingForSuccessor: Map<number, Pod>;
-  backoff: BackoffRecord;
-  finished: JobCondition | undefined;
-}
-
-export interface JobTools {
-  writer: JobWriter;
-  work: PodWork;
-  backoffOf(key: string): BackoffRecord;
-  setBackoff(key: string, record: BackoffRecord): void;
-  untracked(jobUid: string): ReadonlySet<string>;
-  /** The cache shows all pods that were created and deleted. */
-  isSettled(jobUid: string): boolean;
-  event(job: Job, type: 'Normal' | 'Warning', reason: string, message: string): void;
-}
+import { settle } from './tracking.ts';
 
 /** Counts what ended, decides whether the Job is over, keeps as many pods running as it asks for, and writes it down. */
 export async function reconcileJob(with_: JobTools, job: Job, pods: Pod[], tools: ReconcileTools): Promise<void> {
   const isSettled = with_.isSettled(job.metadata.uid);
+  // Should the watch never show what is awaited, the Job is looked at again all the same.
+  if (!isSettled) tools.queue.addAfter(keyOf(job), expectationsTimeoutMs + 1000);
   const view = look(with_, job, pods, tools.now());
   const before = view.status;
   decideEnd(view, tools);

@@ -5,14 +5,8 @@ import { keyOf } from '../../client/informer.ts';
 import { canonical, isSame, omitEmpty } from '../common/canonical.ts';
 import { newCondition, withCondition } from './conditions.ts';
 import { countsAsFailure } from './failure-policy.ts';
+import type { JobTools, JobView } from './job-view.ts';
 import { hasLimitPerIndex, indexOf, isFailed, isIndexed, isTracked } from './pods.ts';
-import type { JobTools, JobView } from './reconcile.ts';
-
-export interface JobWriter {
-  updateStatus(job: Job, status: JobStatus): Promise<Job>;
-  /** The uids of the pods that are free now. */
-  removeFinalizers(job: Job, pods: Pod[]): Promise<{ freed: Set<string>; error?: unknown }>;
-}
 
 const mostUncounted = 500;
 

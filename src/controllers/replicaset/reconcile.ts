@@ -6,7 +6,7 @@ import { isNotFound } from '../../api/status.ts';
 import type { Client } from '../../client/client.ts';
 import type { ReconcileTools } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
-import { type Expectations, slowStart } from '../../client/expectations.ts';
+import { type Expectations, expectationsTimeoutMs, slowStart } from '../../client/expectations.ts';
 import { keyOf } from '../../client/informer.ts';
 import { adopt, release } from '../common/adoption.ts';
 import { isSame } from '../common/canonical.ts';
@@ -48,6 +48,8 @@ export async function reconcileReplicaSet(
 ): Promise<void> {
   const pods = with_.podsOf(owner.metadata.uid);
   const isSettled = with_.expectations.satisfied(owner.metadata.uid) && owner.metadata.deletionTimestamp === undefined;
+  if (!with_.expectations.satisfied(owner.metadata.uid))
+    tools.queue.addAfter(keyOf(owner), expectationsTimeoutMs + 1000);
   // Adopted pods are not counted before the watch brings them with their new owner, which wakes this key again.
   const hasAdopted = await claim(with_, owner, pods);
   const mayAct = isSettled && !hasAdopted;

@@ -41,7 +41,7 @@ export function createStatefulSetController(dependencies: ControllerDependencies
     indexes: byController,
   });
   const recorder = dependencies.recorder(component);
-  const written = new WrittenVersions(pods);
+  const written = new WrittenVersions(pods, dependencies.clock);
   const wake = (pod: Pod, queue: ControllerQueue) => {
     const reference = controllerOf(pod);
     if (reference?.kind === 'StatefulSet') queue.add(siblingKey(pod, reference.name));
@@ -206,7 +206,7 @@ export function createStatefulSetController(dependencies: ControllerDependencies
     reads: [revisions],
     async reconcile(key, tools) {
       const set = sets.get(key);
-      if (set === undefined || written.isStale(key)) return;
+      if (set === undefined || written.isStale(key, tools.queue)) return;
       await reconcile(set, tools);
     },
   };
