@@ -1,4 +1,4 @@
-import type { Job, JobStatus } from '../../api/generated/batch-v1.ts';
+import type { JobStatus } from '../../api/generated/batch-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { ReconcileTools } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
