@@ -22,7 +22,8 @@ type field struct {
 	name       string
 	value      value
 	number     int
-	embedded   []int // protobuf numbers of the messages the field is embedded through
+	embedded   []int    // protobuf numbers of the messages the field is embedded through
+	embeddedIn []string // and their Go names
 	required   bool
 	omitEmpty  bool
 	omitZero   bool
@@ -126,11 +127,11 @@ func (r *resolver) resolve(p *pkg, file *ast.File, expr ast.Expr) value {
 
 func (r *resolver) readStruct(p *pkg, decl *typeDecl) *structType {
 	s := &structType{schemaName: schemaName(p.path, decl.name), pkg: p, name: decl.name}
-	r.addFields(s, p, decl, nil)
+	r.addFields(s, p, decl, nil, nil)
 	return s
 }
 
-func (r *resolver) addFields(s *structType, p *pkg, decl *typeDecl, embedded []int) {
+func (r *resolver) addFields(s *structType, p *pkg, decl *typeDecl, embedded []int, embeddedIn []string) {
 	for _, astField := range decl.spec.Type.(*ast.StructType).Fields.List {
 		t, ok := readTags(astField)
 		if !ok {
@@ -146,12 +147,15 @@ func (r *resolver) addFields(s *structType, p *pkg, decl *typeDecl, embedded []i
 			if name == "TypeMeta" {
 				s.isKind = true
 			}
-			through := embedded
+			through, throughNames := embedded, embeddedIn
+			if name != "TypeMeta" {
+				throughNames = append(append([]string{}, embeddedIn...), name)
+			}
 			if name != "TypeMeta" && t.number > 0 {
 				through = append(append([]int{}, embedded...), t.number)
 			}
 			before := len(s.fields)
-			r.addFields(s, other, other.types[name], through)
+			r.addFields(s, other, other.types[name], through, throughNames)
 			if name == "TypeMeta" {
 				for i := before; i < len(s.fields); i++ {
 					s.fields[i].number = 0
@@ -160,7 +164,7 @@ func (r *resolver) addFields(s *structType, p *pkg, decl *typeDecl, embedded []i
 			continue
 		}
 		marker := markers(astField.Doc, astField.Comment)
-		f := field{name: t.name, value: r.resolve(p, decl.file, astField.Type), number: t.number, embedded: embedded, omitEmpty: t.omitEmpty, omitZero: t.omitZero, mergeKey: t.mergeKey}
+		f := field{name: t.name, value: r.resolve(p, decl.file, astField.Type), number: t.number, embedded: embedded, embeddedIn: embeddedIn, omitEmpty: t.omitEmpty, omitZero: t.omitZero, mergeKey: t.mergeKey}
 		if f.name == "metadata" {
 			switch f.value.goType {
 			case "v1.ObjectMeta":

@@ -106,6 +106,9 @@ func writeTable(r *resolver, to string) error {
 			if len(f.embedded) > 0 {
 				extra["embedded"] = f.embedded
 			}
+			if len(f.embeddedIn) > 0 {
+				extra["embeddedIn"] = f.embeddedIn
+			}
 			if f.defaultsTo != nil {
 				extra["default"] = f.defaultsTo
 			}

@@ -1,4 +1,4 @@
-import { type DecodeIssues, indexSegment, mapKeySegment } from './decode-issues.ts';
+import { type DecodeIssues, embeddedSegment, indexSegment, mapKeySegment } from './decode-issues.ts';
 import { resolveObject } from './generated-schema.ts';
 import { cloneJson } from './json.ts';
 import { canonicalQuantity } from './quantity.ts';
@@ -11,6 +11,8 @@ type Decode = (value: any, issues: DecodeIssues) => any;
 interface CompiledField {
   name: string;
   decode: Decode;
+  /** Segments of the structs it is embedded through, innermost first. */
+  embeddedIn?: string[];
 }
 
 export interface CompiledType {
@@ -38,7 +40,8 @@ function compile(schema: TypeSchema): CompiledType {
   const always: { name: string; zero: () => unknown }[] = [];
   for (const name of Object.keys(schema.fields)) {
     const field = schema.fields[name]!;
-    fields.set(name, { name, decode: fieldDecoder(field) });
+    const embeddedIn = field.embeddedIn?.map(embeddedSegment).reverse();
+    fields.set(name, { name, decode: fieldDecoder(field), embeddedIn });
     if (field.emitted === 'always') always.push({ name, zero: zeroOf(field) });
   }
   // The platform's components read it on objects and write objects back; it is never stored.
@@ -60,7 +63,10 @@ function compile(schema: TypeSchema): CompiledType {
       }
       const count = issues.found.length;
       const decoded = field.decode(value[key], issues);
-      if (issues.found.length > count) issues.within(count, key, struct);
+      if (issues.found.length > count) {
+        issues.within(count, key, struct);
+        for (const segment of field.embeddedIn ?? []) issues.within(count, segment);
+      }
       if (decoded !== undefined) object[key] = decoded;
     }
     for (let i = 0; i < always.length; i++) {
@@ -184,9 +190,7 @@ function valueDecoder(schema: ValueSchema, goType: string): Decode {
         if (typeof value === 'string') return value;
         if (value === null || value === undefined) return undefined;
         if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2147483647) return value;
-        const detail = typeof value === 'number' ? `number ${value}` : Array.isArray(value) ? 'array' : undefined;
-        const described = detail ?? (typeof value === 'boolean' ? 'bool' : typeof value);
-        issues.refused(`json: cannot unmarshal ${described} into Go value of type int32`);
+        issues.wrongType(value, 'int32', typeof value === 'number' ? ` ${value}` : '');
         return undefined;
       };
     case 'any':
@@ -253,11 +257,12 @@ function parsedDecoder(parse: (value: unknown) => unknown): Decode {
 }
 
 function timeDecoder(parse: (text: string) => string): Decode {
-  return parsedDecoder((value) => {
-    if (typeof value === 'string') return parse(value);
-    const described = typeof value === 'boolean' ? 'bool' : Array.isArray(value) ? 'array' : typeof value;
-    throw new Error(`json: cannot unmarshal ${described} into Go value of type string`);
-  });
+  const decode = parsedDecoder(parse as (value: unknown) => string);
+  return (value, issues) => {
+    if (typeof value === 'string' || value === null || value === undefined) return decode(value, issues);
+    issues.wrongType(value, 'string');
+    return undefined;
+  };
 }
 
 function arrayDecoder(items: ValueSchema, goType: string): Decode {

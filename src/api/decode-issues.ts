@@ -8,8 +8,11 @@ interface Issue {
 }
 
 const MAP_KEY = '\0';
+const EMBEDDED = '\x01';
 export const indexSegment = (index: number): string => `[${index}]`;
 export const mapKeySegment = (key: string): string => MAP_KEY + key;
+/** A struct a field is embedded through: Go names it in type errors, and nowhere else. */
+export const embeddedSegment = (struct: string): string => EMBEDDED + struct;
 
 export class DecodeIssues {
   readonly strict: boolean;
@@ -57,7 +60,10 @@ export class DecodeIssues {
       if (message !== undefined) errors.push(message);
       if (wrongType === undefined) continue;
       // Go names fields only: neither indices nor map keys.
-      const fields = path.filter((segment) => segment[0] !== '[' && segment[0] !== MAP_KEY).reverse();
+      const fields = path
+        .filter((segment) => segment[0] !== '[' && segment[0] !== MAP_KEY)
+        .map((segment) => (segment[0] === EMBEDDED ? segment.slice(1) : segment))
+        .reverse();
       const where = struct === undefined ? `Go value of type` : `Go struct field ${struct}.${fields.join('.')} of type`;
       errors.push(`json: cannot unmarshal ${wrongType.value} into ${where} ${wrongType.goType}`);
     }
@@ -69,6 +75,7 @@ function pathOf(innermostFirst: string[]): string {
   let path = '';
   for (let i = innermostFirst.length - 1; i >= 0; i--) {
     const segment = innermostFirst[i]!;
+    if (segment[0] === EMBEDDED) continue;
     if (segment[0] === '[') path += segment;
     else path += (path === '' ? '' : '.') + (segment[0] === MAP_KEY ? segment.slice(1) : segment);
   }

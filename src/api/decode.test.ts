@@ -111,12 +111,20 @@ test('wrong types are refused in the words of Go', () => {
     [{ spec: 'x' }, 'json: cannot unmarshal string into Go struct field Deployment.spec of type v1.DeploymentSpec'],
     ['x', 'json: cannot unmarshal string into Go value of type v1.Deployment'],
     [
+      { spec: { template: { spec: { volumes: [{ name: 'a', secret: { defaultMode: 'x' } }] } } } },
+      'json: cannot unmarshal string into Go struct field SecretVolumeSource.spec.template.spec.volumes.VolumeSource.secret.defaultMode of type int32',
+    ],
+    [
+      { metadata: { creationTimestamp: '2024-02-30T00:00:00Z' } },
+      'parsing time "2024-02-30T00:00:00Z": day out of range',
+    ],
+    [
       { metadata: { creationTimestamp: 'yesterday' } },
       'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
     ],
     [
       { spec: { strategy: { rollingUpdate: { maxSurge: true } } } },
-      'json: cannot unmarshal bool into Go value of type int32',
+      'json: cannot unmarshal bool into Go struct field RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32',
     ],
   ];
   for (const [value, message] of cases) assert.deepEqual(decodeObject(deployment, value).errors, [message]);

@@ -13,7 +13,15 @@ interface Table {
 type Row = [name: string, type: string, number: number, flags: number, extra?: RowExtra];
 type RowExtra = Pick<
   FieldSchema,
-  'default' | 'patchStrategy' | 'patchMergeKey' | 'listType' | 'listMapKeys' | 'mapType' | 'goType' | 'embedded'
+  | 'default'
+  | 'patchStrategy'
+  | 'patchMergeKey'
+  | 'listType'
+  | 'listMapKeys'
+  | 'mapType'
+  | 'goType'
+  | 'embedded'
+  | 'embeddedIn'
 > & { enum?: string };
 
 const table: Table = JSON.parse(readFileSync(new URL('./generated/schema.json', import.meta.url), 'utf8'));

@@ -20,9 +20,8 @@ const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 /** Throws an Error with upstream's message when `text` is no quantity. */
 export function parseQuantity(text: string | number): Quantity {
   const match = pattern.exec(typeof text === 'number' ? String(text) : text);
-  if (match === null) throw new Error(wrongFormat);
+  if (match === null || match[0] === '') throw new Error(wrongFormat);
   const [, sign, whole = '', fraction = '', suffix = ''] = match;
-  if (whole === '' && fraction === '') throw new Error(wrongFormat);
 
   let format: Quantity['format'] = 'DecimalSI';
   let numerator = BigInt(whole + fraction);
@@ -40,7 +39,7 @@ export function parseQuantity(text: string | number): Quantity {
     exponent += Number(suffix.slice(1));
   }
   let nanos = scaleUp(numerator, exponent + 9);
-  if (nanos > MAX_NANOS) nanos = MAX_NANOS;
+  if (format === 'BinarySI' && nanos > MAX_NANOS) nanos = MAX_NANOS;
   if (format === 'BinarySI' && nanos > 0n && nanos < NANO) format = 'DecimalSI';
   return { nanos: sign === '-' ? -nanos : nanos, format };
 }
@@ -79,17 +78,39 @@ export function formatQuantity({ nanos, format }: Quantity): string {
 
 const canonicalForms = new Map<string, string>();
 
-/** `1024Mi` -> `1Gi`, `0.5` -> `500m`. Throws as parseQuantity does. */
+/**
+ * The form a quantity is stored in: `1024Mi` -> `1Gi`, `0.5` -> `500m`. What upstream's parser takes for canonical at
+ * first sight stays as it was written (`1.500`, `+1`). Throws as parseQuantity does.
+ */
 export function canonicalQuantity(text: string | number): string {
   const key = typeof text === 'number' ? String(text) : text;
   let form = canonicalForms.get(key);
   if (form === undefined) {
-    form = formatQuantity(parseQuantity(key));
+    const quantity = parseQuantity(key);
+    form = isKeptAsWritten(key) ? key : formatQuantity(quantity);
     // A cluster uses few distinct quantities; a client that sends many makes the cache start over.
     if (canonicalForms.size >= 4096) canonicalForms.clear();
     canonicalForms.set(key, form);
   }
   return form;
+}
+
+const MAX_DIGITS = 18;
+
+/** Source: the fast path of ParseQuantity, which remembers the text it was given. */
+function isKeptAsWritten(text: string): boolean {
+  const [, , whole = '', fraction = '', suffix = ''] = pattern.exec(text)!;
+  const digits = whole.replace(/^0+/, '') || '0';
+  const power = binarySuffixes.indexOf(suffix);
+  if (power > 0) {
+    return fraction === '' && 14 - digits.length - 3 * power >= 0 && (Number(digits) & 7) !== 0;
+  }
+  const exponent = decimalExponents[suffix] ?? Number(suffix.slice(1));
+  const shifted = digits + fraction;
+  const scale = exponent - fraction.length;
+  return (
+    shifted.length <= MAX_DIGITS && scale >= -9 && scale % 3 === 0 && !shifted.endsWith('000') && shifted[0] !== '0'
+  );
 }
 
 type QuantityLike = string | number | Quantity;

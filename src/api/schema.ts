@@ -34,6 +34,8 @@ export interface FieldSchema {
   goType?: string;
   /** Protobuf numbers of the messages the field is embedded through: [1] for EphemeralContainer.name. */
   embedded?: number[];
+  /** Go names of those messages: ["EphemeralContainerCommon"]. */
+  embeddedIn?: string[];
   /** Values a closed string type knows, for OpenAPI. */
   enum?: string[];
 }

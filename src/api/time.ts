@@ -20,8 +20,8 @@ const layoutParts: [RegExp, string][] = [
 
 /** A metav1.Time as it is stored: UTC, whole seconds. Throws an Error with Go's words when `text` is no time. */
 export function canonicalTimeOf(text: string): string {
-  if (canonicalTime.test(text) && !Number.isNaN(Date.parse(text))) return text;
-  return formatTime(parseTime(text));
+  const epochMs = parseTime(text);
+  return canonicalTime.test(text) ? text : formatTime(epochMs);
 }
 
 /** A metav1.MicroTime as it is stored: UTC, six digits of a second. */
@@ -32,10 +32,15 @@ export function canonicalMicroTimeOf(text: string): string {
 }
 
 function parseTime(text: string): number {
-  const epochMs = anyTime.test(text) ? Date.parse(text.replace(',', '.')) : Number.NaN;
+  let epochMs = anyTime.test(text) ? Date.parse(text.replace(',', '.')) : Number.NaN;
+  // Date.parse takes February 30th for March 1st.
+  if (Number(text.slice(8, 10)) > 28 && !hasDay(text)) epochMs = Number.NaN;
   if (Number.isNaN(epochMs)) throw new Error(`parsing time ${quoted(text)}${whatIsWrong(text)}`);
   return epochMs;
 }
+
+const hasDay = (text: string): boolean =>
+  new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate() >= Number(text.slice(8, 10));
 
 function whatIsWrong(text: string): string {
   let rest = text;
