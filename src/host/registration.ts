@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { deepEqual } from '../api/equality.ts';
 import { formatMicroTime, type KubeObject } from '../api/object.ts';
 import type { Host } from '../api/pool.ts';
 import { HOST_LEASE_NAMESPACE } from '../api/pool.ts';
@@ -70,7 +70,7 @@ export class HostStatusWriter {
   }
 
   async write(status: NonNullable<Host['status']>): Promise<void> {
-    if (isDeepStrictEqual(this.#written, status)) return;
+    if (deepEqual(this.#written, status)) return;
     const { client, name } = this.#options;
     await client.resource<Host>(SYSTEM_TENANT, HOSTS).patch(name, 'merge', { status }, 'status');
     this.#written = status;

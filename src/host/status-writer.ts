@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { deepEqual } from '../api/equality.ts';
 import type { ContainerInstance, ContainerInstanceStatus } from '../api/pool.ts';
 import { CONTAINER_INSTANCES } from '../api/resources.ts';
 import { isNotFound, StatusError } from '../api/status.ts';
@@ -69,7 +69,7 @@ export class StatusWriter {
       this.#entries.set(name, entry);
     }
     entry.wanted = status;
-    if (entry.writing || isDeepStrictEqual(entry.wanted, entry.acknowledged)) return;
+    if (entry.writing || deepEqual(entry.wanted, entry.acknowledged)) return;
     const isPending = status.phase === 'Pending';
     if (entry.gathering !== undefined && !isPending) {
       entry.gathering();
@@ -92,7 +92,7 @@ export class StatusWriter {
   written(instance: ContainerInstance, status: ContainerInstanceStatus): Promise<void> {
     this.write(instance, status);
     const entry = this.#entries.get(instance.metadata.name)!;
-    if (isDeepStrictEqual(entry.acknowledged, entry.wanted)) return Promise.resolve();
+    if (deepEqual(entry.acknowledged, entry.wanted)) return Promise.resolve();
     return new Promise((resolve) => entry.waiters.push({ status, resolve }));
   }
 
@@ -129,7 +129,7 @@ export class StatusWriter {
 
   #settle(name: string, entry: Entry): void {
     if (this.#entries.get(name) !== entry) return;
-    if (isDeepStrictEqual(entry.wanted, entry.acknowledged)) {
+    if (deepEqual(entry.wanted, entry.acknowledged)) {
       for (const { resolve } of entry.waiters.splice(0)) resolve();
       return;
     }

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util';
+import { deepEqual } from '../../api/equality.ts';
 import type { ContainerInstance, ContainerInstanceStatus } from '../../api/pool.ts';
 import { PodProbes, type ProbedContainer } from '../probes/pod-probes.ts';
 import { runProbe } from '../probes/run-probe.ts';
@@ -107,13 +107,12 @@ export class PodWorker {
   setInstance(instance: ContainerInstance): void {
     const before = this.#instance;
     this.#instance = instance;
-    if (before.spec !== instance.spec && !isDeepStrictEqual(before.spec, instance.spec)) {
+    if (before.spec !== instance.spec && !deepEqual(before.spec, instance.spec)) {
       // What could not be started may be startable now; crash loops and pulls keep their pace.
       for (const [name, { reason }] of this.#memory.waiting) {
         if (reason === 'CreateContainerConfigError') this.#memory.waiting.delete(name);
       }
-      if (!isDeepStrictEqual(before.spec.volumeFiles, instance.spec.volumeFiles))
-        this.#memory.notBefore.delete('files');
+      if (!deepEqual(before.spec.volumeFiles, instance.spec.volumeFiles)) this.#memory.notBefore.delete('files');
     }
     this.changed();
   }
@@ -281,7 +280,7 @@ export class PodWorker {
     // After the clean-up nothing is observed any more: what was written last is the truth.
     if (memory.gone || memory.finalStatusWritten) return;
     const { status } = this.#status(observed);
-    if (memory.status !== undefined && isDeepStrictEqual(memory.status, status)) return;
+    if (memory.status !== undefined && deepEqual(memory.status, status)) return;
     memory.status = status;
     this.#dependencies.writeStatus(this.#instance, status);
   }
@@ -329,7 +328,7 @@ export class PodWorker {
     if (isTerminating({ instance, memory })) return;
     const before = this.#filesOf;
     this.#filesOf = files;
-    if (isDeepStrictEqual(before, files)) return;
+    if (deepEqual(before, files)) return;
     this.#run('files', async () => {
       await this.#dependencies.files.refresh(instance);
     });

@@ -1,4 +1,5 @@
 import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
+import { podLimits, podRequests } from '../../api/pod-resources.ts';
 import type { ContainerResources } from '../../runtime/sandbox-runtime.ts';
 import { bytes, milli } from '../quantities.ts';
 import { qosClassOf } from '../status/qos-class.ts';
@@ -49,43 +50,19 @@ export function oomScoreAdjustment(container: Container, pod: PodSpec, hostMemor
   return adjustment === 1000 ? 999 : adjustment;
 }
 
-/** What all containers of the pod may use together: of its cgroup. */
+/** What all containers of the pod may use together: of its cgroup. A limit holds only when every container has one. */
 export function podResources(pod: PodSpec): ContainerResources {
-  const qos = qosClassOf(pod);
-  if (qos === 'BestEffort') return { cpuShares: FEWEST_SHARES };
-  const request = (name: string, read: (text: string | undefined) => number) =>
-    pod.resources?.requests?.[name] === undefined
-      ? total(pod, ({ resources }) => read(resources?.requests?.[name] ?? resources?.limits?.[name])) +
-        read(pod.overhead?.[name])
-      : read(pod.resources.requests[name]);
-  const limit = (name: string, read: (text: string | undefined) => number) => {
-    const own = pod.resources?.limits?.[name];
-    if (own !== undefined) return read(own);
-    const everyone = [...(pod.initContainers ?? []), ...pod.containers];
-    if (everyone.some(({ resources }) => read(resources?.limits?.[name]) === 0)) return 0;
-    return total(pod, ({ resources }) => read(resources?.limits?.[name])) + read(pod.overhead?.[name]);
-  };
-  const cpuLimit = limit('cpu', milli);
-  const memoryLimit = limit('memory', bytes);
+  if (qosClassOf(pod) === 'BestEffort') return { cpuShares: FEWEST_SHARES };
+  const everyone = [...(pod.initContainers ?? []), ...pod.containers];
+  const isLimited = (name: 'cpu' | 'memory') =>
+    pod.resources?.limits?.[name] !== undefined ||
+    everyone.every(({ resources }) => milli(resources?.limits?.[name]) > 0);
+  const limits = podLimits(pod);
+  const cpuLimit = isLimited('cpu') ? limits.cpuMillis : 0;
+  const memoryLimit = isLimited('memory') ? limits.memoryBytes : 0;
   return {
-    cpuShares: sharesOf(request('cpu', milli)),
+    cpuShares: sharesOf(podRequests(pod).cpuMillis),
     ...(cpuLimit > 0 && { cpuQuota: quotaOf(cpuLimit), cpuPeriod: PERIOD_US }),
     ...(memoryLimit > 0 && { memoryLimitBytes: memoryLimit }),
   };
-}
-
-/** Main containers and sidecars run together; an init container runs beside the sidecars before it. */
-function total(pod: PodSpec, of: (container: Container) => number): number {
-  let sidecars = 0;
-  let highest = 0;
-  for (const container of pod.initContainers ?? []) {
-    if (isRestartableInit(container)) {
-      sidecars += of(container);
-      highest = Math.max(highest, sidecars);
-    } else highest = Math.max(highest, sidecars + of(container));
-  }
-  return Math.max(
-    highest,
-    pod.containers.reduce((sum, container) => sum + of(container), sidecars),
-  );
 }
