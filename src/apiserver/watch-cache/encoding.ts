@@ -14,7 +14,10 @@ const handedOver = new WeakMap<Uint8Array, KubeObject>();
 export function encodeForStore(object: KubeObject): Buffer {
   const { kind, apiVersion, metadata, ...rest } = object;
   const { resourceVersion: _resourceVersion, clusterName: _clusterName, ...storedMetadata } = metadata;
-  const stored = Buffer.from(JSON.stringify({ kind, apiVersion, metadata: storedMetadata, ...rest }));
+  const text = JSON.stringify({ kind, apiVersion, metadata: storedMetadata, ...rest });
+  // Memory of its own: a slice of Node's pool would keep its neighbours' alive as long as the object.
+  const stored = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  stored.write(text);
   handedOver.set(stored, object);
   return stored;
 }
