@@ -2,7 +2,7 @@ import { deepEqual } from '../api/equality.ts';
 import { formatMicroTime, type KubeObject } from '../api/object.ts';
 import type { Host } from '../api/pool.ts';
 import { HOST_LEASE_NAMESPACE } from '../api/pool.ts';
-import { HOSTS, LEASES, NAMESPACES } from '../api/resources.ts';
+import { HOSTS, LEASES } from '../api/resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../api/status.ts';
 import { sleep } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
@@ -77,7 +77,7 @@ export class HostStatusWriter {
   }
 }
 
-/** Renews the Lease every 10 s until the signal; makes it, and its namespace, when they are not there. */
+/** Renews the Lease every 10 s until the signal; makes it when it is not there. Its namespace is the control plane's. */
 export async function renewLease(options: RegistrationOptions, signal: AbortSignal): Promise<void> {
   const { logger } = options;
   let failing = false;
@@ -101,11 +101,6 @@ async function renewOnce({ client, name, clock }: RegistrationOptions): Promise<
     await leases.patch(name, 'merge', { spec: { renewTime } });
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    const namespaces = client.resource<KubeObject>(SYSTEM_TENANT, NAMESPACES);
-    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: HOST_LEASE_NAMESPACE } };
-    await namespaces.create(namespace).catch((problem) => {
-      if (!isAlreadyExists(problem)) throw problem;
-    });
     await leases.create({
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',

@@ -93,8 +93,10 @@ export class ImageManager {
     for (const credential of credentials.length > 0 ? credentials : [undefined]) {
       try {
         const { status, tookMs } = await this.#pullOnce(pullName, credential);
-        const total = formatDuration(this.#clock.now() - began);
-        const message = `Successfully pulled image "${image}" in ${formatDuration(tookMs)} (${total} including waiting). Image size: ${status.sizeBytes} bytes.`;
+        const totalMs = this.#clock.now() - began;
+        // Who joined a pull under way has not waited for all of it.
+        const pull = formatDuration(Math.min(tookMs, totalMs));
+        const message = `Successfully pulled image "${image}" in ${pull} (${formatDuration(totalMs)} including waiting). Image size: ${status.sizeBytes} bytes.`;
         event({ type: 'Normal', reason: 'Pulled', message });
         this.lastUsed.set(status.id, this.#clock.now());
         return status;

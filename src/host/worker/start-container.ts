@@ -20,13 +20,15 @@ export async function startContainer(context: WorkerContext, container: Containe
   const { dependencies, memory, observed } = context;
   const { clock } = dependencies;
   const crashed = crashRecord({ observed: observed(), memory }, container.name);
+  const waitedFor = memory.waiting.get(container.name);
   const backOffBefore = memory.restartBackOff.entries.get(container.name);
   if (crashed !== undefined) {
     lengthen(memory.restartBackOff, container.name, crashed.finishedAt ?? crashed.createdAt, clock.now());
   }
   try {
     await start(context, container, attempt);
-    memory.waiting.delete(container.name);
+    // A container that ended at once may wait for another reason by now.
+    if (memory.waiting.get(container.name) === waitedFor) memory.waiting.delete(container.name);
   } catch (error) {
     if (context.ending.aborted) return;
     const known = error instanceof ContainerStartError;
