@@ -12,6 +12,7 @@ import { createDeploymentController } from './deployment/index.ts';
 import { createDisruptionController } from './disruption/index.ts';
 import { createEndpointsController } from './endpoints/index.ts';
 import { createEndpointSliceController } from './endpointslice/index.ts';
+import { createEndpointSliceMirroringController } from './endpointslice-mirroring/index.ts';
 import { createGarbageCollector } from './garbage-collector/index.ts';
 import { createJobController } from './job/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
@@ -56,6 +57,7 @@ export function createControllers(
     createTtlAfterFinishedController(dependencies),
     createEndpointSliceController(dependencies),
     createEndpointsController(dependencies),
+    createEndpointSliceMirroringController(dependencies),
     createDisruptionController(dependencies),
     createPodGarbageCollector(dependencies),
   ];

@@ -1,29 +1,12 @@
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
+import { cachedSelector } from '../../api/selectors.ts';
 
 export type Labels = Record<string, string>;
 
 /** A LabelSelector as a predicate; an absent one selects nothing, an empty one everything. */
 export function compileSelector(selector: LabelSelector | undefined): (labels: Labels | undefined) => boolean {
-  if (selector === undefined) return () => false;
-  const equal = Object.entries(selector.matchLabels ?? {});
-  const expressions = selector.matchExpressions ?? [];
-  return (labels = {}) =>
-    equal.every(([key, value]) => labels[key] === value) &&
-    expressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      switch (operator) {
-        case 'In':
-          return value !== undefined && values.includes(value);
-        case 'NotIn':
-          return value === undefined || !values.includes(value);
-        case 'Exists':
-          return value !== undefined;
-        case 'DoesNotExist':
-          return value === undefined;
-        default:
-          return false;
-      }
-    });
+  const compiled = cachedSelector(selector);
+  return (labels) => compiled.matches(labels);
 }
 
 export function isEmptySelector(selector: LabelSelector | undefined): boolean {

@@ -1,8 +1,8 @@
 import type { DaemonSet, DaemonSetStatus } from '../../api/generated/apps-v1.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
+import { scaledValue } from '../../api/int-or-string.ts';
 import { omitEmpty } from '../common/canonical.ts';
 import { isPodAvailable, isPodReady } from '../common/pod-state.ts';
-import { scaledValue } from '../common/scaled-value.ts';
 import { fitsNode, nodeOf } from './nodes.ts';
 
 export const HASH_LABEL = 'controller-revision-hash';
@@ -20,7 +20,7 @@ const allowsSurge = (set: DaemonSet): boolean => surgeOf(set, 1) > 0;
 const surgeOf = (set: DaemonSet, desired: number): number =>
   set.spec.updateStrategy?.type === 'OnDelete'
     ? 0
-    : scaledValue(set.spec.updateStrategy?.rollingUpdate?.maxSurge, desired, 'up');
+    : scaledValue(set.spec.updateStrategy?.rollingUpdate?.maxSurge ?? 0, desired, true);
 
 export function podsByNode(pods: Pod[]): Map<string, Pod[]> {
   const byNode = new Map<string, Pod[]>();
@@ -131,7 +131,7 @@ export function planUpdate(set: DaemonSet, nodes: Node[], pods: Pod[], hash: str
     result.create.push(...candidates.slice(0, room).map(({ node }) => node));
     return result;
   }
-  const allowed = scaledValue(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, fitting.length, 'up');
+  const allowed = scaledValue(set.spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, fitting.length, true);
   const room = Math.max(0, Math.max(1, allowed) - unavailable);
   result.delete.push(...candidates.slice(0, room).map(({ pod }) => ({ pod })));
   return result;

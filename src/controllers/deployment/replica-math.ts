@@ -1,5 +1,5 @@
 import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
-import { scaledValue } from '../common/scaled-value.ts';
+import { scaledValue } from '../../api/int-or-string.ts';
 
 export const REVISION = 'deployment.kubernetes.io/revision';
 export const REVISION_HISTORY = 'deployment.kubernetes.io/revision-history';
@@ -25,8 +25,8 @@ export function fenceposts(deployment: Deployment): { maxSurge: number; maxUnava
   if (!isRollingUpdate(deployment)) return { maxSurge: 0, maxUnavailable: 0 };
   const desired = desiredOf(deployment);
   const { maxSurge, maxUnavailable } = deployment.spec.strategy?.rollingUpdate ?? {};
-  const surge = scaledValue(maxSurge, desired, 'up');
-  const unavailable = scaledValue(maxUnavailable, desired, 'down');
+  const surge = scaledValue(maxSurge ?? 0, desired, true);
+  const unavailable = scaledValue(maxUnavailable ?? 0, desired, false);
   return { maxSurge: surge, maxUnavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };
 }
 
@@ -41,7 +41,7 @@ export function maxUnavailableOf(deployment: Deployment): number {
 export function newSetSize(deployment: Deployment, allSets: ReplicaSet[], current: number): number {
   const desired = desiredOf(deployment);
   if (!isRollingUpdate(deployment)) return desired;
-  const most = desired + scaledValue(deployment.spec.strategy?.rollingUpdate?.maxSurge, desired, 'up');
+  const most = desired + scaledValue(deployment.spec.strategy?.rollingUpdate?.maxSurge ?? 0, desired, true);
   const total = totalSize(allSets);
   if (total >= most) return current;
   return current + Math.min(most - total, desired - current);

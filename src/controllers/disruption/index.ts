@@ -2,6 +2,7 @@ import type { Deployment, ReplicaSet, StatefulSet } from '../../api/generated/ap
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { Condition } from '../../api/generated/meta-v1.ts';
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../api/generated/policy-v1.ts';
+import { scaledValue } from '../../api/int-or-string.ts';
 import { formatTime, type GroupVersionResource } from '../../api/object.ts';
 import { DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS } from '../../api/resources.ts';
 import { isConflict } from '../../api/status.ts';
@@ -14,7 +15,6 @@ import { compileSelector } from '../common/label-selector.ts';
 import { byNamespace, controllerOf, namespaceOf, siblingKey } from '../common/owner.ts';
 import { isPodReady } from '../common/pod-state.ts';
 import { messageOf } from '../common/pod-template.ts';
-import { scaledValue } from '../common/scaled-value.ts';
 
 const component = 'controllermanager';
 const BUDGETS: GroupVersionResource = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
@@ -95,12 +95,12 @@ export function createDisruptionController(dependencies: ControllerDependencies)
     const { minAvailable, maxUnavailable } = budget.spec ?? {};
     if (maxUnavailable !== undefined) {
       const expected = expectedScale(budget, selected);
-      return { expected, desired: Math.max(0, expected - scaledValue(maxUnavailable, expected, 'up')) };
+      return { expected, desired: Math.max(0, expected - scaledValue(maxUnavailable, expected, true)) };
     }
     if (typeof minAvailable === 'number') return { expected: selected.length, desired: minAvailable };
     if (minAvailable === undefined) return { expected: 0, desired: 0 };
     const expected = expectedScale(budget, selected);
-    return { expected, desired: scaledValue(minAvailable, expected, 'up') };
+    return { expected, desired: scaledValue(minAvailable, expected, true) };
   }
 
   async function write(budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus): Promise<void> {

@@ -1,8 +1,8 @@
 import type { StatefulSet, StatefulSetStatus } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
+import { scaledValue } from '../../api/int-or-string.ts';
 import { omitEmpty } from '../common/canonical.ts';
 import { isPodAvailable, isPodReady, isPodTerminal } from '../common/pod-state.ts';
-import { scaledValue } from '../common/scaled-value.ts';
 import { hasIdentity, ordinalOf, podRevision, replicasOf, startOrdinal } from './pods.ts';
 
 export type Action =
@@ -89,7 +89,7 @@ function replaceOld(
   const start = startOrdinal(set);
   const lowest = start + (strategy?.rollingUpdate?.partition ?? 0);
   const { maxUnavailable } = strategy?.rollingUpdate ?? {};
-  let budget = maxUnavailable === undefined ? 1 : Math.max(1, scaledValue(maxUnavailable, replicasOf(set), 'down'));
+  let budget = maxUnavailable === undefined ? 1 : Math.max(1, scaledValue(maxUnavailable, replicasOf(set), false));
   const actions: Action[] = [];
   for (let ordinal = start + replicasOf(set) - 1; ordinal >= lowest && budget > 0; ordinal--) {
     const pod = replicas.get(ordinal);
