@@ -90,8 +90,16 @@ describe('the host agent on the simulated runtime', async () => {
     );
     assert.equal(status?.lastState?.terminated?.exitCode, 3);
     assert.equal((await bench.get('uid-3'))?.status?.phase, 'Running');
-    await bench.delete('uid-3', 0);
-    await until(async () => (await bench.get('uid-3')) === undefined);
+    const before = (await bench.get('uid-3'))?.status?.containerStatuses;
+    await bench.kill();
+    await bench.start();
+    await bench.create('uid-3b', { containers: [container('web')] });
+    await until(async () => (await bench.get('uid-3b'))?.status?.phase === 'Running');
+    assert.deepEqual((await bench.get('uid-3'))?.status?.containerStatuses, before, 'the pace survives the agent');
+    for (const uid of ['uid-3', 'uid-3b']) {
+      await bench.delete(uid, 0);
+      await until(async () => (await bench.get(uid)) === undefined);
+    }
   });
 
   it('adopts what runs after a crash, and removes what has no instance', async () => {

@@ -77,6 +77,7 @@ export class PodWorker {
     const observed = dependencies.cache.get(instance.metadata.name);
     this.#adopted = new Set([...observed.containers.values()].flat().map(({ id }) => id));
     this.#adoptProbeResults(observed);
+    this.#adoptBackOffs(observed);
     this.#probes = new PodProbes(this.#memory.probes, {
       clock,
       attempt: (container, containerId, probe) =>
@@ -291,6 +292,20 @@ export class PodWorker {
       const record = latest(observed, status.name);
       if (record === undefined || status.containerID !== `${CONTAINER_ID_PREFIX}${record.id}`) continue;
       if (status.started === true) this.#memory.probes.set(record.id, { startup: 'success' });
+    }
+  }
+
+  /** Containers that crashed before this agent began keep their pace, as far as their records tell it. */
+  #adoptBackOffs(observed: PodObservation): void {
+    const { entries, initialMs, maximumMs } = this.#memory.restartBackOff;
+    for (const [name, [newest]] of observed.containers) {
+      if (newest === undefined || newest.attempt === 0) continue;
+      const { startedAt = newest.createdAt, finishedAt = startedAt } = newest;
+      if (finishedAt - startedAt > maximumMs * 2) continue;
+      entries.set(name, {
+        delayMs: Math.min(initialMs * 2 ** (newest.attempt - 1), maximumMs),
+        updatedAt: startedAt,
+      });
     }
   }
 
