@@ -1,9 +1,14 @@
 import { pathNotFound } from '../api/status.ts';
 import type { Answer } from './answer.ts';
 import type { Handler } from './chain.ts';
+import { podLog } from './connect/log.ts';
+import { proxy } from './connect/proxy.ts';
+import { podAttach, podExec, podPortForward } from './connect/stream.ts';
 import type { Environment } from './environment.ts';
+import { metricsVerbs } from './metrics-api.ts';
 import type { RequestContext } from './request-context.ts';
-import { bind } from './subresources/binding.ts';
+import { bind, bindByBody } from './subresources/binding.ts';
+import { componentStatuses } from './subresources/component-statuses.ts';
 import { evict } from './subresources/eviction.ts';
 import { reviews } from './subresources/reviews.ts';
 import { requestToken } from './subresources/token.ts';
@@ -31,11 +36,32 @@ const verbs: Record<string, Verb> = {
   deletecollection: removeCollection,
 };
 
+/** Resources that are answered and never stored. */
+const withoutStorage: Record<string, Verb> = {
+  ...reviews,
+  '/bindings': bindByBody,
+  '/componentstatuses': componentStatuses,
+};
+
 /** Subresources that are more than a part of the object; the rest (`status`) takes the object's own verbs. */
-const subresourceVerbs: Record<string, Verb> = { scale, binding: bind, eviction: evict, token: requestToken };
+const subresourceVerbs: Record<string, Verb> = {
+  scale,
+  binding: bind,
+  eviction: evict,
+  token: requestToken,
+  log: podLog,
+  exec: podExec,
+  attach: podAttach,
+  portforward: podPortForward,
+  proxy,
+};
+
+/** Their HTTP method says nothing: discovery names them by what a first GET or POST would be. */
+const connecting = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
 /** From a request that may be served to the verb that serves it. */
 export function createDispatch(environment: Environment, nonResource: Handler): Handler {
+  const answered: Record<string, Verb> = { ...withoutStorage, ...metricsVerbs(() => environment.metrics?.()) };
   return (context: RequestContext) => {
     const { info } = context;
     if (!info.isResourceRequest) return nonResource(context);
@@ -43,10 +69,10 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
     if (definition === undefined) throw pathNotFound();
     const request = requestScope(context, definition);
     const supported = request.subresource === undefined ? definition.verbs : request.subresource.verbs;
-    if (!supported.includes(info.verb)) throw methodNotAllowedHere();
+    if (!supported.includes(info.verb) && !connecting.has(info.subresource)) throw methodNotAllowedHere();
     const verb =
       request.subresource === undefined
-        ? reviews[`${definition.group}/${definition.resource}`]
+        ? answered[`${definition.group}/${definition.resource}`]
         : subresourceVerbs[request.subresource.name];
     return (verb ?? verbs[info.verb]!)(environment, request);
   };

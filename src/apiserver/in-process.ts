@@ -13,6 +13,7 @@ import type { CacheEvent } from './watch-cache/watch-cache.ts';
 
 const never = new AbortController().signal;
 const json = 'application/json';
+const noHeaders = {};
 let requests = 0;
 
 /**
@@ -39,6 +40,8 @@ export function createInProcessTransport(handler: Handler, identity: Identity, l
     signal,
     showTenant: true,
     inProcess: true,
+    headers: noHeaders,
+    rawQuery: '',
     userAgent: identity.name,
     accept: json,
   });

@@ -26,6 +26,9 @@ export interface RequestContext {
   showTenant: boolean;
   /** From a component of this process: typed bodies, shared answers. */
   readonly inProcess: boolean;
+  /** For proxied requests: what is handed on. */
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly rawQuery: string;
   readonly userAgent: string;
   readonly accept: string;
 }

@@ -1,6 +1,8 @@
 import type { AddressInfo } from 'node:net';
+import type { MetricsProvider } from '../api/metrics.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { ResourceDefinition } from '../api/resource-definition.ts';
+import { metricsResources } from '../api/resources/metrics.ts';
 import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
 import type { Transport } from '../api/transport.ts';
 import type { Clock } from '../base/clock.ts';
@@ -9,6 +11,7 @@ import type { Store } from '../store/store.ts';
 import { createAdmission } from './admission/plugins.ts';
 import { createTenantAuthorizer } from './authorizer.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
+import { type CompactionOptions, defaultCompaction, startCompaction } from './compaction.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
 import { createDispatch } from './dispatch.ts';
 import type { Environment } from './environment.ts';
@@ -49,6 +52,7 @@ export interface ApiServerOptions {
   /** More that every tenant but the system's has (virtual nodes), by `resource.group`. */
   tenantTemplates?: SharedLayerOptions['tenantTemplates'];
   version?: Partial<VersionInfo>;
+  compaction?: Partial<CompactionOptions>;
   clock: Clock;
   logger: Logger;
 }
@@ -60,6 +64,8 @@ export interface ApiServer {
   inProcess(identity: Identity | string): Transport;
   /** Pods' logs and exec work from then on. */
   setConnector(connector: PodConnector): void;
+  /** `kubectl top` works from then on. */
+  setMetricsProvider(metrics: MetricsProvider): void;
   close(): Promise<void>;
 }
 
@@ -72,7 +78,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const tenants = new TenantDirectory(caches);
   const sharedLayer = new SharedLayer(options);
   const objects = new Objects(store, caches, sharedLayer, tenants);
-  const registry = new ResourceRegistry(options.resources, options.platformResources);
+  const registry = new ResourceRegistry([...options.resources, ...metricsResources], options.platformResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);
   const authorizer = createTenantAuthorizer((group) => registry.isPlatformGroup(group), {
     async hostOfInstance(namespace, name) {
@@ -88,6 +94,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const authenticator = new ServiceAccountAuthenticator(tokens, objects, tenants, clock);
   let connector: PodConnector | undefined;
+  let metrics: MetricsProvider | undefined;
   const environment: Environment = {
     registry,
     objects,
@@ -101,6 +108,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       ['services', serviceHooks(objects, clock)],
     ]),
     connector: () => connector,
+    metrics: () => metrics,
     clock,
     logger,
   };
@@ -127,6 +135,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
   await ensureSystemTenant(environment, transport(platformIdentity('skypod:apiserver')));
 
+  const stopCompaction = startCompaction(store, clock, logger, { ...defaultCompaction, ...options.compaction });
   const listeners: Listener[] = [];
   return {
     async listen(at) {
@@ -145,7 +154,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     setConnector(given) {
       connector = given;
     },
+    setMetricsProvider(given) {
+      metrics = given;
+    },
     async close() {
+      stopCompaction();
       await Promise.all(listeners.map((listener) => listener.close()));
       caches.close();
     },

@@ -165,7 +165,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
     const url = request.url ?? '/';
     const question = url.indexOf('?');
     const path = question < 0 ? url : url.slice(0, question);
-    const query = new URLSearchParams(question < 0 ? '' : url.slice(question + 1));
+    const rawQuery = question < 0 ? '' : url.slice(question + 1);
+    const query = new URLSearchParams(rawQuery);
     let info: RequestContext['info'];
     try {
       info = parseRequestInfo(request.method ?? 'GET', path, query);
@@ -187,6 +188,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
       signal,
       showTenant: false,
       inProcess: false,
+      headers: request.headers,
+      rawQuery,
       userAgent: String(request.headers['user-agent'] ?? ''),
       accept: String(request.headers['accept'] ?? ''),
     };

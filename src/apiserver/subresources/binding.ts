@@ -1,5 +1,6 @@
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
+import { PODS } from '../../api/resources.ts';
 import { badRequest, conflict, type FieldError, invalid } from '../../api/status.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
@@ -8,6 +9,14 @@ import { dryRunOf } from '../verbs/options.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 import { checkPlace } from '../verbs/update.ts';
 import { updateObject } from '../verbs/update-object.ts';
+
+/** POST to `bindings`: the older way, with the pod's name in the body. */
+export async function bindByBody(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { context, tenant } = request;
+  const binding = await readObject(context, { kind: bindingKind, schema: schemaOfKind('', 'v1', 'Binding')! });
+  const definition = environment.registry.find(tenant, PODS.group, PODS.version, PODS.resource)!;
+  return bind(environment, { ...request, definition, name: binding.metadata.name });
+}
 
 const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
 

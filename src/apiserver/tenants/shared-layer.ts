@@ -18,7 +18,7 @@ export interface SharedLayerOptions {
 }
 
 export type Template = Omit<KubeObject, 'metadata'> & {
-  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
+  metadata: { name: string; namespace?: string; labels?: Record<string, string>; generation?: number };
 };
 
 /**
@@ -29,6 +29,8 @@ export type Template = Omit<KubeObject, 'metadata'> & {
 export class SharedLayer {
   readonly #templates = new Map<string, Template[]>();
   readonly #systemTemplates = new Map<string, Template[]>();
+  /** Entries of the tenants asked for last, by their Tenant entry: pods' admission looks some up for every pod. */
+  readonly #recent = new Map<CacheEntry, Map<string, VirtualEntry[]>>();
   readonly #tenantTemplates: ReadonlyMap<string, Template[]>;
 
   constructor(options: SharedLayerOptions) {
@@ -55,6 +57,9 @@ export class SharedLayer {
     add(this.#templates, 'services', kubernetesService(options.advertise.port));
     add(this.#templates, 'endpoints', kubernetesEndpoints(options.advertise));
     add(this.#templates, 'endpointslices.discovery.k8s.io', kubernetesEndpointSlice(options.advertise));
+    for (const priorityClass of systemPriorityClasses) {
+      add(this.#templates, 'priorityclasses.scheduling.k8s.io', priorityClass);
+    }
     add(this.#systemTemplates, 'namespaces', namespaceTemplate(HOST_LEASE_NAMESPACE));
   }
 
@@ -66,25 +71,33 @@ export class SharedLayer {
 
   /** The shared objects of one tenant, as of its Tenant object. */
   entries(resource: GroupResource, tenant: CacheEntry): VirtualEntry[] {
+    let byResource = this.#recent.get(tenant);
+    if (byResource === undefined) {
+      byResource = new Map();
+      this.#recent.set(tenant, byResource);
+      if (this.#recent.size > recentTenantsLimit) this.#recent.delete(this.#recent.keys().next().value!);
+    }
     const qualified = qualifiedResource(resource);
-    const templates = this.#templates.get(qualified) ?? [];
-    const own = this.#ownTemplates(tenant).get(qualified) ?? [];
-    return [...templates, ...own].map((template) => virtualEntry(resource, tenant, template));
+    let entries = byResource.get(qualified);
+    if (entries === undefined) {
+      const own = tenant.name === SYSTEM_TENANT ? this.#systemTemplates : this.#tenantTemplates;
+      const templates = [...(this.#templates.get(qualified) ?? []), ...(own.get(qualified) ?? [])];
+      entries = templates.map((template) => virtualEntry(resource, tenant, template));
+      byResource.set(qualified, entries);
+    }
+    return entries;
   }
 
   entry(resource: GroupResource, tenant: CacheEntry, namespace: string, name: string): VirtualEntry | undefined {
-    const qualified = qualifiedResource(resource);
-    const matches = (template: Template) =>
-      template.metadata.name === name && (template.metadata.namespace ?? '') === namespace;
-    const template =
-      this.#templates.get(qualified)?.find(matches) ?? this.#ownTemplates(tenant).get(qualified)?.find(matches);
-    return template === undefined ? undefined : virtualEntry(resource, tenant, template);
-  }
-
-  #ownTemplates(tenant: CacheEntry): ReadonlyMap<string, Template[]> {
-    return tenant.name === SYSTEM_TENANT ? this.#systemTemplates : this.#tenantTemplates;
+    for (const entry of this.entries(resource, tenant)) {
+      if (entry.name === name && entry.namespace === namespace) return entry;
+    }
+    return undefined;
   }
 }
+
+/** So many tenants' shared objects are kept built; the rest cost nothing. */
+const recentTenantsLimit = 256;
 
 function virtualEntry(resource: GroupResource, tenant: CacheEntry, template: Template): VirtualEntry {
   const { name, namespace = '' } = template.metadata;
@@ -116,6 +129,17 @@ function namespaceTemplate(name: string): Template {
     status: { phase: 'Active' },
   };
 }
+
+const systemPriorityClasses: Template[] = [
+  ['system-cluster-critical', 2_000_000_000],
+  ['system-node-critical', 2_000_001_000],
+].map(([name, value]) => ({
+  kind: 'PriorityClass',
+  apiVersion: 'scheduling.k8s.io/v1',
+  metadata: { name: String(name), generation: 1 },
+  value,
+  preemptionPolicy: 'PreemptLowerPriority',
+}));
 
 function kubernetesService(targetPort: number): Template {
   return {

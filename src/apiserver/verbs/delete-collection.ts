@@ -14,7 +14,11 @@ export async function removeCollection(environment: Environment, request: Resour
   const { options, dryRun } = await readDeleteOptions(context);
   const filter = filterOf(context, definition);
   await environment.objects.fresh(definition);
-  const entries = await environment.objects.entries(definition, { tenant, ...(namespace !== '' && { namespace }) }, filter);
+  const entries = await environment.objects.entries(
+    definition,
+    { tenant, ...(namespace !== '' && { namespace }) },
+    filter,
+  );
   const { identity, warnings } = context;
   const items = [];
   for (const entry of entries) {

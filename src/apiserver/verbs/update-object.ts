@@ -91,6 +91,7 @@ async function prepare(
   const { definition, subresource } = request;
   const { strategy } = definition;
   keepServerMetadata(object, old);
+  object.metadata.resourceVersion = old.metadata.resourceVersion;
   const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
   if (subresource !== '' && subresource in parts) {
     restrictTo(subresource, object, old);

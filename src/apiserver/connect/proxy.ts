@@ -1,0 +1,126 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { connect as tlsConnect } from 'node:tls';
+import type { KubeObject } from '../../api/object.ts';
+import { ENDPOINT_SLICES, PODS, SERVICES } from '../../api/resources.ts';
+import { badRequest, notFound, StatusError, serviceUnavailable } from '../../api/status.ts';
+import type { Answer } from '../answer.ts';
+import type { Environment } from '../environment.ts';
+import type { ResourceRequest } from '../verbs/scope.ts';
+import { podAndConnector } from './containers.ts';
+
+/** `[scheme:]name[:port]`, as in `services/https:web:443/proxy`. */
+interface ProxyTarget {
+  scheme: 'http' | 'https';
+  name: string;
+  port: string;
+}
+
+function parseTarget(text: string): ProxyTarget {
+  const parts = text.split(':');
+  if (parts.length === 3 && ['', 'http', 'https'].includes(parts[0]!)) {
+    return { scheme: parts[0] === 'https' ? 'https' : 'http', name: parts[1]!, port: parts[2]! };
+  }
+  if (parts.length > 2) throw badRequest(`invalid service request ${JSON.stringify(text)}`);
+  return { scheme: 'http', name: parts[0]!, port: parts[1] ?? '' };
+}
+
+export async function proxy(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { resource } = request.definition;
+  if (resource === 'services') return serviceProxy(environment, request);
+  if (resource === 'pods') return podProxy(environment, request);
+  throw badRequest('no kubelet stands behind a virtual node');
+}
+
+/** `pods/NAME/proxy/PATH`: an HTTP request to a port of the pod, through a host that carries its VPC. */
+async function podProxy(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const target = parseTarget(request.name);
+  const { pod, connector } = await podAndConnector(environment, { ...request, name: target.name });
+  const port = target.port === '' ? firstPort(pod) : numericPort(pod, target.port);
+  return forward(request, target, () => connector.dial(pod, port));
+}
+
+function firstPort(pod: KubeObject): number {
+  for (const container of pod['spec'].containers ?? []) {
+    for (const port of container.ports ?? []) return port.containerPort;
+  }
+  return 80;
+}
+
+function numericPort(pod: KubeObject, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  for (const container of pod['spec'].containers ?? []) {
+    for (const port of container.ports ?? []) if (port.name === text) return port.containerPort;
+  }
+  throw badRequest(`no port named ${JSON.stringify(text)} in pod ${pod.metadata.name}`);
+}
+
+/** `services/NAME/proxy/PATH`: as above, to one of the service's ready endpoints. */
+async function serviceProxy(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  const { tenant, namespace } = request;
+  const target = parseTarget(request.name);
+  const service = await environment.objects.get(SERVICES, tenant, namespace, target.name);
+  if (service === undefined) throw notFound(SERVICES, target.name);
+  const ports: { name?: string; port: number }[] = service.object['spec'].ports ?? [];
+  const port =
+    target.port === ''
+      ? ports[0]
+      : ports.find((candidate) => candidate.name === target.port || String(candidate.port) === target.port);
+  const none = () => serviceUnavailable(`no endpoints available for service ${JSON.stringify(target.name)}`);
+  if (port === undefined) throw none();
+  const slices = await environment.objects.entries(ENDPOINT_SLICES, { tenant, namespace });
+  const candidates: { podName: string; port: number }[] = [];
+  for (const { object } of slices) {
+    if (object.metadata.labels?.['kubernetes.io/service-name'] !== target.name) continue;
+    const number = (object['ports'] ?? []).find(
+      (one: { name?: string }) => (one.name ?? '') === (port.name ?? ''),
+    )?.port;
+    for (const endpoint of object['endpoints'] ?? []) {
+      if (endpoint.conditions?.ready === false || endpoint.targetRef?.kind !== 'Pod' || !number) continue;
+      candidates.push({ podName: endpoint.targetRef.name, port: number });
+    }
+  }
+  const chosen = candidates[Math.floor(Math.random() * candidates.length)];
+  if (chosen === undefined) throw none();
+  const podDefinition = environment.registry.find(tenant, '', 'v1', PODS.resource)!;
+  const podRequest = { ...request, definition: podDefinition, name: chosen.podName };
+  const { pod, connector } = await podAndConnector(environment, podRequest);
+  return forward(request, target, () => connector.dial(pod, chosen.port));
+}
+
+/** Headers that belong to one connection, or to us. */
+const ownHeaders = new Set(['connection', 'keep-alive', 'upgrade', 'transfer-encoding', 'te', 'host', 'authorization']);
+
+async function forward(request: ResourceRequest, target: ProxyTarget, dial: () => Promise<Duplex>): Promise<Answer> {
+  const { context } = request;
+  const body = context.method === 'GET' || context.method === 'HEAD' ? undefined : await context.readBody();
+  const raw = await dial();
+  // A pod's certificate is its own affair: the way there is ours.
+  const socket = target.scheme === 'https' ? tlsConnect({ socket: raw, rejectUnauthorized: false }) : raw;
+  const search = context.rawQuery === '' ? '' : `?${context.rawQuery}`;
+  const headers: Record<string, string | string[]> = { host: target.name };
+  for (const [name, value] of Object.entries(context.headers)) {
+    if (value !== undefined && !ownHeaders.has(name) && !name.startsWith(':')) headers[name] = value;
+  }
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = httpRequest({
+      method: context.method,
+      path: `/${context.info.rest}${search}`,
+      headers,
+      createConnection: () => socket,
+      signal: context.signal,
+    });
+    outgoing.on('response', resolve);
+    outgoing.on('error', (error) => {
+      raw.destroy();
+      reject(new StatusError(503, 'ServiceUnavailable', `error trying to reach service: ${error.message}`));
+    });
+    outgoing.end(body?.type === 'bytes' ? body.bytes : undefined);
+  });
+  const answered: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value !== undefined && !ownHeaders.has(name)) answered[name] = [value].flat().join(', ');
+  }
+  const { 'content-type': contentType = 'application/octet-stream', ...rest } = answered;
+  return { type: 'stream', code: response.statusCode ?? 502, contentType, headers: rest, chunks: response };
+}
