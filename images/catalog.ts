@@ -23,7 +23,7 @@ export const recipes: ImageRecipe[] = [
   {
     name: 'busybox',
     tags: ['1', 'latest'],
-    packages: ['busybox-static'],
+    packages: ['busybox'],
     sources: [],
     config: ['--config.env', `PATH=${PATH}`, '--config.cmd', '/bin/sh'],
     fill: fillBusybox,
@@ -49,7 +49,7 @@ export const recipes: ImageRecipe[] = [
   {
     name: 'nginx',
     tags: ['1', 'latest'],
-    packages: ['nginx', 'busybox-static'],
+    packages: ['nginx', 'busybox'],
     sources: ['nginx'],
     // Busybox is there for `kubectl exec … -- sh` and probes by command.
     config: [
@@ -73,7 +73,7 @@ export const recipes: ImageRecipe[] = [
   {
     name: 'redis',
     tags: ['7', 'latest'],
-    packages: ['redis-server', 'redis-tools', 'busybox-static'],
+    packages: ['redis-server', 'redis-tools', 'busybox'],
     sources: [],
     config: [
       '--config.env',
@@ -99,7 +99,7 @@ export const recipes: ImageRecipe[] = [
   {
     name: 'web-echo',
     tags: ['1', 'latest'],
-    packages: ['busybox-static'],
+    packages: ['busybox'],
     sources: ['web-echo'],
     config: webConfig(),
     fill(root, debian, sources) {
@@ -110,7 +110,7 @@ export const recipes: ImageRecipe[] = [
   {
     name: 'guestbook',
     tags: ['1', 'latest'],
-    packages: ['busybox-static'],
+    packages: ['busybox'],
     sources: ['guestbook'],
     config: webConfig(),
     fill(root, debian, sources) {
@@ -132,7 +132,8 @@ function copyWeb(root: string, directory: string): void {
 /** Busybox under every name it answers to, and what a program expects of a root directory. */
 function fillBusybox(root: string, debian: DebianFiles): void {
   const binary = join(root, 'bin/busybox');
-  debian.copy('busybox-static', 'bin/busybox', binary);
+  // Not busybox-static: glibc looks names up through libraries, and a static wget crashes where there are none.
+  debian.copyProgram('busybox', 'bin/busybox', root);
   for (const path of command(binary, ['--list-full']).split('\n')) {
     if (path === '' || path.endsWith('/busybox')) continue;
     const link = join(root, 'bin', path.split('/').pop()!);
