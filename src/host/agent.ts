@@ -23,7 +23,9 @@ import { createHostFiles } from './volumes/host-files.ts';
 import type { WorkerDependencies } from './worker/context.ts';
 import { simulatedPodFiles } from './worker/pod-files.ts';
 
+/** Starts are bound by CPU on a real host, by nothing on a simulated one. */
 const DEFAULT_STARTS = 8;
+const SIMULATED_STARTS = 1000;
 
 /**
  * Joins this machine to the pool and runs the instances placed on it until the signal aborts. Resolves when the host is
@@ -62,7 +64,7 @@ export async function startHostAgent(options: HostAgentOptions, signal: AbortSig
     network,
     files,
     images,
-    starts: new Semaphore(options.startConcurrency ?? DEFAULT_STARTS),
+    starts: new Semaphore(options.startConcurrency ?? (simulated ? SIMULATED_STARTS : DEFAULT_STARTS)),
     clock,
     logger,
     policy: { allowPrivileged: options.allowPrivileged ?? false },

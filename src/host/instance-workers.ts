@@ -3,7 +3,8 @@ import type { Logger } from '../base/log.ts';
 import type { Informer } from '../client/informer.ts';
 import { Semaphore } from './semaphore.ts';
 import type { WorkerDependencies } from './worker/context.ts';
-import { PodWorker, removePod } from './worker/pod-worker.ts';
+import { PodWorker } from './worker/pod-worker.ts';
+import { removePod } from './worker/remove-pod.ts';
 
 /** Pods without an instance are removed this many at once. */
 const PARALLEL_REMOVALS = 8;

@@ -26,7 +26,7 @@ export interface HostAgentOptions {
   simulated?: boolean;
   /** Instead of the machine's own: Kubernetes quantities. */
   capacity?: { cpu?: string; memory?: string; pods?: string };
-  /** Sandboxes and containers made at once; default 8 (CPU-bound). */
+  /** Sandboxes and containers made at once; default 8, or 1000 simulated ones. */
   startConcurrency?: number;
   /** Off by default: a privileged container is root on the machine. */
   allowPrivileged?: boolean;

@@ -2,18 +2,15 @@ import { deepEqual } from '../../api/equality.ts';
 import type { ContainerInstance, ContainerInstanceStatus } from '../../api/pool.ts';
 import { PodProbes, type ProbedContainer } from '../probes/pod-probes.ts';
 import { runProbe } from '../probes/run-probe.ts';
-import { CONTAINER_ID_PREFIX } from '../status/container-statuses.ts';
 import { instanceStatus } from '../status/instance-status.ts';
-import { kubeletBackOff } from './back-off.ts';
+import { adopt, initialMemory } from './adoption.ts';
 import type { WorkerContext, WorkerDependencies } from './context.ts';
-import { createSandbox, networkRequest, stopSandboxes } from './create-sandbox.ts';
 import { DEADLINE_EXCEEDED, deadline, isTerminating, terminationGraceSeconds } from './ending.ts';
+import { type OperationHooks, operationOf } from './operations.ts';
 import { VolumeError } from './pod-files.ts';
 import { podRefusal } from './security.ts';
-import { startContainer } from './start-container.ts';
-import { type Action, containersOf, latest, type PodObservation, type WorkerMemory } from './state.ts';
+import { containersOf, latest, type PodObservation, type WorkerMemory } from './state.ts';
 import { step } from './step.ts';
-import { stopContainer } from './stop-container.ts';
 import { readTerminationMessage } from './termination-message.ts';
 
 const FIRST_RETRY_MS = 1000;
@@ -46,38 +43,10 @@ export class PodWorker {
     this.#instance = instance;
     this.#onDone = onDone;
     const { clock } = dependencies;
-    const status = instance.status;
-    this.#memory = {
-      startTime: status?.startTime === undefined ? clock.now() : Date.parse(status.startTime),
-      filesReady: false,
-      notBefore: new Map(),
-      failures: new Map(),
-      waiting: new Map(),
-      restartBackOff: kubeletBackOff(),
-      imageBackOff: kubeletBackOff(),
-      attempts: new Map(),
-      killedToRestart: new Set(),
-      probes: new Map(),
-      busy: new Set(),
-      gone: false,
-      finalStatusWritten: false,
-      cleanedUp: false,
-      ...(status !== undefined && { status }),
-      ...(status?.meteredFrom !== undefined && { meteredFrom: status.meteredFrom }),
-      ...(status?.meteredTo !== undefined && { meteredTo: status.meteredTo }),
-    };
-    if (status?.phase === 'Failed' || status?.phase === 'Succeeded') {
-      const { phase, reason, message } = status;
-      this.#memory.verdict = {
-        phase,
-        ...(reason !== undefined && { reason }),
-        ...(message !== undefined && { message }),
-      };
-    }
+    this.#memory = initialMemory(instance, clock.now());
     const observed = dependencies.cache.get(instance.metadata.name);
     this.#adopted = new Set([...observed.containers.values()].flat().map(({ id }) => id));
-    this.#adoptProbeResults(observed);
-    this.#adoptBackOffs(observed);
+    adopt(this.#memory, observed);
     this.#probes = new PodProbes(this.#memory.probes, {
       clock,
       attempt: (container, containerId, probe) =>
@@ -178,7 +147,7 @@ export class PodWorker {
       this.#cancelWake = clock.schedule(Math.max(result.wakeAt - now, 1), () => this.changed());
     }
     for (const action of result.actions) {
-      const [key, operation] = this.#operationOf(action);
+      const [key, operation] = operationOf(action, this.#context(), this.#hooks);
       this.#run(key, operation);
     }
   }
@@ -286,29 +255,6 @@ export class PodWorker {
     this.#dependencies.writeStatus(this.#instance, status);
   }
 
-  #adoptProbeResults(observed: PodObservation): void {
-    const { initContainerStatuses = [], containerStatuses = [] } = this.#memory.status ?? {};
-    for (const status of [...initContainerStatuses, ...containerStatuses]) {
-      const record = latest(observed, status.name);
-      if (record === undefined || status.containerID !== `${CONTAINER_ID_PREFIX}${record.id}`) continue;
-      if (status.started === true) this.#memory.probes.set(record.id, { startup: 'success' });
-    }
-  }
-
-  /** Containers that crashed before this agent began keep their pace, as far as their records tell it. */
-  #adoptBackOffs(observed: PodObservation): void {
-    const { entries, initialMs, maximumMs } = this.#memory.restartBackOff;
-    for (const [name, [newest]] of observed.containers) {
-      if (newest === undefined || newest.attempt === 0) continue;
-      const { startedAt = newest.createdAt, finishedAt = startedAt } = newest;
-      if (finishedAt - startedAt > maximumMs * 2) continue;
-      entries.set(name, {
-        delayMs: Math.min(initialMs * 2 ** (newest.attempt - 1), maximumMs),
-        updatedAt: startedAt,
-      });
-    }
-  }
-
   #updateProbes(observed: PodObservation): void {
     const instance = this.#instance;
     const memory = this.#memory;
@@ -349,84 +295,19 @@ export class PodWorker {
     });
   }
 
-  /** The key an action goes under in memory.busy, and what it does. */
-  #operationOf(action: Action): [string, () => Promise<void>] {
-    const { files, runtime, cache, network } = this.#dependencies;
-    const memory = this.#memory;
-    const instance = this.#instance;
-    const uid = instance.metadata.name;
-    switch (action.kind) {
-      case 'prepareFiles':
-        return [
-          'files',
-          async () => {
-            await files.prepare(instance);
-            this.#filesOf = instance.spec.volumeFiles;
-            memory.filesReady = true;
-          },
-        ];
-      case 'attachNetwork':
-        return [
-          'sandbox',
-          async () => {
-            memory.address = await network.setUp(networkRequest(instance));
-          },
-        ];
-      case 'createSandbox':
-        return ['sandbox', () => createSandbox(this.#context(), action.attempt)];
-      case 'stopSandboxes':
-        return [
-          'sandbox',
-          async () => {
-            await stopSandboxes(this.#context());
-            await files.release(uid);
-          },
-        ];
-      case 'startContainer':
-        return ['start', () => startContainer(this.#context(), action.container, action.attempt)];
-      case 'stopContainer':
-        return [`stop/${action.container.id}`, () => stopContainer(this.#context(), action)];
-      case 'removeContainer':
-        return [
-          `remove/${action.containerId}`,
-          async () => {
-            const records = [...cache.get(uid).containers.values()].flat();
-            const record = records.find(({ id }) => id === action.containerId);
-            await runtime.removeContainer(action.containerId);
-            if (record !== undefined) await files.removeLog(uid, record.name, record.attempt);
-            cache.containerRemoved(uid, action.containerId);
-          },
-        ];
-      case 'writeFinalStatus':
-        return [
-          'finish',
-          async () => {
-            const { status } = this.#status(cache.get(uid));
-            memory.status = status;
-            await this.#dependencies.statusWritten(instance, status);
-            memory.finalStatusWritten = true;
-          },
-        ];
-      case 'cleanUp':
-        return [
-          'finish',
-          async () => {
-            this.#probes.stop();
-            await removePod(this.#dependencies, instance.metadata.namespace ?? '', uid);
-            memory.cleanedUp = true;
-            if (memory.gone) this.#finish();
-          },
-        ];
-      case 'deleteInstance':
-        return [
-          'finish',
-          async () => {
-            await this.#dependencies.deleteInstance(instance);
-            this.#finish();
-          },
-        ];
-    }
-  }
+  readonly #hooks: OperationHooks = {
+    filesPrepared: (files) => {
+      this.#filesOf = files;
+    },
+    writeFinalStatus: async () => {
+      const { cache, statusWritten } = this.#dependencies;
+      const { status } = this.#status(cache.get(this.#instance.metadata.name));
+      this.#memory.status = status;
+      await statusWritten(this.#instance, status);
+    },
+    stopProbes: () => this.#probes.stop(),
+    finish: () => this.#finish(),
+  };
 
   #finish(): void {
     this.detach();
@@ -494,24 +375,4 @@ export class PodWorker {
       stops: this.#stops,
     };
   }
-}
-
-/** Removes every trace of a pod from this host. Also for pods that have no instance (any more). */
-export async function removePod(
-  { runtime, cache, network, files }: Pick<WorkerDependencies, 'runtime' | 'cache' | 'network' | 'files'>,
-  tenant: string,
-  uid: string,
-): Promise<void> {
-  const { sandboxes, containers } = cache.get(uid);
-  for (const { id, state } of [...containers.values()].flat()) {
-    if (state === 'running') await runtime.stopContainer(id, 2);
-    await runtime.removeContainer(id);
-  }
-  for (const { id } of sandboxes) {
-    await runtime.stopPodSandbox(id);
-    await runtime.removePodSandbox(id);
-  }
-  cache.podRemoved(uid);
-  await network.tearDown({ tenant, uid });
-  await files.remove(uid);
 }
