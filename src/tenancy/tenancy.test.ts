@@ -116,9 +116,22 @@ test('workloads go before pods, namespaces last, what holds no objects not at al
   );
 });
 
+test('the system tenant is never emptied', () =>
+  withTenancy(async ({ transport, client, clock }) => {
+    await client
+      .resource<Tenant>('system', TENANTS)
+      .create({ metadata: { name: 'system', finalizers: [TENANT_FINALIZER] } } as any);
+    await client.resource('system', CONFIG_MAPS, 'shop').create({ metadata: { name: 'settings' } } as any);
+    await client.resource('system', TENANTS).delete('system');
+    clock.advance(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(transport.all('configmaps').length, 1);
+    assert.equal(transport.all('tenants').length, 2);
+  }));
+
 test('names of tenants', () => {
   for (const name of ['acme', 'a', 'team-1', 'default', 'x'.repeat(63)]) assert.deepEqual(tenantNameFindings(name), []);
-  for (const name of ['', '*', 'Acme', 'a.b', '-a', 'a-', 'a/b', 'x'.repeat(64), 'system', 'kube-system']) {
+  for (const name of ['', '*', 'Acme', 'a.b', '-a', 'a-', 'a/b', 'x'.repeat(64), 'skypod-hosts', 'kube-system']) {
     assert.notDeepEqual(tenantNameFindings(name), [], name);
   }
 });

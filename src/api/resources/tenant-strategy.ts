@@ -2,8 +2,11 @@ import type { KubeObject } from '../object.ts';
 import { TENANT_FINALIZER } from '../pool.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 
-/** Namespaces of the system tenant are named as tenants are, so its own namespaces' names are taken. */
-const reserved = new Set(['system', 'skypod-hosts', 'kube-system', 'kube-public', 'kube-node-lease']);
+/**
+ * Namespaces of the system tenant are named as tenants are, so its own namespaces' names are taken. `system` itself is a
+ * Tenant that the API server makes before all others, so nobody else can.
+ */
+const reserved = new Set(['skypod-hosts', 'kube-system', 'kube-public', 'kube-node-lease']);
 
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const LONGEST_LABEL = 63;

@@ -92,6 +92,8 @@ export function lifecycleController({ informers, client, resources }: LifecycleO
     async reconcile(key, tools) {
       const tenant = tenants.get(key);
       if (tenant === undefined) return;
+      // It holds everybody's instances and bills; its finalizer stays, whoever deletes it.
+      if (tenant.metadata.deletionTimestamp !== undefined && tenant.metadata.name === SYSTEM_TENANT) return;
       if (tenant.metadata.deletionTimestamp !== undefined) await terminate(tenant, key, tools);
       else if (tenant.status?.phase !== 'Active') await setPhase(tenant, 'Active');
     },
