@@ -9,8 +9,9 @@ import { CONTAINER_INSTANCES } from '../api/resources.ts';
 import { SYSTEM_TENANT } from '../client/client.ts';
 import { until } from '../client/testing/until.ts';
 import { cannotRunContainers, makeCriTestBench } from '../runtime/cri/cri-test-bench.ts';
+import { clearHost } from './clear-host.ts';
 import { createBench, TENANT } from './testing/bench.ts';
-import { mountPoints, unmount } from './volumes/mounts.ts';
+import { mountPoints } from './volumes/mounts.ts';
 
 const skip = process.getuid?.() === 0 ? (cannotRunContainers() ?? false) : 'needs root';
 const WAIT_MS = 60_000;
@@ -35,7 +36,7 @@ describe('the host agent on containerd', { skip }, async () => {
     for (const { uid } of await network.list()) await bench.delete(uid, 0);
     await until(async () => (await runtime.listPodSandboxes()).length === 0, WAIT_MS);
     await bench.kill();
-    await unmount([join(dataDirectory, 'memory')]);
+    await clearHost(dataDirectory, 'host-1');
     await cri.dispose(runtime);
     await bench.close();
     rmSync(directory, { recursive: true, force: true });
