@@ -18,7 +18,7 @@ import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
 import { startTenancy } from '../tenancy/index.ts';
-import { createPodConnector, startVirtualNode, virtualNodes } from '../virtual-node/index.ts';
+import { createMetricsProvider, createPodConnector, startVirtualNode, virtualNodes } from '../virtual-node/index.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -58,15 +58,11 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
   await apiServer.listen(listen);
 
   const informers = createInformerFactory(client, { clock, logger });
-  const connector = createPodConnector({
-    informers,
-    credentials: {
-      caPem: pki.authority.certificatePem,
-      certificatePem: pki.platformClient.certificatePem,
-      keyPem: pki.platformClient.keyPem,
-    },
-  });
+  const credentials = { caPem: pki.authority.certificatePem, ...pki.platformClient };
+  const connector = createPodConnector({ informers, credentials });
   apiServer.setConnector(connector);
+  const metrics = createMetricsProvider({ informers, credentials, clock, logger: logger.child({ part: 'metrics' }) });
+  apiServer.setMetricsProvider(metrics);
   const parts = startParts({ client, informers, clock, logger, zones, rootCa: pki.authority.certificatePem, stop });
   informers.start(stop);
 
@@ -81,6 +77,7 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
   await Promise.race([aborted(stop), parts]);
   await parts;
   connector.close();
+  metrics.close();
   await apiServer.close();
   await store.close();
 }
