@@ -61,7 +61,13 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
   const credentials = { caPem: pki.authority.certificatePem, ...pki.platformClient };
   const connector = createPodConnector({ informers, credentials });
   apiServer.setConnector(connector);
-  const metrics = createMetricsProvider({ informers, credentials, clock, logger: logger.child({ part: 'metrics' }) });
+  const metrics = createMetricsProvider({
+    informers,
+    credentials,
+    zones,
+    clock,
+    logger: logger.child({ part: 'metrics' }),
+  });
   apiServer.setMetricsProvider(metrics);
   const parts = startParts({ client, informers, clock, logger, zones, rootCa: pki.authority.certificatePem, stop });
   informers.start(stop);
