@@ -445,6 +445,7 @@ describe('the verbs, in process', { timeout: 60_000 }, () => {
       signal: abort.signal,
       onEvents: (events) => seen.push(...events),
     });
+    await until(() => seen.length === 1);
     const path = `${configMaps}/kube-root-ca.crt`;
     const patch = { contentType: 'application/merge-patch+json' };
     const changed = await send('PATCH', path, { data: { extra: 'x' } }, patch);

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { MetricsProvider } from '../api/metrics.ts';
-import type { KubeObject } from '../api/object.ts';
+import { formatTime, type KubeObject } from '../api/object.ts';
 import type { ResourceDefinition } from '../api/resource-definition.ts';
 import { metricsResources } from '../api/resources/metrics.ts';
 import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
@@ -133,7 +134,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const httpHandler = httpChain(filters, dispatch);
   const inProcessHandler = inProcessChain(filters, dispatch);
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
-  await ensureSystemTenant(environment, transport(platformIdentity('skypod:apiserver')));
+  await ensureSystemTenant(environment);
 
   const stopCompaction = startCompaction(store, clock, logger, { ...defaultCompaction, ...options.compaction });
   const listeners: Listener[] = [];
@@ -177,12 +178,24 @@ const defaultVersion: VersionInfo = {
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 };
 
-/** The system tenant has an object as every other: its shared objects are as old as it is. */
-async function ensureSystemTenant(environment: Environment, transport: Transport): Promise<void> {
-  if ((await environment.tenants.entry(SYSTEM_TENANT)) !== undefined) return;
-  await transport.request({
-    method: 'POST',
-    path: `/clusters/${SYSTEM_TENANT}/apis/${TENANTS.group}/${TENANTS.version}/${TENANTS.resource}`,
-    body: { metadata: { name: SYSTEM_TENANT } },
-  });
+/**
+ * The system tenant has an object as every other: its shared objects are as old as it is. Its name is reserved, so it is
+ * written past the checks that hold for everyone else.
+ */
+async function ensureSystemTenant({ tenants, objects, clock }: Environment): Promise<void> {
+  if ((await tenants.entry(SYSTEM_TENANT)) !== undefined) return;
+  const after: KubeObject = {
+    kind: 'Tenant',
+    apiVersion: `${TENANTS.group}/${TENANTS.version}`,
+    metadata: {
+      name: SYSTEM_TENANT,
+      uid: randomUUID(),
+      resourceVersion: '',
+      generation: 1,
+      creationTimestamp: formatTime(clock.now()),
+    },
+  };
+  const place = { resource: TENANTS, tenant: SYSTEM_TENANT, namespace: '', name: SYSTEM_TENANT };
+  // Another control plane may have been faster: that is as good.
+  await objects.commit([{ ...place, before: undefined, after }]);
 }

@@ -1,9 +1,9 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { alreadyExists, invalid, StatusError } from '../../api/status.ts';
+import { validateObject } from '../../api/validation/index.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
-import { validateForCreate } from '../machinery.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { generateName, prepareMetadataForCreate } from './metadata.ts';
 import { hookKey } from './update-object.ts';
@@ -56,7 +56,7 @@ export async function createObject(environment: Environment, request: CreateRequ
   const base = metadata.generateName ?? '';
   for (let attempt = 1; ; attempt++) {
     if (generated) metadata.name = generateName(base);
-    const errors = validateForCreate(definition, object);
+    const errors = validateObject(definition, object);
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
     admission.name = metadata.name;
     await environment.admission.validate(admission);

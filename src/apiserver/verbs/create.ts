@@ -1,8 +1,8 @@
+import { applyDefaults } from '../../api/defaults.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import type { Answer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { applyDefaults } from '../machinery.ts';
 import { createObject } from './create-object.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf } from './options.ts';

@@ -1,3 +1,4 @@
+import { applyDefaults } from '../../api/defaults.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { applyPatch } from '../../api/patch/index.ts';
 import { badRequest, unsupportedMediaType } from '../../api/status.ts';
@@ -5,7 +6,6 @@ import type { Answer } from '../answer.ts';
 import { decodeValue } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { describeJsonError } from '../json-syntax.ts';
-import { applyDefaults } from '../machinery.ts';
 import type { RequestContext } from '../request-context.ts';
 import { dryRunOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';

@@ -2,9 +2,9 @@ import { deepEqual } from '../../api/equality.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { conflict, invalid, notFound, objectModified } from '../../api/status.ts';
+import { validateObjectStatusUpdate, validateObjectUpdate } from '../../api/validation/index.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
-import { validateForUpdate } from '../machinery.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { copyField, keepServerMetadata } from './metadata.ts';
 import { parts, restrictTo } from './parts.ts';
@@ -122,13 +122,23 @@ async function prepare(
       warnings: request.warnings,
     };
     await environment.admission.mutate(admission);
-    const errors = validateForUpdate(definition, object, old, subresource);
+    const errors = validateUpdate(definition, object, old, subresource);
     if (errors.length > 0) throw invalid(definition, request.name, errors);
     await environment.admission.validate(admission);
   }
   if (definition.hasGeneration && subresource !== 'status' && specChanged(object, old)) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
+}
+
+function validateUpdate(definition: ResourceDefinition, object: KubeObject, old: KubeObject, subresource: string) {
+  if (subresource === '') return validateObjectUpdate(definition, object, old);
+  if (subresource === 'status') return validateObjectStatusUpdate(definition, object, old);
+  // These change one part, of which the kind's own rules for updates may know nothing (a pod's resize).
+  const rules = subresource === 'ephemeralcontainers' || subresource === 'resize' ? 'status' : 'whole';
+  return rules === 'status'
+    ? validateObjectStatusUpdate(definition, object, old)
+    : validateObjectUpdate(definition, object, old);
 }
 
 /** Anything but metadata and status. */

@@ -1,8 +1,8 @@
+import { applyDefaults } from '../../api/defaults.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { applyDefaults } from '../machinery.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
