@@ -18,7 +18,12 @@ import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
 import { startTenancy } from '../tenancy/index.ts';
-import { createMetricsProvider, createPodConnector, startVirtualNode, virtualNodes } from '../virtual-node/index.ts';
+import {
+  createMetricsProvider,
+  createPodConnector,
+  startVirtualNode,
+  virtualNodeTemplates,
+} from '../virtual-node/index.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -45,7 +50,7 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
     store,
     resources: builtinResources,
     platformResources,
-    tenantTemplates: { nodes: virtualNodes({ zones, readySinceMs: clock.now() }) },
+    tenantTemplates: virtualNodeTemplates({ zones, readySinceMs: clock.now(), now: () => clock.now() }),
     caPem: pki.authority.certificatePem,
     serving: pki.serving,
     tokenKeyPem: pki.tokenKeyPem,

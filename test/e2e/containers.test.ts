@@ -162,7 +162,7 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
     await kubectl.input(
       podOf(
         'watched',
-        { terminationGracePeriodSeconds: 0, containers: [shell('main', 'sleep 1000')] },
+        { terminationGracePeriodSeconds: 1, containers: [shell('main', 'sleep 1000')] },
         { labels: { watched: 'yes' } },
       ),
       'apply',
@@ -280,7 +280,7 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
     // The reference appears, and so the container starts.
     await kubectl('create', 'configmap', 'not-there', '--from-literal=a=now');
     await kubectl('wait', '--for=condition=Ready', 'pod/no-reference', '--timeout=180s');
-    assert.equal(await kubectl('exec', 'no-reference', '--', 'printenv', 'A'), 'now\n');
+    assert.equal(await kubectl('exec', 'no-reference', '--', 'sh', '-c', 'echo $A'), 'now\n');
     await kubectl('delete', 'pod', 'no-image', 'bad-image', 'no-reference', 'no-command', '--now');
   });
 
