@@ -21,6 +21,7 @@ import { patch } from './verbs/patch.ts';
 import { scale } from './verbs/scale.ts';
 import { methodNotAllowedHere, type ResourceRequest, requestScope } from './verbs/scope.ts';
 import { update } from './verbs/update.ts';
+import { viewAnswer } from './verbs/views.ts';
 import { watchObjects } from './verbs/watch.ts';
 
 export type Verb = (environment: Environment, request: ResourceRequest) => Promise<Answer>;
@@ -74,6 +75,12 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
       request.subresource === undefined
         ? answered[`${definition.group}/${definition.resource}`]
         : subresourceVerbs[request.subresource.name];
-    return (verb ?? verbs[info.verb]!)(environment, request);
+    const serve = verb ?? verbs[info.verb]!;
+    const { storedAs } = definition;
+    if (storedAs === undefined) return serve(environment, request);
+    const stored = environment.registry.find(context.tenant, storedAs.group, storedAs.version, storedAs.resource);
+    if (stored === undefined) throw pathNotFound();
+    const answer = serve(environment, { ...request, definition: stored, view: definition });
+    return answer.then((given) => viewAnswer(definition, given));
   };
 }

@@ -343,6 +343,38 @@ describe('the verbs, in process', { timeout: 60_000 }, () => {
     );
   });
 
+  it('shows what another API keeps, in its own form', async () => {
+    const events = '/clusters/a/apis/events.k8s.io/v1/namespaces/default/events';
+    const regarding = { kind: 'Pod', name: 'p', namespace: 'default' };
+    const created = await post(events, {
+      metadata: { name: 'e' },
+      eventTime: '2026-01-01T00:00:00.000000Z',
+      reportingController: 'c',
+      reportingInstance: 'i',
+      action: 'Run',
+      reason: 'Started',
+      regarding,
+      note: 'it runs',
+      type: 'Normal',
+    });
+    assert.equal(created.apiVersion, 'events.k8s.io/v1');
+    assert.equal(created.note, 'it runs');
+    const core = await get(`${root}/namespaces/default/events/e`);
+    assert.equal(core.apiVersion, 'v1');
+    assert.equal(core.message, 'it runs');
+    assert.equal(core.involvedObject.name, 'p');
+    const list = await get(events, { fieldSelector: 'regarding.name=p' });
+    assert.equal(list.items[0].note, 'it runs');
+    const patch = { contentType: 'application/merge-patch+json' };
+    const patched = await send(
+      'PATCH',
+      `${events}/e`,
+      { series: { count: 2, lastObservedTime: created.eventTime } },
+      patch,
+    );
+    assert.equal(patched.series.count, 2);
+  });
+
   it('binds a pod once', async () => {
     await post(pods, pod('bindme'));
     await post(`${pods}/bindme/binding`, { metadata: { name: 'bindme' }, target: { kind: 'Node', name: 'node-a' } });

@@ -7,13 +7,17 @@ import { createObject } from './create-object.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf } from './options.ts';
 import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
+import { toStored } from './views.ts';
 
 /** POST to a collection. */
 export async function create(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, tenant, namespace } = request;
   if (definition.namespaced && namespace === '') throw methodNotAllowedHere();
   const dryRun = dryRunOf(context, 'CreateOptions');
-  const object = await readObject(context, { kind: definition, schema: definition.schema });
+  const spoken = request.view ?? definition;
+  const sent = await readObject(context, { kind: spoken, schema: spoken.schema });
+  applyDefaults(spoken, sent);
+  const object = toStored(request.view, sent);
   object.kind = definition.kind;
   object.apiVersion = apiVersionOf(definition);
   matchNamespace(
@@ -22,7 +26,7 @@ export async function create(environment: Environment, request: ResourceRequest)
     namespace,
     'the namespace of the provided object does not match the namespace sent on the request',
   );
-  applyDefaults(definition, object);
+  if (request.view !== undefined) applyDefaults(definition, object);
   const { identity, warnings } = context;
   const result = await createObject(environment, { definition, tenant, namespace, object, identity, dryRun, warnings });
   return result.entry !== undefined

@@ -6,13 +6,14 @@ import { deleteObject } from './delete-object.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
 import { filterOf } from './selectors.ts';
+import { viewFilter } from './views.ts';
 
 /** DELETE of a collection: each object on its own, as if named; answers with what was there. */
 export async function removeCollection(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, tenant, namespace } = request;
   if (definition.namespaced && namespace === '') throw methodNotAllowedHere();
   const { options, dryRun } = await readDeleteOptions(context);
-  const filter = filterOf(context, definition);
+  const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
   await environment.objects.fresh(definition);
   const entries = await environment.objects.entries(
     definition,

@@ -5,6 +5,7 @@ import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
 import { freshnessOf } from './resource-version.ts';
 import type { ResourceRequest } from './scope.ts';
 import { filterOf } from './selectors.ts';
+import { viewFilter } from './views.ts';
 
 /** GET of a collection. Source: API concepts, "Retrieving large results sets in chunks", "Resource versions". */
 export async function listObjects(environment: Environment, request: ResourceRequest): Promise<Answer> {
@@ -15,7 +16,7 @@ export async function listObjects(environment: Environment, request: ResourceReq
   const limit = Number(limitText);
   const continueToken = query.get('continue') ?? '';
   const freshness = freshnessOf(context, { limited: limit > 0, continued: continueToken !== '' });
-  const filter = filterOf(context, definition);
+  const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
   if (freshness.type === 'newest' && continueToken === '') await environment.objects.fresh(definition);
   if (freshness.type === 'notOlderThan') {
     await (await environment.objects.cache(definition)).waitForRevision(freshness.revision);

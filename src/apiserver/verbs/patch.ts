@@ -11,6 +11,7 @@ import { dryRunOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { checkPlace, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
+import { fromStored, toStored } from './views.ts';
 
 const accepted = [
   'application/json-patch+json',
@@ -28,6 +29,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'PatchOptions');
   const { contentType, document } = await readPatch(context);
+  const spoken = request.view ?? definition;
   let first = true;
   const result = await updateObject(environment, {
     definition,
@@ -39,8 +41,9 @@ export async function patch(environment: Environment, request: ResourceRequest):
     dryRun,
     warnings: context.warnings,
     change(old) {
-      const patched = applyPatch<KubeObject>(contentType, definition.schema, withoutTenant(old), document);
-      const target = { kind: definition, schema: definition.schema };
+      const current = withoutTenant(fromStored(request.view, old));
+      const patched = applyPatch<KubeObject>(contentType, spoken.schema, current, document);
+      const target = { kind: spoken, schema: spoken.schema };
       const object = decodeValue(
         // A repeated attempt must not warn twice.
         first ? context : { ...context, warnings: [] },
@@ -48,12 +51,12 @@ export async function patch(environment: Environment, request: ResourceRequest):
         target,
       );
       first = false;
-      object.apiVersion = apiVersionOf(definition);
+      object.apiVersion = apiVersionOf(spoken);
       checkPlace(request, object);
       // A version in the patch is a precondition; the one it inherited from the old state is not.
       if (!hasVersion(document)) delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
-      applyDefaults(definition, object);
-      return object;
+      applyDefaults(spoken, object);
+      return toStored(request.view, object);
     },
   });
   return updateAnswer(request, result);

@@ -5,7 +5,10 @@ import type { RequestContext } from '../request-context.ts';
 /** A resource request with its definition found: what every verb starts from. */
 export interface ResourceRequest {
   context: RequestContext;
+  /** What is stored. */
   definition: ResourceDefinition;
+  /** What the client speaks, where that is another API's form of it. */
+  view?: ResourceDefinition;
   /** Undefined for the resource itself. */
   subresource: SubresourceDefinition | undefined;
   tenant: string;

@@ -7,16 +7,18 @@ import { matchNamespace } from './metadata.ts';
 import { dryRunOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { type UpdateResult, updateObject } from './update-object.ts';
+import { toStored } from './views.ts';
 
 /** PUT of an object or its status. An object that is not there is not created: 404. */
 export async function update(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'UpdateOptions');
-  const body = parseBody(await context.readBody(), definition.kind, {
+  const spoken = request.view ?? definition;
+  const body = parseBody(await context.readBody(), spoken.kind, {
     wantDuplicates: fieldValidationOf(context) !== 'Ignore',
-    schema: definition.schema,
+    schema: spoken.schema,
   });
-  const target = { kind: definition, schema: definition.schema };
+  const target = { kind: spoken, schema: spoken.schema };
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
   checkPlace(request, decoded);
   const result = await updateObject(environment, {
@@ -33,8 +35,8 @@ export async function update(environment: Environment, request: ResourceRequest)
       const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
       decoded = undefined;
       checkPlace(request, object);
-      applyDefaults(definition, object);
-      return object;
+      applyDefaults(spoken, object);
+      return toStored(request.view, object);
     },
   });
   return updateAnswer(request, result);

@@ -7,6 +7,7 @@ import { isTrue } from '../request-info.ts';
 import { parseRevision } from './resource-version.ts';
 import type { ResourceRequest } from './scope.ts';
 import { filterOf } from './selectors.ts';
+import { viewFilter } from './views.ts';
 
 /** As kube-apiserver's --min-request-timeout: a watch without a wish lasts 30 to 60 minutes. */
 const minimumTimeoutMs = 30 * 60 * 1000;
@@ -15,7 +16,7 @@ const minimumTimeoutMs = 30 * 60 * 1000;
 export async function watchObjects(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, namespace } = request;
   const { query } = context;
-  const filter = filterOf(context, definition);
+  const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
   const initialEvents = checkInitialEvents(request);
   const version = query.get('resourceVersion') ?? '';
