@@ -77,14 +77,14 @@ const containerInstance = kind('ContainerInstance', {
       podAnnotations: field(mapOf(string)),
       pod: required(core('PodSpec')),
       volumeFiles: field(
-        mapOf(list(type('VolumeFile', { path: required(string), data: required(bytes), mode: required(int32) }))),
+        mapOf(list(type('VolumeFile', { path: required(string), data: field(bytes), mode: field(int32) }))),
       ),
       registryCredentials: field(
         list(
           type('RegistryCredential', {
             registry: required(string),
-            username: required(string),
-            password: required(string),
+            username: field(string),
+            password: field(string),
           }),
         ),
       ),
@@ -134,7 +134,7 @@ const host = kind('Host', {
       runtime: field(type('RuntimeVersion', { name: required(string), version: required(string) })),
       capacity: field(mapOf(quantity)),
       allocatable: field(mapOf(quantity)),
-      images: field(list(type('HostImage', { names: required(list(string)), sizeBytes: required(int64) }))),
+      images: field(list(type('HostImage', { names: field(list(string)), sizeBytes: field(int64) }))),
     }),
   ),
 });
@@ -144,27 +144,28 @@ const vpcService = kind('VpcService', {
     type('VpcServiceSpec', {
       serviceRef: required(type('ServiceReference', { namespace: required(string), name: required(string) })),
       type: required(string),
-      clusterIPs: required(list(string)),
+      clusterIPs: field(list(string)),
       externalName: field(string),
       publishNotReadyAddresses: field(boolean),
       sessionAffinitySeconds: field(int32),
-      ports: required(
+      ports: field(
         list(
           type('VpcServicePort', {
-            name: required(string),
+            // '' is the name of a service's only port.
+            name: field(string),
             protocol: required(string),
             port: required(int32),
             nodePort: field(int32),
           }),
         ),
       ),
-      endpoints: required(
+      endpoints: field(
         list(
           type('VpcServiceEndpoint', {
             address: required(string),
-            ready: required(boolean),
+            ready: field(boolean),
             hostname: field(string),
-            ports: required(mapOf(int32)),
+            ports: field(mapOf(int32)),
           }),
         ),
       ),
@@ -185,9 +186,9 @@ const usageRecord = kind('UsageRecord', {
       zone: required(string),
       intervalStart: required(string),
       intervalEnd: required(string),
-      seconds: required(double),
-      vcpuSeconds: required(double),
-      gibSeconds: required(double),
+      seconds: field(double),
+      vcpuSeconds: field(double),
+      gibSeconds: field(double),
     }),
   ),
 });
