@@ -12,12 +12,14 @@ export interface ImageRecipe {
   packages: string[];
   /** Directories below files/ that it copies from. */
   sources: string[];
+  /** Absolute paths of other files whose content decides what the image holds. */
+  files?: string[];
   /** Arguments of `umoci config`. */
   config: string[];
   fill(root: string, debian: DebianFiles, sources: (path: string) => string): void;
 }
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export const recipes: ImageRecipe[] = [
   {
@@ -130,9 +132,9 @@ function copyWeb(root: string, directory: string): void {
 }
 
 /** Busybox under every name it answers to, and what a program expects of a root directory. */
-function fillBusybox(root: string, debian: DebianFiles): void {
+export function fillBusybox(root: string, debian: DebianFiles): void {
   const binary = join(root, 'bin/busybox');
-  // Not busybox-static: glibc looks names up through libraries, and a static wget crashes where there are none.
+  // Not busybox-static: a static glibc program looks names up through libraries that an image would lack.
   debian.copyProgram('busybox', 'bin/busybox', root);
   for (const path of command(binary, ['--list-full']).split('\n')) {
     if (path === '' || path.endsWith('/busybox')) continue;

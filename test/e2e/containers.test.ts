@@ -200,7 +200,7 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
     await kubectl('wait', '--for=condition=Ready', 'pod/client', '--timeout=120s');
     const answers = new Set<string>();
     await eventually('both pods answer through the service', async () => {
-      const answer = await kubectl.try('exec', 'client', '--', 'wget', '-qO-', '-T', '5', 'http://site/');
+      const answer = await kubectl.try('exec', 'client', '--', 'wget', '-qO-', 'http://site/');
       const host = /site-[a-z0-9]+-[a-z0-9]+/.exec(answer.stdout)?.[0];
       if (host !== undefined) answers.add(host);
       return answers.size === 2;
@@ -507,7 +507,7 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
       await own('expose', 'pod', 'server', '--port=80', '--target-port=8080');
       await own('wait', '--for=condition=Ready', 'pod/server', '--timeout=120s');
       const answer = await eventually(`${text} reaches its own server`, async () => {
-        const result = await own.try('exec', 'server', '--', 'wget', '-qO-', '-T', '3', 'http://server/');
+        const result = await own.try('exec', 'server', '--', 'wget', '-qO-', 'http://server/');
         return result.code === 0 && result.stdout;
       });
       assert.equal(answer, `${text}\n`);
@@ -523,8 +523,8 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
     );
     await left('wait', '--for=condition=Ready', 'pod/extra', '--timeout=120s');
     const address = await left('get', 'pod', 'extra', '-o', 'jsonpath={.status.podIP}');
-    assert.equal(await left('exec', 'server', '--', 'wget', '-qO-', '-T', '3', `http://${address}:8081/`), 'extra\n');
-    const crossed = await right.try('exec', 'server', '--', 'wget', '-qO-', '-T', '3', `http://${address}:8081/`);
+    assert.equal(await left('exec', 'server', '--', 'wget', '-qO-', `http://${address}:8081/`), 'extra\n');
+    const crossed = await right.try('exec', 'server', '--', 'timeout', '5', 'wget', '-qO-', `http://${address}:8081/`);
     assert.notEqual(crossed.code, 0, crossed.stdout);
     for (const tenant of ['left', 'right']) await skypod.run('tenant', 'delete', tenant);
   });
