@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ImageRecipe, recipes } from './catalog.ts';
+import { type ImageRecipe, recipes as ownRecipes } from './catalog.ts';
 import { command } from './command.ts';
 import { DebianFiles } from './debian-files.ts';
 import { moveIntoPlace } from './move-into-place.ts';
@@ -20,8 +20,14 @@ export interface BuiltImage {
  * Builds what is missing and pushes it to the registry. An image is built again when its recipe, a file it copies or a
  * Debian package's version changed; the key is in the name of its layout in the cache.
  * @param only names of images; all when absent.
+ * @param recipes those of the catalog when absent.
  */
-export async function buildImages(cacheDirectory: string, registry: Registry, only?: string[]): Promise<BuiltImage[]> {
+export async function buildImages(
+  cacheDirectory: string,
+  registry: Registry,
+  only?: string[],
+  recipes: ImageRecipe[] = ownRecipes,
+): Promise<BuiltImage[]> {
   for (const name of only ?? []) {
     if (!recipes.some((recipe) => recipe.name === name)) throw new Error(`there is no image ${name}`);
   }
@@ -53,6 +59,7 @@ function keyOf(recipe: ImageRecipe, debian: DebianFiles): string {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([recipe.name, recipe.config, recipe.packages.map((name) => debian.version(name))]));
   hash.update(readFileSync(join(import.meta.dirname, 'catalog.ts')));
+  for (const file of recipe.files ?? []) hash.update(readFileSync(file));
   for (const source of recipe.sources) {
     for (const entry of readdirSync(join(filesDirectory, source), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;

@@ -1,0 +1,126 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkout, startSkypod } from '../lib/skypod.ts';
+import { buildPrograms, listSpecs, type Spec } from './build.ts';
+import { serveSuiteImages } from './images.ts';
+import { conformanceTests, normalizedName, type Result, readResults, writeResults } from './results.ts';
+import { runBatch } from './run-batch.ts';
+
+/**
+ * `make conformance`: the suite against a fresh `skypod up`. Every finished batch updates the results at once, so a run
+ * may be ended at any time.
+ */
+const { values } = parseArgs({
+  options: {
+    focus: { type: 'string', default: process.env.FOCUS ?? '' },
+    skip: { type: 'string', default: process.env.SKIP ?? '' },
+    /** Only tests whose last outcome is not `passed`. */
+    'not-passed': { type: 'boolean', default: process.env.NOT_PASSED === '1' },
+    jobs: { type: 'string', default: process.env.JOBS ?? '2' },
+    'batch-size': { type: 'string', default: '8' },
+    /** Of one test, in seconds; those that are slow by design get three times as much. */
+    'spec-timeout': { type: 'string', default: process.env.SPEC_TIMEOUT ?? '300' },
+    /** Logs and reports; kept when named. */
+    output: { type: 'string', default: process.env.OUTPUT ?? '' },
+    list: { type: 'boolean', default: false },
+  },
+});
+
+const programs = buildPrograms();
+const nameOf = new Map(conformanceTests().map((test) => [normalizedName(test.name), test.name]));
+const results = readResults();
+const chosen = listSpecs(programs['e2e.test']).filter((spec) => {
+  const name = nameOf.get(normalizedName(spec.text));
+  if (name === undefined) return false;
+  if (!new RegExp(values.focus).test(name) && !new RegExp(values.focus).test(spec.text)) return false;
+  if (values.skip !== '' && new RegExp(values.skip).test(name)) return false;
+  return !values['not-passed'] || results.get(name)?.outcome !== 'passed';
+});
+console.log(`${chosen.length} of ${nameOf.size} conformance tests`);
+if (values.list) for (const spec of chosen) console.log(spec.text);
+else if (chosen.length > 0) await run();
+
+async function run(): Promise<void> {
+  const directory = values.output === '' ? mkdtempSync(join(tmpdir(), 'skypod-conformance-')) : values.output;
+  mkdirSync(directory, { recursive: true });
+  const commit = currentCommit();
+  const images = await serveSuiteImages(programs);
+  const repositoryList = join(directory, 'repositories.yaml');
+  writeFileSync(repositoryList, images.repositoryList);
+  const skypod = await startSkypod({ runtime: 'containerd', zones: ['zone-a', 'zone-b'] });
+  let interrupted = false;
+  process.once('SIGINT', () => (interrupted = true));
+  const suiteFlags = [
+    '--provider=skeleton',
+    `--kubeconfig=${join(skypod.dataDir, 'kubeconfig')}`,
+    `--kubectl-path=${programs.kubectl}`,
+    `--kube-test-repo-list=${repositoryList}`,
+    `--e2e-output-dir=${directory}`,
+    '--dump-logs-on-failure=false',
+    '--disable-log-dump',
+  ];
+  let number = 0;
+  const worker = async (queue: Spec[], size: number): Promise<void> => {
+    while (queue.length > 0 && !interrupted) {
+      const slow = isSlow(queue[0]);
+      const nextSlow = queue.findIndex(isSlow);
+      const batch = queue.splice(0, slow ? 1 : Math.min(size, nextSlow < 0 ? size : nextSlow));
+      const outcomes = await runBatch(batch, {
+        suitePath: programs['e2e.test'],
+        flags: suiteFlags,
+        environment: { ...process.env, KUBECACHEDIR: join(directory, 'kube-cache') },
+        directory,
+        name: `batch-${String(++number).padStart(3, '0')}`,
+        specTimeoutMs: Number(values['spec-timeout']) * (slow ? 3000 : 1000),
+      });
+      const when = new Date().toISOString().slice(0, 16).replace('T', ' ');
+      const finished = new Set<string>();
+      for (const { text, ...outcome } of outcomes) {
+        const name = nameOf.get(normalizedName(text))!;
+        finished.add(text);
+        results.set(name, { name, ...outcome, when, commit });
+        console.log(`${outcome.outcome.padEnd(7)} ${String(outcome.seconds).padStart(4)} s  ${text}`);
+        if (outcome.reason !== '') console.log(`        ${outcome.reason}`);
+      }
+      // What an interruption kept from running comes again; a batch without any result must not come for ever.
+      const again = batch.filter((spec) => !finished.has(spec.text));
+      if (outcomes.length > 0) queue.unshift(...again);
+      else for (const spec of again) noteNotRun(spec, when);
+      writeResults(results);
+    }
+  };
+  const noteNotRun = (spec: Spec, when: string): void => {
+    const name = nameOf.get(normalizedName(spec.text))!;
+    const result: Result = { name, outcome: 'not run', reason: 'the suite gave no result', seconds: 0, when, commit };
+    results.set(name, result);
+  };
+  try {
+    const parallel = chosen.filter((spec) => !spec.text.includes('[Serial]'));
+    const serial = chosen.filter((spec) => spec.text.includes('[Serial]'));
+    const size = Number(values['batch-size']);
+    await Promise.all(Array.from({ length: Number(values.jobs) }, () => worker(parallel, size)));
+    await worker(serial, 1);
+  } finally {
+    writeFileSync(join(directory, 'skypod.log'), skypod.output());
+    await skypod.destroy();
+    await images.release();
+    if (values.output === '') rmSync(directory, { recursive: true, force: true });
+  }
+  const ran = chosen.map((spec) => results.get(nameOf.get(normalizedName(spec.text))!)?.outcome ?? 'not run');
+  const count = (outcome: string) => ran.filter((candidate) => candidate === outcome).length;
+  console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('not run')} not run`);
+  if (count('failed') > 0) process.exitCode = 1;
+}
+
+function isSlow(spec: Spec): boolean {
+  return /\[(Slow|Serial|Disruptive)\]/.test(spec.text);
+}
+
+function currentCommit(): string {
+  const git = (...words: string[]) => execFileSync('git', ['-C', checkout, ...words], { encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'skypod') !== '';
+  return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
+}
