@@ -43,7 +43,8 @@ ensure_node() {
   flock 9
   if ! { [ -x "$node" ] && cmp -s "$here/package-lock.json" "$stamp"; }; then
     say "installing npm packages and Node 24 (package-lock.json)"
-    (cd "$here" && npm ci --no-audit --no-fund --loglevel=error) >&2
+    # Not `npm ci`: it refuses a lock without the optional packages of other platforms, which mirrors may lack.
+    (cd "$here" && npm install --no-save --no-audit --no-fund --loglevel=error) >&2
     if [ ! -x "$node" ]; then
       say "the npm package 'node' brought no Node 24: remove node_modules and try again"
       exit 1
