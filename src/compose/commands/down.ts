@@ -12,8 +12,10 @@ import { acquireProcessLock, lockHolder } from '../process-lock.ts';
 
 /** Ends every container of a data directory whose `up` is stopped and removes what is left in the kernel. */
 export async function takeDown({ dataDir }: { dataDir: string }): Promise<void> {
-  const data = openDataDirectory(dataDir, { create: false });
-  if (!existsSync(data.root)) throw new CommandError(`there is no data directory ${data.root}`);
+  const { root } = openDataDirectory(dataDir, { create: false });
+  if (!existsSync(root)) throw new CommandError(`there is no data directory ${root}`);
+  // What somebody began to delete by hand is taken down all the same.
+  const data = openDataDirectory(dataDir, { create: true });
   for (const name of ['up', 'control-plane', 'host']) {
     const holder = lockHolder(join(data.run, `${name}.pid`));
     if (holder !== undefined) throw new CommandError(`Skypod runs on ${data.root} (process ${holder}): stop it first`);
