@@ -86,12 +86,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       const entry = await objects.get(CONTAINER_INSTANCES, SYSTEM_TENANT, namespace, name);
       return entry?.object['spec']?.hostName;
     },
-    async hasInstancesOf(hostName, namespace) {
-      const exactFields = { 'spec.hostName': hostName };
-      const matches = (object: KubeObject) => object['spec']?.hostName === hostName;
-      const scope = { tenant: SYSTEM_TENANT, namespace };
-      return (await objects.entries(CONTAINER_INSTANCES, scope, { exactFields, matches })).length > 0;
-    },
+    hasInstancesOf: hostCarriers(objects),
   });
   const authenticator = new ServiceAccountAuthenticator(tokens, objects, tenants, clock);
   let connector: PodConnector | undefined;
@@ -163,6 +158,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       await Promise.all(listeners.map((listener) => listener.close()));
       caches.close();
     },
+  };
+}
+
+/** Asked with every event a host reports: the instance that proved it last time mostly proves it again. */
+function hostCarriers(objects: Objects): (hostName: string, namespace: string) => Promise<boolean> {
+  const proofs = new Map<string, string>();
+  return async (hostName, namespace) => {
+    const cache = await objects.cache(CONTAINER_INSTANCES);
+    const asked = `${hostName}/${namespace}`;
+    const proof = proofs.get(asked);
+    const matches = (object: KubeObject | undefined) => object?.['spec']?.hostName === hostName;
+    if (proof !== undefined && matches(cache.get(SYSTEM_TENANT, namespace, proof)?.object)) return true;
+    const found = cache.find({ tenant: SYSTEM_TENANT, namespace }, { matches });
+    if (found === undefined) proofs.delete(asked);
+    else proofs.set(asked, found.name);
+    return found !== undefined;
   };
 }
 

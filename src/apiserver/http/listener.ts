@@ -93,7 +93,10 @@ export async function listen(at: { host: string; port: number }, options: Listen
 
   async function serve(request: AnyRequest, response: AnyResponse): Promise<void> {
     const abort = new AbortController();
-    response.on('close', () => abort.abort());
+    // An answer that went out whole left nobody waiting: an abort's error is dear to make.
+    response.on('close', () => {
+      if (!response.writableFinished) abort.abort();
+    });
     const respondOptions = {
       response: response as never,
       acceptEncoding: String(request.headers['accept-encoding'] ?? ''),

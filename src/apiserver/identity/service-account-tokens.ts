@@ -1,5 +1,5 @@
-import { createPublicKey, randomUUID } from 'node:crypto';
-import { exportJWK, exportPKCS8, generateKeyPair, importPKCS8, importSPKI, type JWK, jwtVerify, SignJWT } from 'jose';
+import { createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { exportJWK, exportPKCS8, generateKeyPair, importSPKI, type JWK, jwtVerify } from 'jose';
 import type { Clock } from '../../base/clock.ts';
 
 /** What a token is bound to, as upstream's private claim `kubernetes.io` says it. */
@@ -49,16 +49,19 @@ export const apiAudiences = (tenant: string) => [issuerOf(tenant), 'https://kube
 export class ServiceAccountTokens {
   /** JSON Web Key Set with the public key, for `/openid/v1/jwks`. */
   readonly keySet: { keys: JWK[] };
-  readonly #privateKey: CryptoKeyLike;
+  readonly #privateKey: KeyObject;
   readonly #publicKey: CryptoKeyLike;
   readonly #keyId: string;
+  /** The protected header of every token, encoded. */
+  readonly #header: string;
   readonly #clock: Clock;
   readonly #verified = new Map<string, TokenClaims>();
 
-  private constructor(privateKey: CryptoKeyLike, publicKey: CryptoKeyLike, jwk: JWK, clock: Clock) {
+  private constructor(privateKey: KeyObject, publicKey: CryptoKeyLike, jwk: JWK, clock: Clock) {
     this.#privateKey = privateKey;
     this.#publicKey = publicKey;
     this.#keyId = `${jwk.x}`.slice(0, 16);
+    this.#header = base64url(JSON.stringify({ alg: 'ES256', kid: this.#keyId }));
     this.keySet = { keys: [{ ...jwk, kid: this.#keyId, alg: 'ES256', use: 'sig' }] };
     this.#clock = clock;
   }
@@ -72,14 +75,14 @@ export class ServiceAccountTokens {
   static async load(keyPem: string, clock: Clock): Promise<ServiceAccountTokens> {
     const publicPem = createPublicKey(keyPem).export({ type: 'spki', format: 'pem' }).toString();
     const publicKey = await importSPKI(publicPem, 'ES256', { extractable: true });
-    return new ServiceAccountTokens(await importPKCS8(keyPem, 'ES256'), publicKey, await exportJWK(publicKey), clock);
+    return new ServiceAccountTokens(createPrivateKey(keyPem), publicKey, await exportJWK(publicKey), clock);
   }
 
   async sign(request: TokenRequest): Promise<{ token: string; expiresAtMs: number }> {
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
     const expires = nowSeconds + request.expirationSeconds;
     const audiences = request.audiences.length === 0 ? [issuerOf(request.tenant)] : request.audiences;
-    const token = await new SignJWT({
+    const claims = {
       'kubernetes.io': {
         namespace: request.namespace,
         ...(request.node !== undefined && { node: request.node }),
@@ -88,16 +91,18 @@ export class ServiceAccountTokens {
         serviceaccount: request.serviceAccount,
       },
       [tenantClaim]: { tenant: request.tenant },
-    })
-      .setProtectedHeader({ alg: 'ES256', kid: this.#keyId })
-      .setIssuer(issuerOf(request.tenant))
-      .setSubject(`system:serviceaccount:${request.namespace}:${request.serviceAccount.name}`)
-      .setAudience(audiences)
-      .setIssuedAt(nowSeconds)
-      .setNotBefore(nowSeconds)
-      .setExpirationTime(expires)
-      .setJti(randomUUID())
-      .sign(this.#privateKey);
+      iss: issuerOf(request.tenant),
+      sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount.name}`,
+      aud: audiences,
+      iat: nowSeconds,
+      nbf: nowSeconds,
+      exp: expires,
+      jti: randomUUID(),
+    };
+    // Every pod gets a token: signed here and now, at a fraction of what a promise of WebCrypto costs.
+    const signed = `${this.#header}.${base64url(JSON.stringify(claims))}`;
+    const signature = sign('sha256', Buffer.from(signed), { key: this.#privateKey, dsaEncoding: 'ieee-p1363' });
+    const token = `${signed}.${signature.toString('base64url')}`;
     return { token, expiresAtMs: expires * 1000 };
   }
 
@@ -143,4 +148,6 @@ export class ServiceAccountTokens {
   }
 }
 
-type CryptoKeyLike = Awaited<ReturnType<typeof importPKCS8>>;
+const base64url = (text: string) => Buffer.from(text).toString('base64url');
+
+type CryptoKeyLike = Awaited<ReturnType<typeof importSPKI>>;

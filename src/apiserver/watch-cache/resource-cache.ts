@@ -112,6 +112,11 @@ export class ResourceCache implements WatchCache {
     return [...this.#objects.entries(scope, filter)];
   }
 
+  find(scope: CacheScope, filter?: ObjectFilter): CacheEntry | undefined {
+    for (const entry of this.#objects.entries(scope, filter)) return entry;
+    return undefined;
+  }
+
   async list(request: CacheListRequest): Promise<CacheList> {
     const { filter, limit } = request;
     const scope = scopeSuffix(request);

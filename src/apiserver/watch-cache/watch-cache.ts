@@ -181,6 +181,9 @@ export interface WatchCache {
   /** As `list` of the newest state, all at once and without a promise. */
   entries(scope: CacheScope, filter?: ObjectFilter): CacheEntry[];
 
+  /** The first of `entries`, without looking at those after it. */
+  find(scope: CacheScope, filter?: ObjectFilter): CacheEntry | undefined;
+
   /** Names of tenants that hold at least one object of this resource. */
   tenants(): IterableIterator<string>;
 
