@@ -1,6 +1,7 @@
-import { applyDefaults } from '../../api/defaults.ts';
+import { applyDefaults, applyTypeDefaults } from '../../api/defaults.ts';
+import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
-import { applyPatch } from '../../api/patch/index.ts';
+import { applyPatch, JSON_PATCH } from '../../api/patch/index.ts';
 import { badRequest, unsupportedMediaType } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue } from '../decode-body.ts';
@@ -42,7 +43,11 @@ export async function patch(environment: Environment, request: ResourceRequest):
     warnings: context.warnings,
     change(old) {
       const current = withoutTenant(fromStored(request.view, old));
-      const patched = applyPatch<KubeObject>(contentType, spoken.schema, current, document);
+      // What a status patch leaves alone need not be copied, decoded and compared: it stays the old object's.
+      const statusOnly =
+        subresource?.name === 'status' && request.view === undefined && touchesStatusOnly(contentType, document);
+      const before = statusOnly ? statusPart(current) : current;
+      const patched = applyPatch<KubeObject>(contentType, spoken.schema, before, document);
       const target = { kind: spoken, schema: spoken.schema };
       const object = decodeValue(
         // A repeated attempt must not warn twice.
@@ -55,6 +60,13 @@ export async function patch(environment: Environment, request: ResourceRequest):
       checkPlace(request, object);
       // A version in the patch is a precondition; the one it inherited from the old state is not.
       if (!hasVersion(document)) delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
+      if (statusOnly) {
+        const statusType = spoken.schema.fields['status']?.type;
+        if (statusType?.kind === 'object' && object['status'] !== undefined) {
+          applyTypeDefaults(resolveObject(statusType), object['status']);
+        }
+        return { ...old, metadata: object.metadata, status: object['status'] };
+      }
       applyDefaults(spoken, object);
       return toStored(request.view, object);
     },
@@ -65,6 +77,17 @@ export async function patch(environment: Environment, request: ResourceRequest):
 function withoutTenant(object: KubeObject): KubeObject {
   const { clusterName: _clusterName, ...metadata } = object.metadata;
   return { ...object, metadata };
+}
+
+/** Is the document a merge of metadata and status, which can change nothing else of the object? */
+function touchesStatusOnly(contentType: string, document: any): boolean {
+  if (contentType === JSON_PATCH || typeof document !== 'object' || document === null) return false;
+  return Object.keys(document).every((field) => statusPartFields.has(field));
+}
+const statusPartFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
+
+function statusPart({ kind, apiVersion, metadata, status }: KubeObject): KubeObject {
+  return { kind, apiVersion, metadata, ...(status !== undefined && { status }) };
 }
 
 function hasVersion(document: any): boolean {
