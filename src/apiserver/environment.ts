@@ -2,7 +2,7 @@ import type { MetricsProvider } from '../api/metrics.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Admission } from './admission/admission.ts';
-import type { Authorizer } from './authorizer.ts';
+import type { Authorizer } from './authorization/authorizer.ts';
 import type { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import type { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import type { Objects } from './objects.ts';

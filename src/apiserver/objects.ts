@@ -55,7 +55,7 @@ export class Objects {
   async get(resource: GroupResource, tenant: string, namespace: string, name: string): Promise<CacheEntry | undefined> {
     const cache = await this.cache(resource);
     const stored = cache.get(tenant, namespace, name);
-    if (stored !== undefined || !this.#sharedLayer.covers(resource)) return stored;
+    if (stored !== undefined || !this.#sharedLayer.covers(resource, tenant)) return stored;
     const tenantEntry = await this.#tenants.entry(tenant);
     return tenantEntry === undefined ? undefined : this.#sharedLayer.entry(resource, tenantEntry, namespace, name);
   }
@@ -63,22 +63,26 @@ export class Objects {
   async entries(resource: GroupResource, scope: CacheScope, filter?: ObjectFilter): Promise<CacheEntry[]> {
     const cache = await this.cache(resource);
     const entries = cache.entries(scope, filter);
-    return this.#sharedLayer.covers(resource) ? this.#withShared(cache, resource, scope, filter, entries) : entries;
+    return this.#sharedLayer.covers(resource, scope.tenant)
+      ? this.#withShared(cache, resource, scope, filter, entries)
+      : entries;
   }
 
   async list(resource: GroupResource, request: CacheListRequest): Promise<CacheList> {
     const cache = await this.cache(resource);
     const list = await cache.list(request);
     // Shared objects come with the last page: a page in the middle can't tell which of them it would pass.
-    if (!this.#sharedLayer.covers(resource) || list.continue !== undefined) return list;
+    if (!this.#sharedLayer.covers(resource, request.tenant) || list.continue !== undefined) return list;
     return { ...list, entries: await this.#withShared(cache, resource, request, request.filter, list.entries) };
   }
 
   async watch(resource: GroupResource): Promise<(request: CacheWatchRequest) => CacheWatch> {
     const cache = await this.cache(resource);
-    if (!this.#sharedLayer.covers(resource)) return (request) => cache.watch(request);
     const tenants = await this.#tenants.cache();
-    return (request) => new SharedLayerWatch(cache, tenants, this.#sharedLayer, request);
+    return (request) =>
+      this.#sharedLayer.covers(resource, request.tenant)
+        ? new SharedLayerWatch(cache, tenants, this.#sharedLayer, request)
+        : cache.watch(request);
   }
 
   /**

@@ -10,7 +10,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Store } from '../store/store.ts';
 import { createAdmission } from './admission/plugins.ts';
-import { createTenantAuthorizer } from './authorizer.ts';
+import { createAuthorizer } from './authorization/authorizer.ts';
+import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
 import { type CompactionOptions, defaultCompaction, startCompaction } from './compaction.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
@@ -81,7 +82,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const objects = new Objects(store, caches, sharedLayer, tenants);
   const registry = new ResourceRegistry([...options.resources, ...metricsResources], options.platformResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);
-  const authorizer = createTenantAuthorizer((group) => registry.isPlatformGroup(group), {
+  const access = new RoleBasedAccess(caches);
+  const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), access, {
     async hostOfInstance(namespace, name) {
       const entry = await objects.get(CONTAINER_INSTANCES, SYSTEM_TENANT, namespace, name);
       return entry?.object['spec']?.hostName;
@@ -95,7 +97,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     registry,
     objects,
     tenants,
-    admission: createAdmission(objects, tenants),
+    admission: createAdmission(objects, tenants, { authorizer, access }),
     authorizer,
     tokens,
     authenticator,

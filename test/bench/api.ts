@@ -103,7 +103,7 @@ report('in process: pod status updates', updates, '/s');
 
 // Over HTTP/2 and TLS, client and server in one process.
 const address = await server.server.listen({ host: '127.0.0.1', port: 0 });
-const client = await server.authority.issueTenantUser('default', 'bench', []);
+const client = await server.authority.issueTenantUser('default', 'bench', ['system:masters']);
 const connection = { ca: server.authority.certificatePem, cert: client.certificatePem, key: client.keyPem };
 const session = connect(`https://127.0.0.1:${address.port}`, connection);
 session.setMaxListeners(0);

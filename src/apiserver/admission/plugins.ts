@@ -1,3 +1,5 @@
+import type { Authorizer } from '../authorization/authorizer.ts';
+import type { RoleBasedAccess } from '../authorization/rbac/role-based-access.ts';
 import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import { Admission } from './admission.ts';
@@ -5,10 +7,15 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { hostRestriction } from './host-restriction.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priorityAdmission } from './priority.ts';
+import { roleEscalation } from './role-escalation.ts';
 import { serviceAccountAdmission } from './service-account.ts';
 
 /** Upstream's order of the plug-ins that are on by default. */
-export function createAdmission(objects: Objects, tenants: TenantDirectory): Admission {
+export function createAdmission(
+  objects: Objects,
+  tenants: TenantDirectory,
+  { authorizer, access }: { authorizer: Authorizer; access: RoleBasedAccess },
+): Admission {
   return new Admission([
     namespaceLifecycle(objects, tenants),
     // LimitRanger
@@ -16,6 +23,7 @@ export function createAdmission(objects: Objects, tenants: TenantDirectory): Adm
     priorityAdmission(objects),
     defaultTolerationSeconds,
     hostRestriction,
+    roleEscalation(authorizer, access),
     // MutatingAdmissionPolicy, MutatingAdmissionWebhook, ValidatingAdmissionPolicy, ValidatingAdmissionWebhook
     // ResourceQuota: last, so that only what is admitted counts.
   ]);

@@ -23,7 +23,9 @@ export function tenantResolutionFilter(exists: (tenant: string) => Promise<boole
     const { identity, info } = context;
     const asked = info.tenantPrefix;
     if (identity.kind === 'anonymous') {
-      context.tenant = '';
+      // Nobody learns which tenants there are: an unknown one answers as one that gives strangers no more than all do.
+      const known = asked !== undefined && asked !== ALL_TENANTS && (await exists(asked));
+      context.tenant = known ? asked : '';
       return next(context);
     }
     if (identity.kind === 'tenant') {

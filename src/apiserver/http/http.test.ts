@@ -21,8 +21,8 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
   before(async () => {
     server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'] });
     ({ port } = await server.server.listen({ host: '127.0.0.1', port: 0 }));
-    alice = await server.authority.issueTenantUser('a', 'alice', ['admins']);
-    bob = await server.authority.issueTenantUser('b', 'bob', []);
+    alice = await server.authority.issueTenantUser('a', 'alice', ['system:masters']);
+    bob = await server.authority.issueTenantUser('b', 'bob', ['system:masters']);
     host = await server.authority.issueHost('h1', ['127.0.0.1']);
   });
   after(() => server.close());
@@ -67,7 +67,9 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
   }
 
   it('knows who asks', async () => {
-    assert.equal((await send(undefined, 'GET', '/api/v1/namespaces')).code, 401);
+    const strange = await send(undefined, 'GET', '/api/v1/namespaces');
+    assert.equal(strange.code, 403);
+    assert.match(strange.json.message, /^namespaces is forbidden: User "system:anonymous" cannot list resource/);
     assert.equal((await send(undefined, 'GET', '/healthz')).text, 'ok');
     assert.equal((await send(undefined, 'GET', '/version')).json.gitVersion, 'v1.36.0+skypod');
     const stranger = await (await CertificateAuthority.create()).issueTenantUser('a', 'alice', []);
@@ -116,8 +118,14 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
     const answer = await send(alice, 'POST', `${accounts}/robot/token`, { spec: { expirationSeconds: 600 } });
     assert.equal(answer.code, 201);
     const authorization = { authorization: `Bearer ${answer.json.status.token}` };
-    const list = await send(undefined, 'GET', '/api/v1/namespaces', undefined, authorization);
-    assert.equal(list.code, 200);
+    const list = () => send(undefined, 'GET', '/api/v1/namespaces', undefined, authorization);
+    assert.equal((await list()).code, 403);
+    await send(alice, 'POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+      metadata: { name: 'robot-sees' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+      subjects: [{ kind: 'ServiceAccount', name: 'robot', namespace: 'default' }],
+    });
+    assert.equal((await list()).code, 200);
     assert.equal((await send(undefined, 'GET', '/clusters/b/api/v1/pods', undefined, authorization)).code, 403);
     const spec = { token: answer.json.status.token };
     const review = await send(alice, 'POST', '/apis/authentication.k8s.io/v1/tokenreviews', { spec });

@@ -12,6 +12,7 @@ export interface Identity {
   hostName?: string;
 }
 
+export const SYSTEM_MASTERS = 'system:masters';
 export const PLATFORM_GROUP = 'skypod:platform';
 export const HOSTS_GROUP = 'skypod:hosts';
 const hostNamePrefix = 'host:';

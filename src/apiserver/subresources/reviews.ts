@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
-import { badRequest, invalid } from '../../api/status.ts';
+import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
-import type { Attributes } from '../authorizer.ts';
+import type { Attributes } from '../authorization/attributes.ts';
+import { aggregate } from '../authorization/rbac/role-based-access.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -74,6 +75,7 @@ async function selfSubjectReview(environment: Environment, request: ResourceRequ
 
 async function selfSubjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(request);
+  checkReview(request, review, []);
   const attributes = attributesOf(request, review);
   const decision = await environment.authorizer.authorize(request.context.identity, attributes);
   return answered(request, review, decisionStatus(decision));
@@ -82,21 +84,14 @@ async function selfSubjectAccessReview(environment: Environment, request: Resour
 async function subjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(request);
   const { user = '', groups = [], uid, extra } = review['spec'] ?? {};
+  const errors: FieldError[] = [];
   if (user === '' && groups.length === 0) {
-    throw invalid(request.definition, '', [
-      {
-        reason: 'FieldValueRequired',
-        field: 'spec.user',
-        message: 'Required value: at least one of user or group must be specified',
-      },
-    ]);
+    errors.push(wrong('spec.user', '""', 'at least one of user or group must be specified'));
   }
-  const attributes = attributesOf(request, review);
-  if (request.definition.resource === 'localsubjectaccessreviews' && attributes.namespace !== request.namespace) {
-    throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${request.namespace}`);
-  }
+  checkReview(request, review, errors);
   // Someone of this tenant: a review never says anything about the platform's own identities.
   const identity: Identity = { name: user, groups, uid, extra, kind: 'tenant', tenant: request.tenant };
+  const attributes = attributesOf(request, review);
   return answered(request, review, decisionStatus(await environment.authorizer.authorize(identity, attributes)));
 }
 
@@ -104,25 +99,82 @@ async function selfSubjectRulesReview(environment: Environment, request: Resourc
   const review = await readReview(request);
   const namespace: string = review['spec']?.namespace ?? '';
   if (namespace === '') throw badRequest('no namespace on request');
-  const rules = environment.authorizer.rules(request.context.identity, request.tenant, namespace);
-  return answered(request, review, { ...rules, incomplete: false });
+  const { rules, errors } = await environment.authorizer.rules(request.context.identity, request.tenant, namespace);
+  const resourceRules = rules
+    .filter(({ resources }) => resources !== undefined && resources.length > 0)
+    .map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, resourceNames }));
+  const nonResourceRules = rules
+    .filter(({ nonResourceURLs }) => nonResourceURLs !== undefined && nonResourceURLs.length > 0)
+    .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
+  return answered(
+    request,
+    { ...review, spec: {} },
+    {
+      resourceRules,
+      nonResourceRules,
+      incomplete: false,
+      ...(errors.length > 0 && { evaluationError: aggregate(errors) }),
+    },
+  );
 }
 
 function decisionStatus({ allowed, reason }: { allowed: boolean; reason: string }): object {
   return { allowed, ...(reason !== '' && { reason }) };
 }
 
-function attributesOf(request: ResourceRequest, review: KubeObject): Attributes {
+function wrong(field: string, value: string, why: string): FieldError {
+  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${value}: ${why}` };
+}
+
+/** Source: apis/authorization/validation upstream. */
+function checkReview({ definition, namespace }: ResourceRequest, review: KubeObject, errors: FieldError[]): void {
   const { resourceAttributes, nonResourceAttributes } = review['spec'] ?? {};
-  if ((resourceAttributes === undefined) === (nonResourceAttributes === undefined)) {
-    throw invalid(request.definition, '', [
-      {
-        reason: 'FieldValueInvalid',
-        field: 'spec.resourceAttributes',
-        message: 'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified',
-      },
-    ]);
+  const isLocal = definition.resource === 'localsubjectaccessreviews';
+  if (resourceAttributes && nonResourceAttributes) {
+    const shown = JSON.stringify(nonResourceAttributes);
+    errors.push(
+      wrong('spec.nonResourceAttributes', shown, 'cannot be specified in combination with resourceAttributes'),
+    );
   }
+  if (!resourceAttributes && !nonResourceAttributes) {
+    errors.push(
+      wrong(
+        'spec.resourceAttributes',
+        'null',
+        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      ),
+    );
+  }
+  for (const selector of ['fieldSelector', 'labelSelector']) {
+    const given = resourceAttributes?.[selector];
+    if (!given) continue;
+    const field = `spec.resourceAttributes.${selector}`;
+    const hasRequirements = (given.requirements ?? []).length > 0;
+    if (given.rawSelector && hasRequirements) {
+      const shown = JSON.stringify(given.rawSelector);
+      errors.push(wrong(`${field}.rawSelector`, shown, 'may not specified at the same time as requirements'));
+    }
+    if (!given.rawSelector && !hasRequirements) {
+      errors.push({
+        reason: 'FieldValueRequired',
+        field: `${field}.requirements`,
+        message: `Required value: when ${field} is specified, requirements or rawSelector is required`,
+      });
+    }
+  }
+  if (isLocal && resourceAttributes && (resourceAttributes.namespace ?? '') !== namespace) {
+    const shown = JSON.stringify(resourceAttributes.namespace ?? '');
+    errors.push(wrong('spec.resourceAttributes.namespace', shown, 'must match metadata.namespace'));
+  }
+  if (isLocal && nonResourceAttributes) {
+    const shown = JSON.stringify(nonResourceAttributes);
+    errors.push(wrong('spec.nonResourceAttributes', shown, 'disallowed on this kind of request'));
+  }
+  if (errors.length > 0) throw invalid(definition, '', errors);
+}
+
+function attributesOf(request: ResourceRequest, review: KubeObject): Attributes {
+  const { resourceAttributes, nonResourceAttributes } = review['spec'];
   const {
     verb = '',
     group = '',
@@ -134,8 +186,8 @@ function attributesOf(request: ResourceRequest, review: KubeObject): Attributes 
   } = resourceAttributes ?? {};
   return {
     tenant: request.tenant,
-    isResourceRequest: resourceAttributes !== undefined,
-    verb: resourceAttributes === undefined ? (nonResourceAttributes.verb ?? '') : verb,
+    isResourceRequest: Boolean(resourceAttributes),
+    verb: resourceAttributes ? verb : (nonResourceAttributes.verb ?? ''),
     group,
     version,
     resource,
