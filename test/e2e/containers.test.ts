@@ -504,10 +504,10 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
         '-f',
         '-',
       );
-      await own('expose', 'pod', 'server', '--port=80', '--target-port=8080');
+      await own('expose', 'pod', 'server', '--name=web', '--port=80', '--target-port=8080');
       await own('wait', '--for=condition=Ready', 'pod/server', '--timeout=120s');
       const answer = await eventually(`${text} reaches its own server`, async () => {
-        const result = await own.try('exec', 'server', '--', 'wget', '-qO-', 'http://server/');
+        const result = await own.try('exec', 'server', '--', 'wget', '-qO-', 'http://web/');
         return result.code === 0 && result.stdout;
       });
       assert.equal(answer, `${text}\n`);

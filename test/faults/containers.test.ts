@@ -94,13 +94,10 @@ describe('faults around running containers', { skip: isRoot ? false : 'container
   it('kill -9 of containerd', async () => {
     const before = await runs();
     const pidFile = JSON.parse((await skypod.run('status', '-o', 'json')).stdout).containerd.pidFile;
-    const containerd = Number(readFileSync(pidFile, 'utf8').trim().split(/\s/)[0]);
+    const pidOf = () => Number(JSON.parse(readFileSync(pidFile, 'utf8')).pid);
+    const containerd = pidOf();
     process.kill(containerd, 'SIGKILL');
-    await eventually(
-      'it is started again',
-      () => Number(readFileSync(pidFile, 'utf8').trim().split(/\s/)[0]) !== containerd,
-      { retryErrors: true },
-    );
+    await eventually('it is started again', () => pidOf() !== containerd, { retryErrors: true });
     await settled();
     assert.deepEqual(await runs(), before);
     assert.equal(await restarts(), '0 0');
