@@ -97,14 +97,15 @@ export class DebianFiles {
     ]);
     const names = new Set<string>();
     for (const [, name] of listing.matchAll(/^(?: {2}Depends: )?([a-z0-9][a-z0-9.+-]*)$/gm)) {
-      if (/^(lib[a-z0-9]|zlib1g)/.test(name) && !/-(dev|perl|data|doc)$/.test(name)) names.add(name);
+      if (/^(lib[a-z0-9]|zlib1g)|-libs$/.test(name) && !/-(dev|perl|data|doc)$/.test(name)) names.add(name);
     }
     names.delete(packageName);
     return [...names];
   }
 
   #rootOf(packageName: string): string {
-    const version = this.version(packageName).replaceAll('/', '_');
+    // A colon would end the directory in a library path.
+    const version = this.version(packageName).replaceAll(/[/:]/g, '_');
     return join(this.#cacheDirectory, 'packages', `${packageName}_${version}`);
   }
 
