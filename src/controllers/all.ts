@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import { type Controller, type ControllerMetrics, runController } from '../client/controller.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
+import { createClusterRoleAggregationController } from './clusterrole-aggregation/index.ts';
 import type { ControllerDependencies } from './common/dependencies.ts';
 import type { ResourceInfo } from './common/resources.ts';
 import { createCronJobController } from './cronjob/index.ts';
@@ -47,6 +48,7 @@ export function createControllers(
     createGarbageCollector(dependencies, options.resources),
     createServiceAccountController(dependencies),
     createRootCaController(dependencies, options.rootCa),
+    createClusterRoleAggregationController(dependencies),
     createDeploymentController(dependencies),
     createReplicaSetController(dependencies),
     createReplicaSetController(dependencies, replicationControllerKind),

@@ -20,8 +20,11 @@ const fullAuthority: PolicyRule[] = [
  * policybased storages of upstream's rbac registry, which stand in the same place of a write.
  */
 export function roleEscalation(authorizer: Authorizer, access: RoleBasedAccess): AdmissionPlugin {
-  const may = async ({ identity, tenant }: AdmissionRequest, verb: string, place: { resource: string; namespace: string; name: string }) =>
-    (await authorizer.authorize(identity, resourceAttributes(tenant, { verb, group, ...place }))).allowed;
+  const may = async (
+    { identity, tenant }: AdmissionRequest,
+    verb: string,
+    place: { resource: string; namespace: string; name: string },
+  ) => (await authorizer.authorize(identity, resourceAttributes(tenant, { verb, group, ...place }))).allowed;
 
   /** What stands against giving `wanted` away; undefined when nothing does. */
   async function escalation(request: AdmissionRequest, wanted: PolicyRule[]): Promise<string | undefined> {
