@@ -14,6 +14,8 @@ export interface ApiRequest {
   /** Of a patch: `application/merge-patch+json`, `application/strategic-merge-patch+json`, `application/json-patch+json`. */
   contentType?: string;
   signal?: AbortSignal;
+  /** The caller looks at no more than the answer's metadata: over a network, the rest stays where it is. */
+  metadataOnly?: boolean;
 }
 
 export interface WatchEvent<T extends KubeObject = KubeObject> {

@@ -126,6 +126,15 @@ export class Client {
     return new ResourceClient<T>(this.transport, tenant, gvr, namespace);
   }
 
+  /** The same, for writers that look at no answer but for its metadata. */
+  forWriting(): Client {
+    const { transport } = this;
+    return new Client({
+      request: (request) => transport.request({ ...request, metadataOnly: true }),
+      watch: (request) => transport.watch(request),
+    });
+  }
+
   /** The client for an object read earlier: its tenant and namespace are in its metadata. */
   for<T extends KubeObject>(gvr: GroupVersionResource, object: T): ResourceClient<T> {
     if (object.metadata.clusterName === undefined) throw new Error('the object does not say its tenant');

@@ -43,7 +43,8 @@ const longestQueue = 1000;
 const concurrentWrites = 8;
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { client, clock, logger, component, host } = options;
+  const { clock, logger, component, host } = options;
+  const client = options.client.forWriting();
   const correlator = new EventCorrelator(clock);
   /** Events of one name go out in order; different ones side by side. */
   const pending: CorrelatedEvent[] = [];

@@ -48,6 +48,9 @@ const reasonOfCode: Record<number, string> = {
   504: 'Timeout',
 };
 
+/** A server that does not know the form answers in full. */
+const metadataForm = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+
 function errorOf(code: number, body: string): StatusError {
   try {
     const status = JSON.parse(body) as Partial<Status>;
@@ -114,6 +117,7 @@ export class HttpTransport implements Transport {
 
   async request<T>(request: ApiRequest): Promise<T> {
     const headers = await this.#headers();
+    if (request.metadataOnly === true) headers['Accept'] = metadataForm;
     const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     if (payload !== undefined) {
       headers['Content-Type'] = request.contentType ?? 'application/json';

@@ -125,7 +125,7 @@ export class PodWorker {
     const observed = cache.get(this.#instance.metadata.name);
     this.#remember(observed);
     if (this.#readMessages(observed)) return;
-    this.#judge(observed);
+    let status = this.#judge(observed);
     if (isTerminating({ instance: this.#instance, memory })) {
       this.#ending.abort();
       this.#shortenStops();
@@ -135,11 +135,12 @@ export class PodWorker {
     const now = clock.now();
     const result = step({ instance: this.#instance, observed, memory, now });
     for (const { container, reason, event: cause } of result.waiting) {
+      status = undefined;
       memory.waiting.set(container, reason);
       if (cause !== undefined) this.#event(cause);
     }
     for (const entry of result.events) event(this.#instance, entry);
-    this.#report(observed);
+    this.#report(observed, status);
     this.#updateProbes(observed);
     this.#cancelWake();
     this.#cancelWake = () => {};
@@ -199,9 +200,13 @@ export class PodWorker {
     return waits;
   }
 
-  /** Whether the pod has ended, by deadline or because its containers have. */
-  #judge(observed: PodObservation): void {
+  /**
+   * Whether the pod has ended, by deadline or because its containers have. Returns the status it looked at, while that
+   * still is the status.
+   */
+  #judge(observed: PodObservation): ContainerInstanceStatus | undefined {
     const memory = this.#memory;
+    let judged: ContainerInstanceStatus | undefined;
     const instance = this.#instance;
     const now = this.#dependencies.clock.now();
     if (memory.verdict === undefined) {
@@ -215,14 +220,17 @@ export class PodWorker {
         memory.verdict = { phase: 'Failed', ...refusal };
         this.#event({ type: 'Warning', ...refusal });
       } else {
-        const { phase } = this.#status(observed);
+        const { phase, status } = this.#status(observed);
         if (phase === 'Succeeded' || phase === 'Failed') memory.verdict = { phase };
+        else judged = status;
       }
     }
     const over = isTerminating({ instance, memory }) && this.#isStopped(observed);
     if (over && memory.meteredFrom !== undefined && memory.meteredTo === undefined) {
       memory.meteredTo = new Date(Math.max(now, Date.parse(memory.meteredFrom))).toISOString();
+      return undefined;
     }
+    return judged;
   }
 
   #isStopped(observed: PodObservation): boolean {
@@ -245,11 +253,11 @@ export class PodWorker {
     });
   }
 
-  #report(observed: PodObservation): void {
+  #report(observed: PodObservation, judged: ContainerInstanceStatus | undefined): void {
     const memory = this.#memory;
     // After the clean-up nothing is observed any more: what was written last is the truth.
     if (memory.gone || memory.finalStatusWritten) return;
-    const { status } = this.#status(observed);
+    const status = judged ?? this.#status(observed).status;
     if (memory.status !== undefined && deepEqual(memory.status, status)) return;
     memory.status = status;
     this.#dependencies.writeStatus(this.#instance, status);

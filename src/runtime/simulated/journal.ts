@@ -19,6 +19,8 @@ export class Journal<Value> {
   #file: number;
   #lineCount = 0;
   readonly #live = new Map<string, Value>();
+  /** Lines of this turn of the event loop: they go to the file together. */
+  #pending: string[] = [];
 
   constructor(directory: string) {
     mkdirSync(directory, { recursive: true });
@@ -49,12 +51,21 @@ export class Journal<Value> {
   }
 
   close(): void {
+    this.#flush();
     closeSync(this.#file);
   }
 
   #append(key: string, value: Value | null): void {
-    writeSync(this.#file, `${JSON.stringify([key, value])}\n`);
-    if (++this.#lineCount > 4 * this.#live.size + 10_000) {
+    if (this.#pending.push(`${JSON.stringify([key, value])}\n`) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const lines = this.#pending;
+    if (lines.length === 0) return;
+    this.#pending = [];
+    writeSync(this.#file, lines.join(''));
+    this.#lineCount += lines.length;
+    if (this.#lineCount > 4 * this.#live.size + 10_000) {
       closeSync(this.#file);
       this.#file = this.#rewrite();
     }
