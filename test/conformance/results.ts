@@ -52,8 +52,10 @@ export function readResults(): Map<string, Result> {
   return results;
 }
 
-/** Writes the accumulated results, and the page that is made of nothing else. */
-export function writeResults(results: Map<string, Result>): void {
+/** Adds to the accumulated results (of several runs at once, perhaps), and writes the page that is made of nothing else. */
+export function recordResults(fresh: Result[]): void {
+  const results = readResults();
+  for (const result of fresh) results.set(result.name, result);
   const rows = [...results.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
   const line = (row: Result) => [row.name, row.outcome, row.seconds, row.when, row.commit, row.reason].join('\t');
   writeFileSync(resultsPath, `${['name\toutcome\tseconds\twhen\tcommit\treason', ...rows.map(line)].join('\n')}\n`);

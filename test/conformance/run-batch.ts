@@ -14,6 +14,8 @@ export interface BatchOptions {
   name: string;
   /** A test that takes longer is interrupted, and has failed. */
   specTimeoutMs: number;
+  /** Ends the batch early; the test that runs then has no outcome. */
+  signal: AbortSignal;
 }
 
 export interface SpecOutcome {
@@ -66,6 +68,8 @@ export async function runBatch(specs: Spec[], options: BatchOptions): Promise<Sp
   };
   child.stdout.on('data', watch);
   child.stderr.on('data', watch);
+  const abort = () => child.kill('SIGINT');
+  options.signal.addEventListener('abort', abort);
   const timer = setInterval(() => {
     const now = Date.now();
     if (interruptedAt === undefined && now - startedAt > options.specTimeoutMs) {
@@ -78,10 +82,12 @@ export async function runBatch(specs: Spec[], options: BatchOptions): Promise<Sp
     child.once('close', (code, signal) => resolve(signal ?? `code ${code}`));
   });
   clearInterval(timer);
+  options.signal.removeEventListener('abort', abort);
   await new Promise((resolve) => log.end(resolve));
 
   const tooLong = `took longer than ${options.specTimeoutMs / 1000} s`;
   if (!existsSync(reportPath)) {
+    if (options.signal.aborted) return [];
     if (current === '') throw new Error(`the suite did not start (${ended}): ${lastLines(logPath)}`);
     const seconds = Math.round((Date.now() - startedAt) / 1000);
     const reason = interruptedAt === undefined ? `the suite ended with ${ended}` : tooLong;
@@ -91,18 +97,19 @@ export async function runBatch(specs: Spec[], options: BatchOptions): Promise<Sp
   const broken = reports.find((report) => report.LeafNodeType !== 'It' && isFailure(report) && report.RunTime > 0);
   const outcomes = specs.flatMap((spec) => {
     const report = reports.find((candidate) => candidate.LeafNodeType === 'It' && textOf(candidate) === spec.text);
-    return report === undefined ? [] : outcomeOf(report, tooLong);
+    return report === undefined ? [] : outcomeOf(report, tooLong, interruptedAt !== undefined);
   });
-  if (outcomes.length === 0 && broken !== undefined) {
+  if (outcomes.length === 0 && !options.signal.aborted && broken !== undefined) {
     throw new Error(`the suite failed before its first test: ${reasonOf(broken)}`);
   }
   return outcomes;
 }
 
-function outcomeOf(report: SpecReport, tooLong: string): SpecOutcome[] {
+function outcomeOf(report: SpecReport, tooLong: string, timedOut: boolean): SpecOutcome[] {
   const base = { text: textOf(report), seconds: Math.round(report.RunTime / 1e9) };
   if (report.State === 'passed') return [{ ...base, outcome: 'passed', reason: '' }];
   if (report.State === 'interrupted' && report.RunTime > 0) {
+    if (!timedOut) return [];
     return [{ ...base, outcome: 'failed', reason: `${tooLong} ${whereOf(report)}`.trim() }];
   }
   if (isFailure(report)) return [{ ...base, outcome: 'failed', reason: reasonOf(report) }];

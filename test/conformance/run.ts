@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { checkout, startSkypod } from '../lib/skypod.ts';
 import { buildPrograms, listSpecs, type Spec } from './build.ts';
 import { serveSuiteImages } from './images.ts';
-import { conformanceTests, normalizedName, type Result, readResults, writeResults } from './results.ts';
+import { conformanceTests, normalizedName, type Result, readResults, recordResults } from './results.ts';
 import { runBatch } from './run-batch.ts';
 
 /**
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     /** Only tests whose last outcome is not `passed`. */
     'not-passed': { type: 'boolean', default: process.env.NOT_PASSED === '1' },
     jobs: { type: 'string', default: process.env.JOBS ?? '2' },
-    'batch-size': { type: 'string', default: '8' },
+    'batch-size': { type: 'string', default: '6' },
     /** Of one test, in seconds; those that are slow by design get three times as much. */
     'spec-timeout': { type: 'string', default: process.env.SPEC_TIMEOUT ?? '300' },
     /** Logs and reports; kept when named. */
@@ -51,8 +51,8 @@ async function run(): Promise<void> {
   const repositoryList = join(directory, 'repositories.yaml');
   writeFileSync(repositoryList, images.repositoryList);
   const skypod = await startSkypod({ runtime: 'containerd', zones: ['zone-a', 'zone-b'] });
-  let interrupted = false;
-  process.once('SIGINT', () => (interrupted = true));
+  const ending = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const suiteFlags = [
     '--provider=skeleton',
     `--kubeconfig=${join(skypod.dataDir, 'kubeconfig')}`,
@@ -62,9 +62,10 @@ async function run(): Promise<void> {
     '--dump-logs-on-failure=false',
     '--disable-log-dump',
   ];
+  const seen = new Map<string, Result>();
   let number = 0;
   const worker = async (queue: Spec[], size: number): Promise<void> => {
-    while (queue.length > 0 && !interrupted) {
+    while (queue.length > 0 && !ending.signal.aborted) {
       const slow = isSlow(queue[0]);
       const nextSlow = queue.findIndex(isSlow);
       const batch = queue.splice(0, slow ? 1 : Math.min(size, nextSlow < 0 ? size : nextSlow));
@@ -75,27 +76,29 @@ async function run(): Promise<void> {
         directory,
         name: `batch-${String(++number).padStart(3, '0')}`,
         specTimeoutMs: Number(values['spec-timeout']) * (slow ? 3000 : 1000),
+        signal: ending.signal,
       });
       const when = new Date().toISOString().slice(0, 16).replace('T', ' ');
       const finished = new Set<string>();
+      const fresh: Result[] = [];
       for (const { text, ...outcome } of outcomes) {
         const name = nameOf.get(normalizedName(text))!;
         finished.add(text);
-        results.set(name, { name, ...outcome, when, commit });
+        fresh.push({ name, ...outcome, when, commit });
         console.log(`${outcome.outcome.padEnd(7)} ${String(outcome.seconds).padStart(4)} s  ${text}`);
         if (outcome.reason !== '') console.log(`        ${outcome.reason}`);
       }
       // What an interruption kept from running comes again; a batch without any result must not come for ever.
       const again = batch.filter((spec) => !finished.has(spec.text));
       if (outcomes.length > 0) queue.unshift(...again);
-      else for (const spec of again) noteNotRun(spec, when);
-      writeResults(results);
+      else if (!ending.signal.aborted) for (const spec of again) fresh.push(notRun(spec, when));
+      for (const result of fresh) seen.set(result.name, result);
+      recordResults(fresh);
     }
   };
-  const noteNotRun = (spec: Spec, when: string): void => {
+  const notRun = (spec: Spec, when: string): Result => {
     const name = nameOf.get(normalizedName(spec.text))!;
-    const result: Result = { name, outcome: 'not run', reason: 'the suite gave no result', seconds: 0, when, commit };
-    results.set(name, result);
+    return { name, outcome: 'not run', reason: 'the suite gave no result', seconds: 0, when, commit };
   };
   try {
     const parallel = chosen.filter((spec) => !spec.text.includes('[Serial]'));
@@ -109,9 +112,10 @@ async function run(): Promise<void> {
     await images.release();
     if (values.output === '') rmSync(directory, { recursive: true, force: true });
   }
-  const ran = chosen.map((spec) => results.get(nameOf.get(normalizedName(spec.text))!)?.outcome ?? 'not run');
-  const count = (outcome: string) => ran.filter((candidate) => candidate === outcome).length;
-  console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('not run')} not run`);
+  const count = (outcome: string) => [...seen.values()].filter((result) => result.outcome === outcome).length;
+  console.log(
+    `${count('passed')} passed, ${count('failed')} failed, ${chosen.length - count('passed') - count('failed')} not run`,
+  );
   if (count('failed') > 0) process.exitCode = 1;
 }
 
