@@ -63,6 +63,36 @@ export function streamTests(add: AddTest): void {
   });
 
   add(
+    'a slow reader of exec gets all of a large output',
+    async (bench) => {
+      const pod = await bench.runPod();
+      const id = await bench.start(pod, ['sleep', '1000']);
+      const command = ['sh', '-c', 'head -c 8000000 /dev/zero; echo through >&2'];
+      const session = await bench.runtime.exec(id, { command, ...outputOnly });
+      // Nobody reads for a while: the output must wait in the container, not in memory here.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      assert.ok(session.stdout!.readableLength < 4_000_000, `${session.stdout!.readableLength} bytes are buffered`);
+      const [out, err] = await Promise.all([buffer(session.stdout!), text(session.stderr!)]);
+      assert.deepEqual([out.length, err], [8_000_000, 'through\n']);
+      assert.equal((await session.done).exitCode, 0);
+    },
+    'processes',
+  );
+
+  add(
+    'exec of a command that reads no input ends all the same',
+    async (bench) => {
+      const pod = await bench.runPod();
+      const id = await bench.start(pod, ['sleep', '1000']);
+      const session = await bench.runtime.exec(id, { command: ['sh', '-c', 'exit 2'], ...outputOnly, stdin: true });
+      session.stdin!.write(Buffer.alloc(100_000));
+      assert.equal((await session.done).exitCode, 2);
+      session.close();
+    },
+    'processes',
+  );
+
+  add(
     'exec with a terminal has one output and a size',
     async (bench) => {
       const pod = await bench.runPod();

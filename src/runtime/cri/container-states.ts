@@ -17,6 +17,8 @@ export class ContainerStates {
   readonly #logger: Logger;
   readonly #podUids = new Map<string, string>();
   readonly #states = new Map<string, { criState: string; state: ContainerState }>();
+  /** Told of by an event; the CRI plug-in notes it in the status only later, perhaps after the end was read. */
+  readonly #outOfMemory = new Set<string>();
   readonly #listeners = new Set<(event: { podUid: string }) => void>();
   #unsubscribe = () => {};
   #resubscribe?: NodeJS.Timeout;
@@ -44,6 +46,7 @@ export class ContainerStates {
 
   forgetContainer(containerId: string): void {
     this.#states.delete(containerId);
+    this.#outOfMemory.delete(containerId);
     this.#emit(containerId);
     this.#podUids.delete(containerId);
   }
@@ -87,6 +90,7 @@ export class ContainerStates {
     const status = await this.#status(container.id);
     if (status === undefined) return undefined;
     const state = containerState(status, container.podSandboxId, podUid);
+    if (state.exitCode === 137 && this.#outOfMemory.has(container.id)) state.reason = 'OOMKilled';
     this.#states.set(container.id, { criState: status.state, state });
     return state;
   }
@@ -120,6 +124,7 @@ export class ContainerStates {
   async #handle(event: TaskEvent): Promise<void> {
     if (!this.#podUids.has(event.containerId)) return;
     this.#states.delete(event.containerId);
+    if (event.type === 'oom') this.#outOfMemory.add(event.containerId);
     if (event.type === 'exit') await this.waitUntilSettled(event.containerId);
     this.#emit(event.containerId);
   }
