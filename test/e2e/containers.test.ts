@@ -496,6 +496,7 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
         podOf(
           'server',
           {
+            terminationGracePeriodSeconds: 1,
             containers: [
               shell('main', `mkdir /www; echo ${text} > /www/index.html; exec busybox httpd -f -p 8080 -h /www`),
             ],
@@ -517,6 +518,7 @@ describe('skypod up --runtime containerd', { skip: isRoot ? false : 'containers 
     // Only left's pod runs there now: right's address answers nobody but right.
     await left.input(
       podOf('extra', {
+        terminationGracePeriodSeconds: 1,
         containers: [shell('main', 'mkdir /www; echo extra > /www/index.html; exec busybox httpd -f -p 8081 -h /www')],
       }),
       'apply',
