@@ -9,6 +9,7 @@ export interface Filters {
   panicRecovery: Filter;
   authentication: Filter;
   tenantResolution: Filter;
+  impersonation: Filter;
   authorization: Filter;
 }
 
@@ -22,8 +23,8 @@ export function httpChain(filters: Filters, dispatch: Handler): Handler {
       filters.accessLog,
       filters.panicRecovery,
       filters.authentication,
-      // impersonation: the identity becomes the one asked for, if the asker may impersonate it.
       filters.tenantResolution,
+      filters.impersonation,
       // audit: an event per stage, by the tenant's policy.
       // priority and fairness: a queue per tenant, so that none starves the others.
       filters.authorization,

@@ -14,6 +14,7 @@ import type { CacheEvent } from './watch-cache/watch-cache.ts';
 const never = new AbortController().signal;
 const json = 'application/json';
 const noHeaders = {};
+const noRawHeaders: readonly string[] = [];
 let requests = 0;
 
 /**
@@ -41,6 +42,7 @@ export function createInProcessTransport(handler: Handler, identity: Identity, l
     showTenant: true,
     inProcess: true,
     headers: noHeaders,
+    rawHeaders: noRawHeaders,
     rawQuery: '',
     userAgent: identity.name,
     accept: json,

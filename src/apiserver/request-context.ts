@@ -28,6 +28,8 @@ export interface RequestContext {
   readonly inProcess: boolean;
   /** For proxied requests: what is handed on. */
   readonly headers: NodeJS.Dict<string | string[]>;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
   readonly rawQuery: string;
   readonly userAgent: string;
   readonly accept: string;

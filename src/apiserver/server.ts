@@ -20,6 +20,7 @@ import type { Environment } from './environment.ts';
 import { accessLogFilter } from './filters/access-log.ts';
 import { authenticationFilter } from './filters/authentication.ts';
 import { authorizationFilter } from './filters/authorization.ts';
+import { impersonationFilter } from './filters/impersonation.ts';
 import { panicRecoveryFilter } from './filters/panic-recovery.ts';
 import { SYSTEM_TENANT, tenantResolutionFilter } from './filters/tenant-resolution.ts';
 import { credentialsOfContext, type Listener, listen } from './http/listener.ts';
@@ -126,6 +127,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     panicRecovery: panicRecoveryFilter(logger),
     authentication: authenticationFilter(credentialsOfContext, authenticator),
     tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
+    impersonation: impersonationFilter(authorizer),
     authorization: authorizationFilter(authorizer),
   };
   const httpHandler = httpChain(filters, dispatch);

@@ -192,6 +192,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       showTenant: false,
       inProcess: false,
       headers: request.headers,
+      rawHeaders: request.rawHeaders,
       rawQuery,
       userAgent: String(request.headers['user-agent'] ?? ''),
       accept: String(request.headers['accept'] ?? ''),

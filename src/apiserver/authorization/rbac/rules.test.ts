@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Attributes, denial, resourceAttributes } from '../attributes.ts';
+import { describeRules, missingRules } from './cover.ts';
+import { type PolicyRule, ruleAllows } from './rules.ts';
+
+const pods = (more: Partial<Attributes> = {}): Attributes => ({
+  ...resourceAttributes('a', { verb: 'get', group: '', resource: 'pods', namespace: 'dev', name: 'web' }),
+  ...more,
+});
+const path = (url: string, verb = 'get'): Attributes => ({ ...pods({ verb }), isResourceRequest: false, path: url });
+const rule = (verbs: string, groups: string, resources: string, names?: string): PolicyRule => ({
+  verbs: verbs.split(','),
+  apiGroups: groups.split(','),
+  resources: resources.split(','),
+  ...(names !== undefined && { resourceNames: names.split(',') }),
+});
+const urls = (verbs: string, list: string): PolicyRule => ({
+  verbs: verbs.split(','),
+  nonResourceURLs: list.split(','),
+});
+
+describe('what a rule allows', () => {
+  const table: [string, PolicyRule, Attributes, boolean][] = [
+    ['the very thing', rule('get', '', 'pods'), pods(), true],
+    ['another verb', rule('list', '', 'pods'), pods(), false],
+    ['any verb', rule('*', '', 'pods'), pods(), true],
+    ['another group', rule('get', 'apps', 'pods'), pods(), false],
+    ['any group', rule('get', '*', 'pods'), pods({ group: 'apps' }), true],
+    ['any resource', rule('get', '', '*'), pods({ subresource: 'log' }), true],
+    ['the resource says nothing of its parts', rule('get', '', 'pods'), pods({ subresource: 'log' }), false],
+    ['one part', rule('get', '', 'pods/log'), pods({ subresource: 'log' }), true],
+    ['that part of anything', rule('get', '', '*/log'), pods({ subresource: 'log' }), true],
+    ['parts of anything are not the thing', rule('get', '', '*/log'), pods(), false],
+    ['one by name', rule('get', '', 'pods', 'web,db'), pods(), true],
+    ['another name', rule('get', '', 'pods', 'db'), pods(), false],
+    ['a collection has no name', rule('list', '', 'pods', 'web'), pods({ verb: 'list', name: '' }), false],
+    ['a path is not a resource', urls('*', '*'), pods(), false],
+    ['a resource is not a path', rule('*', '*', '*'), path('/metrics'), false],
+    ['a path', urls('get', '/metrics'), path('/metrics'), true],
+    ['a path below', urls('get', '/metrics'), path('/metrics/x'), false],
+    ['paths below', urls('get', '/apis/*'), path('/apis/apps'), true],
+    ['paths below are not the path', urls('get', '/apis/*'), path('/apis'), false],
+    ['another verb on a path', urls('get', '*'), path('/metrics', 'post'), false],
+  ];
+  for (const [name, given, attributes, expected] of table) {
+    it(name, () => assert.equal(ruleAllows(given, attributes), expected));
+  }
+});
+
+describe('what is missing to give rules away', () => {
+  const table: [string, PolicyRule[], PolicyRule[], string][] = [
+    ['nothing of what is held', [rule('get,list', '', 'pods')], [rule('list', '', 'pods')], ''],
+    [
+      'a verb',
+      [rule('get', '', 'pods')],
+      [rule('get,list', '', 'pods')],
+      '{APIGroups:[""], Resources:["pods"], Verbs:["list"]}',
+    ],
+    [
+      'verbs of one thing are told together',
+      [],
+      [rule('get,list', '', 'pods')],
+      '{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}',
+    ],
+    [
+      'all names, with one held',
+      [rule('get', '', 'pods', 'a')],
+      [rule('get', '', 'pods')],
+      '{APIGroups:[""], Resources:["pods"], Verbs:["get"]}',
+    ],
+    ['a name, with all held', [rule('get', '', 'pods')], [rule('get', '', 'pods', 'a')], ''],
+    ['a part by its kind', [rule('get', '', '*/log')], [rule('get', '', 'pods/log')], ''],
+    [
+      'everything, with much held',
+      [rule('*', '', '*')],
+      [rule('*', '*', '*')],
+      '{APIGroups:["*"], Resources:["*"], Verbs:["*"]}',
+    ],
+    ['from several rules', [rule('get', '', 'pods'), rule('list', '', 'pods')], [rule('get,list', '', 'pods')], ''],
+    [
+      'paths',
+      [urls('get', '/apis/*')],
+      [urls('get', '/apis/apps,/metrics')],
+      '{NonResourceURLs:["/metrics"], Verbs:["get"]}',
+    ],
+  ];
+  for (const [name, held, wanted, expected] of table) {
+    it(name, () => assert.equal(describeRules(missingRules(held, wanted)), expected));
+  }
+});
+
+describe('the words of a denial', () => {
+  const alice = { name: 'alice', groups: [], kind: 'tenant' as const, tenant: 'a' };
+  const table: [Attributes, string, string][] = [
+    [
+      pods({ verb: 'list', name: '', namespace: 'default' }),
+      '',
+      'pods is forbidden: User "alice" cannot list resource "pods" in API group "" in the namespace "default"',
+    ],
+    [
+      resourceAttributes('a', {
+        verb: 'update',
+        group: 'apps',
+        resource: 'deployments',
+        subresource: 'scale',
+        name: 'web',
+      }),
+      '',
+      'deployments.apps "web" is forbidden: User "alice" cannot update resource "deployments/scale" in API group "apps" at the cluster scope',
+    ],
+    [path('/metrics'), '', 'forbidden: User "alice" cannot get path "/metrics"'],
+    [path('/<b>'), 'RBAC: why', 'forbidden: User "alice" cannot get path "/&lt;b&gt;": RBAC: why'],
+  ];
+  for (const [attributes, reason, expected] of table) {
+    it(expected, () => assert.equal(denial(alice, attributes, reason), expected));
+  }
+});
