@@ -1,20 +1,9 @@
 import { type Identity, SYSTEM_MASTERS } from '../identity/identity.ts';
 import type { Attributes } from './attributes.ts';
+import type { Decision, HeldRules } from './decision.ts';
 import { authorizeHost, type HostFacts } from './hosts.ts';
 import type { RoleBasedAccess } from './rbac/role-based-access.ts';
 import type { PolicyRule } from './rbac/rules.ts';
-
-export interface Decision {
-  allowed: boolean;
-  /** Shown to the asker. */
-  reason: string;
-}
-
-export interface HeldRules {
-  rules: PolicyRule[];
-  /** What could not be found out, in upstream's words: bindings to roles that are not there. */
-  errors: string[];
-}
 
 /** Judges every request, in-process ones by platform identities aside. */
 export interface Authorizer {

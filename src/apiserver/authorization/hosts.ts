@@ -1,6 +1,6 @@
 import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
 import type { Attributes } from './attributes.ts';
-import type { Decision } from './authorizer.ts';
+import type { Decision } from './decision.ts';
 
 /** What the host rules need to know of the pool; answered from the watch cache. */
 export interface HostFacts {

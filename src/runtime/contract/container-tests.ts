@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
-import type { AddTest } from './runtime-contract.ts';
+import type { AddTest } from './add-test.ts';
 
 /** RFC 3339 with nanoseconds less their trailing zeros, stream, P(artial) or F(ull), text: the CRI log format. */
 const LOG_LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([PF]) (.*)$/;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { ImagePullError } from '../sandbox-runtime.ts';
-import type { AddTest } from './runtime-contract.ts';
+import type { AddTest } from './add-test.ts';
 
 export function imageTests(add: AddTest): void {
   add('a pulled image is found by name, by id and by digest, until it is removed', async ({ runtime, harness }) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { ContainerConfig } from '../sandbox-runtime.ts';
+import type { AddTest } from './add-test.ts';
 import type { ContractBench, TestPod } from './harness.ts';
-import type { AddTest } from './runtime-contract.ts';
 
 type Security = Partial<ContainerConfig['security']>;
 

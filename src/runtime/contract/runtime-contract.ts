@@ -1,17 +1,11 @@
-import { after, afterEach, before, describe, type TestContext, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
+import type { AddTest } from './add-test.ts';
 import { containerTests } from './container-tests.ts';
 import { ContractBench, type RuntimeHarness } from './harness.ts';
 import { imageTests } from './image-tests.ts';
 import { isolationTests } from './isolation-tests.ts';
 import { sandboxTests } from './sandbox-tests.ts';
 import { streamTests } from './stream-tests.ts';
-
-/** Adds a test to the suite; `processes` marks one that looks into a process. */
-export type AddTest = (
-  name: string,
-  run: (bench: ContractBench, context: TestContext) => Promise<void>,
-  needs?: 'processes',
-) => void;
 
 /**
  * The suite that every implementation of the sandbox runtime port passes.

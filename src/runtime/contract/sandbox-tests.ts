@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { AddTest } from './runtime-contract.ts';
+import type { AddTest } from './add-test.ts';
 
 export function sandboxTests(add: AddTest): void {
   add('says what it is and that it is ready', async ({ runtime }) => {

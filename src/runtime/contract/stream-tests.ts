@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { ExecTimeoutError } from '../sandbox-runtime.ts';
-import type { AddTest } from './runtime-contract.ts';
+import type { AddTest } from './add-test.ts';
 
 const outputOnly = { stdin: false, stdout: true, stderr: true, tty: false };
 

@@ -1,5 +1,6 @@
 import { accessSync, chmodSync, constants, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProgram } from './find-program.ts';
 import type { ContainerdPaths } from './paths.ts';
 import { PAUSE_IMAGE } from './pause-image.ts';
 
@@ -28,16 +29,6 @@ export function installedHandlers(prefer?: 'crun' | 'runc'): RuntimeHandler[] {
     handlers.push({ name: 'kata', runtimeType: 'io.containerd.kata.v2' });
   }
   return handlers;
-}
-
-export function findProgram(name: string): string | undefined {
-  for (const directory of ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return join(directory, name);
-    } catch {}
-  }
-  return undefined;
 }
 
 /** Writes containerd's configuration and the CNI directories; returns the configuration's text. */

@@ -13,7 +13,8 @@ import {
 } from 'node:fs';
 import { connect } from 'node:net';
 import { type Logger, silentLogger } from '../../base/log.ts';
-import { findProgram, installedHandlers, type RuntimeHandler, writeConfiguration } from './configuration.ts';
+import { installedHandlers, type RuntimeHandler, writeConfiguration } from './configuration.ts';
+import { findProgram } from './find-program.ts';
 import { ensureMountNamespace, removeMountNamespace, shareMountsBelow, unmountBelow } from './mount-namespace.ts';
 import { type ContainerdPaths, containerdPaths } from './paths.ts';
 import { importPauseImage } from './pause-image.ts';

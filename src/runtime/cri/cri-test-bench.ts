@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { buildImages } from '../../../images/build-images.ts';
 import { type Registry, startRegistry, stopRegistry } from '../../../images/registry.ts';
 import type { RuntimeHarness } from '../contract/harness.ts';
-import { findProgram } from './configuration.ts';
 import type { ContainerdOptions } from './containerd.ts';
 import { Containerd } from './containerd.ts';
 import { type CriRuntime, createCriRuntime } from './cri-runtime.ts';
+import { findProgram } from './find-program.ts';
 
 /** Why this machine cannot run tests with real containers; undefined when it can. */
 export function cannotRunContainers(): string | undefined {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import tar from 'tar-stream';
-import { findProgram } from './configuration.ts';
+import { findProgram } from './find-program.ts';
 import type { ContainerdPaths } from './paths.ts';
 
 /** What holds a sandbox's namespaces. It is imported, never pulled, so that no registry is needed to run a pod. */
