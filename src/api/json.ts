@@ -21,3 +21,12 @@ export function cloneJson<T>(value: T): T {
   }
   return copy;
 }
+
+/** Sets a field whatever its name: plain assignment would take `__proto__` for something else. */
+export function setOwn(object: any, name: string, value: unknown): void {
+  if (name === '__proto__') {
+    Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+  } else {
+    object[name] = value;
+  }
+}

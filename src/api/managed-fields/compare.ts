@@ -1,0 +1,183 @@
+import { deepEqual } from '../equality.ts';
+import { emptySet, type FieldSet, isEmptySet, leaf, nodeOf, recursiveDifference, union } from './field-set.ts';
+import { elementOfItem, equalItems, groupItems } from './list-items.ts';
+import {
+  type Alternative,
+  alternativeOf,
+  isEmptyMap,
+  type ListType,
+  listOf,
+  type MapType,
+  type MergeType,
+  mapOf,
+  typeOfField,
+} from './merge-type.ts';
+import { fieldElement, type PathElement } from './path-element.ts';
+
+/** What changed from one object to another, each a set of its own. */
+export interface Comparison {
+  removed: FieldSet;
+  modified: FieldSet;
+  added: FieldSet;
+}
+
+/** Of one node and what is below it; a part that is absent is empty. */
+interface Difference {
+  removed?: FieldSet;
+  modified?: FieldSet;
+  added?: FieldSet;
+}
+
+const leafModified: Difference = { modified: leaf };
+
+/**
+ * Compares two objects of a type. Parts that are the same by identity are not walked. Fields that the type does not
+ * know are passed over. Source: structured-merge-diff's TypedValue.Compare.
+ */
+export function compareObjects(type: MergeType, before: unknown, after: unknown): Comparison {
+  const difference = compare(type, before, after);
+  return {
+    removed: difference?.removed ?? emptySet,
+    modified: difference?.modified ?? emptySet,
+    added: difference?.added ?? emptySet,
+  };
+}
+
+export const isSame = ({ removed, modified, added }: Comparison) =>
+  isEmptySet(removed) && isEmptySet(modified) && isEmptySet(added);
+
+/** Leaves out fields, with all below them. */
+export function excludeFields(comparison: Comparison, fields: FieldSet): Comparison {
+  return {
+    removed: recursiveDifference(comparison.removed, fields),
+    modified: recursiveDifference(comparison.modified, fields),
+    added: recursiveDifference(comparison.added, fields),
+  };
+}
+
+function compare(type: MergeType, before: any, after: any): Difference | undefined {
+  if (before === after) return undefined;
+  if (before === undefined) return { added: everythingOf(type, after) };
+  if (after === undefined) return { removed: everythingOf(type, before) };
+  const was = alternativeOf(type, before);
+  const is = alternativeOf(type, after);
+  const difference = compareAs(type, is, before, after);
+  if (was === is) return difference;
+  return combine(compareAs(type, was, before, after), difference);
+}
+
+function compareAs(type: MergeType, as: Alternative, before: any, after: any): Difference | undefined {
+  if (as === 'map') return compareMaps(type.map!, before, after);
+  if (as === 'list') return compareLists(type.list!, before, after);
+  return deepEqual(before, after) ? undefined : leafModified;
+}
+
+function compareMaps(type: MapType, before: any, after: any): Difference | undefined {
+  const old = mapOf(before);
+  const map = mapOf(after);
+  if (type.atomic || (isEmptyMap(old) && isEmptyMap(map))) return deepEqual(before, after) ? undefined : leafModified;
+  const parts = new Parts();
+  for (const name in map) {
+    const value = map[name];
+    const oldValue = old?.[name];
+    if (value === oldValue) continue;
+    const fieldType = typeOfField(type, name);
+    if (fieldType !== undefined) parts.add(fieldElement(name), compare(fieldType, oldValue, value));
+  }
+  for (const name in old) {
+    if (map?.[name] !== undefined || old[name] === undefined) continue;
+    const fieldType = typeOfField(type, name);
+    if (fieldType !== undefined) parts.add(fieldElement(name), compare(fieldType, old[name], undefined));
+  }
+  return parts.difference();
+}
+
+function compareLists(type: ListType, before: any, after: any): Difference | undefined {
+  const old = listOf(before);
+  const list = listOf(after);
+  if (type.atomic || ((old?.length ?? 0) === 0 && (list?.length ?? 0) === 0)) {
+    return deepEqual(before, after) ? undefined : leafModified;
+  }
+  const oldGroups = groupItems(type, old);
+  const groups = groupItems(type, list);
+  const parts = new Parts();
+  for (const element of new Set([...oldGroups.keys(), ...groups.keys()])) {
+    const was = oldGroups.get(element) ?? [];
+    const is = groups.get(element) ?? [];
+    if (was.length <= 1 && is.length <= 1) {
+      parts.add(element, compare(type.items, was[0], is[0]));
+    } else if (was.length >= 2 && is.length >= 2) {
+      if (!equalItems(was, is)) parts.add(element, leafModified);
+    } else if (was.length >= 2) {
+      // One of them is left: it is new, and the mark of the duplicates goes.
+      const added = is.length > 0 ? everythingOf(type.items, is[0]) : undefined;
+      parts.add(element, { removed: leaf, ...(added !== undefined && { added }) });
+    } else {
+      const removed = was.length > 0 ? everythingOf(type.items, was[0]) : undefined;
+      parts.add(element, { added: leaf, ...(removed !== undefined && { removed }) });
+    }
+  }
+  return parts.difference();
+}
+
+/** A value that came or went, with all below it: each is a member. */
+function everythingOf(type: MergeType, value: any): FieldSet {
+  const as = alternativeOf(type, value);
+  if (as === 'scalar') return leaf;
+  if (as === 'map') {
+    const map = mapOf(value);
+    const { map: mapType } = type;
+    if (mapType!.atomic || map === undefined) return leaf;
+    const elements: [PathElement, FieldSet][] = [];
+    for (const name in map) {
+      if (map[name] === undefined) continue;
+      const fieldType = typeOfField(mapType!, name);
+      if (fieldType !== undefined) elements.push([fieldElement(name), everythingOf(fieldType, map[name])]);
+    }
+    return elements.length === 0 ? leaf : nodeOf(elements, true)!;
+  }
+  const list = listOf(value);
+  const { list: listType } = type;
+  if (listType!.atomic || list === undefined || list.length === 0) return leaf;
+  const elements = new Map<PathElement, FieldSet>();
+  for (const item of list) {
+    const element = elementOfItem(listType!, item);
+    elements.set(element, elements.has(element) ? leaf : everythingOf(listType!.items, item));
+  }
+  return nodeOf([...elements], true)!;
+}
+
+function combine(a: Difference | undefined, b: Difference | undefined): Difference | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const both = (x: FieldSet | undefined, y: FieldSet | undefined) => {
+    if (x === undefined || y === undefined) return x ?? y;
+    return union({ 'f:x': x }, { 'f:x': y })['f:x'];
+  };
+  const removed = both(a.removed, b.removed);
+  const modified = both(a.modified, b.modified);
+  const added = both(a.added, b.added);
+  return { ...(removed && { removed }), ...(modified && { modified }), ...(added && { added }) };
+}
+
+/** Gathers what differs below a node; allocates only for what does. */
+class Parts {
+  #removed: [PathElement, FieldSet][] | undefined;
+  #modified: [PathElement, FieldSet][] | undefined;
+  #added: [PathElement, FieldSet][] | undefined;
+
+  add(element: PathElement, difference: Difference | undefined): void {
+    if (difference === undefined) return;
+    if (difference.removed !== undefined) (this.#removed ??= []).push([element, difference.removed]);
+    if (difference.modified !== undefined) (this.#modified ??= []).push([element, difference.modified]);
+    if (difference.added !== undefined) (this.#added ??= []).push([element, difference.added]);
+  }
+
+  difference(): Difference | undefined {
+    if (this.#removed === undefined && this.#modified === undefined && this.#added === undefined) return undefined;
+    const difference: Difference = {};
+    if (this.#removed !== undefined) difference.removed = nodeOf(this.#removed, false)!;
+    if (this.#modified !== undefined) difference.modified = nodeOf(this.#modified, false)!;
+    if (this.#added !== undefined) difference.added = nodeOf(this.#added, false)!;
+    return difference;
+  }
+}

@@ -1,0 +1,218 @@
+import { canonicalElement, compareElements, type PathElement, printElement } from './path-element.ts';
+
+/**
+ * A set of fields, in the very form in which FieldsV1 writes it: an object by path element, sorted. A set that holds
+ * spec.replicas, metadata.labels and metadata.labels.app is
+ *
+ *     {"f:metadata": {"f:labels": {".": {}, "f:app": {}}}, "f:spec": {"f:replicas": {}}}
+ *
+ * `{}` is a member without children, `.` marks a member that has some. Sets are shared and never changed: an operation
+ * that changes nothing gives back what it was given, so that identity tells.
+ */
+export interface FieldSet {
+  readonly [element: PathElement]: FieldSet;
+}
+
+/** A member without children; as a whole set, the empty one. */
+export const leaf: FieldSet = Object.freeze({});
+export const emptySet = leaf;
+/** A leaf, spelled out for the operations below. */
+const member: FieldSet = Object.freeze({ '.': leaf });
+
+export function isEmptySet(set: FieldSet): boolean {
+  for (const _ in set) return false;
+  return true;
+}
+
+const expand = (node: FieldSet) => (isEmptySet(node) ? member : node);
+
+/** undefined for a node that holds nothing. */
+function shrink(node: Record<string, FieldSet>): FieldSet | undefined {
+  let count = 0;
+  for (const _ in node) if (++count > 1) return node;
+  if (count === 0) return undefined;
+  return '.' in node ? leaf : node;
+}
+
+/** A node of the elements given, in canonical order. `elements` is taken over. */
+export function nodeOf(elements: [PathElement, FieldSet][], isMember: boolean): FieldSet | undefined {
+  if (elements.length === 0) return isMember ? leaf : undefined;
+  sortElements(elements);
+  const node: Record<string, FieldSet> = isMember ? { '.': leaf } : {};
+  for (let index = 0; index < elements.length; index++) node[elements[index]![0]] = elements[index]![1];
+  return node;
+}
+
+function sortElements(elements: [PathElement, FieldSet][]): void {
+  for (let index = 1; index < elements.length; index++) {
+    if (compareElements(elements[index - 1]![0], elements[index]![0]) > 0) {
+      elements.sort((a, b) => compareElements(a[0], b[0]));
+      return;
+    }
+  }
+}
+
+export function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (a === b || isEmptySet(b)) return a;
+  if (isEmptySet(a)) return b;
+  return unite(a, b);
+}
+
+function unite(a: FieldSet, b: FieldSet): FieldSet {
+  let merged: Record<string, FieldSet> | undefined;
+  let added = false;
+  for (const element in b) {
+    const own = a[element];
+    if (own === undefined) {
+      merged ??= { ...a };
+      merged[element] = b[element]!;
+      added = true;
+    } else if (element !== '.') {
+      const both = uniteNodes(own, b[element]!);
+      if (both !== own) (merged ??= { ...a })[element] = both;
+    }
+  }
+  if (merged === undefined) return a;
+  return added ? sorted(merged) : merged;
+}
+
+function uniteNodes(a: FieldSet, b: FieldSet): FieldSet {
+  if (a === b) return a;
+  const expanded = expand(a);
+  const both = unite(expanded, expand(b));
+  return both === expanded ? a : both;
+}
+
+function sorted(node: Record<string, FieldSet>): FieldSet {
+  const elements = Object.keys(node);
+  for (let index = 1; index < elements.length; index++) {
+    if (compareElements(elements[index - 1]!, elements[index]!) > 0) {
+      elements.sort(compareElements);
+      const result: Record<string, FieldSet> = {};
+      for (const element of elements) result[element] = node[element]!;
+      return result;
+    }
+  }
+  return node;
+}
+
+/** What is in `a` and not in `b`; a parent in `b` does not take its children along. */
+export const difference = (a: FieldSet, b: FieldSet): FieldSet => subtract(a, b, false);
+
+/** The same, where a member of `b` takes everything below it along. */
+export const recursiveDifference = (a: FieldSet, b: FieldSet): FieldSet => subtract(a, b, true);
+
+function subtract(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet {
+  if (a === b) return emptySet;
+  let result: Record<string, FieldSet> | undefined;
+  for (const element in b) {
+    const own = a[element];
+    if (own === undefined) continue;
+    const rest = element === '.' ? undefined : subtractNode(own, b[element]!, recursive);
+    if (rest === own) continue;
+    result ??= { ...a };
+    if (rest === undefined) delete result[element];
+    else result[element] = rest;
+  }
+  return result === undefined ? a : result;
+}
+
+function subtractNode(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet | undefined {
+  const expanded = expand(b);
+  if (recursive && '.' in expanded) return undefined;
+  const own = expand(a);
+  const rest = subtract(own, expanded, recursive);
+  return rest === own ? a : shrink(rest);
+}
+
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  if (a === b) return a;
+  let result: Record<string, FieldSet> | undefined;
+  for (const element in a) {
+    const other = b[element];
+    if (other === undefined) continue;
+    const both = element === '.' ? leaf : shrink(intersection(expand(a[element]!), expand(other)));
+    if (both !== undefined) (result ??= {})[element] = both;
+  }
+  return result ?? emptySet;
+}
+
+export function equalSets(a: FieldSet, b: FieldSet): boolean {
+  if (a === b) return true;
+  let count = 0;
+  for (const element in a) {
+    count++;
+    const other = b[element];
+    if (other === undefined || !equalSets(a[element]!, other)) return false;
+  }
+  for (const _ in b) count--;
+  return count === 0;
+}
+
+/** Is the field at the path (not empty) a member? */
+export function hasPath(set: FieldSet, path: PathElement[]): boolean {
+  let node: FieldSet | undefined = set;
+  for (const element of path) {
+    node = node[element];
+    if (node === undefined) return false;
+  }
+  return isMember(node);
+}
+
+export function setOf(...paths: PathElement[][]): FieldSet {
+  let set = emptySet;
+  for (const path of paths) {
+    let node: FieldSet = leaf;
+    for (const element of path.toReversed()) node = { [element]: node };
+    set = union(set, node);
+  }
+  return set;
+}
+
+export const isMember = (node: FieldSet) => '.' in node || isEmptySet(node);
+
+/** Is there anything below the node? */
+export function hasChildren(node: FieldSet): boolean {
+  for (const element in node) if (element !== '.') return true;
+  return false;
+}
+
+/** Calls back with every member's path, members of a level before what is below them. The path is the callee's own. */
+export function forEachPath(set: FieldSet, visit: (path: PathElement[]) => void, prefix: PathElement[] = []): void {
+  for (const element in set) {
+    if (element !== '.' && isMember(set[element]!)) visit([...prefix, element]);
+  }
+  for (const element in set) {
+    if (element !== '.' && hasChildren(set[element]!)) forEachPath(set[element]!, visit, [...prefix, element]);
+  }
+}
+
+export const printPath = (path: PathElement[]): string => path.map(printElement).join('');
+
+/** A set as somebody else wrote it, in canonical form. Throws for malformed ones. */
+export function parseFieldSet(value: unknown): FieldSet {
+  return parseNode(value, true) ?? emptySet;
+}
+
+function parseNode(value: unknown, isRoot: boolean): FieldSet | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    // A value that is no object says nothing about children.
+    if (isRoot && value !== null && value !== undefined) throw new Error('expected an object');
+    return leaf;
+  }
+  const node: Record<string, FieldSet> = {};
+  for (const key in value) {
+    if (key === '.') {
+      if (!isRoot) node['.'] = leaf;
+      continue;
+    }
+    const element = canonicalElement(key);
+    if (element === undefined) continue;
+    const child = parseNode((value as Record<string, unknown>)[key], false);
+    if (child === undefined) continue;
+    node[element] = node[element] === undefined ? child : uniteNodes(node[element], child);
+  }
+  const ordered = sorted(node);
+  if (isRoot) return ordered;
+  return isEmptySet(ordered) ? leaf : shrink(ordered as Record<string, FieldSet>);
+}

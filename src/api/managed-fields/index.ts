@@ -1,0 +1,8 @@
+export { type Application, applyConfiguration } from './apply.ts';
+export { emptySet, type FieldSet, setOf } from './field-set.ts';
+export type { ManagedFieldsEntry } from './managed.ts';
+export { deducedType, type MergeType, mergeTypeOf } from './merge-type.ts';
+export { elementsOfJsonPath, entriesOfScale, entriesOfScaled } from './scale-entries.ts';
+export type { Endpoint } from './take-from-others.ts';
+export { type TrackedUpdate, trackUpdate } from './update.ts';
+export { onlyVersion, type Versions } from './versions.ts';

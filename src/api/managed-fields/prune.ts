@@ -1,0 +1,63 @@
+import type { KubeObject } from '../object.ts';
+import { difference, emptySet, type FieldSet, intersection, isEmptySet, union } from './field-set.ts';
+import { fieldSetOf } from './field-set-of.ts';
+import { fieldsOf, type Managed, type ManagedFieldsEntry } from './managed.ts';
+import type { MergeType } from './merge-type.ts';
+import { withNamedFields } from './reconcile.ts';
+import { removeFields } from './remove.ts';
+import type { Endpoint } from './take-from-others.ts';
+
+/**
+ * The merged object without what the applier applied last time and not this time, as far as nobody else owns it.
+ * `managed` has the applier's new set already. Source: structured-merge-diff's Updater.prune.
+ */
+export function prune(
+  endpoint: Endpoint,
+  merged: KubeObject,
+  managed: Managed,
+  last: ManagedFieldsEntry | undefined,
+): KubeObject {
+  if (last === undefined || isEmptySet(fieldsOf(last))) return merged;
+  const { versions, apiVersion: ownVersion } = endpoint;
+  const lastVersion = last.apiVersion ?? '';
+  const lastType = versions.typeOf(lastVersion);
+  if (lastType === undefined) return merged;
+  const convert = (object: KubeObject, from: string, to: string) =>
+    from === to ? object : versions.convert(object, from, to);
+
+  const whole = convert(merged, ownVersion, lastVersion);
+  let pruned: KubeObject = removeFields(lastType, whole, withNamedFields(fieldsOf(last), lastType));
+  // Back comes what someone owns, in the version of the last configuration first.
+  const owned = ownedByVersion(managed);
+  const others = [...owned.keys()].filter((version) => version !== lastVersion);
+  for (const version of owned.has(lastVersion) ? [lastVersion, ...others] : others) {
+    const type = versions.typeOf(version);
+    if (type === undefined) continue;
+    const wholeThere = convert(whole, lastVersion, version);
+    const prunedThere = convert(pruned, lastVersion, version);
+    pruned = convert(addBackOwned(type, wholeThere, prunedThere, owned.get(version)!), version, lastVersion);
+  }
+  return convert(addBackDangling(lastType, whole, pruned, fieldsOf(last)), lastVersion, ownVersion);
+}
+
+function ownedByVersion(managed: Managed): Map<string, FieldSet> {
+  const owned = new Map<string, FieldSet>();
+  for (const entry of managed.values()) {
+    const version = entry.apiVersion ?? '';
+    owned.set(version, union(owned.get(version) ?? emptySet, fieldsOf(entry)));
+  }
+  return owned;
+}
+
+function addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): KubeObject {
+  const all = withNamedFields(fieldSetOf(type, whole), type);
+  const kept = union(withNamedFields(fieldSetOf(type, pruned), type), withNamedFields(owned, type));
+  return removeFields(type, whole, difference(all, kept));
+}
+
+/** Only what the last configuration had may go: not what stood in the same item or struct and is nobody's. */
+function addBackDangling(type: MergeType, whole: KubeObject, pruned: KubeObject, last: FieldSet): KubeObject {
+  const all = withNamedFields(fieldSetOf(type, whole), type);
+  const kept = withNamedFields(fieldSetOf(type, pruned), type);
+  return removeFields(type, whole, intersection(difference(all, kept), withNamedFields(last, type)));
+}

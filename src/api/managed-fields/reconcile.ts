@@ -1,0 +1,68 @@
+import { emptySet, type FieldSet, hasChildren, isMember, leaf, recursiveDifference, union } from './field-set.ts';
+import { deducedType, type MergeType, typeOfField } from './merge-type.ts';
+import type { PathElement } from './path-element.ts';
+
+/** Sets that are known to fit a type as it is: those of built-in types are looked at once. */
+const fitting = new WeakMap<FieldSet, MergeType>();
+
+/**
+ * A set that was written when parts of the type were not atomic yet: who owned something inside such a part owns all of
+ * it. Source: structured-merge-diff's ReconcileFieldSetWithSchema.
+ */
+export function reconcileFieldSet(set: FieldSet, type: MergeType): FieldSet {
+  if (fitting.get(set) === type) return set;
+  const atomicPaths: PathElement[][] = [];
+  visit(type, set, [], false, atomicPaths);
+  let result = set;
+  for (const path of atomicPaths) {
+    let node: FieldSet = leaf;
+    for (const element of path.toReversed()) node = { [element]: node };
+    result = union(recursiveDifference(result, node), node);
+  }
+  fitting.set(result, type);
+  return result;
+}
+
+function visit(type: MergeType, node: FieldSet, path: PathElement[], isLeaf: boolean, found: PathElement[][]): void {
+  if (type === deducedType) return;
+  const { map, list } = type;
+  if (map !== undefined) {
+    if (map.fields.size === 0 && map.elements === deducedType) return;
+    if (map.atomic && !isLeaf) {
+      if (hasChildren(node) && path.length > 0) found.push(path);
+      return;
+    }
+  } else if (list?.atomic && !isLeaf) {
+    if (path.length > 0) found.push(path);
+    return;
+  } else if (list === undefined) {
+    return;
+  }
+  for (const element in node) {
+    if (element === '.') continue;
+    const child = node[element]!;
+    const childType = map === undefined ? list!.items : typeOfField(map, element.slice(2));
+    if (childType === undefined) continue;
+    visit(childType, child, [...path, element], isMember(child) && !hasChildren(child), found);
+  }
+}
+
+/**
+ * The set with the structs' fields on the way to its members as members too, entries of maps and items of lists not.
+ * Source: fieldpath's EnsureNamedFieldsAreMembers.
+ */
+export function withNamedFields(set: FieldSet, type: MergeType | undefined): FieldSet {
+  let result: Record<string, FieldSet> | undefined;
+  for (const element in set) {
+    const child = set[element]!;
+    if (element === '.' || !hasChildren(child)) continue;
+    const isField = element.startsWith('f:');
+    const map = isField ? type?.map : undefined;
+    const childType =
+      map !== undefined ? typeOfField(map, element.slice(2)) : element.startsWith('k:') ? type?.list?.items : undefined;
+    let grown = withNamedFields(child, childType);
+    if (map?.fields.has(element.slice(2)) && !('.' in grown)) grown = { '.': leaf, ...grown };
+    if (grown !== child) (result ??= { ...set })[element] = grown;
+  }
+  return result ?? set ?? emptySet;
+}

@@ -1,0 +1,69 @@
+import type { KubeObject } from '../object.ts';
+import { isSame } from './compare.ts';
+import { difference, isEmptySet, recursiveDifference, union } from './field-set.ts';
+import {
+  capUpdaters,
+  encodeManaged,
+  entryOf,
+  fieldsOf,
+  identifierOfManager,
+  type Managed,
+  type ManagedFieldsEntry,
+  type Manager,
+  managedOfUpdate,
+} from './managed.ts';
+import { Changes, compareAt, type Endpoint, reconcileManaged, takeFromOthers } from './take-from-others.ts';
+import { strippedFields } from './tracked-type.ts';
+
+export interface TrackedUpdate {
+  endpoint: Endpoint;
+  /** The manager's name, the client's own words. */
+  manager: string;
+  /** Undefined for a creation: what an empty object of the type looks like is then `empty`. */
+  live: KubeObject | undefined;
+  empty: KubeObject;
+  /** The state to be written; its managedFields as the client sent them. */
+  object: KubeObject;
+  /** RFC 3339, seconds. */
+  now: string;
+}
+
+/**
+ * The managedFields of an object that someone creates, updates or patches: who changes a field owns it from then on.
+ * An object whose fields nobody owns stays so until somebody applies. Source: apimachinery's FieldManager.Update.
+ */
+export function trackUpdate(update: TrackedUpdate): ManagedFieldsEntry[] | undefined {
+  const { endpoint, live, object } = update;
+  const liveEntries = live?.metadata.managedFields as ManagedFieldsEntry[] | undefined;
+  const managed = managedOfUpdate(liveEntries, object.metadata.managedFields, endpoint.subresource);
+  if (managed.size === 0 && live !== undefined) return undefined;
+  const manager: Manager = {
+    name: update.manager,
+    operation: 'Update',
+    apiVersion: endpoint.apiVersion,
+    subresource: endpoint.subresource,
+  };
+  trackChange(managed, endpoint, manager, live ?? update.empty, object, update.now);
+  capUpdaters(managed);
+  return encodeManaged(managed, liveEntries);
+}
+
+/** Gives the manager what changed from one state to another, and takes it from all others. */
+export function trackChange(
+  managed: Managed,
+  endpoint: Endpoint,
+  manager: Manager,
+  before: KubeObject,
+  after: KubeObject,
+  now: string,
+): void {
+  reconcileManaged(managed, endpoint);
+  const comparison = compareAt(endpoint, before, after);
+  if (!isSame(comparison)) takeFromOthers(managed, new Changes(endpoint, before, after, comparison), undefined);
+  let own = difference(union(comparison.modified, comparison.added), strippedFields);
+  own = recursiveDifference(own, endpoint.reset);
+  if (isEmptySet(own)) return;
+  const identifier = identifierOfManager(manager);
+  const previous = managed.get(identifier);
+  managed.set(identifier, entryOf(manager, previous === undefined ? own : union(fieldsOf(previous), own), now));
+}
