@@ -74,16 +74,18 @@ export class Expectations {
 
 /**
  * Calls `task` 1, 2, 4, … times at once up to `widest`, and stops after the first batch with a failure: a quota or a
- * webhook that refuses costs one request instead of `count`. Follows upstream's slowStartBatch.
+ * webhook that refuses costs one request instead of `count`. Follows upstream's slowStartBatch. Who has reason to expect
+ * success starts with `first` at once.
  */
 export async function slowStart(
   count: number,
   widest: number,
   task: (index: number) => Promise<void>,
+  first = 1,
 ): Promise<{ succeeded: number; error?: unknown }> {
   let succeeded = 0;
   let started = 0;
-  for (let size = 1; started < count; size = Math.min(size * 2, widest)) {
+  for (let size = Math.max(Math.min(first, widest), 1); started < count; size = Math.min(size * 2, widest)) {
     const batch = Math.min(size, count - started);
     let error: unknown;
     await Promise.all(

@@ -91,10 +91,12 @@ export class HttpTransport implements Transport {
       : {};
     const agent = (agentOptions: http.AgentOptions) =>
       secure ? new https.Agent({ ...agentOptions, ...tls }) : new http.Agent(agentOptions);
+    const maxConnections = options.maxConnections ?? 160;
     this.#requestAgent = agent({
       keepAlive: true,
-      maxSockets: options.maxConnections ?? 64,
-      maxFreeSockets: 16,
+      maxSockets: maxConnections,
+      // A burst uses them all again and again: opening one costs more than a request.
+      maxFreeSockets: maxConnections,
       scheduling: 'lifo',
     });
     this.#watchAgent = agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });

@@ -43,7 +43,7 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
     return recorder;
   };
   const world = createWorld(informers);
-  const workers = dependencies.workers ?? 64;
+  const workers = dependencies.workers ?? 256;
   const pods = podController({ world, client, clock, events, zones, workers });
   const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
   const evictions = createEventRecorder({ client, clock, logger, component: 'taint-eviction-controller' });

@@ -103,14 +103,20 @@ async function scale(with_: ReplicaSetTools, owner: ReplicaSet, pods: OwnedPods,
   const matches = with_.kind.selectorOf(owner);
   const matching = pods.countLabelled(matches);
   const difference = (owner.spec.replicas ?? 1) - matching;
-  if (difference > 0) return create(with_, owner, Math.min(difference, mostAtOnce));
+  if (difference > 0) {
+    // As many as there are already is no leap into the dark, unless the last ones were refused.
+    const isRefused = owner.status?.conditions?.some(
+      ({ type, status }) => type === 'ReplicaFailure' && status === 'True',
+    );
+    return create(with_, owner, Math.min(difference, mostAtOnce), isRefused ? 1 : matching);
+  }
   if (difference === 0) return undefined;
   const candidates = [...pods.active.values()].filter((pod) => matches(pod.metadata.labels));
   const count = Math.min(-difference, mostAtOnce);
   return remove(with_, owner, podsToDelete(candidates, with_.relatedTo(owner), count, nowMs));
 }
 
-async function create(with_: ReplicaSetTools, owner: ReplicaSet, count: number): Promise<unknown> {
+async function create(with_: ReplicaSetTools, owner: ReplicaSet, count: number, firstBatch: number): Promise<unknown> {
   const { kind, recorder, expectations } = with_;
   const target = { apiVersion: kind.apiVersion, kind: kind.kind, metadata: owner.metadata };
   const reference = controllerReference(owner, kind.apiVersion, kind.kind);
@@ -118,19 +124,24 @@ async function create(with_: ReplicaSetTools, owner: ReplicaSet, count: number):
   const pods = with_.client.resource<Pod>(owner.metadata.clusterName!, PODS, owner.metadata.namespace);
   expectations.expectCreations(owner.metadata.uid, count);
   let refused = 0;
-  const { succeeded, error } = await slowStart(count, mostAtOnce, async () => {
-    try {
-      const pod = await pods.create(draft);
-      recorder.event(target, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
-    } catch (failure) {
-      if (isNamespaceTerminating(failure)) {
-        refused++;
-        return;
+  const { succeeded, error } = await slowStart(
+    count,
+    mostAtOnce,
+    async () => {
+      try {
+        const pod = await pods.create(draft);
+        recorder.event(target, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
+      } catch (failure) {
+        if (isNamespaceTerminating(failure)) {
+          refused++;
+          return;
+        }
+        recorder.event(target, 'Warning', 'FailedCreate', `Error creating: ${messageOf(failure)}`);
+        throw failure;
       }
-      recorder.event(target, 'Warning', 'FailedCreate', `Error creating: ${messageOf(failure)}`);
-      throw failure;
-    }
-  });
+    },
+    firstBatch,
+  );
   // Pods that were never asked for will not be seen.
   expectations.creationsObserved(owner.metadata.uid, count - succeeded + refused);
   return error;

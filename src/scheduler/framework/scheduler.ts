@@ -54,7 +54,7 @@ export class Scheduler<Unit, T extends Target, View> {
   constructor(profile: Profile<Unit, T, View>, options: SchedulerOptions) {
     this.#profile = profile;
     this.#logger = options.logger.child({ profile: profile.name });
-    this.#bindsInFlight = options.bindsInFlight ?? 128;
+    this.#bindsInFlight = options.bindsInFlight ?? 512;
     this.queue = new SchedulingQueue<Unit>(options.clock, () => this.#pump());
   }
 
