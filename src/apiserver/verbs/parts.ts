@@ -16,14 +16,18 @@ export const parts: Record<string, (sent: KubeObject, old: KubeObject) => KubeOb
   approval: (sent, old) => ({ ...old, status: { ...old['status'], conditions: sent['status']?.conditions } }),
 };
 
+/** Those by which labels, annotations and the like may change too. */
+const withMetadata = new Set(['approval', 'finalize']);
+
 /** Makes `object` the old one but for the subresource's part and the metadata that goes with every write. */
 export function restrictTo(subresource: string, object: KubeObject, old: KubeObject): void {
   const merged = parts[subresource]!(object, old);
   for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
     if (field !== 'metadata') copyField(object, merged, field);
   }
-  const { resourceVersion } = object.metadata;
+  const { resourceVersion, managedFields } = object.metadata;
   object.metadata = { ...old.metadata, resourceVersion };
+  copyField(object.metadata, { managedFields }, 'managedFields');
 }
 
 function withSpec(old: KubeObject, fields: Record<string, unknown>): KubeObject {
