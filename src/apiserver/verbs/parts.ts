@@ -25,6 +25,7 @@ export function restrictTo(subresource: string, object: KubeObject, old: KubeObj
   for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
     if (field !== 'metadata') copyField(object, merged, field);
   }
+  if (withMetadata.has(subresource)) return;
   const { resourceVersion, managedFields } = object.metadata;
   object.metadata = { ...old.metadata, resourceVersion };
   copyField(object.metadata, { managedFields }, 'managedFields');
