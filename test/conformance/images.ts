@@ -5,11 +5,11 @@ import { fillBusybox, type ImageRecipe, PATH, recipes } from '../../images/catal
 import type { DebianFiles } from '../../images/debian-files.ts';
 import { type Registry, startRegistry, stopRegistry } from '../../images/registry.ts';
 import { cacheDirectory } from '../lib/cache.ts';
+import { freePort } from '../lib/skypod.ts';
 import { moduleDirectory, type ProgramName } from './build.ts';
 
 const directory = join(cacheDirectory, 'images');
 const registryDirectory = join(directory, 'registry');
-const port = Number(process.env.SKYPOD_CONFORMANCE_REGISTRY_PORT ?? 5058);
 
 /** All images of the suite live below this name in the local registry. */
 const PREFIX = 'e2e-test-images';
@@ -160,8 +160,9 @@ export interface SuiteImages {
   release(): Promise<void>;
 }
 
-/** Builds and serves the suite's images on loopback. */
+/** Builds the suite's images and serves them on a loopback port of this run's own: several runs share one directory. */
 export async function serveSuiteImages(programs: Record<ProgramName, string>): Promise<SuiteImages> {
+  const port = await freePort();
   const registry: Registry = await startRegistry(registryDirectory, port);
   await buildImages(directory, registry, undefined, suiteRecipes(programs));
   const here = `${registry.address}/${PREFIX}`;

@@ -72,7 +72,12 @@ async function run(): Promise<void> {
       const outcomes = await runBatch(batch, {
         suitePath: programs['e2e.test'],
         flags: suiteFlags,
-        environment: { ...process.env, KUBECACHEDIR: join(directory, 'kube-cache') },
+        // Some tests name their images before the flags are read, so the list is also in the environment.
+        environment: {
+          ...process.env,
+          KUBE_TEST_REPO_LIST: repositoryList,
+          KUBECACHEDIR: join(directory, 'kube-cache'),
+        },
         directory,
         name: `batch-${String(++number).padStart(3, '0')}`,
         specTimeoutMs: Number(values['spec-timeout']) * (slow ? 3000 : 1000),
@@ -120,7 +125,7 @@ async function run(): Promise<void> {
 }
 
 function isSlow(spec: Spec): boolean {
-  return /\[(Slow|Serial|Disruptive)\]/.test(spec.text);
+  return /\[(Slow|Serial|Disruptive)\]|issue 500 podspec updates|should \*not\* be restarted/.test(spec.text);
 }
 
 function currentCommit(): string {
