@@ -21,6 +21,10 @@ e2e:
 bench:
 	scripts/bench
 
+# Kubernetes' own conformance suite: make conformance [FOCUS=regex] [SKIP=regex] [NOT_PASSED=1]; writes docs/conformance.md.
+conformance:
+	scripts/run test/conformance/run.ts
+
 images:
 	scripts/run images/main.ts
 
