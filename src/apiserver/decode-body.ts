@@ -80,7 +80,10 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   object.apiVersion = apiVersion;
   object.metadata ??= {} as KubeObject['metadata'];
   delete object.metadata.clusterName;
-  delete object.metadata.managedFields;
+  // As sent, for an empty list and none mean different things: the verbs make the true ones out of them.
+  const sent = value.metadata?.managedFields;
+  if (Array.isArray(sent)) object.metadata.managedFields = sent;
+  else delete object.metadata.managedFields;
   delete (object.metadata as { selfLink?: string }).selfLink;
   return object;
 }

@@ -1,3 +1,4 @@
+import { deepEqual } from '../equality.ts';
 import { emptySet, type FieldSet, isEmptySet, parseFieldSet, union } from './field-set.ts';
 import { compareText, goJson } from './path-element.ts';
 
@@ -107,7 +108,7 @@ export function managedOfUpdate(
   sent: readonly unknown[] | undefined,
   subresource: string,
 ): Managed {
-  if (subresource !== '' || sent === undefined || sent === live) return managedOfStored(live);
+  if (subresource !== '' || sent === undefined || deepEqual(sent, live)) return managedOfStored(live);
   if (sent.length === 0 || (sent.length === 1 && isEmptySet((sent[0] ?? {}) as FieldSet))) return new Map();
   try {
     return managedOfSent(sent);

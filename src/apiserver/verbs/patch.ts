@@ -8,6 +8,8 @@ import { decodeValue } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { describeJsonError } from '../json-syntax.ts';
 import type { RequestContext } from '../request-context.ts';
+import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
+import { checkFieldManager, trackFields } from './field-management.ts';
 import { dryRunOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { checkPlace, updateAnswer } from './update.ts';
@@ -18,6 +20,7 @@ const accepted = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
+  APPLY_PATCH,
 ];
 
 export interface PatchBody {
@@ -30,6 +33,8 @@ export async function patch(environment: Environment, request: ResourceRequest):
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'PatchOptions');
   const { contentType, document } = await readPatch(context);
+  if (contentType === APPLY_PATCH) return apply(environment, request, document as KubeObject);
+  checkFieldManager(context, 'PatchOptions');
   const spoken = request.view ?? definition;
   let first = true;
   const result = await updateObject(environment, {
@@ -65,9 +70,12 @@ export async function patch(environment: Environment, request: ResourceRequest):
         if (statusType?.kind === 'object' && object['status'] !== undefined) {
           applyTypeDefaults(resolveObject(statusType), object['status']);
         }
-        return { ...old, metadata: object.metadata, status: object['status'] };
+        const whole = { ...old, metadata: object.metadata, status: object['status'] };
+        trackFields(environment, request, old, whole);
+        return whole;
       }
       applyDefaults(spoken, object);
+      trackFields(environment, request, fromStored(request.view, old), object);
       return toStored(request.view, object);
     },
   });
@@ -97,7 +105,7 @@ function hasVersion(document: any): boolean {
   return typeof document?.metadata?.resourceVersion === 'string' && document.metadata.resourceVersion !== '';
 }
 
-/** The patch document; 415 for what is no patch type (server-side apply among them, for now), 400 for bad JSON. */
+/** The patch document; 415 for what is no patch type, 400 for bad JSON or YAML. */
 export async function readPatch(context: RequestContext): Promise<PatchBody> {
   const body = await context.readBody();
   const contentType = body.contentType.split(';', 1)[0]!.trim();
@@ -106,6 +114,7 @@ export async function readPatch(context: RequestContext): Promise<PatchBody> {
       `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
     );
   }
+  if (contentType === APPLY_PATCH) return { contentType, document: readConfiguration(context, body) };
   if (body.type === 'value') return { contentType, document: body.value };
   const text = body.bytes.toString('utf8');
   try {

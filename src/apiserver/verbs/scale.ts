@@ -1,11 +1,23 @@
 import { schemaOfKind } from '../../api/generated-schema.ts';
+import type { ManagedFieldsEntry } from '../../api/managed-fields/index.ts';
+import {
+  elementsOfJsonPath,
+  entriesOfScale,
+  entriesOfScaled,
+  mergeTypeOf,
+  onlyVersion,
+  setOf,
+} from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { apiVersionOf } from '../../api/object.ts';
 import { applyMergePatch, applyPatch } from '../../api/patch/index.ts';
 import { type Scale, scaleOf, withScale } from '../../api/scale.ts';
 import { invalid, notFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import { APPLY_PATCH, applyTo } from './apply.ts';
+import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-management.ts';
 import { dryRunOf } from './options.ts';
 import { readPatch } from './patch.ts';
 import type { ResourceRequest } from './scope.ts';
@@ -13,6 +25,21 @@ import { checkPlace } from './update.ts';
 import { updateObject } from './update-object.ts';
 
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+
+let trackedScale: TrackedResource | undefined;
+
+/** A Scale's fields are tracked by themselves; what comes of it is carried over to the workload's entries. */
+function tracked(): TrackedResource {
+  if (trackedScale !== undefined) return trackedScale;
+  const apiVersion = 'autoscaling/v1';
+  const type = mergeTypeOf(schemaOfKind('autoscaling', 'v1', 'Scale')!);
+  const versions = onlyVersion(apiVersion, type);
+  trackedScale = {
+    endpoint: { apiVersion, type, versions, subresource: 'scale', reset: setOf() },
+    empty: { kind: 'Scale', apiVersion, metadata: {} as KubeObject['metadata'], spec: {}, status: { replicas: 0 } },
+  };
+  return trackedScale;
+}
 
 /** GET, PUT and PATCH of the scale subresource. Source: KEP-576, autoscaling/v1 Scale. */
 export async function scale(environment: Environment, request: ResourceRequest): Promise<Answer> {
@@ -25,7 +52,9 @@ export async function scale(environment: Environment, request: ResourceRequest):
   }
   const dryRun = dryRunOf(context, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const target = { kind: scaleKind, schema: schemaOfKind('autoscaling', 'v1', 'Scale')! };
-  const change = await changeOf(request, target);
+  const change = await changeOf(environment, request, target);
+  const replicasPath = definition.subresources.find((candidate) => candidate.name === 'scale')!.scale!.specReplicasPath;
+  const replicasElements = elementsOfJsonPath(replicasPath);
   const result = await updateObject(environment, {
     definition,
     subresource: 'scale',
@@ -36,7 +65,9 @@ export async function scale(environment: Environment, request: ResourceRequest):
     dryRun,
     warnings: context.warnings,
     change(old) {
-      const wanted = change(old);
+      const entries = old.metadata.managedFields as ManagedFieldsEntry[] | undefined;
+      const live = liveScale(request, old, entriesOfScale(entries, apiVersionOf(definition), replicasElements));
+      const { wanted, managedFields } = change(live);
       checkPlace(request, wanted);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) {
@@ -53,30 +84,59 @@ export async function scale(environment: Environment, request: ResourceRequest):
       if (wanted.metadata.resourceVersion) metadata.resourceVersion = wanted.metadata.resourceVersion;
       else delete (metadata as Partial<typeof metadata>).resourceVersion;
       if (wanted.metadata.uid) metadata.uid = wanted.metadata.uid;
+      const owned = entriesOfScaled(entries, managedFields, apiVersionOf(definition), replicasElements);
+      if (owned === undefined) delete metadata.managedFields;
+      else metadata.managedFields = owned;
       return { ...scaled, metadata };
     },
   });
   return { type: 'object', code: 200, object: scaleOf(definition, result.entry?.object ?? result.object!) };
 }
 
+interface ScaleChange {
+  wanted: Scale;
+  /** Whose its fields are then. */
+  managedFields: ManagedFieldsEntry[] | undefined;
+}
+
+/** As a Scale's managers see it: without a version, so that one in a patch is known for a precondition. */
+function liveScale(request: ResourceRequest, old: KubeObject, managedFields: ManagedFieldsEntry[] | undefined): Scale {
+  const scale = scaleOf(request.definition, old);
+  const { resourceVersion: _resourceVersion, ...metadata } = scale.metadata;
+  return {
+    ...scale,
+    metadata: { ...metadata, ...(managedFields !== undefined && { managedFields }) } as Scale['metadata'],
+  };
+}
+
 async function changeOf(
+  environment: Environment,
   request: ResourceRequest,
   target: { kind: typeof scaleKind; schema: NonNullable<ReturnType<typeof schemaOfKind>> },
-): Promise<(old: KubeObject) => Scale> {
-  const { context, definition } = request;
+): Promise<(live: Scale) => ScaleChange> {
+  const { context } = request;
+  const change = (live: Scale, value: unknown, text = ''): ScaleChange => {
+    const wanted = decodeValue(context, { value, duplicates: [], text }, target) as Scale;
+    return { wanted, managedFields: fieldsAfter(environment, context, tracked(), live, wanted) };
+  };
   if (context.info.verb === 'update') {
+    checkFieldManager(context, 'UpdateOptions');
     const body = parseBody(await context.readBody(), 'Scale');
-    return () => decodeValue(context, body, target) as Scale;
+    return (live) => change(live, body.value, body.text);
   }
   const { contentType, document } = await readPatch(context);
-  return (old) => {
-    const current = scaleOf(definition, old);
-    const { resourceVersion: _resourceVersion, ...metadata } = current.metadata;
-    const before = { ...current, metadata };
+  const isApply = contentType === APPLY_PATCH;
+  checkFieldManager(context, 'PatchOptions', isApply);
+  return (live) => {
+    if (isApply) {
+      const merged = applyTo(environment, context, tracked(), scaleKind, live, document as KubeObject);
+      const wanted = decodeValue(context, { value: merged, duplicates: [], text: '' }, target) as Scale;
+      return { wanted, managedFields: merged.metadata.managedFields as ManagedFieldsEntry[] | undefined };
+    }
     const patched =
       contentType === 'application/merge-patch+json'
-        ? applyMergePatch(before, document)
-        : applyPatch(contentType, target.schema, before, document);
-    return decodeValue(context, { value: patched, duplicates: [], text: '' }, target) as Scale;
+        ? applyMergePatch(live, document)
+        : applyPatch(contentType, target.schema, live, document);
+    return change(live, patched);
   };
 }

@@ -154,8 +154,15 @@ function specChanged(object: KubeObject, old: KubeObject): boolean {
 function unchanged(object: KubeObject, old: KubeObject): boolean {
   const { resourceVersion: _a, clusterName: _b, ...metadata } = object.metadata;
   const { resourceVersion: _c, clusterName: _d, ...oldMetadata } = old.metadata;
+  // Who wrote last is no change when nothing else is. Source: IgnoreManagedFieldsTimestampsTransformer.
+  if (metadata.managedFields !== undefined && metadata.managedFields !== oldMetadata.managedFields) {
+    metadata.managedFields = timeless(metadata.managedFields);
+    if (oldMetadata.managedFields !== undefined) oldMetadata.managedFields = timeless(oldMetadata.managedFields);
+  }
   return deepEqual({ ...object, metadata }, { ...old, metadata: oldMetadata });
 }
+
+const timeless = (entries: unknown[]) => (entries as { time?: string }[]).map(({ time: _time, ...entry }) => entry);
 
 /** Being deleted, with nothing left to wait for. Source: apiserver's ShouldDeleteDuringUpdate. */
 export function isDone(definition: ResourceDefinition, object: KubeObject): boolean {

@@ -3,16 +3,18 @@ import { badRequest } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import { checkFieldManager, trackFields } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { type UpdateResult, updateObject } from './update-object.ts';
-import { toStored } from './views.ts';
+import { fromStored, toStored } from './views.ts';
 
 /** PUT of an object or its status. An object that is not there is not created: 404. */
 export async function update(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'UpdateOptions');
+  checkFieldManager(context, 'UpdateOptions');
   const spoken = request.view ?? definition;
   const body = parseBody(await context.readBody(), spoken.kind, {
     wantDuplicates: fieldValidationOf(context) !== 'Ignore',
@@ -30,12 +32,13 @@ export async function update(environment: Environment, request: ResourceRequest)
     identity: context.identity,
     dryRun,
     warnings: context.warnings,
-    change: () => {
+    change: (old) => {
       // A repeated attempt must not see what the first one filled in.
       const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
       decoded = undefined;
       checkPlace(request, object);
       applyDefaults(spoken, object);
+      trackFields(environment, request, fromStored(request.view, old), object);
       return toStored(request.view, object);
     },
   });

@@ -1,0 +1,185 @@
+import { LineCounter, parseDocument } from 'yaml';
+import { applyDefaults } from '../../api/defaults.ts';
+import { findDuplicateFields } from '../../api/duplicate-fields.ts';
+import { applyConfiguration } from '../../api/managed-fields/index.ts';
+import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
+import { badRequest, conflict, notFound, StatusError } from '../../api/status.ts';
+import type { Answer } from '../answer.ts';
+import { attributesOf, deniedError } from '../authorization/attributes.ts';
+import { decodeValue, fieldValidationOf } from '../decode-body.ts';
+import type { Environment } from '../environment.ts';
+import type { RequestBody, RequestContext } from '../request-context.ts';
+import { createObject } from './create-object.ts';
+import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
+import { dryRunOf } from './options.ts';
+import type { ResourceRequest } from './scope.ts';
+import { checkPlace, updateAnswer } from './update.ts';
+import { updateObject } from './update-object.ts';
+import { fromStored, toStored } from './views.ts';
+
+export const APPLY_PATCH = 'application/apply-patch+yaml';
+
+/** So often an object may come and go between looking and writing. */
+const attempts = 5;
+
+/**
+ * PATCH with a configuration to apply: the object becomes what it says, or comes to be. `configuration` as
+ * readConfiguration gives it.
+ */
+export async function apply(
+  environment: Environment,
+  request: ResourceRequest,
+  configuration: KubeObject,
+): Promise<Answer> {
+  const { context, definition, subresource, tenant, namespace, name } = request;
+  checkFieldManager(context, 'PatchOptions', true);
+  const dryRun = dryRunOf(context, 'PatchOptions');
+  const spoken = request.view ?? definition;
+  const tracked = trackedResource(spoken, subresource?.name ?? '');
+  const appliedTo = (live: KubeObject | undefined): KubeObject => {
+    const merged = applyTo(environment, context, tracked, spoken, live, configuration);
+    const lenient = { ...context, inProcess: true, query: noQuery, warnings: [] };
+    const object = decodeValue(
+      lenient,
+      { value: merged, duplicates: [], text: '' },
+      { kind: spoken, schema: spoken.schema },
+    );
+    checkPlace(request, object);
+    if (!configuration.metadata?.resourceVersion) {
+      delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
+    }
+    applyDefaults(spoken, object);
+    return toStored(request.view, object);
+  };
+  const { identity, warnings } = context;
+  const place = { definition, tenant, namespace, name, identity, dryRun, warnings };
+  for (let attempt = 1; ; attempt++) {
+    const existing = await environment.objects.get(definition, tenant, namespace, name);
+    try {
+      if (existing !== undefined) {
+        const change = (old: KubeObject) => appliedTo(withoutTenant(fromStored(request.view, old)));
+        return updateAnswer(
+          request,
+          await updateObject(environment, { ...place, subresource: subresource?.name ?? '', change }),
+        );
+      }
+      if (subresource !== undefined) throw notFound(definition, name);
+      const object = appliedTo(undefined);
+      await checkMayCreate(environment, request, object);
+      object.kind = definition.kind;
+      object.apiVersion = apiVersionOf(definition);
+      if (request.view !== undefined) applyDefaults(definition, object);
+      const result = await createObject(environment, { ...place, object });
+      return result.entry !== undefined
+        ? { type: 'entry', code: 201, definition, entry: result.entry }
+        : { type: 'object', code: 201, definition, object: result.object };
+    } catch (error) {
+      // It came or went meanwhile.
+      const raced =
+        error instanceof StatusError &&
+        (existing === undefined ? error.reason === 'AlreadyExists' : error.reason === 'NotFound');
+      if (!raced || attempt === attempts || error.details?.name !== name) throw error;
+      if (
+        existing !== undefined &&
+        (await environment.objects.get(definition, tenant, namespace, name)) !== undefined
+      ) {
+        throw error;
+      }
+    }
+  }
+}
+
+const noQuery = { get: () => null, getAll: () => [], has: () => false };
+
+/** One application, to an object or to a form of it. */
+export function applyTo(
+  environment: Environment,
+  context: RequestContext,
+  { endpoint, empty }: TrackedResource,
+  kind: { group: string; version: string; kind: string },
+  live: KubeObject | undefined,
+  configuration: KubeObject,
+): KubeObject {
+  return applyConfiguration({
+    endpoint,
+    kind,
+    empty,
+    live,
+    configuration,
+    manager: context.query.get('fieldManager')!,
+    force: isTrue(context.query.get('force')),
+    now: formatTime(environment.clock.now()),
+  });
+}
+
+/** As Go reads booleans. */
+const isTrue = (text: string | null) => text !== null && ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text);
+
+export function withoutTenant(object: KubeObject): KubeObject {
+  const { clusterName: _clusterName, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** Who may patch need not be allowed to create. */
+async function checkMayCreate(environment: Environment, request: ResourceRequest, object: KubeObject): Promise<void> {
+  const { context, definition, name } = request;
+  if (object.metadata.uid) {
+    throw conflict(
+      definition,
+      name,
+      `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`,
+    );
+  }
+  const { identity } = context;
+  if (identity.kind === 'platform') return;
+  const attributes = { ...attributesOf(context), verb: 'create' };
+  const decision = await environment.authorizer.authorize(identity, attributes);
+  if (!decision.allowed) throw deniedError(identity, attributes, decision.reason);
+}
+
+/** The configuration of an apply patch, YAML or JSON; 400 when it is none. */
+export function readConfiguration(context: RequestContext, body: RequestBody): KubeObject {
+  if (body.type === 'value') return body.value as KubeObject;
+  const text = body.bytes.toString('utf8');
+  let value: unknown;
+  const isJson = text.trimStart().startsWith('{');
+  let duplicates: string[] = [];
+  try {
+    if (isJson) value = JSON.parse(text);
+  } catch {
+    // YAML has a flow style that only looks like JSON.
+  }
+  const wantDuplicates = fieldValidationOf(context) !== 'Ignore';
+  if (value === undefined || (wantDuplicates && findDuplicateFields(text).length > 0)) {
+    ({ value, duplicates } = readYaml(text));
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const type = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+    throw badRequest(
+      `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${type} into Go value of type map[string]interface {}`,
+    );
+  }
+  if (wantDuplicates && duplicates.length > 0) {
+    const why = `error converting YAML to JSON: yaml: unmarshal errors:\n${duplicates.join('\n')}`;
+    if (fieldValidationOf(context) === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
+    context.warnings.push(why);
+  }
+  return value as KubeObject;
+}
+
+function readYaml(text: string): { value: unknown; duplicates: string[] } {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { merge: true, lineCounter, prettyErrors: false });
+  const duplicates: string[] = [];
+  for (const { code, pos } of document.errors) {
+    const { line } = lineCounter.linePos(pos[0]);
+    if (code !== 'DUPLICATE_KEY') {
+      throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: line ${line}: ${code}`);
+    }
+    const key = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^:\n]*))/.exec(text.slice(pos[0]));
+    duplicates.push(
+      `  line ${line}: key ${JSON.stringify((key?.[1] ?? key?.[2] ?? key?.[3] ?? '').trim())} already set in map`,
+    );
+  }
+  return { value: document.toJS({ maxAliasCount: 100 }), duplicates };
+}

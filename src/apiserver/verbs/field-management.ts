@@ -1,0 +1,190 @@
+import { storedForms } from '../../api/conversion/index.ts';
+import { decodeObject } from '../../api/decode.ts';
+import { schemaOfKind } from '../../api/generated-schema.ts';
+import { type Endpoint, mergeTypeOf, onlyVersion, trackUpdate, type Versions } from '../../api/managed-fields/index.ts';
+import { apiVersionOf, formatTime, type KubeObject, parseApiVersion } from '../../api/object.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { type FieldError, invalid } from '../../api/status.ts';
+import type { Environment } from '../environment.ts';
+import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import type { RequestContext } from '../request-context.ts';
+import { keptFieldsOf, resetFieldsOf } from './reset-fields.ts';
+import type { ResourceRequest } from './scope.ts';
+
+/** What writes through one definition and subresource are tracked by; made once. */
+export interface TrackedResource {
+  endpoint: Endpoint;
+  /** An object of the kind before anything is set. */
+  empty: KubeObject;
+}
+
+const resources = new WeakMap<ResourceDefinition, Map<string, TrackedResource>>();
+
+/** `definition`: in the form the client speaks. */
+export function trackedResource(definition: ResourceDefinition, subresource: string): TrackedResource {
+  let bySubresource = resources.get(definition);
+  if (bySubresource === undefined) resources.set(definition, (bySubresource = new Map()));
+  let resource = bySubresource.get(subresource);
+  if (resource === undefined) {
+    const apiVersion = apiVersionOf(definition);
+    const type = mergeTypeOf(definition.schema);
+    const only = keptFieldsOf(definition, subresource);
+    resource = {
+      endpoint: {
+        apiVersion,
+        type,
+        versions: versionsOf(definition),
+        subresource,
+        reset: resetFieldsOf(definition, subresource),
+        ...(only !== undefined && { only }),
+      },
+      empty: { ...decodeObject(definition.schema, {}).object, kind: definition.kind, apiVersion },
+    };
+    bySubresource.set(subresource, resource);
+  }
+  return resource;
+}
+
+/** autoscaling and events have two APIs for one kind; custom resources have versions that differ in name alone. */
+function versionsOf(definition: ResourceDefinition): Versions {
+  const own = apiVersionOf(definition);
+  const type = mergeTypeOf(definition.schema);
+  const forms = Object.entries(storedForms).map(([key, form]) => {
+    const [group, version] = key.split('/') as [string, string];
+    return { view: apiVersionOf({ group, version }), stored: apiVersionOf(form), form, group, version };
+  });
+  const related = forms.filter(
+    ({ view, stored, form }) => form.kind === definition.kind && (view === own || stored === own),
+  );
+  if (related.length === 0) {
+    if (schemaOfKind(definition.group, definition.version, definition.kind) !== undefined)
+      return onlyVersion(own, type);
+    return {
+      typeOf: (version) => (parseApiVersion(version).group === definition.group ? type : undefined),
+      convert: (object) => object,
+    };
+  }
+  return {
+    typeOf(version) {
+      const { group, version: name } = parseApiVersion(version);
+      const known = version === own || related.some(({ view, stored }) => view === version || stored === version);
+      const schema = known ? schemaOfKind(group, name, definition.kind) : undefined;
+      return schema === undefined ? undefined : mergeTypeOf(schema);
+    },
+    convert(object, from, to) {
+      const { form, view } = related.find(
+        (one) => [one.view, one.stored].includes(to) && [one.view, one.stored].includes(from),
+      )!;
+      return { ...(from === view ? form.toStored(object) : form.fromStored(object)), apiVersion: to };
+    },
+  };
+}
+
+/** Says whose the fields of a written object are. `object` may have managedFields as the client sent them. */
+export function trackFields(
+  environment: Environment,
+  request: ResourceRequest,
+  live: KubeObject | undefined,
+  object: KubeObject,
+): void {
+  const { context, tenant } = request;
+  const managedFields =
+    // The platform's own objects are written at a high rate and by its components alone.
+    live === undefined && tenant === SYSTEM_TENANT
+      ? undefined
+      : fieldsAfter(
+          environment,
+          context,
+          trackedResource(request.view ?? request.definition, request.subresource?.name ?? ''),
+          live,
+          object,
+        );
+  if (managedFields === undefined) delete object.metadata.managedFields;
+  else object.metadata.managedFields = managedFields;
+}
+
+export function fieldsAfter(
+  environment: Environment,
+  context: RequestContext,
+  { endpoint, empty }: TrackedResource,
+  live: KubeObject | undefined,
+  object: KubeObject,
+) {
+  const now = formatTime(environment.clock.now());
+  try {
+    return trackUpdate({ endpoint, empty, manager: managerOf(context), live, object, now });
+  } catch (error) {
+    // As upstream: rather nobody's fields than a write that fails over who owns them.
+    environment.logger.warn({ error, path: context.info.path }, 'fields of an object could not be tracked');
+    return undefined;
+  }
+}
+
+const nameLimitBytes = 128;
+const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+
+/** The name asked for, or what the user agent starts with. */
+function managerOf(context: RequestContext): string {
+  const asked = context.query.get('fieldManager');
+  return asked || managerOfUserAgent(context.userAgent);
+}
+
+const byUserAgent = new Map<string, string>();
+const userAgentsLimit = 1000;
+
+function managerOfUserAgent(userAgent: string): string {
+  let name = byUserAgent.get(userAgent);
+  if (name === undefined) {
+    name = '';
+    let bytes = 0;
+    for (const character of userAgent.split('/', 1)[0]!) {
+      if (unprintable.test(character)) continue;
+      bytes += Buffer.byteLength(character);
+      if (bytes > nameLimitBytes) break;
+      name += character;
+    }
+    if (byUserAgent.size >= userAgentsLimit) byUserAgent.clear();
+    byUserAgent.set(userAgent, name);
+  }
+  return name;
+}
+
+/** `fieldManager` (and for patches `force`) as they may be asked for; 422 otherwise. */
+export function checkFieldManager(
+  context: RequestContext,
+  kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
+  isApply = false,
+): void {
+  const { query } = context;
+  const asked = query.get('fieldManager') ?? '';
+  const errors: FieldError[] = [];
+  if (isApply && asked === '') {
+    const message = 'Required value: is required for apply patch';
+    errors.push({ reason: 'FieldValueRequired', field: 'fieldManager', message });
+  }
+  if (kind === 'PatchOptions' && !isApply && query.has('force')) {
+    const message = 'Forbidden: may not be specified for non-apply patch';
+    errors.push({ reason: 'FieldValueForbidden', field: 'force', message });
+  }
+  if (asked !== '') errors.push(...checkName(asked));
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind }, '', errors);
+}
+
+function checkName(name: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (Buffer.byteLength(name) > nameLimitBytes) {
+    const message = `Too long: may not be more than ${nameLimitBytes} bytes`;
+    errors.push({ reason: 'FieldValueTooLong', field: 'fieldManager', message });
+  }
+  if (!unprintable.test(name)) return errors;
+  let position = 0;
+  for (const character of name) {
+    if (unprintable.test(character)) {
+      const point = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+      const message = `Invalid value: ${JSON.stringify(name)}: invalid character U+${point} (at position ${position})`;
+      errors.push({ reason: 'FieldValueInvalid', field: 'fieldManager', message });
+    }
+    position += Buffer.byteLength(character);
+  }
+  return errors;
+}
