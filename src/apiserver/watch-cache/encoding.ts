@@ -22,6 +22,11 @@ export function encodeForStore(object: KubeObject): Buffer {
   return stored;
 }
 
+/** The bytes alone stay: whoever wants their object again parses them. */
+export const forgetHandedOver = (stored: Uint8Array): void => {
+  handedOver.delete(stored);
+};
+
 export const isHandedOver = (stored: Uint8Array) => handedOver.has(stored);
 
 /**

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
-import { decodeStored, isHandedOver, spliceMetadata } from './encoding.ts';
+import { decodeStored, forgetHandedOver, isHandedOver, spliceMetadata } from './encoding.ts';
 import type { CacheEntry, Variant } from './watch-cache.ts';
 
 /**
@@ -41,6 +41,11 @@ export class Entry implements CacheEntry {
     return `${this.#prefix}${this.suffix}`;
   }
 
+  /** Bytes it was stored in. Never changes. */
+  get size(): number {
+    return this.#bytes.length - this.#spliced;
+  }
+
   /** The key without the resource's prefix. */
   get suffix(): string {
     return this.namespace === '' ? `${this.tenant}/${this.name}` : `${this.tenant}/${this.namespace}/${this.name}`;
@@ -67,6 +72,14 @@ export class Entry implements CacheEntry {
     this.#representations ??= new Map();
     if (!this.#representations.has(name)) this.#representations.set(name, build(this.object));
     return this.#representations.get(name) as T;
+  }
+
+  /** A newer state took its place: what can be made again from the bytes goes, since hardly anybody will ask. */
+  release(): void {
+    forgetHandedOver(this.#bytes);
+    this.#object = undefined;
+    this.#platformBytes = undefined;
+    this.#representations = undefined;
   }
 
   /** The same state under another resourceVersion: what a DELETED event carries. */

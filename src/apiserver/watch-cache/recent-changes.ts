@@ -3,6 +3,9 @@ import type { Change } from './change.ts';
 const firstCapacity = 128;
 /** Frames of so many changes are kept for watchers that are still being served. */
 const framesKept = 64;
+/** Replaced states live on in here alone: great objects that change a lot are forgotten sooner, but not too soon. */
+const maximumReplacedBytes = 24 * 1024 * 1024;
+const changesKeptAnyway = 1024;
 
 /** A bounded ring of the last changes: what a watch that starts in the past is served from. Grows as it is used. */
 export class RecentChanges {
@@ -13,6 +16,7 @@ export class RecentChanges {
   #next = 0;
   /** All changes after this revision are here. */
   #completeAfter: number;
+  #replacedBytes = 0;
 
   constructor(maximum: number, revision: number) {
     this.#maximum = Math.max(maximum, 1);
@@ -35,20 +39,26 @@ export class RecentChanges {
   push(change: Change): void {
     if (this.#next - this.#first === this.#ring.length) {
       if (this.#ring.length < this.#maximum) this.#grow();
-      else this.#completeAfter = this.#ring[this.#first++ % this.#ring.length]!.revision;
+      else this.#forgetFirst();
     }
     this.#ring[this.#next++ % this.#ring.length] = change;
+    this.#replacedBytes += change.previous?.size ?? 0;
+    while (this.#replacedBytes > maximumReplacedBytes && this.length > changesKeptAnyway) this.#forgetFirst();
     const old = this.#next - framesKept - 1;
     if (old >= this.#first) this.#ring[old % this.#ring.length]!.releaseFrames();
   }
 
   /** Forgets all but the last `count` changes. */
   trim(count: number): void {
-    while (this.#next - this.#first > count) {
-      const index = this.#first++ % this.#ring.length;
-      this.#completeAfter = this.#ring[index]!.revision;
-      this.#ring[index] = undefined;
-    }
+    while (this.#next - this.#first > count) this.#forgetFirst();
+  }
+
+  #forgetFirst(): void {
+    const index = this.#first++ % this.#ring.length;
+    const change = this.#ring[index]!;
+    this.#completeAfter = change.revision;
+    this.#replacedBytes -= change.previous?.size ?? 0;
+    this.#ring[index] = undefined;
   }
 
   /** Of a revision that is not before `completeAfter`. */

@@ -208,7 +208,10 @@ export class ResourceCache implements WatchCache {
       this.#changedAt = revision;
       this.#scheduleTrim();
     }
-    for (const change of changes) this.#dispatch(change);
+    for (const change of changes) {
+      this.#dispatch(change);
+      change.previous?.release();
+    }
     if (this.#waiters.length > 0) this.#wake();
   }
 
