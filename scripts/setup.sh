@@ -6,10 +6,10 @@ say() { echo "skypod: $*" >&2; }
 install_debian() {
   missing=
   for pair in "$@"; do
-    what=${pair%%=*}
-    case $what in
-      /*) [ -e "$what" ] && continue ;;
-      *) command -v "$what" >/dev/null 2>&1 && continue ;;
+    program=${pair%%=*}
+    case $program in
+      /*) [ -e "$program" ] && continue ;;
+      *) command -v "$program" >/dev/null 2>&1 && continue ;;
     esac
     missing="$missing ${pair#*=}"
   done
