@@ -43,6 +43,36 @@ interface Head {
   value: Uint8Array | undefined;
 }
 
+const recentBytes = 8 * 2 ** 20;
+
+/** The newest durable versions by key, the oldest forgotten first. Deleted keys are not kept: they are not read again. */
+class RecentHeads {
+  readonly #heads = new Map<string, Head>();
+  #bytes = 0;
+
+  get(key: string): Head | undefined {
+    return this.#heads.get(key);
+  }
+
+  set(key: string, head: Head): void {
+    this.#delete(key);
+    if (head.value === undefined) return;
+    this.#heads.set(key, head);
+    this.#bytes += head.value.length;
+    for (const oldest of this.#heads.keys()) {
+      if (this.#bytes <= recentBytes) break;
+      this.#delete(oldest);
+    }
+  }
+
+  #delete(key: string): void {
+    const head = this.#heads.get(key);
+    if (head === undefined) return;
+    this.#heads.delete(key);
+    this.#bytes -= head.value!.length;
+  }
+}
+
 /** Transactions that become durable together. */
 interface Batch {
   revisions: Revision[];
@@ -72,6 +102,8 @@ class LmdbStore implements Store {
   #compacted: number;
   /** Keys whose newest version is not on disk yet. */
   readonly #heads = new Map<string, Head>();
+  /** What was written last: a young object is mostly written again at once, and need not be read back for that. */
+  readonly #recent = new RecentHeads();
   #waiting: Batch = emptyBatch();
   #writing: Promise<void> | undefined;
   #compaction: Promise<void> = Promise.resolve();
@@ -210,7 +242,7 @@ class LmdbStore implements Store {
   }
 
   #head(key: string): KeyValue | undefined {
-    const head = this.#heads.get(key);
+    const head = this.#heads.get(key) ?? this.#recent.get(key);
     if (head === undefined) return readCurrent(this.#tables, key);
     return head.value === undefined
       ? undefined
@@ -264,7 +296,12 @@ class LmdbStore implements Store {
     if (last !== undefined) {
       this.#revision = last;
       for (const { events, revision } of batch.revisions) {
-        for (const { key } of events) if (this.#heads.get(key)?.modRevision === revision) this.#heads.delete(key);
+        for (const { key } of events) {
+          const head = this.#heads.get(key);
+          if (head?.modRevision !== revision) continue;
+          this.#heads.delete(key);
+          this.#recent.set(key, head);
+        }
       }
       this.#hub.publish(batch.revisions);
     }
