@@ -98,6 +98,7 @@ export function prepareServiceUpdate(service: KubeObject, old: KubeObject): void
         delete spec[field];
       }
     }
+    keepNodePorts(spec, before);
     return;
   }
   if (before.type !== 'ExternalName') {
