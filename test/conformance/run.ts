@@ -50,7 +50,8 @@ async function run(): Promise<void> {
   const images = await serveSuiteImages(programs);
   const repositoryList = join(directory, 'repositories.yaml');
   writeFileSync(repositoryList, images.repositoryList);
-  const skypod = await startSkypod({ runtime: 'containerd', zones: ['zone-a', 'zone-b'] });
+  const dataDir = mkdtempSync(join(tmpdir(), 'skypod-suite-'));
+  const skypod = await startSkypod({ runtime: 'containerd', zones: ['zone-a', 'zone-b'], dataDir });
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const suiteFlags = [
