@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -52,11 +52,12 @@ async function run(): Promise<void> {
   writeFileSync(repositoryList, images.repositoryList);
   const dataDir = mkdtempSync(join(tmpdir(), 'skypod-suite-'));
   const skypod = await startSkypod({ runtime: 'containerd', zones: ['zone-a', 'zone-b'], dataDir });
+  const kubeconfig = join(skypod.dataDir, 'kubeconfig');
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
   const suiteFlags = [
     '--provider=skeleton',
-    `--kubeconfig=${join(skypod.dataDir, 'kubeconfig')}`,
+    `--kubeconfig=${kubeconfig}`,
     `--kubectl-path=${programs.kubectl}`,
     `--kube-test-repo-list=${repositoryList}`,
     `--e2e-output-dir=${directory}`,
@@ -84,6 +85,8 @@ async function run(): Promise<void> {
         specTimeoutMs: Number(values['spec-timeout']) * (slow ? 3000 : 1000),
         signal: ending.signal,
       });
+      // What fails because Skypod is no longer there says nothing of the tests.
+      if (skypod.process.exitCode !== null || !existsSync(kubeconfig)) throw new Error('skypod up has gone');
       const when = new Date().toISOString().slice(0, 16).replace('T', ' ');
       const finished = new Set<string>();
       const fresh: Result[] = [];
