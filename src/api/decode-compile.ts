@@ -3,6 +3,7 @@ import { resolveObject } from './generated-schema.ts';
 import { cloneJson } from './json.ts';
 import { canonicalQuantity } from './quantity.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from './schema.ts';
+import { prune } from './structural-schema/prune.ts';
 import { canonicalMicroTimeOf, canonicalTimeOf } from './time.ts';
 
 /** undefined: nothing to store (wrong type, null, or nothing given). */
@@ -34,6 +35,7 @@ export function compiledType(schema: TypeSchema): CompiledType {
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 function compile(schema: TypeSchema): CompiledType {
+  if (schema.structural !== undefined) return compileCustom(schema);
   const struct = schema.name.slice(schema.name.lastIndexOf('.') + 1);
   const goType = shortName(schema.name);
   const fields = new Map<string, CompiledField>();
@@ -77,6 +79,18 @@ function compile(schema: TypeSchema): CompiledType {
     return object;
   };
   return { decode };
+}
+
+function compileCustom({ structural, name }: TypeSchema): CompiledType {
+  const metadata: Decode = (value, issues) => compiledType(resolveObject({ type: OBJECT_META })).decode(value, issues);
+  return {
+    decode(value, issues) {
+      if (value === null || value === undefined) return undefined;
+      if (typeof value === 'object' && !Array.isArray(value)) return prune(structural, value, issues, metadata, true);
+      issues.wrongType(value, shortName(name));
+      return undefined;
+    },
+  };
 }
 
 /** What Go writes for a field that has no value and is written all the same. */

@@ -32,6 +32,19 @@ export interface ResourceDefinition extends GroupVersionResource, GroupVersionKi
    * autoscaling/v1 the autoscalers of v2.
    */
   storedAs?: StoredForm;
+  /** Versions of a custom resource share one stored object: converted wherever it is read and written. */
+  versioned?: VersionedForm;
+  /** Said to whoever uses a deprecated version. */
+  deprecationWarning?: string;
+  /** The resource is on its way out: nothing new may be created. */
+  isTerminating?: boolean;
+}
+
+/** One version's look at stored objects; both ways give fresh objects or what they were given, never changed. */
+export interface VersionedForm {
+  toStored(object: KubeObject): KubeObject;
+  /** The same object for the same input, as long as that lives. */
+  fromStored(object: KubeObject): KubeObject;
 }
 
 export interface SubresourceDefinition {
@@ -60,6 +73,8 @@ export interface ColumnDefinition {
  * mutated; `old` is shared and may not.
  */
 export interface ResourceStrategy {
+  /** A PUT must say which version it replaces. */
+  requiresResourceVersion?: boolean;
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
   setDefaults?(object: KubeObject): void;
   /**

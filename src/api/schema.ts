@@ -1,3 +1,5 @@
+import type { JsonSchema } from './structural-schema/json-schema.ts';
+
 /**
  * The facts the generator reads from k8s.io/api, and what a CustomResourceDefinition's structural schema becomes:
  * decode, strict field validation, defaulting, patches, server-side apply, OpenAPI and protobuf all work from it.
@@ -8,6 +10,8 @@ export interface TypeSchema {
   fields: Record<string, FieldSchema>;
   /** A custom resource's x-kubernetes-preserve-unknown-fields: fields outside `fields` are kept as they are. */
   preserveUnknownFields?: boolean;
+  /** A custom resource's own schema: decode prunes by it and leaves the types of values to validation. */
+  structural?: JsonSchema;
 }
 
 export interface FieldSchema {

@@ -117,6 +117,11 @@ export function parseBody(
   if (body.type === 'value') return { value: body.value, duplicates: [], text: '' };
   const mediaType = body.contentType.split(';', 1)[0]!.trim().toLowerCase();
   if (mediaType === 'application/vnd.kubernetes.protobuf') {
+    if (options.schema?.structural !== undefined) {
+      throw unsupportedMediaType(
+        'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+      );
+    }
     try {
       return { value: decodeProtobuf(body.bytes, options.schema), duplicates: [], text: '' };
     } catch (error) {

@@ -19,7 +19,7 @@ import { getObject } from './verbs/get.ts';
 import { listObjects } from './verbs/list.ts';
 import { patch } from './verbs/patch.ts';
 import { scale } from './verbs/scale.ts';
-import { methodNotAllowedHere, type ResourceRequest, requestScope } from './verbs/scope.ts';
+import { creationWhileTerminating, methodNotAllowedHere, type ResourceRequest, requestScope } from './verbs/scope.ts';
 import { update } from './verbs/update.ts';
 import { viewAnswer } from './verbs/views.ts';
 import { watchObjects } from './verbs/watch.ts';
@@ -69,6 +69,8 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
     const definition = environment.registry.find(context.tenant, info.group, info.version, info.resource);
     if (definition === undefined) throw pathNotFound();
     const request = requestScope(context, definition);
+    if (definition.deprecationWarning !== undefined) context.warnings.push(definition.deprecationWarning);
+    if (definition.isTerminating === true && info.verb === 'create') throw creationWhileTerminating();
     const supported = request.subresource === undefined ? definition.verbs : request.subresource.verbs;
     if (!supported.includes(info.verb) && !connecting.has(info.subresource)) throw methodNotAllowedHere();
     const verb =

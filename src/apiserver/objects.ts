@@ -1,5 +1,11 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
 import type { Store, WriteOperation } from '../store/store.ts';
+import {
+  versionedEntry,
+  versionedFilter,
+  versionedFormOf,
+  versionedWatch,
+} from './custom-resources/versioned-entries.ts';
 import { SYSTEM_TENANT } from './filters/tenant-resolution.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
 import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
@@ -55,6 +61,8 @@ export class Objects {
   async get(resource: GroupResource, tenant: string, namespace: string, name: string): Promise<CacheEntry | undefined> {
     const cache = await this.cache(resource);
     const stored = cache.get(tenant, namespace, name);
+    const form = versionedFormOf(resource);
+    if (form !== undefined) return stored === undefined ? undefined : versionedEntry(form, stored);
     if (stored !== undefined || !this.#sharedLayer.covers(resource, tenant)) return stored;
     const tenantEntry = await this.#tenants.entry(tenant);
     return tenantEntry === undefined ? undefined : this.#sharedLayer.entry(resource, tenantEntry, namespace, name);
@@ -62,6 +70,10 @@ export class Objects {
 
   async entries(resource: GroupResource, scope: CacheScope, filter?: ObjectFilter): Promise<CacheEntry[]> {
     const cache = await this.cache(resource);
+    const form = versionedFormOf(resource);
+    if (form !== undefined) {
+      return cache.entries(scope, versionedFilter(form, filter)).map((entry) => versionedEntry(form, entry));
+    }
     const entries = cache.entries(scope, filter);
     return this.#sharedLayer.covers(resource, scope.tenant)
       ? this.#withShared(cache, resource, scope, filter, entries)
@@ -70,6 +82,11 @@ export class Objects {
 
   async list(resource: GroupResource, request: CacheListRequest): Promise<CacheList> {
     const cache = await this.cache(resource);
+    const form = versionedFormOf(resource);
+    if (form !== undefined) {
+      const list = await cache.list({ ...request, filter: versionedFilter(form, request.filter) });
+      return { ...list, entries: list.entries.map((entry) => versionedEntry(form, entry)) };
+    }
     const list = await cache.list(request);
     // Shared objects come with the last page: a page in the middle can't tell which of them it would pass.
     if (!this.#sharedLayer.covers(resource, request.tenant) || list.continue !== undefined) return list;
@@ -78,6 +95,8 @@ export class Objects {
 
   async watch(resource: GroupResource): Promise<(request: CacheWatchRequest) => CacheWatch> {
     const cache = await this.cache(resource);
+    const form = versionedFormOf(resource);
+    if (form !== undefined) return (request) => cache.watch(versionedWatch(form, request));
     const tenants = await this.#tenants.cache();
     return (request) =>
       this.#sharedLayer.covers(resource, request.tenant)
@@ -98,8 +117,10 @@ export class Objects {
       const key = storeKey(resource, tenant, namespace, name);
       const modRevision = storedRevision(before);
       compare.push({ key, modRevision });
-      if (after !== undefined) operations.push({ type: 'put', key, value: encodeForStore(after) });
-      else if (modRevision !== 0) operations.push({ type: 'delete', key });
+      const form = versionedFormOf(resource);
+      if (after !== undefined) {
+        operations.push({ type: 'put', key, value: encodeForStore(form?.toStored(after) ?? after) });
+      } else if (modRevision !== 0) operations.push({ type: 'delete', key });
     }
     const result = await this.#store.commit({ compare, operations });
     const entries: (CacheEntry | undefined)[] = [];
@@ -111,7 +132,9 @@ export class Objects {
         after === undefined
           ? undefined
           : operations.find((operation) => operation.key === storeKey(resource, tenant, namespace, name));
-      entries.push(put?.type === 'put' ? cache.entryAt(put.key, result.revision, put.value) : undefined);
+      const entry = put?.type === 'put' ? cache.entryAt(put.key, result.revision, put.value) : undefined;
+      const form = versionedFormOf(resource);
+      entries.push(entry === undefined || form === undefined ? entry : versionedEntry(form, entry));
     }
     return result.committed ? { revision: result.revision, entries } : undefined;
   }

@@ -1,17 +1,24 @@
 import type { ResourceDefinition } from '../api/resource-definition.ts';
+import type { CustomResources } from './custom-resources/catalog.ts';
 import { SYSTEM_TENANT } from './filters/tenant-resolution.ts';
 
 /**
  * Which resources a tenant's API has. Built-in ones are everyone's; the platform's own are the system tenant's; custom
- * ones will be a tenant's own, behind the same interface.
+ * ones are a tenant's own.
  */
 export class ResourceRegistry {
   readonly #builtin = new Map<string, ResourceDefinition>();
   readonly #platform = new Map<string, ResourceDefinition>();
   readonly #platformGroups = new Set<string>();
+  readonly #builtinNames = new Set<string>();
+  readonly #custom: CustomResources | undefined;
 
-  constructor(builtin: ResourceDefinition[], platform: ResourceDefinition[]) {
-    for (const definition of builtin) this.#builtin.set(keyOf(definition), definition);
+  constructor(builtin: ResourceDefinition[], platform: ResourceDefinition[], custom?: CustomResources) {
+    this.#custom = custom;
+    for (const definition of builtin) {
+      this.#builtin.set(keyOf(definition), definition);
+      this.#builtinNames.add(`${definition.group}/${definition.resource}`);
+    }
     for (const definition of platform) {
       this.#platform.set(keyOf(definition), definition);
       this.#platformGroups.add(definition.group);
@@ -23,16 +30,27 @@ export class ResourceRegistry {
     const key = `${group}/${version}/${resource}`;
     const builtin = this.#builtin.get(key);
     if (builtin !== undefined) return builtin;
-    return tenant === SYSTEM_TENANT || tenant === '*' ? this.#platform.get(key) : undefined;
+    const platform = tenant === SYSTEM_TENANT || tenant === '*' ? this.#platform.get(key) : undefined;
+    return platform ?? this.#custom?.find(tenant, group, version, resource);
   }
 
   definitions(tenant: string): ResourceDefinition[] {
-    const all = [...this.#builtin.values()];
+    const all = [...this.#builtin.values(), ...this.#customOf(tenant)];
     return tenant === SYSTEM_TENANT || tenant === '*' ? [...all, ...this.#platform.values()] : all;
+  }
+
+  isBuiltin(group: string, resource: string): boolean {
+    return this.#builtinNames.has(`${group}/${resource}`);
   }
 
   isPlatformGroup(group: string): boolean {
     return this.#platformGroups.has(group);
+  }
+
+  /** What a built-in resource has the name of is never served. */
+  #customOf(tenant: string): ResourceDefinition[] {
+    const definitions = this.#custom?.definitions(tenant) ?? [];
+    return definitions.filter((definition) => !this.#builtin.has(keyOf(definition)));
   }
 }
 

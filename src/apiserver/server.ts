@@ -14,6 +14,12 @@ import { createAuthorizer } from './authorization/authorizer.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
 import { type CompactionOptions, defaultCompaction, startCompaction } from './compaction.ts';
+import {
+  CustomResourceCatalog,
+  DEFINITION_HOOKS,
+  definitionHooks,
+  followCustomResources,
+} from './custom-resources/index.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
 import { createDispatch } from './dispatch.ts';
 import type { Environment } from './environment.ts';
@@ -81,7 +87,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const tenants = new TenantDirectory(caches);
   const sharedLayer = new SharedLayer(options);
   const objects = new Objects(store, caches, sharedLayer, tenants);
-  const registry = new ResourceRegistry([...options.resources, ...metricsResources], options.platformResources);
+  const customResources = new CustomResourceCatalog();
+  const builtin = [...options.resources, ...metricsResources];
+  const registry = new ResourceRegistry(builtin, options.platformResources, customResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);
   const access = new RoleBasedAccess(caches);
   const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), access, {
@@ -104,6 +112,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     authenticator,
     hooks: new Map([
       ['namespaces', namespaceHooks],
+      [DEFINITION_HOOKS, definitionHooks((group) => registry.isPlatformGroup(group))],
       ['services', serviceHooks(objects, clock)],
     ]),
     connector: () => connector,
@@ -134,6 +143,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const inProcessHandler = inProcessChain(filters, dispatch);
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
   await ensureSystemTenant(environment);
+  const stopCustomResources = await followCustomResources(environment, customResources, (resource) =>
+    caches.drop(resource),
+  );
 
   const stopCompaction = startCompaction(store, clock, logger, { ...defaultCompaction, ...options.compaction });
   const listeners: Listener[] = [];
@@ -159,6 +171,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     async close() {
       stopCompaction();
+      stopCustomResources();
       await Promise.all(listeners.map((listener) => listener.close()));
       caches.close();
     },

@@ -3,6 +3,7 @@ import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
 import * as prepare from '../strategies/prepare.ts';
+import { definitionStrategy } from '../structural-schema/definition/strategy.ts';
 import * as access from '../validation/access.ts';
 import * as autoscaling from '../validation/autoscaling.ts';
 import * as batch from '../validation/batch.ts';
@@ -63,6 +64,7 @@ const label: ResourceStrategy = { validateName: nameIsDnsLabel };
 
 /** What a built-in kind does besides being data, by `group/resource`. */
 export const strategies: Record<string, ResourceStrategy> = {
+  'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
   '/pods': {
     ...validated(pod.validatePodCreate, pod.validatePodUpdate),
     validateStatusUpdate: checkChange(pod.validatePodStatusUpdate),

@@ -11,6 +11,8 @@ import { encodeOpenApi2 } from './encode-v2.ts';
 /** Old kubectl asks for `spec.v2@v1.0+protobuf`; what is answered is a proper media type, as upstream. */
 const protobuf2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
+const documentsKept = 128;
+
 /**
  * /openapi/v2 and /openapi/v3. Documents are built when first asked for and kept by what they describe: tenants with
  * the same resources share them.
@@ -19,7 +21,11 @@ export function createOpenApi(registry: ResourceRegistry, version: string): (con
   const built = new Map<string, Buffer>();
   const remember = (key: string, build: () => Buffer): Buffer => {
     let bytes = built.get(key);
-    if (bytes === undefined) built.set(key, (bytes = build()));
+    built.delete(key);
+    bytes ??= build();
+    // The least recently used goes: tenants' own definitions come and change.
+    if (built.size >= documentsKept) built.delete(built.keys().next().value!);
+    built.set(key, bytes);
     return bytes;
   };
   return (context) => {

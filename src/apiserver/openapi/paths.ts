@@ -1,7 +1,7 @@
 import { schemaOf, schemaOfKind } from '../../api/generated-schema.ts';
 import type { GroupVersionKind } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import type { TypeSchema } from '../../api/schema.ts';
+import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
 import type { JsonSchema, SchemaCollector } from './schemas.ts';
 
 /** One way to call the API, in the words both versions of OpenAPI share. */
@@ -66,7 +66,9 @@ export function operationsOf(definition: ResourceDefinition, schemas: SchemaColl
   const own = reference(schemas, definition, definition.schema);
   const status = schemas.reference(schemaOf(`${meta}.Status`)!);
   const options = schemas.reference(schemaOf(`${meta}.DeleteOptions`)!);
-  const listSchema = schemaOfKind(group, version, definition.listKind);
+  const listSchema = definition.schema.structural
+    ? listSchemaOf(definition)
+    : schemaOfKind(group, version, definition.listKind);
   const list =
     listSchema === undefined ? own : reference(schemas, { ...definition, kind: definition.listKind }, listSchema);
   const operations: Operation[] = [];
@@ -114,6 +116,20 @@ export function operationsOf(definition: ResourceDefinition, schemas: SchemaColl
     }
   }
   return operations;
+}
+
+/** Of a custom resource: built-in lists are types of their own. */
+function listSchemaOf({ schema, kind, listKind }: ResourceDefinition): TypeSchema {
+  const field = (type: ValueSchema, required = false): FieldSchema => ({ type, number: 0, required, optional: true });
+  return {
+    name: `${schema.name.slice(0, -kind.length)}${listKind}`,
+    fields: {
+      apiVersion: field({ kind: 'string' }),
+      kind: field({ kind: 'string' }),
+      metadata: field({ kind: 'object', type: `${meta}.ListMeta` }),
+      items: field({ kind: 'array', items: { kind: 'object', type: schema.name, schema } }, true),
+    },
+  };
 }
 
 function reference(

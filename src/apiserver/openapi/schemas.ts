@@ -1,5 +1,7 @@
 import { resolveObject } from '../../api/generated-schema.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
+import type { JsonSchema as StructuralSchema } from '../../api/structural-schema/json-schema.ts';
+import { publishedSchema } from '../../api/structural-schema/open-api.ts';
 
 export type JsonSchema = Record<string, any>;
 
@@ -49,9 +51,13 @@ export class SchemaCollector {
     if (this.schemas[type.name] === undefined) {
       const schema: JsonSchema = {};
       this.schemas[type.name] = schema;
-      Object.assign(schema, this.#object(type));
+      Object.assign(schema, type.structural === undefined ? this.#object(type) : this.#custom(type.structural));
     }
     return { $ref: `${this.#prefix}${type.name}` };
+  }
+
+  #custom(structural: StructuralSchema): JsonSchema {
+    return publishedSchema(structural, this.#version, (name) => this.reference(resolveObject({ type: name })));
   }
 
   #object(type: TypeSchema): JsonSchema {

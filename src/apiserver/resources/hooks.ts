@@ -15,6 +15,8 @@ export interface WriteScope {
 export interface ResourceHooks {
   /** Before validation: fills in what the writer leaves out and means. */
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
+  /** Before a deletion is looked at: the state that is to be marked or to go, a copy or `old` itself. */
+  prepareDelete?(old: KubeObject, nowMs: number): KubeObject;
   /** After validation, before the write; may fill in `object`. */
   onCreate?(object: KubeObject, scope: WriteScope): Promise<ObjectChange[]>;
   onUpdate?(object: KubeObject, old: KubeObject, scope: WriteScope): Promise<ObjectChange[]>;

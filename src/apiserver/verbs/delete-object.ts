@@ -58,11 +58,12 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     // A shared object is there again at once, as controllers upstream write theirs again.
     if (before instanceof VirtualEntry) return { object: old, entry: before, gone: true };
 
-    const marked = mark(request, old, environment.clock.now());
+    const hooks = environment.hooks.get(hookKey(definition));
+    const nowMs = environment.clock.now();
+    const marked = mark(request, hooks?.prepareDelete?.(old, nowMs) ?? old, nowMs);
     if (marked === old) return { object: old, entry: before, gone: false };
     const gone = marked === undefined || isDone(definition, marked);
     if (dryRun) return { object: marked ?? old, gone };
-    const hooks = environment.hooks.get(hookKey(definition));
     const alongside = gone ? ((await hooks?.onDelete?.(old, { tenant, namespace, name, dryRun })) ?? []) : [];
     const written = await objects.commit([
       { resource: definition, tenant, namespace, name, before, after: gone ? undefined : marked },

@@ -1,7 +1,7 @@
 import { applyDefaults, applyTypeDefaults } from '../../api/defaults.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
-import { applyPatch, JSON_PATCH } from '../../api/patch/index.ts';
+import { applyPatch, JSON_PATCH, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
 import { badRequest, unsupportedMediaType } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue } from '../decode-body.ts';
@@ -36,6 +36,14 @@ export async function patch(environment: Environment, request: ResourceRequest):
   if (contentType === APPLY_PATCH) return apply(environment, request, document as KubeObject);
   checkFieldManager(context, 'PatchOptions');
   const spoken = request.view ?? definition;
+  const isCustom = spoken.schema.structural !== undefined;
+  // Nothing says how lists of custom resources are merged.
+  if (isCustom && contentType === STRATEGIC_MERGE_PATCH) {
+    const types = accepted.filter((type) => type !== STRATEGIC_MERGE_PATCH).join(', ');
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${types}`,
+    );
+  }
   let first = true;
   const result = await updateObject(environment, {
     definition,
@@ -50,7 +58,10 @@ export async function patch(environment: Environment, request: ResourceRequest):
       const current = withoutTenant(fromStored(request.view, old));
       // What a status patch leaves alone need not be copied, decoded and compared: it stays the old object's.
       const statusOnly =
-        subresource?.name === 'status' && request.view === undefined && touchesStatusOnly(contentType, document);
+        subresource?.name === 'status' &&
+        request.view === undefined &&
+        !isCustom &&
+        touchesStatusOnly(contentType, document);
       const before = statusOnly ? statusPart(current) : current;
       const patched = applyPatch<KubeObject>(contentType, spoken.schema, before, document);
       const target = { kind: spoken, schema: spoken.schema };

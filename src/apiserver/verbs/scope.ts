@@ -21,6 +21,10 @@ export interface ResourceRequest {
 export const methodNotAllowedHere = () =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 
+/** As upstream: what is made now would outlive the definition or be deleted with it. */
+export const creationWhileTerminating = () =>
+  new StatusError(405, 'MethodNotAllowed', 'create not allowed while custom resource definition is terminating', {});
+
 /** Says no to scopes that don't exist: a namespace before a cluster-scoped resource, or a named object without one. */
 export function requestScope(context: RequestContext, definition: ResourceDefinition): ResourceRequest {
   const { info } = context;

@@ -126,7 +126,9 @@ async function prepare(
     if (errors.length > 0) throw invalid(definition, request.name, errors);
     await environment.admission.validate(admission);
   }
-  if (definition.hasGeneration && subresource !== 'status' && specChanged(object, old)) {
+  // A custom resource's status is a field like others until it is a subresource.
+  const statusCounts = !hasStatus && definition.schema.structural !== undefined;
+  if (definition.hasGeneration && subresource !== 'status' && specChanged(object, old, statusCounts)) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
 }
@@ -142,9 +144,9 @@ function validateUpdate(definition: ResourceDefinition, object: KubeObject, old:
 }
 
 /** Anything but metadata and status. */
-function specChanged(object: KubeObject, old: KubeObject): boolean {
+function specChanged(object: KubeObject, old: KubeObject, statusCounts: boolean): boolean {
   for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
-    if (field === 'metadata' || field === 'status') continue;
+    if (field === 'metadata' || (field === 'status' && !statusCounts)) continue;
     if (!deepEqual(object[field], old[field])) return true;
   }
   return false;

@@ -1,5 +1,5 @@
 import { applyDefaults } from '../../api/defaults.ts';
-import { badRequest } from '../../api/status.ts';
+import { badRequest, invalid } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -23,6 +23,7 @@ export async function update(environment: Environment, request: ResourceRequest)
   const target = { kind: spoken, schema: spoken.schema };
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
   checkPlace(request, decoded);
+  requireVersion(request, decoded);
   const result = await updateObject(environment, {
     definition,
     subresource: subresource?.name ?? '',
@@ -43,6 +44,14 @@ export async function update(environment: Environment, request: ResourceRequest)
     },
   });
   return updateAnswer(request, result);
+}
+
+/** Some kinds are never replaced blindly. Source: AllowUnconditionalUpdate of upstream's strategies. */
+function requireVersion({ definition, name }: ResourceRequest, { metadata }: ReturnType<typeof decodeValue>): void {
+  if (definition.strategy.requiresResourceVersion !== true) return;
+  if (metadata.resourceVersion && metadata.resourceVersion !== '0') return;
+  const message = 'Invalid value: 0: must be specified for an update';
+  throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message }]);
 }
 
 export function updateAnswer({ definition }: ResourceRequest, result: UpdateResult): Answer {

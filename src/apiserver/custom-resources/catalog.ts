@@ -1,0 +1,164 @@
+import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
+import type { WatchCache } from '../watch-cache/watch-cache.ts';
+import { isConditionTrue } from './conditions.ts';
+import { resourceOf } from './definition.ts';
+
+export const CUSTOM_RESOURCE_DEFINITIONS = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  resource: 'customresourcedefinitions',
+};
+
+/** Where the registry finds what tenants define. */
+export interface CustomResources {
+  /** With tenant `*`: a resource that any tenant has, for reading only. */
+  find(tenant: string, group: string, version: string, resource: string): ResourceDefinition | undefined;
+  definitions(tenant: string): ResourceDefinition[];
+}
+
+export type CatalogListener = (tenant: string, name: string) => void;
+
+/** One CustomResourceDefinition of one tenant; its resources are made when first asked for. */
+class Defined {
+  readonly crd: CustomResourceDefinition;
+  /** Says whether another state of it makes the same resources. */
+  readonly identity: string;
+  readonly #versions = new Map<string, ResourceDefinition>();
+
+  constructor(crd: CustomResourceDefinition) {
+    this.crd = crd;
+    this.identity = JSON.stringify([
+      crd.metadata.uid,
+      crd.metadata.generation,
+      crd.metadata.deletionTimestamp !== undefined,
+      crd.status?.acceptedNames,
+    ]);
+  }
+
+  get isServed(): boolean {
+    return isConditionTrue(this.crd, 'Established') || isConditionTrue(this.crd, 'NamesAccepted');
+  }
+
+  resource(version: string): ResourceDefinition {
+    let resource = this.#versions.get(version);
+    if (resource === undefined) this.#versions.set(version, (resource = resourceOf(this.crd, version)));
+    return resource;
+  }
+
+  servedVersions(): string[] {
+    return this.crd.spec.versions.filter(({ served }) => served).map(({ name }) => name);
+  }
+}
+
+/**
+ * All tenants' custom resources, following the objects that define them. A tenant without any costs nothing, and a
+ * definition that nobody uses costs no more than the object.
+ */
+export class CustomResourceCatalog implements CustomResources {
+  readonly #tenants = new Map<string, Map<string, Defined>>();
+  /** Tenants by `resource.group`: who is asked when all are meant. */
+  readonly #definedBy = new Map<string, Set<string>>();
+  readonly #listeners: CatalogListener[] = [];
+
+  onChange(listener: CatalogListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Begins to follow; what is there already is known when this returns. The returned function ends it. */
+  follow(cache: WatchCache, onEnd: () => void): () => void {
+    const present = new Set<string>();
+    const watch = cache.watch({
+      tenant: undefined,
+      afterRevision: undefined,
+      onEvents: (events) => {
+        for (const { type, entry } of events) {
+          if (type === 'BOOKMARK') continue;
+          present.add(`${entry.tenant}/${entry.name}`);
+          this.#set(entry.tenant, entry.name, type === 'DELETED' ? undefined : entry.object);
+        }
+      },
+      onEnd,
+    });
+    // After a lost watch: what was deleted meanwhile sends no event.
+    for (const [tenant, definitions] of this.#tenants) {
+      for (const name of definitions.keys()) if (!present.has(`${tenant}/${name}`)) this.#set(tenant, name, undefined);
+    }
+    return () => watch.close();
+  }
+
+  crd(tenant: string, name: string): CustomResourceDefinition | undefined {
+    return this.#tenants.get(tenant)?.get(name)?.crd;
+  }
+
+  crdsOfGroup(tenant: string, group: string): CustomResourceDefinition[] {
+    return [...(this.#tenants.get(tenant)?.values() ?? [])]
+      .map(({ crd }) => crd)
+      .filter(({ spec }) => spec.group === group);
+  }
+
+  find(tenant: string, group: string, version: string, resource: string): ResourceDefinition | undefined {
+    if (tenant === ALL_TENANTS) return this.#findAnywhere(group, version, resource);
+    const defined = this.#tenants.get(tenant)?.get(`${resource}.${group}`);
+    if (defined === undefined || !defined.isServed) return undefined;
+    return defined.servedVersions().includes(version) ? defined.resource(version) : undefined;
+  }
+
+  /** What is stored, whether served or not; undefined when there is no such definition. */
+  storageResource(tenant: string, name: string): ResourceDefinition | undefined {
+    const defined = this.#tenants.get(tenant)?.get(name);
+    const version = defined?.crd.spec.versions.find(({ storage }) => storage);
+    return version === undefined ? undefined : defined!.resource(version.name);
+  }
+
+  definitions(tenant: string): ResourceDefinition[] {
+    const list: ResourceDefinition[] = [];
+    for (const defined of this.#tenants.get(tenant)?.values() ?? []) {
+      if (!isConditionTrue(defined.crd, 'Established')) continue;
+      for (const version of defined.servedVersions()) list.push(defined.resource(version));
+    }
+    return list;
+  }
+
+  isDefinedAnywhere(name: string): boolean {
+    return this.#definedBy.has(name);
+  }
+
+  #findAnywhere(group: string, version: string, resource: string): ResourceDefinition | undefined {
+    const name = `${resource}.${group}`;
+    for (const tenant of this.#definedBy.get(name) ?? []) {
+      const defined = this.#tenants.get(tenant)!.get(name)!;
+      if (!defined.crd.spec.versions.some((candidate) => candidate.name === version)) continue;
+      // As stored: each tenant may mean another thing by the same name.
+      const { versioned: _versioned, ...common } = defined.resource(version);
+      return { ...common, selectableFields: {}, subresources: [] };
+    }
+    return undefined;
+  }
+
+  #set(tenant: string, name: string, object: object | undefined): void {
+    const definitions = this.#tenants.get(tenant) ?? new Map<string, Defined>();
+    if (object === undefined) {
+      definitions.delete(name);
+      const tenants = this.#definedBy.get(name);
+      tenants?.delete(tenant);
+      if (tenants?.size === 0) this.#definedBy.delete(name);
+    } else {
+      const known = definitions.get(name);
+      const defined = new Defined(object as CustomResourceDefinition);
+      definitions.set(name, known?.identity === defined.identity ? withState(known, defined) : defined);
+      const tenants = this.#definedBy.get(name) ?? new Set<string>();
+      this.#definedBy.set(name, tenants.add(tenant));
+    }
+    if (definitions.size === 0) this.#tenants.delete(tenant);
+    else this.#tenants.set(tenant, definitions);
+    for (const listener of this.#listeners) listener(tenant, name);
+  }
+}
+
+/** The new state with the resources already made: documents and caches hang on them. */
+function withState(known: Defined, now: Defined): Defined {
+  (known as { crd: CustomResourceDefinition }).crd = now.crd;
+  return known;
+}

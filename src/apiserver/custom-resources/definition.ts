@@ -1,0 +1,78 @@
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+} from '../../api/generated/apiextensions-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
+import { parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
+import { typeSchemaOf } from '../../api/structural-schema/type-schema.ts';
+import { columnsOf } from './columns.ts';
+import { customResourceStrategy } from './strategy.ts';
+import { schemaOfVersion } from './version-schema.ts';
+import { versionedForm } from './versioned-form.ts';
+
+const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
+const partVerbs = ['get', 'patch', 'update'];
+
+/** `example.com`, `v1`, `Foo` -> `com.example.v1.Foo`: what OpenAPI calls the type. */
+export const modelName = (group: string, version: string, kind: string): string =>
+  `${group.split('.').reverse().join('.')}.${version}.${kind}`;
+
+/** What built-in resources have written by hand: one version of a CustomResourceDefinition as a resource. */
+export function resourceOf(crd: CustomResourceDefinition, versionName: string): ResourceDefinition {
+  const version = crd.spec.versions.find(({ name }) => name === versionName)!;
+  const { group } = crd.spec;
+  const accepted = crd.status?.acceptedNames;
+  const names = accepted?.plural ? accepted : crd.spec.names;
+  const kind = names.kind || crd.spec.names.kind;
+  const structural = schemaOfVersion(version);
+  const scale = version.subresources?.scale;
+  const { deprecated, deprecationWarning } = version;
+  return {
+    group,
+    version: versionName,
+    resource: crd.spec.names.plural,
+    singular: names.singular ?? '',
+    kind,
+    listKind: names.listKind || `${kind}List`,
+    namespaced: crd.spec.scope === 'Namespaced',
+    shortNames: names.shortNames ?? [],
+    categories: names.categories ?? [],
+    verbs,
+    schema: typeSchemaOf(modelName(group, versionName, kind), structural),
+    subresources: subresourcesOf(version),
+    columns: columnsOf(version.additionalPrinterColumns ?? []),
+    selectableFields: selectableFieldsOf(version),
+    hasGeneration: true,
+    strategy: customResourceStrategy(structural, scale),
+    versioned: versionedForm(crd, versionName),
+    ...(deprecated === true && {
+      deprecationWarning: deprecationWarning ?? `${group}/${versionName} ${kind} is deprecated`,
+    }),
+    isTerminating: crd.metadata.deletionTimestamp !== undefined,
+  };
+}
+
+function subresourcesOf({ subresources }: CustomResourceDefinitionVersion): SubresourceDefinition[] {
+  const list: SubresourceDefinition[] = [];
+  if (subresources?.status != null) list.push({ name: 'status', verbs: partVerbs });
+  if (subresources?.scale != null) {
+    const { specReplicasPath, statusReplicasPath, labelSelectorPath } = subresources.scale;
+    list.push({
+      name: 'scale',
+      kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+      verbs: partVerbs,
+      scale: { specReplicasPath, statusReplicasPath, ...(labelSelectorPath && { labelSelectorPath }) },
+    });
+  }
+  return list;
+}
+
+function selectableFieldsOf(version: CustomResourceDefinitionVersion): ResourceDefinition['selectableFields'] {
+  const fields: ResourceDefinition['selectableFields'] = {};
+  for (const { jsonPath } of version.selectableFields ?? []) {
+    const path = parseJsonPath(jsonPath);
+    fields[jsonPath.replace(/^\./, '')] = (object: KubeObject) => printValue(path(object)[0]);
+  }
+  return fields;
+}

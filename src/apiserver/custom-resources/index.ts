@@ -1,0 +1,86 @@
+import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
+import type { GroupResource } from '../../api/object.ts';
+import { invalid } from '../../api/status.ts';
+import type { Environment } from '../environment.ts';
+import type { ResourceHooks } from '../resources/hooks.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceCatalog } from './catalog.ts';
+import { withCondition } from './conditions.ts';
+import { CLEANUP_FINALIZER, DefinitionReconciler } from './reconciler.ts';
+
+export { CustomResourceCatalog } from './catalog.ts';
+export const DEFINITION_HOOKS = 'customresourcedefinitions.apiextensions.k8s.io';
+
+/** What writes of definitions do besides: nobody takes the platform's groups, and instances go before their definition. */
+export function definitionHooks(isReserved: (group: string) => boolean): ResourceHooks {
+  return {
+    async onCreate(object) {
+      if (!isReserved(object['spec'].group)) return [];
+      const kind = { group: CUSTOM_RESOURCE_DEFINITIONS.group, kind: 'CustomResourceDefinition' };
+      const message = 'Forbidden: the group belongs to the platform';
+      throw invalid(kind, object.metadata.name, [{ reason: 'FieldValueForbidden', field: 'spec.group', message }]);
+    },
+    prepareDelete(old, nowMs) {
+      if (old.metadata.deletionTimestamp !== undefined) return old;
+      const finalizers = old.metadata.finalizers ?? [];
+      const conditions = withCondition(
+        (old as CustomResourceDefinition).status?.conditions,
+        {
+          type: 'Terminating',
+          status: 'True',
+          reason: 'InstanceDeletionPending',
+          message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+        },
+        nowMs,
+      );
+      return {
+        ...old,
+        metadata: {
+          ...old.metadata,
+          finalizers: finalizers.includes(CLEANUP_FINALIZER) ? finalizers : [...finalizers, CLEANUP_FINALIZER],
+        },
+        status: { ...old['status'], conditions },
+      };
+    },
+  };
+}
+
+/** Serves what is defined already, follows what changes, and keeps definitions' status. Returns how to end it. */
+export async function followCustomResources(
+  environment: Environment,
+  catalog: CustomResourceCatalog,
+  forget: (resource: GroupResource) => void,
+): Promise<() => void> {
+  const { registry, objects, clock, logger } = environment;
+  const { group, version, resource } = CUSTOM_RESOURCE_DEFINITIONS;
+  const definition = registry.find('', group, version, resource);
+  if (definition === undefined) return () => {};
+  const reconciler = new DefinitionReconciler({
+    environment,
+    catalog,
+    definition,
+    isBuiltin: (ofGroup, plural) => registry.isBuiltin(ofGroup, plural),
+    forget,
+  });
+  let stop: (() => void) | undefined;
+  let isClosed = false;
+  const follow = async (): Promise<void> => {
+    const cache = await objects.cache(CUSTOM_RESOURCE_DEFINITIONS);
+    if (!isClosed) stop = catalog.follow(cache, again);
+  };
+  // The store ended the watch: the cache is loaded anew.
+  const again = () => {
+    if (isClosed) return;
+    clock.schedule(100, () => {
+      follow().catch((error) => {
+        logger.warn({ error: error.message }, 'cannot read custom resource definitions');
+        again();
+      });
+    });
+  };
+  await follow();
+  return () => {
+    isClosed = true;
+    reconciler.close();
+    stop?.();
+  };
+}

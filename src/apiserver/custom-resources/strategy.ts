@@ -1,0 +1,98 @@
+import type { CustomResourceSubresourceScale } from '../../api/generated/apiextensions-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { ResourceStrategy } from '../../api/resource-definition.ts';
+import type { FieldError } from '../../api/status.ts';
+import { applySchemaDefaults } from '../../api/structural-schema/defaults.ts';
+import { validateEmbeddedResources } from '../../api/structural-schema/embedded-resources.ts';
+import { type JsonSchema, propertyOf } from '../../api/structural-schema/json-schema.ts';
+import { validateListTypes } from '../../api/structural-schema/list-types.ts';
+import { validateValue } from '../../api/structural-schema/validate-value.ts';
+import { Findings } from '../../api/validation/findings.ts';
+
+/** What all custom resources do, by the schema of one version. Source: apiextensions' registry/customresource. */
+export function customResourceStrategy(
+  schema: JsonSchema,
+  scale: CustomResourceSubresourceScale | undefined,
+): ResourceStrategy {
+  return {
+    requiresResourceVersion: true,
+    setDefaults: (object) => applySchemaDefaults(schema, object),
+    validateCreate: (object) => [
+      ...validateValue(schema, object),
+      ...validateScale(scale, object),
+      ...validateEmbeddedResources(schema, object),
+      ...validateListTypes(schema, object),
+    ],
+    validateUpdate: (object, old) => [
+      ...validateValue(schema, object, '', old),
+      ...validateScale(scale, object),
+      ...validateEmbeddedResources(schema, object),
+      ...ratchetedListTypes(schema, object, old),
+    ],
+    validateStatusUpdate(object, old) {
+      const status = propertyOf(schema, 'status');
+      return [
+        ...(status === undefined || object['status'] === undefined
+          ? []
+          : validateValue(status, object['status'], 'status', old['status'])),
+        ...validateScale(scale, object, 'status'),
+        ...ratchetedListTypes(schema, object, old),
+      ];
+    },
+  };
+}
+
+/** Who had duplicates before may keep them. */
+function ratchetedListTypes(schema: JsonSchema, object: KubeObject, old: KubeObject): FieldError[] {
+  const found = validateListTypes(schema, object);
+  return found.length > 0 && validateListTypes(schema, old).length > 0 ? [] : found;
+}
+
+const largestReplicas = 2147483647;
+
+function validateScale(
+  scale: CustomResourceSubresourceScale | undefined,
+  object: KubeObject,
+  part?: 'status',
+): FieldError[] {
+  const findings = new Findings();
+  if (scale === undefined || scale === null) return findings.list;
+  const count = (path: string) => {
+    const value = valueAt(object, path);
+    if (value === undefined) return;
+    if (typeof value !== 'number' || !Number.isInteger(value)) {
+      findings.invalid(
+        path,
+        0,
+        `${path} accessor error: ${printGo(value)} is of the type ${goType(value)}, expected int64`,
+      );
+    } else if (value < 0) findings.invalid(path, value, 'should be a non-negative integer');
+    else if (value > largestReplicas)
+      findings.invalid(path, value, `should be less than or equal to ${largestReplicas}`);
+  };
+  if (part === undefined) count(scale.specReplicasPath);
+  count(scale.statusReplicasPath);
+  const selectorPath = scale.labelSelectorPath;
+  if (!selectorPath) return findings.list;
+  const selector = valueAt(object, selectorPath);
+  if (selector !== undefined && typeof selector !== 'string') {
+    const detail = `${selectorPath} accessor error: ${printGo(selector)} is of the type ${goType(selector)}, expected string`;
+    findings.invalid(selectorPath, '', detail);
+  }
+  return findings.list;
+}
+
+const valueAt = (object: any, path: string): unknown =>
+  path
+    .split('.')
+    .filter((segment) => segment !== '')
+    .reduce((at, segment) => at?.[segment], object);
+
+const printGo = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+
+function goType(value: unknown): string {
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return '[]interface {}';
+  const types: Record<string, string> = { boolean: 'bool', number: 'float64', object: 'map[string]interface {}' };
+  return types[typeof value] ?? typeof value;
+}
