@@ -106,7 +106,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     registry,
     objects,
     tenants,
-    admission: createAdmission(objects, tenants, { authorizer, access }),
+    admission: createAdmission(objects, tenants, { authorizer, access, clock }),
     authorizer,
     tokens,
     authenticator,

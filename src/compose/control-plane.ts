@@ -3,6 +3,7 @@ import type { Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
 import { TENANTS } from '../api/resources.ts';
 import { isAlreadyExists } from '../api/status.ts';
+import { createTenantSigner } from '../apiserver/identity/certificate-signer.ts';
 import { createApiServer } from '../apiserver/server.ts';
 import { aborted } from '../base/abort.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -12,6 +13,7 @@ import { runController } from '../client/controller.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { startControllers } from '../controllers/all.ts';
+import type { CertificateSigner } from '../controllers/certificate-signing/signer.ts';
 import { createHostIndexController } from '../controllers/host-index/index.ts';
 import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
@@ -74,7 +76,9 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
     logger: logger.child({ part: 'metrics' }),
   });
   apiServer.setMetricsProvider(metrics);
-  const parts = startParts({ client, informers, clock, logger, zones, rootCa: pki.authority.certificatePem, stop });
+  const signer = createTenantSigner({ clients: pki.authority, servers: pki.tenantServers });
+  const rootCa = pki.authority.certificatePem;
+  const parts = startParts({ client, informers, clock, logger, zones, rootCa, signer, stop });
   informers.start(stop);
 
   await openHostPair(data, pki.authority, localHostName(data), clock);
@@ -100,15 +104,17 @@ interface PartsOptions {
   logger: Logger;
   zones: string[];
   rootCa: string;
+  signer: CertificateSigner;
   stop: AbortSignal;
 }
 
 /** Everything that works on objects, in no particular order: the parts meet in the API only. */
-async function startParts({ client, informers, clock, logger, zones, rootCa, stop }: PartsOptions): Promise<void> {
+async function startParts(options: PartsOptions): Promise<void> {
+  const { client, informers, clock, logger, zones, rootCa, signer, stop } = options;
   const common = { client, informers, clock };
   const of = (part: string) => ({ ...common, logger: logger.child({ part }) });
   await Promise.all([
-    startControllers({ ...of('controllers'), rootCa, resources: builtinResources }, stop),
+    startControllers({ ...of('controllers'), rootCa, signer, resources: builtinResources }, stop),
     startScheduler(of('scheduler'), stop),
     startVirtualNode({ ...of('virtual-node'), zones }, stop),
     startMetering(of('metering'), stop),

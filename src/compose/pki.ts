@@ -15,6 +15,8 @@ export const DEFAULT_TENANT_NAME = 'default';
 
 export interface Pki {
   authority: CertificateAuthority;
+  /** Signs the servers of tenants; trusted by nothing of the platform. */
+  tenantServers: CertificateAuthority;
   /** PKCS #8 PEM of the key that signs service account tokens. */
   tokenKeyPem: string;
   serving: PemPair;
@@ -29,6 +31,7 @@ export async function openPki(data: DataDirectory, listen: ListenAddress, clock:
   if (!existsSync(tokenKeyFile)) writeSecret(tokenKeyFile, await ServiceAccountTokens.generateKeyPem());
   return {
     authority,
+    tenantServers: await openAuthority(data, clock, 'tenant-servers'),
     tokenKeyPem: readFileSync(tokenKeyFile, 'utf8'),
     serving: await openPair(data, 'apiserver', clock, () => authority.issueServing(servingAddresses(listen))),
     platformClient: await openPair(data, 'control-plane', clock, () =>
@@ -38,12 +41,12 @@ export async function openPki(data: DataDirectory, listen: ListenAddress, clock:
 }
 
 /** The authority alone, as `skypod tenant create` needs it. */
-export async function openAuthority(data: DataDirectory, clock: Clock): Promise<CertificateAuthority> {
-  const certificateFile = join(data.pki, 'ca.crt');
-  const keyFile = join(data.pki, 'ca.key');
+export async function openAuthority(data: DataDirectory, clock: Clock, name = 'ca'): Promise<CertificateAuthority> {
+  const certificateFile = join(data.pki, `${name}.crt`);
+  const keyFile = join(data.pki, `${name}.key`);
   // The certificate is written last, so its presence means that both are whole.
   if (!existsSync(certificateFile)) {
-    const created = await CertificateAuthority.create('skypod-ca', clock);
+    const created = await CertificateAuthority.create(`skypod-${name}`, clock);
     writeSecret(keyFile, created.keyPem);
     writeSecret(certificateFile, created.certificatePem);
   }

@@ -4,6 +4,8 @@ import type { Client } from '../client/client.ts';
 import { type Controller, type ControllerMetrics, runController } from '../client/controller.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
+import { createCertificateSigningController } from './certificate-signing/index.ts';
+import type { CertificateSigner } from './certificate-signing/signer.ts';
 import { createClusterRoleAggregationController } from './clusterrole-aggregation/index.ts';
 import type { ControllerDependencies } from './common/dependencies.ts';
 import type { ResourceInfo } from './common/resources.ts';
@@ -35,13 +37,15 @@ export interface ControllersOptions {
   rootCa: string;
   /** All resources the API server serves; ResourceDefinitions will do. */
   resources: ResourceInfo[];
+  /** Behind `kubernetes.io/…` certificate signing requests; without one they stay unsigned. */
+  signer?: CertificateSigner;
   metrics?: ControllerMetrics;
 }
 
 /** All controllers, in no particular order: they meet in objects only. */
 export function createControllers(
   dependencies: ControllerDependencies,
-  options: Pick<ControllersOptions, 'rootCa' | 'resources'>,
+  options: Pick<ControllersOptions, 'rootCa' | 'resources' | 'signer'>,
 ): Controller[] {
   return [
     createNamespaceController(dependencies, options.resources),
@@ -49,6 +53,7 @@ export function createControllers(
     createServiceAccountController(dependencies),
     createRootCaController(dependencies, options.rootCa),
     createClusterRoleAggregationController(dependencies),
+    ...(options.signer === undefined ? [] : [createCertificateSigningController(dependencies, options.signer)]),
     createDeploymentController(dependencies),
     createReplicaSetController(dependencies),
     createReplicaSetController(dependencies, replicationControllerKind),

@@ -7,6 +7,7 @@ import { definitionStrategy } from '../structural-schema/definition/strategy.ts'
 import * as access from '../validation/access.ts';
 import * as autoscaling from '../validation/autoscaling.ts';
 import * as batch from '../validation/batch.ts';
+import * as certificates from '../validation/certificates.ts';
 import * as configuration from '../validation/configuration.ts';
 import { Findings } from '../validation/findings.ts';
 import { isIpAddress } from '../validation/ip-address.ts';
@@ -179,5 +180,11 @@ export const strategies: Record<string, ResourceStrategy> = {
     },
   ),
   'flowcontrol.apiserver.k8s.io/flowschemas': {},
-  'certificates.k8s.io/certificatesigningrequests': { validateName: () => [] },
+  'certificates.k8s.io/certificatesigningrequests': {
+    ...validated(certificates.validateCertificateRequest, certificates.validateCertificateRequestUpdate),
+    validateStatusUpdate: checkChange(certificates.validateCertificateRequestStatus),
+    prepareForUpdate: certificates.prepareCertificateRequestUpdate as ResourceStrategy['prepareForUpdate'],
+    prepareForStatusUpdate: certificates.prepareCertificateRequestStatus as ResourceStrategy['prepareForStatusUpdate'],
+    validateName: () => [],
+  },
 };

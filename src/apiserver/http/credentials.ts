@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { Credentials } from '../filters/authentication.ts';
-import { type Identity, identityOfSubject } from '../identity/identity.ts';
+import { identityOfCertificate } from '../identity/certificate-identity.ts';
+import type { Identity } from '../identity/identity.ts';
 
 const identities = new WeakMap<TLSSocket, Identity | 'rejected' | 'none'>();
 
@@ -19,11 +20,7 @@ function readCertificate(socket: TLSSocket): Identity | 'rejected' | undefined {
   if (certificate === undefined) return undefined;
   // Node has checked chain and dates against our CA only.
   if (!socket.authorized) return 'rejected';
-  const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
-  const many = (value: string | string[] | undefined) => (value === undefined ? [] : [value].flat());
-  const user = many(subject['CN'])[0];
-  if (user === undefined || user === '') return 'rejected';
-  return identityOfSubject({ user, groups: many(subject['O']), units: many(subject['OU']) }) ?? 'rejected';
+  return identityOfCertificate(certificate) ?? 'rejected';
 }
 
 const websocketTokenPrefix = 'base64url.bearer.authorization.k8s.io.';

@@ -125,6 +125,31 @@ export class CertificateAuthority {
     ]);
   }
 
+  /** A certificate for someone else's key. `subject` and `extensions` are the caller's decision, whatever was asked for. */
+  async certify(
+    publicKey: x509.PublicKey,
+    subject: x509.JsonName,
+    seconds: number,
+    extensions: x509.Extension[],
+  ): Promise<string> {
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      subject,
+      issuer: this.#certificate.subject,
+      notBefore: new Date(this.#clock.now() - backdateMs),
+      notAfter: new Date(Math.min(this.#clock.now() + seconds * 1000, this.#certificate.notAfter.getTime())),
+      signingAlgorithm: algorithm,
+      publicKey,
+      signingKey: this.#key,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        await x509.AuthorityKeyIdentifierExtension.create(this.#certificate.publicKey),
+        ...extensions,
+      ],
+    });
+    return certificate.toString('pem');
+  }
+
   async #issue(name: x509.JsonName, days: number, extensions: x509.Extension[]): Promise<PemPair> {
     const keys = await generateKeys();
     const certificate = await x509.X509CertificateGenerator.create({

@@ -1,0 +1,11 @@
+import type { X509Certificate } from 'node:crypto';
+import { type Identity, identityOfSubject } from './identity.ts';
+
+/** Who a client certificate of our own CA stands for; undefined when it stands for nobody. */
+export function identityOfCertificate(certificate: X509Certificate): Identity | undefined {
+  const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
+  const many = (value: string | string[] | undefined) => (value === undefined ? [] : [value].flat());
+  const user = many(subject['CN'])[0];
+  if (user === undefined || user === '') return undefined;
+  return identityOfSubject({ user, groups: many(subject['O']), units: many(subject['OU']) });
+}
