@@ -91,9 +91,19 @@ async function serviceProxy(environment: Environment, request: ResourceRequest):
 /** Headers that belong to one connection, or to us. */
 const ownHeaders = new Set(['connection', 'keep-alive', 'upgrade', 'transfer-encoding', 'te', 'host', 'authorization']);
 
+/** Relative links of a page at `…/proxy` would lead elsewhere. Source: apimachinery's proxyRedirectsforRootPath. */
+function toTrailingSlash({ context }: ResourceRequest): Answer {
+  const { tenantPrefix, path } = context.info;
+  const prefix = tenantPrefix === undefined ? '' : `/clusters/${encodeURIComponent(tenantPrefix)}`;
+  const location = `${prefix}${path}/${context.rawQuery === '' ? '' : `?${context.rawQuery}`}`;
+  return { type: 'bytes', code: 301, contentType: 'text/plain', bytes: '', headers: { location } };
+}
+
 async function forward(request: ResourceRequest, target: ProxyTarget, dial: () => Promise<Duplex>): Promise<Answer> {
   const { context } = request;
-  const body = context.method === 'GET' || context.method === 'HEAD' ? undefined : await context.readBody();
+  const isRead = context.method === 'GET' || context.method === 'HEAD';
+  if (isRead && context.info.rest === '' && !context.info.path.endsWith('/')) return toTrailingSlash(request);
+  const body = isRead ? undefined : await context.readBody();
   const raw = await dial();
   // A pod's certificate is its own affair: the way there is ours.
   const socket = target.scheme === 'https' ? tlsConnect({ socket: raw, rejectUnauthorized: false }) : raw;

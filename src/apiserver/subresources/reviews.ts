@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
-import { badRequest, type FieldError, invalid } from '../../api/status.ts';
+import { badRequest, type FieldError, invalid, notAcceptable } from '../../api/status.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Attributes } from '../authorization/attributes.ts';
 import { aggregate } from '../authorization/rbac/role-based-access.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import { acceptedForm } from '../http/negotiate.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
@@ -21,7 +22,10 @@ export const reviews: Record<string, (environment: Environment, request: Resourc
 };
 
 function readReview({ context, definition }: ResourceRequest): Promise<KubeObject> {
-  const { group, version, kind } = definition;
+  const { group, version, kind, resource } = definition;
+  if (acceptedForm(context.accept).as === 'Table') {
+    throw notAcceptable(`the resource ${resource}.${group} does not support being converted to a Table`);
+  }
   return readObject(context, { kind: definition, schema: schemaOfKind(group, version, kind)! });
 }
 
