@@ -128,7 +128,9 @@ async function prepare(
   }
   // A custom resource's status is a field like others until it is a subresource.
   const statusCounts = !hasStatus && definition.schema.structural !== undefined;
-  if (definition.hasGeneration && subresource !== 'status' && specChanged(object, old, statusCounts)) {
+  // Being bound is no change of what was asked for.
+  const countsChanges = definition.hasGeneration && subresource !== 'status' && subresource !== 'binding';
+  if (countsChanges && specChanged(object, old, statusCounts)) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
 }
