@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { absentImages } from './images.ts';
 
 /** The published list: name, file and the release since which it is part of conformance. */
 const testsPath = join(import.meta.dirname, 'tests.tsv');
@@ -88,6 +89,9 @@ export function conformancePage(tests: ConformanceTest[], results: Map<string, R
     row('**all**', tests),
     '',
   ];
+  page.push('Images of the suite that are not packed:', '');
+  for (const [image, why] of Object.entries(absentImages)) page.push(`- ${image}: ${why}`);
+  page.push('');
   for (const sig of sigs) {
     page.push(`## ${sig}`, '', '| test | outcome | tested | why |', '| --- | --- | --- | --- |');
     for (const test of tests.filter((candidate) => sigOf(candidate.name) === sig)) {
