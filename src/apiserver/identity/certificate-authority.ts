@@ -128,7 +128,7 @@ export class CertificateAuthority {
   /** A certificate for someone else's key. `subject` and `extensions` are the caller's decision, whatever was asked for. */
   async certify(
     publicKey: x509.PublicKey,
-    subject: x509.JsonName,
+    subject: x509.Name,
     seconds: number,
     extensions: x509.Extension[],
   ): Promise<string> {

@@ -51,9 +51,11 @@ export function createTenantSigner({ clients, servers }: TenantSignerOptions) {
 
       const seconds = Math.max(shortestSeconds, Math.min(asked.expirationSeconds ?? longestSeconds, longestSeconds));
       // As plain text: a bare string would be read, and one like `#0c01…` taken for whatever it encodes.
-      const subject: x509.JsonName = [{ CN: [{ utf8String: request.commonName }] }];
-      for (const organization of request.organizations) subject.push({ O: [{ utf8String: organization }] });
-      subject.push({ OU: [{ utf8String: tenantUnit(tenant) }] });
+      const subject = new x509.Name([
+        { CN: [{ utf8String: request.commonName }] },
+        ...request.organizations.map((organization) => ({ O: [{ utf8String: organization }] })),
+        { OU: [{ utf8String: tenantUnit(tenant) }] },
+      ]);
       const isServer = signerName === KUBELET_SERVING;
       const purpose = isServer ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
       const extensions: x509.Extension[] = [
