@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { type Status, StatusError } from '../api/status.ts';
 import type { ApiRequest, ApiWatchRequest, Transport, WatchEvent } from '../api/transport.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -82,16 +83,19 @@ export class HttpTransport implements Transport {
     this.#send = secure ? https.request : (http.request as typeof https.request);
     const tls = secure
       ? {
-          ...(options.ca !== undefined && { ca: options.ca }),
-          ...(options.cert !== undefined && { cert: options.cert }),
-          ...(options.key !== undefined && { key: options.key }),
+          // One for all connections: reading certificates again for each costs as much as the handshake.
+          secureContext: createSecureContext({
+            ...(options.ca !== undefined && { ca: options.ca }),
+            ...(options.cert !== undefined && { cert: options.cert }),
+            ...(options.key !== undefined && { key: options.key }),
+          }),
           ...(options.serverName !== undefined && { servername: options.serverName }),
           rejectUnauthorized: options.insecureSkipTlsVerify !== true,
         }
       : {};
     const agent = (agentOptions: http.AgentOptions) =>
       secure ? new https.Agent({ ...agentOptions, ...tls }) : new http.Agent(agentOptions);
-    const maxConnections = options.maxConnections ?? 160;
+    const maxConnections = options.maxConnections ?? 64;
     this.#requestAgent = agent({
       keepAlive: true,
       maxSockets: maxConnections,

@@ -43,7 +43,7 @@ export class StatusWriter {
   #active = 0;
 
   constructor(options: StatusWriterOptions) {
-    this.#options = { concurrency: 128, ...options, client: options.client.forWriting() };
+    this.#options = { concurrency: 48, ...options, client: options.client.forWriting() };
   }
 
   /** What the server has: from the watch, or read before. */

@@ -77,7 +77,7 @@ export class PodWorker {
   setInstance(instance: ContainerInstance): void {
     const before = this.#instance;
     this.#instance = instance;
-    if (before.spec !== instance.spec && !deepEqual(before.spec, instance.spec)) {
+    if (!sameSpec(before, instance)) {
       // What could not be started may be startable now; crash loops and pulls keep their pace.
       for (const [name, { reason }] of this.#memory.waiting) {
         if (reason === 'CreateContainerConfigError') this.#memory.waiting.delete(name);
@@ -383,4 +383,11 @@ export class PodWorker {
       stops: this.#stops,
     };
   }
+}
+
+/** The API server counts changes of the spec: mostly the numbers say enough. */
+function sameSpec(before: ContainerInstance, after: ContainerInstance): boolean {
+  const { uid, generation } = after.metadata;
+  if (generation !== undefined && uid === before.metadata.uid && generation === before.metadata.generation) return true;
+  return deepEqual(before.spec, after.spec);
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Duplex } from 'node:stream';
@@ -482,5 +482,5 @@ function podKeyOf({ sandbox }: SandboxRecord): string {
 }
 
 function newId(): string {
-  return randomBytes(32).toString('hex');
+  return `${randomUUID()}${randomUUID()}`.replaceAll('-', '');
 }
