@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { command } from './command.ts';
 import { moveIntoPlace } from './move-into-place.ts';
@@ -55,10 +64,9 @@ export class DebianFiles {
       }),
     );
     const program = join(root, as);
-    const interpreter = /\[Requesting program interpreter: (\S+)\]|interpreter (\S+),/.exec(
-      command('sh', ['-c', 'readelf -l "$1" 2>/dev/null || file "$1"', 'sh', program]),
-    );
-    const loader = interpreter?.[1] ?? interpreter?.[2] ?? '/lib64/ld-linux-x86-64.so.2';
+    // The interpreter's path stands as text near the start of an ELF file; readelf may not be installed.
+    const start = readFileSync(program).subarray(0, 8192).toString('latin1');
+    const loader = /\/lib(?:64)?\/ld-[\w.-]+\.so\.\d+/.exec(start)?.[0] ?? '/lib64/ld-linux-x86-64.so.2';
     const listing = command(loader, ['--library-path', directories.join(':'), '--list', program]);
     for (const [, name, library] of listing.matchAll(/^\s*(\S+) => (\S+)/gm)) {
       if (library === 'not') throw new Error(`${packageName}: library ${name} not found`);
