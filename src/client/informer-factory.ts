@@ -13,14 +13,22 @@ export interface InformerFactoryOptions {
 
 /** Informers that share one list and one watch per (resource, tenant, namespace, selectors). */
 export function createInformerFactory(client: Client, options: InformerFactoryOptions): InformerFactory {
-  const informers = new Map<string, { cache: ObjectCache<any>; reflector: Reflector }>();
+  const informers = new Map<string, { cache: ObjectCache<any>; reflector: Reflector; stop: AbortController }>();
   let stopSignal: AbortSignal | undefined;
+
+  const identify = (resource: GroupVersionResource, asked: InformerOptions<any>): string => {
+    const { group, version, resource: plural } = resource;
+    const { tenant, namespace, labelSelector, fieldSelector } = asked;
+    return JSON.stringify([group, version, plural, tenant, namespace, labelSelector, fieldSelector]);
+  };
+  const run = ({ reflector, stop }: { reflector: Reflector; stop: AbortController }, signal: AbortSignal) =>
+    reflector.run(AbortSignal.any([signal, stop.signal]));
 
   return {
     client,
     informer<T extends KubeObject>(resource: GroupVersionResource, informerOptions: InformerOptions<T>): Informer<T> {
       const { tenant, namespace, indexes, labelSelector, fieldSelector } = informerOptions;
-      const identity = JSON.stringify([resource, tenant, namespace, labelSelector, fieldSelector]);
+      const identity = identify(resource, informerOptions);
       let entry = informers.get(identity);
       if (entry === undefined) {
         const logger = options.logger.child({ resource: resource.resource, tenant });
@@ -38,18 +46,24 @@ export function createInformerFactory(client: Client, options: InformerFactoryOp
           logger,
           clock: options.clock,
         });
-        entry = { cache, reflector };
+        entry = { cache, reflector, stop: new AbortController() };
         informers.set(identity, entry);
-        if (stopSignal !== undefined) void reflector.run(stopSignal);
+        if (stopSignal !== undefined) void run(entry, stopSignal);
       }
       for (const [name, index] of Object.entries(indexes ?? {})) entry.cache.addIndex(name, index);
       return entry.cache as Informer<T>;
     },
 
+    forget(resource, informerOptions): void {
+      const identity = identify(resource, informerOptions);
+      informers.get(identity)?.stop.abort();
+      informers.delete(identity);
+    },
+
     start(signal: AbortSignal): void {
       if (stopSignal !== undefined) throw new Error('the informers run already');
       stopSignal = signal;
-      for (const { reflector } of informers.values()) void reflector.run(signal);
+      for (const entry of informers.values()) void run(entry, signal);
     },
 
     async waitForSync(): Promise<void> {

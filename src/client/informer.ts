@@ -44,6 +44,8 @@ export interface InformerFactory {
   readonly client: Client;
   /** Same (resource, tenant, namespace, selectors) -> same informer; later `indexes` are added to it. */
   informer<T extends KubeObject = KubeObject>(resource: GroupVersionResource, options: InformerOptions<T>): Informer<T>;
+  /** Ends an informer that nobody needs any more (of a resource that is no more); its copy stays as it is. */
+  forget?(resource: GroupVersionResource, options: InformerOptions<any>): void;
   start(signal: AbortSignal): void;
   waitForSync(): Promise<void>;
 }

@@ -1,10 +1,12 @@
 import { type KubeObject, type OwnerReference, parseApiVersion } from '../../api/object.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS, type DeleteOptions } from '../../client/client.ts';
-import type { Controller, ControllerQueue } from '../../client/controller.ts';
-import type { Informer } from '../../client/informer.ts';
+import type { Controller, ControllerQueue, Watch } from '../../client/controller.ts';
+import type { Informer, InformerHandlers } from '../../client/informer.ts';
+import { definitionsOf } from '../common/custom-resources.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { garbageCollectable, type ResourceInfo } from '../common/resources.ts';
+import { FollowedCustomResources } from './custom-resources.ts';
 import {
   DependencyGraph,
   FOREGROUND,
@@ -39,22 +41,27 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
   }));
   const byName = new Map(watched.map((each) => [`${each.resource.group}/${each.resource.resource}`, each]));
   const byKind = new Map(watched.map((each) => [`${each.resource.group}/${each.resource.kind}`, each]));
+  const definitions = definitionsOf(informers);
+  const custom = new FollowedCustomResources(informers, definitions);
   const graph = new DependencyGraph();
   const absentOwners = new Set<string>();
   const recorder = dependencies.recorder('garbage-collector-controller');
 
   function find(key: NodeKey): (Watched & { object: KubeObject }) | undefined {
     const { objectKey, group, resource } = splitNodeKey(key);
-    const each = byName.get(`${group}/${resource}`);
+    const tenant = objectKey.slice(0, objectKey.indexOf('/'));
+    const each = byName.get(`${group}/${resource}`) ?? custom.find(tenant, group, resource);
     const object = each?.informer.get(objectKey);
     return each === undefined || object === undefined ? undefined : { ...each, object };
   }
 
-  const resourceOfOwner = (owner: OwnerReference): Watched | undefined =>
-    byKind.get(`${parseApiVersion(owner.apiVersion).group}/${owner.kind}`);
+  const resourceOfOwner = ({ metadata }: KubeObject, owner: OwnerReference): Watched | undefined => {
+    const { group } = parseApiVersion(owner.apiVersion);
+    return byKind.get(`${group}/${owner.kind}`) ?? custom.findKind(metadata.clusterName ?? '', group, owner.kind);
+  };
 
   function cachedOwner(dependent: KubeObject, owner: OwnerReference): KubeObject | undefined {
-    const each = resourceOfOwner(owner);
+    const each = resourceOfOwner(dependent, owner);
     if (each === undefined) return undefined;
     const { clusterName = '', namespace = '' } = dependent.metadata;
     const object = each.informer.get(`${clusterName}/${each.resource.namespaced ? namespace : ''}/${owner.name}`);
@@ -72,7 +79,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
     const cached = cachedOwner(dependent, reference);
     if (cached !== undefined) return waitsForDependents(cached) ? 'waiting' : 'solid';
     if (absentOwners.has(reference.uid)) return 'dangling';
-    const each = resourceOfOwner(reference);
+    const each = resourceOfOwner(dependent, reference);
     if (each === undefined) return 'unknown';
     const { clusterName, namespace } = dependent.metadata;
     if (each.resource.namespaced && namespace === undefined) {
@@ -197,53 +204,62 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
     return remove(each, object, policy);
   }
 
+  /** What changes of a resource's objects mean for the graph and the queue. */
+  function handlersOf(resource: ResourceInfo, queue: ControllerQueue): InformerHandlers<KubeObject> {
+    const look = (object: KubeObject) => {
+      const isDeleting = object.metadata.deletionTimestamp !== undefined;
+      const needsWork = isDeleting
+        ? orphansDependents(object) || waitsForDependents(object)
+        : !hasOnlySolidOwners(object);
+      if (needsWork) queue.add(nodeKeyOf(resource, object));
+    };
+    const wakeOwners = (object: KubeObject) => {
+      for (const reference of object.metadata.ownerReferences ?? []) {
+        const owner = cachedOwner(object, reference);
+        const each = resourceOfOwner(object, reference);
+        if (owner === undefined || each === undefined || !waitsForDependents(owner)) continue;
+        // Each look walks the dependents that are left.
+        const delayMs = Math.min(1000, graph.dependentsOf(owner.metadata.uid).size / 20);
+        queue.addAfter(nodeKeyOf(each.resource, owner), delayMs);
+      }
+    };
+    return {
+      added: (object: KubeObject) => {
+        graph.change(nodeKeyOf(resource, object), undefined, object.metadata.ownerReferences);
+        look(object);
+      },
+      updated: (before: KubeObject, after: KubeObject) => {
+        const owners = before.metadata.ownerReferences;
+        const changed = JSON.stringify(owners) !== JSON.stringify(after.metadata.ownerReferences);
+        if (changed) {
+          graph.change(nodeKeyOf(resource, after), owners, after.metadata.ownerReferences);
+          wakeOwners(before);
+        }
+        if (changed || after.metadata.deletionTimestamp !== undefined) look(after);
+      },
+      deleted: (object: KubeObject) => {
+        graph.change(nodeKeyOf(resource, object), object.metadata.ownerReferences, undefined);
+        const dependents = graph.dependentsOf(object.metadata.uid);
+        if (dependents.size > 0) rememberAbsence(object.metadata.uid);
+        for (const key of dependents) queue.add(key);
+        wakeOwners(object);
+      },
+    };
+  }
+
+  const watches: Watch[] = watched.map(({ resource, informer }) => ({
+    informer,
+    handlers: (queue) => handlersOf(resource, queue),
+  }));
+  watches.push({
+    informer: definitions,
+    handlers: (queue) => custom.handlers((resource) => handlersOf(resource, queue)),
+  });
+
   return {
     name: 'garbage-collector-controller',
     workers: 20,
-    watches: watched.map(({ resource, informer }) => ({
-      informer,
-      handlers: (queue) => {
-        const look = (object: KubeObject) => {
-          const isDeleting = object.metadata.deletionTimestamp !== undefined;
-          const needsWork = isDeleting
-            ? orphansDependents(object) || waitsForDependents(object)
-            : !hasOnlySolidOwners(object);
-          if (needsWork) queue.add(nodeKeyOf(resource, object));
-        };
-        const wakeOwners = (object: KubeObject) => {
-          for (const reference of object.metadata.ownerReferences ?? []) {
-            const owner = cachedOwner(object, reference);
-            const each = resourceOfOwner(reference);
-            if (owner === undefined || each === undefined || !waitsForDependents(owner)) continue;
-            // Each look walks the dependents that are left.
-            const delayMs = Math.min(1000, graph.dependentsOf(owner.metadata.uid).size / 20);
-            queue.addAfter(nodeKeyOf(each.resource, owner), delayMs);
-          }
-        };
-        return {
-          added: (object: KubeObject) => {
-            graph.change(nodeKeyOf(resource, object), undefined, object.metadata.ownerReferences);
-            look(object);
-          },
-          updated: (before: KubeObject, after: KubeObject) => {
-            const owners = before.metadata.ownerReferences;
-            const changed = JSON.stringify(owners) !== JSON.stringify(after.metadata.ownerReferences);
-            if (changed) {
-              graph.change(nodeKeyOf(resource, after), owners, after.metadata.ownerReferences);
-              wakeOwners(before);
-            }
-            if (changed || after.metadata.deletionTimestamp !== undefined) look(after);
-          },
-          deleted: (object: KubeObject) => {
-            graph.change(nodeKeyOf(resource, object), object.metadata.ownerReferences, undefined);
-            const dependents = graph.dependentsOf(object.metadata.uid);
-            if (dependents.size > 0) rememberAbsence(object.metadata.uid);
-            for (const key of dependents) queue.add(key);
-            wakeOwners(object);
-          },
-        };
-      },
-    })),
+    watches,
     async reconcile(key, tools) {
       const found = find(key);
       if (found === undefined) return;

@@ -6,6 +6,7 @@ import { ALL_TENANTS, collectionPath } from '../../client/client.ts';
 import type { Controller, ReconcileTools } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
 import { isSame } from '../common/canonical.ts';
+import { customResourcesOf, definitionsOf } from '../common/custom-resources.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { messageOf } from '../common/pod-template.ts';
 import { deletableInNamespaces, type ResourceInfo } from '../common/resources.ts';
@@ -20,7 +21,8 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
   const { informers, client } = dependencies;
   const namespaces = informers.informer<Namespace>(NAMESPACES, { tenant: ALL_TENANTS });
   const pods = informers.informer<Pod>(PODS, { tenant: ALL_TENANTS });
-  const deletable = deletableInNamespaces(resources);
+  const definitions = definitionsOf(informers);
+  const builtin = deletableInNamespaces(resources);
   const isPods = (resource: ResourceInfo) => resource.group === '' && resource.resource === 'pods';
 
   /** Deletes one resource's objects of the namespace; tells what is left. */
@@ -64,6 +66,7 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
           }
         }),
       );
+    const deletable = [...builtin, ...customResourcesOf(definitions, tenant).filter(({ namespaced }) => namespaced)];
     await emptyAll(deletable.filter(isPods));
     const hasPods = remaining.length > 0;
     // What pods still use stays until the last of them is gone.
@@ -100,6 +103,7 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
   return {
     name: 'namespace-controller',
     workers: 10,
+    reads: [definitions],
     watches: [
       {
         informer: namespaces,
