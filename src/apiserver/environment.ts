@@ -3,8 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
+import type { BearerTokens } from './identity/bearer-tokens.ts';
 import type { ServiceAccountTokens } from './identity/service-account-tokens.ts';
-import type { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import type { Objects } from './objects.ts';
 import type { PodConnector } from './pod-connector.ts';
 import type { ResourceRegistry } from './registry.ts';
@@ -19,7 +19,7 @@ export interface Environment {
   admission: Admission;
   authorizer: Authorizer;
   tokens: ServiceAccountTokens;
-  authenticator: ServiceAccountAuthenticator;
+  authenticator: BearerTokens;
   /** By `resource.group`: what a kind's writes do besides writing the object. */
   hooks: ReadonlyMap<string, ResourceHooks>;
   /** Undefined until virtual-node/ is up. */

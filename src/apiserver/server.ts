@@ -30,6 +30,7 @@ import { impersonationFilter } from './filters/impersonation.ts';
 import { panicRecoveryFilter } from './filters/panic-recovery.ts';
 import { SYSTEM_TENANT, tenantResolutionFilter } from './filters/tenant-resolution.ts';
 import { credentialsOfContext, type Listener, listen } from './http/listener.ts';
+import { BearerTokens } from './identity/bearer-tokens.ts';
 import type { PemPair } from './identity/certificate-authority.ts';
 import { type Identity, platformIdentity } from './identity/identity.ts';
 import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
@@ -99,7 +100,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
     hasInstancesOf: hostCarriers(objects),
   });
-  const authenticator = new ServiceAccountAuthenticator(tokens, objects, tenants, clock);
+  const serviceAccounts = new ServiceAccountAuthenticator(tokens, objects, tenants, clock);
+  const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock);
   let connector: PodConnector | undefined;
   let metrics: MetricsProvider | undefined;
   const environment: Environment = {

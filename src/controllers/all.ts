@@ -23,6 +23,7 @@ import { createPodGarbageCollector } from './pod-gc/index.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
 import { createRootCaController } from './root-ca/index.ts';
 import { createServiceAccountController } from './serviceaccount/index.ts';
+import { createServiceAccountTokenController } from './serviceaccount-token/index.ts';
 import { createStatefulSetController } from './statefulset/index.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/index.ts';
 
@@ -51,6 +52,7 @@ export function createControllers(
     createNamespaceController(dependencies, options.resources),
     createGarbageCollector(dependencies, options.resources),
     createServiceAccountController(dependencies),
+    createServiceAccountTokenController(dependencies, options.rootCa),
     createRootCaController(dependencies, options.rootCa),
     createClusterRoleAggregationController(dependencies),
     ...(options.signer === undefined ? [] : [createCertificateSigningController(dependencies, options.signer)]),

@@ -50,10 +50,12 @@ export function createNonResourceHandler(options: NonResourceOptions): Handler {
       case 'openapi':
         return options.openApi(context);
       case 'openid':
-        if (path === '/openid/v1/jwks') return objectAnswer(options.tokens.keySet);
+        if (path === '/openid/v1/jwks') return publicDocument('application/jwk-set+json', options.tokens.keySet);
         throw pathNotFound();
       case '.well-known':
-        if (path === '/.well-known/openid-configuration') return objectAnswer(openIdConfiguration(context.tenant));
+        if (path === '/.well-known/openid-configuration') {
+          return publicDocument('application/json', openIdConfiguration(context.tenant));
+        }
         throw pathNotFound();
       default:
         throw pathNotFound();
@@ -74,6 +76,12 @@ const rootPaths = [
   '/readyz',
   '/version',
 ];
+
+/** Any verifier may keep these for an hour, as upstream's. */
+function publicDocument(contentType: string, document: object): Answer {
+  const headers = { 'cache-control': 'public, max-age=3600' };
+  return { type: 'bytes', code: 200, contentType, bytes: JSON.stringify(document), headers };
+}
 
 function openIdConfiguration(tenant: string): object {
   const issuer = issuerOf(tenant);

@@ -11,8 +11,11 @@ export interface Credentials {
 }
 
 export interface TokenAuthenticator {
-  /** The identity behind a bearer token that the API server itself is the audience of; undefined: not valid. */
-  authenticate(token: string): Promise<Identity | undefined>;
+  /**
+   * The identity behind a bearer token that the API server itself is the audience of; undefined: not valid.
+   * `tenantPrefix` is the tenant the path names, for tokens that do not say theirs.
+   */
+  authenticate(token: string, tenantPrefix: string | undefined): Promise<Identity | undefined>;
 }
 
 /**
@@ -29,7 +32,7 @@ export function authenticationFilter(
     if (certificate !== undefined) {
       context.identity = certificate;
     } else if (bearerToken !== undefined) {
-      const identity = await tokens.authenticate(bearerToken);
+      const identity = await tokens.authenticate(bearerToken, context.info.tenantPrefix);
       if (identity === undefined) throw unauthorized();
       context.identity = identity;
     } else {

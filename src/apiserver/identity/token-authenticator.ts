@@ -1,6 +1,5 @@
 import { PODS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { TokenAuthenticator } from '../filters/authentication.ts';
 import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import type { Identity } from './identity.ts';
@@ -10,7 +9,7 @@ import { apiAudiences, type ServiceAccountTokens, type TokenClaims } from './ser
 const goodbyeMs = 60_000;
 
 /** Tokens of service accounts: good as long as what they are bound to exists. */
-export class ServiceAccountAuthenticator implements TokenAuthenticator {
+export class ServiceAccountAuthenticator {
   readonly #tokens: ServiceAccountTokens;
   readonly #objects: Objects;
   readonly #tenants: TenantDirectory;
