@@ -13,6 +13,8 @@ interface Operation {
   parameters: Parameter[];
   body?: JsonSchema;
   answer?: JsonSchema;
+  /** What a body may come as. */
+  consumes: string[];
 }
 interface Parameter {
   name: string;
@@ -46,6 +48,8 @@ const patchTypes = [
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
 ];
+/** Nothing says how lists of custom resources are merged. */
+const customPatchTypes = patchTypes.filter((type) => !type.includes('strategic'));
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
 const methodOf: Record<string, Operation['method']> = {
@@ -79,7 +83,9 @@ export function operationsOf(definition: ResourceDefinition, schemas: SchemaColl
     more: Partial<Operation>,
     parameters: Parameter[],
   ) => {
-    operations.push({ path, method, action, kind: definition, parameters: [...parameters, query('pretty')], ...more });
+    const shared = { path, method, action, kind: definition, parameters: [...parameters, query('pretty')] };
+    const types = definition.schema.structural === undefined ? patchTypes : customPatchTypes;
+    operations.push({ ...shared, consumes: method === 'patch' ? types : ['*/*'], ...more });
   };
   if (verbs.includes('list')) {
     add(collection, 'list', 'get', { answer: list }, [...scope, ...listing]);
@@ -151,10 +157,10 @@ const mediaTypes = ['application/json', 'application/yaml'];
 export function paths2(operations: Operation[]): Record<string, JsonSchema> {
   const paths: Record<string, JsonSchema> = {};
   for (const operation of operations) {
-    const { path, method, action, kind, parameters, body, answer } = operation;
+    const { path, method, action, kind, parameters, body, answer, consumes } = operation;
     paths[path] ??= {};
     paths[path][method] = {
-      consumes: method === 'patch' ? patchTypes : ['*/*'],
+      consumes,
       produces: mediaTypes,
       operationId: operationId(operation),
       parameters: [
@@ -183,7 +189,7 @@ export function paths2(operations: Operation[]): Record<string, JsonSchema> {
 export function paths3(operations: Operation[]): Record<string, JsonSchema> {
   const paths: Record<string, JsonSchema> = {};
   for (const operation of operations) {
-    const { path, method, action, kind, parameters, body, answer } = operation;
+    const { path, method, action, kind, parameters, body, answer, consumes } = operation;
     paths[path] ??= {};
     const content = (types: string[], schema: JsonSchema) =>
       Object.fromEntries(types.map((type) => [type, { schema }]));
@@ -195,7 +201,7 @@ export function paths3(operations: Operation[]): Record<string, JsonSchema> {
         schema: { type, uniqueItems: true },
         ...(place === 'path' && { required: true }),
       })),
-      ...(body !== undefined && { requestBody: { content: content(method === 'patch' ? patchTypes : ['*/*'], body) } }),
+      ...(body !== undefined && { requestBody: { content: content(consumes, body) } }),
       responses: {
         200: { description: 'OK', ...(answer !== undefined && { content: content(mediaTypes, answer) }) },
         401: { description: 'Unauthorized' },
