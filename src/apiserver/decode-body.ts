@@ -68,7 +68,10 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   const handled = (why: string) =>
     badRequest(`${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${kind}: ${why}`);
   const validation = fieldValidationOf(context);
-  const decoded = decodeObject<KubeObject>(target.schema, value, { strict: validation !== 'Ignore' });
+  const sent = value.metadata?.managedFields;
+  // Large, and read by those who track fields alone: not walked here.
+  const walked = Array.isArray(sent) ? { ...value, metadata: { ...value.metadata, managedFields: undefined } } : value;
+  const decoded = decodeObject<KubeObject>(target.schema, walked, { strict: validation !== 'Ignore' });
   if (decoded.errors.length > 0) throw handled(decoded.errors[0]!);
   if (validation !== 'Ignore') {
     const findings = [...decoded.unknownFields, ...body.duplicates];
@@ -81,7 +84,6 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   object.metadata ??= {} as KubeObject['metadata'];
   delete object.metadata.clusterName;
   // As sent, for an empty list and none mean different things: the verbs make the true ones out of them.
-  const sent = value.metadata?.managedFields;
   if (Array.isArray(sent)) object.metadata.managedFields = sent;
   else delete object.metadata.managedFields;
   delete (object.metadata as { selfLink?: string }).selfLink;

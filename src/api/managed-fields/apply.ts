@@ -1,6 +1,7 @@
 import { deepEqual } from '../equality.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../object.ts';
 import { badRequest, StatusError } from '../status.ts';
+import { Changes, type Endpoint } from './changes.ts';
 import { conflictError } from './conflicts.ts';
 import { difference, forEachPath, hasPath, isEmptySet, recursiveDifference, setOf } from './field-set.ts';
 import { fieldSetOf } from './field-set-of.ts';
@@ -18,15 +19,7 @@ import {
 } from './managed.ts';
 import { mergeObjects } from './merge.ts';
 import { prune } from './prune.ts';
-import {
-  Changes,
-  type Conflicts,
-  compareAt,
-  conflictsOf,
-  type Endpoint,
-  reconcileManaged,
-  takeFromOthers,
-} from './take-from-others.ts';
+import { type Conflicts, conflictsOf, reconcileManaged, takeFromOthers } from './take-from-others.ts';
 import { strippedFields } from './tracked-type.ts';
 import { trackChange } from './update.ts';
 import { validateConfiguration } from './validate.ts';
@@ -101,7 +94,7 @@ function attempt(application: Application, before: KubeObject, known: Managed, f
   const merged = mergeObjects(endpoint.type, before, configuration);
   const object = prune(endpoint, merged, managed, last);
 
-  const changes = new Changes(endpoint, before, object, compareAt(endpoint, before, object));
+  const changes = new Changes(endpoint, before, object);
   const conflicts = conflictsOf(managed, changes, identifier);
   if (!force && conflicts.size > 0) return { managed, conflicts };
   takeFromOthers(managed, changes, identifier);

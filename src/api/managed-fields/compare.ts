@@ -1,5 +1,5 @@
 import { deepEqual } from '../equality.ts';
-import { emptySet, type FieldSet, isEmptySet, leaf, nodeOf, recursiveDifference, union } from './field-set.ts';
+import { emptySet, type FieldSet, leaf, nodeOf, recursiveDifference, union } from './field-set.ts';
 import { elementOfItem, equalItems, groupItems } from './list-items.ts';
 import {
   type Alternative,
@@ -42,9 +42,6 @@ export function compareObjects(type: MergeType, before: unknown, after: unknown)
     added: difference?.added ?? emptySet,
   };
 }
-
-export const isSame = ({ removed, modified, added }: Comparison) =>
-  isEmptySet(removed) && isEmptySet(modified) && isEmptySet(added);
 
 /** Leaves out fields, with all below them. */
 export function excludeFields(comparison: Comparison, fields: FieldSet): Comparison {

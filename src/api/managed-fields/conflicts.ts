@@ -1,13 +1,14 @@
 import { StatusError } from '../status.ts';
 import { forEachPath, printPath } from './field-set.ts';
-import type { Managed, ManagedFieldsEntry } from './managed.ts';
+import { type Managed, type ManagedFieldsEntry, upstreamIdentifierOf } from './managed.ts';
 import { compareText } from './path-element.ts';
 import type { Conflicts } from './take-from-others.ts';
 
 /** 409 with a cause for each field that another manager owns. Source: apimachinery's NewConflictError. */
 export function conflictError(conflicts: Conflicts, managed: Managed): StatusError {
   const found: { identifier: string; manager: string; path: string }[] = [];
-  for (const identifier of [...conflicts.keys()].sort(compareText)) {
+  const order = (identifier: string) => upstreamIdentifierOf(managed.get(identifier)!);
+  for (const identifier of [...conflicts.keys()].sort((a, b) => compareText(order(a), order(b)))) {
     const manager = printManager(managed.get(identifier)!);
     forEachPath(conflicts.get(identifier)!, (path) => found.push({ identifier, manager, path: printPath(path) }));
   }

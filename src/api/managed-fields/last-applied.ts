@@ -1,10 +1,10 @@
 import { cloneJson } from '../json.ts';
 import type { KubeObject } from '../object.ts';
+import type { Endpoint } from './changes.ts';
 import { compareObjects } from './compare.ts';
 import { difference, type FieldSet } from './field-set.ts';
 import { fieldSetOf } from './field-set-of.ts';
 import { compareText, goJson } from './path-element.ts';
-import type { Endpoint } from './take-from-others.ts';
 
 const annotation = 'kubectl.kubernetes.io/last-applied-configuration';
 const annotationsLimitBytes = 256 * 1024;

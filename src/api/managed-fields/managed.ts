@@ -26,22 +26,21 @@ export interface Manager {
 }
 
 /** One applier is the same whatever version it applies in. */
-export function identifierOf(entry: {
-  manager?: string;
-  operation?: string;
-  apiVersion?: string;
-  subresource?: string;
-}): string {
-  const parts: string[] = [];
-  if (entry.manager) parts.push(`"manager":${goJson(entry.manager)}`);
-  if (entry.operation) parts.push(`"operation":"${entry.operation}"`);
-  if (entry.apiVersion && entry.operation !== 'Apply') parts.push(`"apiVersion":${goJson(entry.apiVersion)}`);
-  if (entry.subresource) parts.push(`"subresource":${goJson(entry.subresource)}`);
-  return `{${parts.join(',')}}`;
-}
+export const identifierOf = ({ manager = '', operation = '', apiVersion = '', subresource = '' }: ManagedFieldsEntry) =>
+  `${operation}\n${manager}\n${operation === 'Apply' ? '' : apiVersion}\n${subresource}`;
 
 export const identifierOfManager = ({ name, ...rest }: Manager) =>
   identifierOf({ manager: name || 'unknown', ...rest });
+
+/** The identifier as upstream has it, which decides where nothing else orders managers. */
+export function upstreamIdentifierOf({ manager, operation, apiVersion, subresource }: ManagedFieldsEntry): string {
+  const parts: string[] = [];
+  if (manager) parts.push(`"manager":${goJson(manager)}`);
+  if (operation) parts.push(`"operation":"${operation}"`);
+  if (apiVersion && operation !== 'Apply') parts.push(`"apiVersion":${goJson(apiVersion)}`);
+  if (subresource) parts.push(`"subresource":${goJson(subresource)}`);
+  return `{${parts.join(',')}}`;
+}
 
 export function entryOf(manager: Manager, fields: FieldSet, time: string | undefined): ManagedFieldsEntry {
   return {
@@ -123,7 +122,8 @@ export function encodeManaged(
   live: readonly ManagedFieldsEntry[] | undefined,
 ): ManagedFieldsEntry[] | undefined {
   if (managed.size === 0) return undefined;
-  const entries = [...managed.values()].sort(compareEntries);
+  const entries = [...managed.values()];
+  if (entries.length > 1) entries.sort(compareEntries);
   const same = live?.length === entries.length && entries.every((entry, index) => entry === live[index]);
   return same ? (live as ManagedFieldsEntry[]) : entries;
 }
@@ -156,7 +156,9 @@ export function capUpdaters(managed: Managed): void {
   if (count <= maximumUpdaters) return;
   const updaters = [...managed]
     .filter(([, entry]) => entry.operation !== 'Apply')
-    .sort(([idA, a], [idB, b]) => compareTimes(a.time, b.time) || compareText(idA, idB));
+    .sort(
+      ([, a], [, b]) => compareTimes(a.time, b.time) || compareText(upstreamIdentifierOf(a), upstreamIdentifierOf(b)),
+    );
   const first = new Map<string, string>();
   for (const [identifier, entry] of updaters) {
     if (count <= maximumUpdaters) break;

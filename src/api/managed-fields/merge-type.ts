@@ -79,30 +79,41 @@ const atomicInLists = new Set([
 const granular = new WeakMap<TypeSchema, MergeType>();
 const atomic = new WeakMap<TypeSchema, MergeType>();
 
-/** The merge type of a schema, built once; what it refers to is built when first walked. */
+/** The merge type of a schema, built once. */
 export function mergeTypeOf(schema: TypeSchema, isAtomic = false): MergeType {
   const known = isAtomic ? atomic : granular;
   let type = known.get(schema);
   if (type === undefined) {
-    type = { map: structOf(schema, isAtomic) };
+    type = { map: new StructType(schema, isAtomic) };
     known.set(schema, type);
   }
   return type;
 }
 
-function structOf(schema: TypeSchema, isAtomic: boolean): MapType {
-  let fields: Map<string, MergeType> | undefined;
-  return {
-    atomic: isAtomic,
-    get fields() {
-      if (fields === undefined) {
-        fields = new Map();
-        for (const name in schema.fields) fields.set(name, fieldType(schema.fields[name]!, isCustom(schema)));
-      }
-      return fields;
-    },
-    elements: schema.preserveUnknownFields === true ? deducedType : undefined,
-  };
+/** Types may refer to themselves: fields are looked at when first asked for. */
+class StructType implements MapType {
+  readonly atomic: boolean;
+  readonly elements: MergeType | undefined;
+  readonly #schema: TypeSchema;
+  #fields: Map<string, MergeType> | undefined;
+
+  constructor(schema: TypeSchema, isAtomic: boolean) {
+    this.atomic = isAtomic;
+    this.elements = schema.preserveUnknownFields === true ? deducedType : undefined;
+    this.#schema = schema;
+  }
+
+  get fields(): Map<string, MergeType> {
+    return this.#fields ?? this.#build();
+  }
+
+  #build(): Map<string, MergeType> {
+    const fields = new Map<string, MergeType>();
+    const custom = isCustom(this.#schema);
+    for (const name in this.#schema.fields) fields.set(name, fieldType(this.#schema.fields[name]!, custom));
+    this.#fields = fields;
+    return fields;
+  }
 }
 
 /** Built-in types have a name by which they are found. */
@@ -138,7 +149,7 @@ function valueType(type: ValueSchema, isAtomic: boolean, custom: boolean): Merge
     case 'map':
       return { map: { atomic: isAtomic, fields: noFields, elements: valueType(type.values, false, custom) } };
     case 'object':
-      return lazy(() => mergeTypeOf(resolveObject(type), isAtomic));
+      return mergeTypeOf(resolveObject(type), isAtomic);
   }
 }
 
@@ -172,23 +183,6 @@ function defaultOf(field: FieldSchema): unknown {
   if (field.default !== undefined || field.emitted !== 'always' || field.pointer) return field.default;
   const { kind } = field.type;
   return kind === 'string' ? '' : kind === 'int32' || kind === 'int64' || kind === 'double' ? 0 : undefined;
-}
-
-/** Types may refer to themselves. */
-function lazy(build: () => MergeType): MergeType {
-  let type: MergeType | undefined;
-  const get = () => (type ??= build());
-  return {
-    get scalar() {
-      return get().scalar;
-    },
-    get list() {
-      return get().list;
-    },
-    get map() {
-      return get().map;
-    },
-  } as MergeType;
 }
 
 /** Which alternative of a type a value takes: the one it fits, else the first of map, scalar, list. */

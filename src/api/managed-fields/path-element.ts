@@ -22,6 +22,7 @@ export const valueElement = (value: unknown): PathElement => `v:${goJson(value)}
 
 /** JSON as Go's encoder writes strings, so that our elements equal those that other writers hand in. */
 export function goJson(value: unknown): string {
+  if (typeof value === 'number') return String(value);
   const text = JSON.stringify(value);
   return /[<>&\u2028\u2029]/.test(text)
     ? text.replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)

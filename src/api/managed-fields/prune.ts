@@ -1,11 +1,11 @@
 import type { KubeObject } from '../object.ts';
+import type { Endpoint } from './changes.ts';
 import { difference, emptySet, type FieldSet, intersection, isEmptySet, union } from './field-set.ts';
 import { fieldSetOf } from './field-set-of.ts';
 import { fieldsOf, type Managed, type ManagedFieldsEntry } from './managed.ts';
 import type { MergeType } from './merge-type.ts';
 import { withNamedFields } from './reconcile.ts';
 import { removeFields } from './remove.ts';
-import type { Endpoint } from './take-from-others.ts';
 
 /**
  * The merged object without what the applier applied last time and not this time, as far as nobody else owns it.

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../object.ts';
-import { isSame } from './compare.ts';
-import { difference, isEmptySet, recursiveDifference, union } from './field-set.ts';
+import { Changes, type Endpoint } from './changes.ts';
+import { isEmptySet } from './field-set.ts';
 import {
   capUpdaters,
   encodeManaged,
@@ -12,8 +12,7 @@ import {
   type Manager,
   managedOfUpdate,
 } from './managed.ts';
-import { Changes, compareAt, type Endpoint, reconcileManaged, takeFromOthers } from './take-from-others.ts';
-import { strippedFields } from './tracked-type.ts';
+import { reconcileManaged, takeFromOthers } from './take-from-others.ts';
 
 export interface TrackedUpdate {
   endpoint: Endpoint;
@@ -58,12 +57,12 @@ export function trackChange(
   now: string,
 ): void {
   reconcileManaged(managed, endpoint);
-  const comparison = compareAt(endpoint, before, after);
-  if (!isSame(comparison)) takeFromOthers(managed, new Changes(endpoint, before, after, comparison), undefined);
-  let own = difference(union(comparison.modified, comparison.added), strippedFields);
-  own = recursiveDifference(own, endpoint.reset);
-  if (isEmptySet(own)) return;
+  const changes = new Changes(endpoint, before, after);
+  const { own } = changes;
+  if (own.isSame && managed.size === 0) return;
   const identifier = identifierOfManager(manager);
   const previous = managed.get(identifier);
-  managed.set(identifier, entryOf(manager, previous === undefined ? own : union(fieldsOf(previous), own), now));
+  takeFromOthers(managed, changes, undefined);
+  if (isEmptySet(own.own)) return;
+  managed.set(identifier, entryOf(manager, previous === undefined ? own.own : own.extend(fieldsOf(previous)), now));
 }

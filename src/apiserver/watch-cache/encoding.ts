@@ -1,3 +1,4 @@
+import { encodeEntries, type ManagedFieldsEntry } from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
 
 /**
@@ -13,8 +14,13 @@ const handedOver = new WeakMap<Uint8Array, KubeObject>();
  */
 export function encodeForStore(object: KubeObject): Buffer {
   const { kind, apiVersion, metadata, ...rest } = object;
-  const { resourceVersion: _resourceVersion, clusterName: _clusterName, ...storedMetadata } = metadata;
-  const text = JSON.stringify({ kind, apiVersion, metadata: storedMetadata, ...rest });
+  const { resourceVersion: _resourceVersion, clusterName: _clusterName, managedFields, ...storedMetadata } = metadata;
+  let text = JSON.stringify({ kind, apiVersion, metadata: storedMetadata, ...rest });
+  if (managedFields !== undefined) {
+    const at = text.indexOf('"metadata":{') + '"metadata":{'.length;
+    const member = `"managedFields":${encodeEntries(managedFields as ManagedFieldsEntry[])}`;
+    text = `${text.slice(0, at)}${member}${text[at] === '}' ? '' : ','}${text.slice(at)}`;
+  }
   // Memory of its own: a slice of Node's pool would keep its neighbours' alive as long as the object.
   const stored = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   stored.write(text);

@@ -1,0 +1,123 @@
+import type { KubeObject } from '../object.ts';
+import { type Comparison, compareObjects, excludeFields } from './compare.ts';
+import { difference, equalSets, type FieldSet, isEmptySet, recursiveDifference, union } from './field-set.ts';
+import type { MergeType } from './merge-type.ts';
+import { signatureOf } from './signature.ts';
+import { strippedFields, trackedTypeOf } from './tracked-type.ts';
+import type { Versions } from './versions.ts';
+
+/** An endpoint: where writes come from and what they cannot change. Made once: it is a cache's key. */
+export interface Endpoint {
+  apiVersion: string;
+  type: MergeType;
+  versions: Versions;
+  /** '' for the resource itself. */
+  subresource: string;
+  /** What the endpoint resets to the old state; one object for all that reset alike. */
+  reset: FieldSet;
+  /** Kept of all changes where an endpoint lets only some through; undefined: all. */
+  only?: (set: FieldSet) => FieldSet;
+}
+
+/** What a write changed, as managers come to feel it. Shared by all writes that change the same fields. */
+export interface Change {
+  isSame: boolean;
+  /** Modified or added: whose it was is in conflict. */
+  conflicting: FieldSet;
+  /** The writer's from now on. */
+  own: FieldSet;
+  /** The set without what the write took from it. */
+  leave(set: FieldSet): FieldSet;
+  /** What the writer had and now has; the same set when that is no more and no less. */
+  extend(set: FieldSet): FieldSet;
+}
+
+const known = new WeakMap<Endpoint, Map<string, Change>>();
+const knownLimit = 1000;
+const signatureLimit = 8192;
+
+/** The change between two objects in the endpoint's version. */
+export function changeAt(endpoint: Endpoint, before: unknown, after: unknown): Change {
+  const type = trackedTypeOf(endpoint.type, endpoint.reset);
+  const signature = signatureOf(type, before, after);
+  if (signature === undefined || signature.length > signatureLimit) return changeOf(endpoint, type, before, after);
+  let changes = known.get(endpoint);
+  if (changes === undefined) known.set(endpoint, (changes = new Map()));
+  let change = changes.get(signature);
+  if (change === undefined) {
+    change = changeOf(endpoint, type, before, after);
+    if (changes.size >= knownLimit) changes.clear();
+    changes.set(signature, change);
+  }
+  return change;
+}
+
+function changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: unknown): Change {
+  const { removed, modified, added } = within(endpoint, compareObjects(type, before, after));
+  const conflicting = union(modified, added);
+  const taken = union(conflicting, removed);
+  const own = recursiveDifference(difference(conflicting, strippedFields), endpoint.reset);
+  return {
+    isSame: isEmptySet(taken),
+    conflicting,
+    own,
+    leave: remembered((set) => difference(set, taken)),
+    extend: remembered((set) => {
+      const extended = union(difference(set, taken), own);
+      return equalSets(extended, set) ? set : extended;
+    }),
+  };
+}
+
+function within({ reset, only }: Endpoint, comparison: Comparison): Comparison {
+  const { removed, modified, added } = excludeFields(comparison, reset);
+  return only === undefined
+    ? { removed, modified, added }
+    : { removed: only(removed), modified: only(modified), added: only(added) };
+}
+
+/** Sets are shared among objects that are alike, so what was computed for one serves all. */
+function remembered(compute: (set: FieldSet) => FieldSet): (set: FieldSet) => FieldSet {
+  const results = new WeakMap<FieldSet, FieldSet>();
+  return (set) => {
+    let result = results.get(set);
+    if (result === undefined) {
+      result = compute(set);
+      results.set(set, result);
+    }
+    return result;
+  };
+}
+
+/** One change as the version of each manager shows it. */
+export class Changes {
+  readonly #endpoint: Endpoint;
+  readonly #before: KubeObject;
+  readonly #after: KubeObject;
+  readonly own: Change;
+  #others: Map<string, Change | undefined> | undefined;
+
+  constructor(endpoint: Endpoint, before: KubeObject, after: KubeObject) {
+    this.#endpoint = endpoint;
+    this.#before = before;
+    this.#after = after;
+    this.own = changeAt(endpoint, before, after);
+  }
+
+  /** Undefined where the version is not served any more. */
+  at(apiVersion: string): Change | undefined {
+    if (apiVersion === this.#endpoint.apiVersion) return this.own;
+    this.#others ??= new Map();
+    if (!this.#others.has(apiVersion)) this.#others.set(apiVersion, this.#convert(apiVersion));
+    return this.#others.get(apiVersion);
+  }
+
+  #convert(apiVersion: string): Change | undefined {
+    const { versions, apiVersion: own } = this.#endpoint;
+    const type = versions.typeOf(apiVersion);
+    if (type === undefined) return undefined;
+    const before = versions.convert(this.#before, own, apiVersion);
+    const after = versions.convert(this.#after, own, apiVersion);
+    return changeOf(this.#endpoint, trackedTypeOf(type, this.#endpoint.reset), before, after);
+  }
+}
