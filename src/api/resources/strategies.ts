@@ -88,7 +88,10 @@ export const strategies: Record<string, ResourceStrategy> = {
     prepareForUpdate: prepare.prepareNamespaceUpdate,
   },
   '/configmaps': validated(configuration.validateConfigMap, configuration.validateConfigMapUpdate),
-  '/secrets': validated(configuration.validateSecret, configuration.validateSecretUpdate),
+  '/secrets': {
+    ...validated(configuration.validateSecret, configuration.validateSecretUpdate),
+    setDefaults: prepare.mergeStringData,
+  },
   '/nodes': validated(configuration.validateNode, configuration.validateNodeUpdate),
   '/endpoints': validated(configuration.validateEndpoints),
   '/resourcequotas': validated(configuration.validateResourceQuota, configuration.validateResourceQuotaUpdate),

@@ -151,3 +151,17 @@ function keepNodePorts(spec: any, before: any): void {
     }
   }
 }
+
+/** Plain text is a way to write a secret, never kept as such: it becomes data, over what stands there. */
+export function mergeStringData(secret: KubeObject): void {
+  const { stringData } = secret;
+  if (stringData === undefined) return;
+  if (typeof stringData === 'object' && stringData !== null && Object.keys(stringData).length > 0) {
+    const entries = Object.entries(stringData).map(([key, text]) => [
+      key,
+      Buffer.from(String(text)).toString('base64'),
+    ]);
+    secret['data'] = { ...secret['data'], ...Object.fromEntries(entries) };
+  }
+  delete secret['stringData'];
+}
