@@ -9,8 +9,13 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   schedule(delayMs, callback) {
+    // "Soon" is after what is going on now, not a timer's millisecond later.
+    if (delayMs <= 0) {
+      const immediate = setImmediate(callback);
+      return () => clearImmediate(immediate);
+    }
     // Node clamps delays over 2^31-1 ms to 1 ms; a wait that long is cut and asked again by its owner.
-    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), 2_147_483_647));
+    const timer = setTimeout(callback, Math.min(delayMs, 2_147_483_647));
     return () => clearTimeout(timer);
   },
 };
