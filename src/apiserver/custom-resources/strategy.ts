@@ -2,6 +2,7 @@ import type { CustomResourceSubresourceScale } from '../../api/generated/apiexte
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceStrategy } from '../../api/resource-definition.ts';
 import type { FieldError } from '../../api/status.ts';
+import { hasRules, validateRules } from '../../api/structural-schema/cel/validate-rules.ts';
 import { applySchemaDefaults } from '../../api/structural-schema/defaults.ts';
 import { validateEmbeddedResources } from '../../api/structural-schema/embedded-resources.ts';
 import { type JsonSchema, propertyOf } from '../../api/structural-schema/json-schema.ts';
@@ -17,29 +18,47 @@ export function customResourceStrategy(
   return {
     requiresResourceVersion: true,
     setDefaults: (object) => applySchemaDefaults(schema, object),
-    validateCreate: (object) => [
-      ...validateValue(schema, object),
-      ...validateScale(scale, object),
-      ...validateEmbeddedResources(schema, object),
-      ...validateListTypes(schema, object),
-    ],
-    validateUpdate: (object, old) => [
-      ...validateValue(schema, object, '', old),
-      ...validateScale(scale, object),
-      ...validateEmbeddedResources(schema, object),
-      ...ratchetedListTypes(schema, object, old),
-    ],
+    validateCreate: (object) =>
+      withRules(schema, object, undefined, [
+        ...validateValue(schema, object),
+        ...validateScale(scale, object),
+        ...validateEmbeddedResources(schema, object),
+        ...validateListTypes(schema, object),
+      ]),
+    validateUpdate: (object, old) =>
+      withRules(schema, object, old, [
+        ...validateValue(schema, object, '', old),
+        ...validateScale(scale, object),
+        ...validateEmbeddedResources(schema, object),
+        ...ratchetedListTypes(schema, object, old),
+      ]),
     validateStatusUpdate(object, old) {
       const status = propertyOf(schema, 'status');
-      return [
+      return withRules(schema, object, old, [
         ...(status === undefined || object['status'] === undefined
           ? []
           : validateValue(status, object['status'], 'status', old['status'])),
         ...validateScale(scale, object, 'status'),
         ...ratchetedListTypes(schema, object, old),
-      ];
+      ]);
     },
   };
+}
+
+const blocking = new Set(['FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
+
+/** Rules need values of the right form to speak of. */
+function withRules(
+  schema: JsonSchema,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  found: FieldError[],
+): FieldError[] {
+  if (!hasRules(schema)) return found;
+  if (!found.some(({ reason }) => blocking.has(reason))) return [...found, ...validateRules(schema, object, old)];
+  const message =
+    'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+  return [...found, { reason: 'FieldValueInvalid', field: '<nil>', message }];
 }
 
 /** Who had duplicates before may keep them. */

@@ -2,6 +2,7 @@ import { Findings } from '../../validation/findings.ts';
 import { isEmbeddedResource, itemsOf, type JsonSchema, nodesOf, propertyOf, valuesOf } from '../json-schema.ts';
 import { validateDefaults } from './default-rules.ts';
 import { validateListRules } from './list-rules.ts';
+import { compileRules } from './rule-compilation.ts';
 import { validateRuleTexts } from './rule-texts.ts';
 import { validateStructure } from './structure-rules.ts';
 
@@ -33,6 +34,7 @@ export function validateSchemaOfVersion(
     own.list.push(...structure.list);
   }
   walk(schema, path, { isInMetadata: false, isRoot: true }, own);
+  if (own.isEmpty) compileRules(schema, path, undefined, own);
   // A schema that was wrong before may stay as wrong as it was.
   const before = new Findings();
   if (old !== undefined) validateSchemaOfVersion(old, undefined, path, hasStatus, before);
