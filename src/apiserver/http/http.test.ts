@@ -244,14 +244,12 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
     await kubectl('create', 'deployment', 'd', '--image=x', '--replicas=2');
     await kubectl('scale', 'deployment', 'd', '--replicas=4');
     assert.equal(await kubectl('get', 'deployment', 'd', '-o', 'jsonpath={.spec.replicas}'), '4');
-    const waiting = kubectl('wait', '--for=jsonpath={.data.done}=yes', 'configmap/k', '--timeout=60s');
-    await kubectl('patch', 'configmap', 'k', '--type=merge', '-p', '{"data":{"done":"yes"}}');
-    assert.equal(await waiting, 'configmap/k condition met');
+    // Words that every kubectl since 1.20 knows: Debian 12 has no newer one.
+    const waiting = kubectl('wait', '--for=delete', 'configmap/k', '--timeout=60s');
+    assert.equal(await kubectl('delete', 'configmap', 'k'), 'configmap "k" deleted');
+    assert.match(await waiting, /configmap\/k condition met|^$/);
     assert.match(await kubectl('explain', 'pod.spec.nodeName'), /nodeName <string>/);
-    assert.equal(
-      await kubectl('delete', 'configmap', 'k', 'applied'),
-      'configmap "k" deleted\nconfigmap "applied" deleted',
-    );
+    assert.equal(await kubectl('delete', 'configmap', 'applied'), 'configmap "applied" deleted');
     await assert.rejects(kubectl('get', 'configmap', 'k'), /Error from server \(NotFound\): configmaps "k" not found/);
   });
 });
