@@ -110,7 +110,8 @@ async function forward(request: ResourceRequest, target: ProxyTarget, dial: () =
   const search = context.rawQuery === '' ? '' : `?${context.rawQuery}`;
   const headers: Record<string, string | string[]> = { host: target.name };
   for (const [name, value] of Object.entries(context.headers)) {
-    if (value !== undefined && !ownHeaders.has(name) && !name.startsWith(':')) headers[name] = value;
+    const isOurs = ownHeaders.has(name) || name.startsWith(':') || name.startsWith('impersonate-');
+    if (value !== undefined && !isOurs) headers[name] = value;
   }
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = httpRequest({
