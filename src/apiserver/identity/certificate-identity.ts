@@ -7,5 +7,8 @@ export function identityOfCertificate(certificate: X509Certificate): Identity | 
   const many = (value: string | string[] | undefined) => (value === undefined ? [] : [value].flat());
   const user = many(subject['CN'])[0];
   if (user === undefined || user === '') return undefined;
-  return identityOfSubject({ user, groups: many(subject['O']), units: many(subject['OU']) });
+  const identity = identityOfSubject({ user, groups: many(subject['O']), units: many(subject['OU']) });
+  if (identity === undefined) return undefined;
+  const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+  return { ...identity, extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] } };
 }
