@@ -80,3 +80,10 @@ export function everyKubectl(): { version: string; path: string }[] {
   }
   return [...versions].map(([version, path]) => ({ version, path }));
 }
+
+/** Why a test that needs a newer kubectl than 1.`minor` cannot run here; false when it can. */
+export function needsKubectl(minor: number): string | false {
+  const text = execFileSync(newestKubectl(), ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+  const { minor: found } = JSON.parse(text).clientVersion;
+  return Number.parseInt(found, 10) >= minor ? false : `needs kubectl 1.${minor}, here is 1.${found}`;
+}

@@ -83,7 +83,7 @@ export function freePort(): Promise<number> {
 }
 
 export async function startSkypod(options: SkypodOptions): Promise<Skypod> {
-  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'skypod-test-'));
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), `skypod-test-${process.pid}-`));
   const port = options.port ?? (await freePort());
   const args = ['up', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`, '--runtime', options.runtime];
   if (options.zones !== undefined) args.push('--zones', options.zones.join(','));
