@@ -70,7 +70,7 @@ export function applyConfiguration(application: Application): KubeObject {
   if (application.manager === 'kubectl' && lastAppliedOf(object) !== '')
     object = withLastApplied(object, configuration);
   const managedFields = encodeManaged(result.managed, liveEntries);
-  const { managedFields: _before, ...metadata } = object.metadata;
+  const { managedFields: _before, ...metadata } = object.metadata ?? {};
   return { ...object, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };
 }
 

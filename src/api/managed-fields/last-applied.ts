@@ -9,7 +9,7 @@ import { compareText, goJson } from './path-element.ts';
 const annotation = 'kubectl.kubernetes.io/last-applied-configuration';
 const annotationsLimitBytes = 256 * 1024;
 
-export const lastAppliedOf = (object: KubeObject): string => object.metadata.annotations?.[annotation] ?? '';
+export const lastAppliedOf = (object: KubeObject): string => object.metadata?.annotations?.[annotation] ?? '';
 
 /**
  * What client-side apply owns, by its annotation: fields of it that still are as it says. Undefined when there is no
