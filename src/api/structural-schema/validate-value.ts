@@ -36,11 +36,19 @@ class Result {
 
 /**
  * Holds a value to a schema: everything but structure, which pruning sees to. The findings' words are upstream's.
- * `path` is '' at the root. Parts that are as they were in `old` are not held to anything (KEP-4008, ratcheting).
+ * Parts that are as they were in `old` are not held to anything (KEP-4008, ratcheting).
  * Source: kube-openapi's validation/validate.
  */
-export function validateValue(schema: JsonSchema, value: unknown, path = '', old?: unknown): FieldError[] {
-  return check(schema, value, path, old).findings.list;
+export function validateValue(schema: JsonSchema, value: unknown, old?: unknown): FieldError[] {
+  return check(schema, value, '', old).findings.list;
+}
+
+/** The same for a part of an object: findings are about `path`, but their words name what is below it only. */
+export function validatePart(schema: JsonSchema, value: unknown, path: string, old?: unknown): FieldError[] {
+  return validateValue(schema, value, old).map((finding) => ({
+    ...finding,
+    field: finding.field === '<nil>' ? path : `${path}.${finding.field}`,
+  }));
 }
 
 const typesOf = (schema: JsonSchema): string[] =>
@@ -75,7 +83,7 @@ const typeOf = (value: unknown): string => {
 };
 
 /** Errors about the root carry no name. */
-const nameOf = (path: string): string => (path === '' ? '<nil>' : path);
+const nameOf = (path: string): string => (path === '' ? '<nil>' : path.replace(/^\./, ''));
 
 function checkType(schema: JsonSchema, value: unknown, path: string, result: Result): void {
   const types = typesOf(schema);

@@ -7,7 +7,7 @@ import { applySchemaDefaults } from '../../api/structural-schema/defaults.ts';
 import { validateEmbeddedResources } from '../../api/structural-schema/embedded-resources.ts';
 import { type JsonSchema, propertyOf } from '../../api/structural-schema/json-schema.ts';
 import { validateListTypes } from '../../api/structural-schema/list-types.ts';
-import { validateValue } from '../../api/structural-schema/validate-value.ts';
+import { validatePart, validateValue } from '../../api/structural-schema/validate-value.ts';
 import { Findings } from '../../api/validation/findings.ts';
 
 /** What all custom resources do, by the schema of one version. Source: apiextensions' registry/customresource. */
@@ -27,7 +27,7 @@ export function customResourceStrategy(
       ]),
     validateUpdate: (object, old) =>
       withRules(schema, object, old, [
-        ...validateValue(schema, object, '', old),
+        ...validateValue(schema, object, old),
         ...validateScale(scale, object),
         ...validateEmbeddedResources(schema, object),
         ...ratchetedListTypes(schema, object, old),
@@ -37,7 +37,7 @@ export function customResourceStrategy(
       return withRules(schema, object, old, [
         ...(status === undefined || object['status'] === undefined
           ? []
-          : validateValue(status, object['status'], 'status', old['status'])),
+          : validatePart(status, object['status'], 'status', old['status'])),
         ...validateScale(scale, object, 'status'),
         ...ratchetedListTypes(schema, object, old),
       ]);

@@ -82,7 +82,12 @@ function readInto(object: Record<string, any>, bytes: Buffer, fields: MessageFie
     if (embedded !== undefined) return readInto(object, reader.bytes(), embedded);
     const found = fields.direct.get(number);
     if (found === undefined) return reader.skip(wireType);
-    const [name, { type }] = found;
+    const [name, { type, goType = '' }] = found;
+    const readUnion = unions[goType];
+    if (readUnion !== undefined) {
+      object[name] = readUnion(reader.bytes());
+      return;
+    }
     if (type.kind === 'array') {
       const list: unknown[] = (object[name] ??= []);
       readItems(list, type.items, wireType, reader);
@@ -94,6 +99,31 @@ function readInto(object: Record<string, any>, bytes: Buffer, fields: MessageFie
       if (value !== undefined) object[name] = value;
     }
   });
+}
+
+/** A CustomResourceDefinition's schemas hold values of several types under one name. */
+const unions: Record<string, (bytes: Buffer) => unknown> = {
+  'v1.JSONSchemaPropsOrArray': (bytes) => readSchemaOr(bytes, 1, 2, (schema, others) => schema ?? others),
+  'v1.JSONSchemaPropsOrBool': (bytes) => readSchemaOr(bytes, 2, 0, (schema, _others, allows) => schema ?? allows),
+};
+
+function readSchemaOr(
+  bytes: Buffer,
+  schemaNumber: number,
+  listNumber: number,
+  choose: (schema: unknown, list: unknown[], allows: boolean) => unknown,
+): unknown {
+  const jsonSchema = schemaOf('io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps')!;
+  let schema: unknown;
+  let allows = false;
+  const list: unknown[] = [];
+  forEachField(bytes, (number, wireType, reader) => {
+    if (wireType === 0) allows = reader.varint() !== 0n;
+    else if (number === schemaNumber) schema = readMessage(reader.bytes(), jsonSchema);
+    else if (number === listNumber) list.push(readMessage(reader.bytes(), jsonSchema));
+    else reader.skip(wireType);
+  });
+  return choose(schema, list, allows);
 }
 
 function readItems(list: unknown[], items: ValueSchema, wireType: number, reader: WireReader): void {

@@ -4,7 +4,7 @@ import type { Findings } from '../../validation/findings.ts';
 import { validateEmbeddedResources } from '../embedded-resources.ts';
 import { isEmbeddedResource, itemsOf, type JsonSchema } from '../json-schema.ts';
 import { prune } from '../prune.ts';
-import { validateValue } from '../validate-value.ts';
+import { validatePart } from '../validate-value.ts';
 
 const metadataFields = new Set(['metadata', 'kind', 'apiVersion']);
 
@@ -35,5 +35,5 @@ function checkDefault(schema: JsonSchema, path: string, isInMetadata: boolean, f
       return;
     }
   }
-  findings.list.push(...validateValue(schema, value, path));
+  findings.list.push(...validatePart(schema, value, path));
 }

@@ -1,3 +1,4 @@
+import { ParseError } from '@marcbachmann/cel-js';
 import type { Findings } from '../../validation/findings.ts';
 import { compile } from '../cel/program.ts';
 import { itemsOf, type JsonSchema, valuesOf } from '../json-schema.ts';
@@ -45,5 +46,6 @@ export function compileRules(schema: JsonSchema, path: string, uncorrelatable: s
 function failureOf(error: Error): string {
   const { summary, range, message } = error as Error & { summary?: string; range?: { start: number } };
   if (summary === undefined) return message;
-  return `compilation failed: ERROR: <input>:1:${(range?.start ?? 0) + 1}: ${summary}`;
+  const what = error instanceof ParseError ? 'Syntax error: ' : '';
+  return `compilation failed: ERROR: <input>:1:${(range?.start ?? 0) + 1}: ${what}${summary}`;
 }
