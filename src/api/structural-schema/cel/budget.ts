@@ -45,6 +45,7 @@ const isNode = (value: any): value is Node =>
  */
 export function meter(root: unknown): {
   usesOldSelf: boolean;
+  nodes: Iterable<Node>;
   spendOn<T>(budget: Budget, run: () => T): T;
 } {
   let current: Budget | undefined;
@@ -68,6 +69,7 @@ export function meter(root: unknown): {
   const size = nodes.size;
   return {
     usesOldSelf,
+    nodes,
     spendOn(budget, run) {
       current = budget;
       budget.beginCall();

@@ -1,10 +1,14 @@
 import { Optional } from '@marcbachmann/cel-js';
+import type { JsonSchema } from '../json-schema.ts';
 import { type Budget, meter } from './budget.ts';
 import { ruleEnvironment } from './environment.ts';
+import { undefinedFieldOf } from './fields.ts';
 
 /** A compiled expression over self and oldSelf. */
 export interface Program {
   usesOldSelf: boolean;
+  /** A field it selects that the schema of self does not have. */
+  undefinedField(schema: JsonSchema, isRoot: boolean): string | undefined;
   /** Throws an Error for what goes wrong while evaluating, BudgetExceeded among them. */
   run(values: { self: unknown; oldSelf: unknown }, budget: Budget): unknown;
 }
@@ -36,9 +40,10 @@ function build(expression: string, wanted: 'bool' | 'string'): Program {
   if (checked.type !== wanted && checked.type !== 'dyn') {
     throw new Error(`cel expression must evaluate to a ${wanted}`);
   }
-  const { usesOldSelf, spendOn } = meter(parsed.ast);
+  const { usesOldSelf, nodes, spendOn } = meter(parsed.ast);
   return {
     usesOldSelf,
+    undefinedField: (schema, isRoot) => undefinedFieldOf(nodes, schema, isRoot),
     run(values, budget) {
       const result = spendOn(budget, () => parsed(values));
       if (result instanceof Promise) throw new Error('no such overload');

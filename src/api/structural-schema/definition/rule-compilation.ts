@@ -7,12 +7,22 @@ import { itemsOf, type JsonSchema, valuesOf } from '../json-schema.ts';
  * Compiles a sound schema's rules. A rule about the state before may stand only where that can be found again: not
  * below lists without keys, nor in atomic maps.
  */
-export function compileRules(schema: JsonSchema, path: string, uncorrelatable: string | undefined, findings: Findings) {
+export function compileRules(
+  schema: JsonSchema,
+  path: string,
+  uncorrelatable: string | undefined,
+  findings: Findings,
+  isRoot = false,
+): void {
   schema['x-kubernetes-validations']?.forEach((rule, index) => {
     const at = `${path}.x-kubernetes-validations[${index}]`;
     try {
-      const { usesOldSelf } = compile(rule.rule, 'bool');
-      if (usesOldSelf && uncorrelatable !== undefined) {
+      const program = compile(rule.rule, 'bool');
+      const { usesOldSelf } = program;
+      const missing = program.undefinedField(schema, isRoot);
+      if (missing !== undefined) {
+        findings.invalid(`${at}.rule`, rule, `compilation failed: ERROR: <input>:1:1: undefined field '${missing}'`);
+      } else if (usesOldSelf && uncorrelatable !== undefined) {
         const detail = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelatable}`;
         findings.invalid(`${at}.rule`, rule.rule, detail);
       } else if (!usesOldSelf && rule.optionalOldSelf != null) {
