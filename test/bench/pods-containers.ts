@@ -25,9 +25,9 @@ try {
   let buffered = '';
   watch.stdout.on('data', (chunk) => {
     buffered += chunk;
-    for (let end = buffered.indexOf('\n}\n'); end >= 0; end = buffered.indexOf('\n}\n')) {
-      const event = JSON.parse(buffered.slice(0, end + 2));
-      buffered = buffered.slice(end + 3);
+    for (let end = buffered.indexOf('\n'); end >= 0; end = buffered.indexOf('\n')) {
+      const event = JSON.parse(buffered.slice(0, end));
+      buffered = buffered.slice(end + 1);
       const { metadata, status } = event.object;
       const now = performance.now();
       if (event.type === 'ADDED' && !createdAt.has(metadata.name)) createdAt.set(metadata.name, now);
@@ -35,10 +35,7 @@ try {
       if (ready && !readyAt.has(metadata.name)) readyAt.set(metadata.name, now);
     }
   });
-  const run = (name: string) =>
-    kubectl('run', name, `--image=${image('busybox')}`, '--grace-period=0', '--', 'sleep', '1000000').catch(() =>
-      kubectl('run', name, `--image=${image('busybox')}`, '--', 'sleep', '1000000'),
-    );
+  const run = (name: string) => kubectl('run', name, `--image=${image('busybox')}`, '--', 'sleep', '1000000');
 
   await run('warm');
   await eventually('the first pod is ready (image pulled)', () => readyAt.has('warm'));
