@@ -23,7 +23,6 @@ export async function update(environment: Environment, request: ResourceRequest)
   const target = { kind: spoken, schema: spoken.schema };
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
   checkPlace(request, decoded);
-  requireVersion(request, decoded);
   const result = await updateObject(environment, {
     definition,
     subresource: subresource?.name ?? '',
@@ -38,6 +37,8 @@ export async function update(environment: Environment, request: ResourceRequest)
       const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
       decoded = undefined;
       checkPlace(request, object);
+      // After the search: what is not there is not found, whatever was sent.
+      requireVersion(request, object);
       applyDefaults(spoken, object);
       trackFields(environment, request, fromStored(request.view, old), object);
       return toStored(request.view, object);
