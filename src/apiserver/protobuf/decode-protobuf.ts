@@ -1,3 +1,4 @@
+import { decodeObject } from '../../api/decode.ts';
 import { resolveObject, schemaOf, schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, parseApiVersion } from '../../api/object.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
@@ -114,13 +115,15 @@ function readSchemaOr(
   choose: (schema: unknown, list: unknown[], allows: boolean) => unknown,
 ): unknown {
   const jsonSchema = schemaOf('io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps')!;
+  // Messages carry zero values that JSON leaves out; nothing decodes what stands in a union once more.
+  const read = (message: Buffer) => decodeObject(jsonSchema, readMessage(message, jsonSchema)).object;
   let schema: unknown;
   let allows = false;
   const list: unknown[] = [];
   forEachField(bytes, (number, wireType, reader) => {
     if (wireType === 0) allows = reader.varint() !== 0n;
-    else if (number === schemaNumber) schema = readMessage(reader.bytes(), jsonSchema);
-    else if (number === listNumber) list.push(readMessage(reader.bytes(), jsonSchema));
+    else if (number === schemaNumber) schema = read(reader.bytes());
+    else if (number === listNumber) list.push(read(reader.bytes()));
     else reader.skip(wireType);
   });
   return choose(schema, list, allows);
