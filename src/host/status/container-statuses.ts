@@ -36,8 +36,11 @@ function statusOf(
   role: ContainerRole,
   before: ContainerStatus | undefined,
 ): ContainerStatus {
-  const { instance, observed, terminationMessages } = input;
-  const records = observed.containers.get(container.name) ?? [];
+  const { instance, memory, observed, terminationMessages } = input;
+  // As the kubelet's: a container counts as there when its start has ended, postStart hook included.
+  const records = (observed.containers.get(container.name) ?? []).filter(
+    ({ id, state }) => !memory.starting.has(id) || (state !== 'created' && state !== 'running'),
+  );
   const newest = records[0];
   const volumeMounts = container.volumeMounts?.map(({ name, mountPath, readOnly }) => ({
     name,

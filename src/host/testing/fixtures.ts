@@ -94,6 +94,7 @@ export function memoryOf(more: Partial<WorkerMemory> = {}): WorkerMemory {
     imageBackOff: kubeletBackOff(),
     attempts: new Map(),
     killedToRestart: new Set(),
+    starting: new Set(),
     probes: new Map(),
     busy: new Set(),
     gone: false,

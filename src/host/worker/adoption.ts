@@ -16,6 +16,7 @@ export function initialMemory(instance: ContainerInstance, now: number): WorkerM
     imageBackOff: kubeletBackOff(),
     attempts: new Map(),
     killedToRestart: new Set(),
+    starting: new Set(),
     probes: new Map(),
     busy: new Set(),
     gone: false,

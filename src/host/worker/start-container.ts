@@ -61,6 +61,21 @@ async function sandboxIsLost({ dependencies, observed }: WorkerContext, error: E
 }
 
 async function start(context: WorkerContext, container: Container, attempt: number): Promise<void> {
+  const { memory } = context;
+  const startedIds: string[] = [];
+  try {
+    await startIt(context, container, attempt, (id) => startedIds.push(id));
+  } finally {
+    for (const id of startedIds) memory.starting.delete(id);
+  }
+}
+
+async function startIt(
+  context: WorkerContext,
+  container: Container,
+  attempt: number,
+  made: (containerId: string) => void,
+): Promise<void> {
   const { dependencies, instance, memory } = context;
   const { runtime, cache, files, images, starts } = dependencies;
   const uid = instance.metadata.name;
@@ -113,6 +128,8 @@ async function start(context: WorkerContext, container: Container, attempt: numb
         cgroupParent: files.cgroupParent(uid),
       });
       id = await runtime.createContainer(sandbox.id, config, pod);
+      memory.starting.add(id);
+      made(id);
     } catch (error) {
       const known = error instanceof ContainerStartError;
       failed((error as Error).message);

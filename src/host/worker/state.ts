@@ -56,6 +56,8 @@ export interface WorkerMemory {
   attempts: Map<string, number>;
   /** Ids of containers that the agent stopped to restart them: they do not count as crashes. */
   killedToRestart: Set<string>;
+  /** Ids of containers whose start, postStart hook included, is under way: they are not reported running before. */
+  starting: Set<string>;
   imageBackOff: BackOff;
   /** By container id. */
   probes: Map<string, ProbeResults>;
