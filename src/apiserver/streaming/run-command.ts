@@ -53,10 +53,16 @@ async function forwardOutput(
   if (source === undefined) return;
   sink?.on('error', () => {});
   try {
+    // What the sink still holds when the source ends must be out before the status, which ends the client's reading.
+    let written = Promise.resolve();
     for await (const chunk of source) {
       if (gone.aborted) return;
-      if (sink !== undefined && !sink.write(chunk)) await once(sink, 'drain', { signal: gone });
+      if (sink === undefined) continue;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      written = promise;
+      if (!sink.write(chunk, () => resolve())) await once(sink, 'drain', { signal: gone });
     }
+    await written;
   } catch {
     // The session broke or the client left: `done` and `gone` say which.
   }
