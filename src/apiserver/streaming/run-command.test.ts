@@ -28,5 +28,5 @@ it('says the last word only when a slow client has taken all output', async () =
     },
     { stdout, resize() {}, done: Promise.resolve(success), close() {} },
   );
-  assert.deepEqual(taken, ['one', 'two', 'three', 'Success']);
+  assert.equal(taken.join(''), 'onetwothreeSuccess');
 });
