@@ -1,6 +1,6 @@
 # `make up` and `make test` are all a newcomer needs; each installs what it lacks.
 SHELL := /bin/sh
-.PHONY: up test check unit e2e bench images images-stop conformance format clean
+.PHONY: up test check unit e2e bench images images-stop conformance format
 
 up:
 	./skypod up

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../lib/eventually.ts';
+import { needsKubectl } from '../lib/kubectl.ts';
 import { type Skypod, startSkypod } from '../lib/skypod.ts';
 
 const definition = JSON.stringify({
@@ -52,7 +53,7 @@ const definition = JSON.stringify({
 const backup = (name: string, spec: object, more: object = {}) =>
   JSON.stringify({ apiVersion: 'data.example.com/v1', kind: 'Backup', metadata: { name, ...more }, spec });
 
-describe('custom resources with kubectl', () => {
+describe('custom resources with kubectl', { skip: needsKubectl(28) }, () => {
   let skypod: Skypod;
   before(async () => {
     skypod = await startSkypod({ runtime: 'simulated' });

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { eventually } from '../lib/eventually.ts';
-import { type Kubectl, kubectlWith, newestKubectl } from '../lib/kubectl.ts';
+import { type Kubectl, kubectlWith, needsKubectl, newestKubectl } from '../lib/kubectl.ts';
 import { type Skypod, startSkypod } from '../lib/skypod.ts';
 
-describe('roles and users of tenants', { timeout: 300_000 }, () => {
+describe('roles and users of tenants', { timeout: 300_000, skip: needsKubectl(28) }, () => {
   let skypod: Skypod;
   let red: Kubectl;
   let blue: Kubectl;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { needsKubectl } from '../lib/kubectl.ts';
 import { type Skypod, startSkypod } from '../lib/skypod.ts';
 
 const deployment = (name: string, more: { replicas?: number; image?: string; annotations?: object } = {}) =>
@@ -18,7 +19,7 @@ const deployment = (name: string, more: { replicas?: number; image?: string; ann
   });
 
 /** Who owns what, as a real kubectl sees it. */
-describe('kubectl apply --server-side', () => {
+describe('kubectl apply --server-side', { skip: needsKubectl(28) }, () => {
   let skypod: Skypod;
   before(async () => {
     skypod = await startSkypod({ runtime: 'simulated' });
