@@ -1,7 +1,7 @@
 import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 import type { ContainerState, PodSandbox } from '../../runtime/sandbox-runtime.ts';
-import { kubeletBackOff } from '../worker/back-off.ts';
+import { initialMemory } from '../worker/adoption.ts';
 import type { PodObservation, StepInput, WorkerMemory } from '../worker/state.ts';
 
 export const NOW = Date.parse('2026-01-02T03:04:05Z');
@@ -82,26 +82,10 @@ export function observation(sandboxes: PodSandbox[], ...records: ContainerState[
   return { sandboxes, containers };
 }
 
+/** A worker's memory a minute after the start, its files ready. */
 export function memoryOf(more: Partial<WorkerMemory> = {}): WorkerMemory {
-  return {
-    startTime: NOW - 60_000,
-    address: { ip: '10.128.0.5', hostIp: '10.128.0.1' },
-    filesReady: true,
-    notBefore: new Map(),
-    failures: new Map(),
-    waiting: new Map(),
-    restartBackOff: kubeletBackOff(),
-    imageBackOff: kubeletBackOff(),
-    attempts: new Map(),
-    killedToRestart: new Set(),
-    starting: new Set(),
-    probes: new Map(),
-    busy: new Set(),
-    gone: false,
-    finalStatusWritten: false,
-    cleanedUp: false,
-    ...more,
-  };
+  const fresh = initialMemory({ metadata: {}, spec: {} } as unknown as ContainerInstance, NOW - 60_000);
+  return { ...fresh, address: { ip: '10.128.0.5', hostIp: '10.128.0.1' }, filesReady: true, ...more };
 }
 
 export const stepInput = (
