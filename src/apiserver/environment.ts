@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
+import type { ServiceDialer } from './connect/service-dialer.ts';
 import type { BearerTokens } from './identity/bearer-tokens.ts';
 import type { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import type { Objects } from './objects.ts';
@@ -24,6 +25,8 @@ export interface Environment {
   hooks: ReadonlyMap<string, ResourceHooks>;
   /** Undefined until virtual-node/ is up. */
   connector(): PodConnector | undefined;
+  /** Into a tenant's VPC: webhooks, aggregated APIs, the service proxy. */
+  dialService: ServiceDialer;
   /** What is behind metrics.k8s.io; undefined until virtual-node/ is up. */
   metrics?(): MetricsProvider | undefined;
   clock: Clock;

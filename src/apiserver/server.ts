@@ -14,6 +14,7 @@ import { createAuthorizer } from './authorization/authorizer.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
 import { type CompactionOptions, defaultCompaction, startCompaction } from './compaction.ts';
+import { createServiceDialer } from './connect/service-dialer.ts';
 import {
   CustomResourceCatalog,
   DEFINITION_HOOKS,
@@ -104,6 +105,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock);
   let connector: PodConnector | undefined;
   let metrics: MetricsProvider | undefined;
+  const dialService = createServiceDialer(objects, () => connector);
   const environment: Environment = {
     registry,
     objects,
@@ -118,6 +120,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       ['services', serviceHooks(objects, clock)],
     ]),
     connector: () => connector,
+    dialService,
     metrics: () => metrics,
     clock,
     logger,

@@ -2,8 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import type { KubeObject } from '../../api/object.ts';
-import { ENDPOINT_SLICES, PODS, SERVICES } from '../../api/resources.ts';
-import { badRequest, notFound, StatusError, serviceUnavailable } from '../../api/status.ts';
+import { badRequest, StatusError } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
@@ -59,33 +58,7 @@ function numericPort(pod: KubeObject, text: string): number {
 async function serviceProxy(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { tenant, namespace } = request;
   const target = parseTarget(request.name);
-  const service = await environment.objects.get(SERVICES, tenant, namespace, target.name);
-  if (service === undefined) throw notFound(SERVICES, target.name);
-  const ports: { name?: string; port: number }[] = service.object['spec'].ports ?? [];
-  const port =
-    target.port === ''
-      ? ports[0]
-      : ports.find((candidate) => candidate.name === target.port || String(candidate.port) === target.port);
-  const none = () => serviceUnavailable(`no endpoints available for service ${JSON.stringify(target.name)}`);
-  if (port === undefined) throw none();
-  const slices = await environment.objects.entries(ENDPOINT_SLICES, { tenant, namespace });
-  const candidates: { podName: string; port: number }[] = [];
-  for (const { object } of slices) {
-    if (object.metadata.labels?.['kubernetes.io/service-name'] !== target.name) continue;
-    const number = (object['ports'] ?? []).find(
-      (one: { name?: string }) => (one.name ?? '') === (port.name ?? ''),
-    )?.port;
-    for (const endpoint of object['endpoints'] ?? []) {
-      if (endpoint.conditions?.ready === false || endpoint.targetRef?.kind !== 'Pod' || !number) continue;
-      candidates.push({ podName: endpoint.targetRef.name, port: number });
-    }
-  }
-  const chosen = candidates[Math.floor(Math.random() * candidates.length)];
-  if (chosen === undefined) throw none();
-  const podDefinition = environment.registry.find(tenant, '', 'v1', PODS.resource)!;
-  const podRequest = { ...request, definition: podDefinition, name: chosen.podName };
-  const { pod, connector } = await podAndConnector(environment, podRequest);
-  return forward(request, target, () => connector.dial(pod, chosen.port));
+  return forward(request, target, () => environment.dialService({ ...target, tenant, namespace }));
 }
 
 /** Headers that belong to one connection, or to us. */
