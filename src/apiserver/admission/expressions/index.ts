@@ -1,0 +1,7 @@
+export {
+  compileMatchConditions,
+  type ExpressionSources,
+  type MatchConditions,
+  type MatchedAs,
+  type MatchOutcome,
+} from './match-conditions.ts';
