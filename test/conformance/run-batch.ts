@@ -127,6 +127,8 @@ function isFailure(report: SpecReport): boolean {
 function reasonOf(report: SpecReport): string {
   const message = (report.Failure?.Message ?? report.State)
     .replace(/\{[^{}]*(Status|TypeMeta)[\s\S]*/, '')
+    // Answers in protobuf are quoted as they came.
+    .replace(/[^\x20-\x7e]+/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
   const cut = message.length > 260 ? `${message.slice(0, 260)} …` : message;
