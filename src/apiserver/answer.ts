@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { KubeObject } from '../api/object.ts';
 import type { ResourceDefinition } from '../api/resource-definition.ts';
 import type { CacheEntry, CacheEvent } from './watch-cache/watch-cache.ts';
@@ -8,7 +8,15 @@ import type { CacheEntry, CacheEvent } from './watch-cache/watch-cache.ts';
  * What a verb gives back. It says what, not how: `http/` writes it as JSON, a Table or partial metadata, the
  * in-process transport hands the objects over as they are.
  */
-export type Answer = EntryAnswer | ListAnswer | WatchAnswer | ObjectAnswer | BytesAnswer | StreamAnswer | UpgradeAnswer;
+export type Answer =
+  | EntryAnswer
+  | ListAnswer
+  | WatchAnswer
+  | ObjectAnswer
+  | BytesAnswer
+  | StreamAnswer
+  | ProxiedAnswer
+  | UpgradeAnswer;
 
 /** One stored object. */
 export interface EntryAnswer {
@@ -57,6 +65,14 @@ export interface StreamAnswer {
   contentType: string;
   headers?: Record<string, string>;
   chunks: AsyncIterable<Uint8Array>;
+}
+
+/** Another server's answer, passed on as it comes: headers with several values included, no type of content assumed. */
+export interface ProxiedAnswer {
+  type: 'proxied';
+  code: number;
+  headers: Record<string, string | string[]>;
+  body: Readable;
 }
 
 /** The verb takes over the connection (exec, attach, portforward, proxied upgrades). */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Identity } from './identity/identity.ts';
 import type { Query, RequestInfo } from './request-info.ts';
 
@@ -18,6 +19,8 @@ export interface RequestContext {
   tenant: string;
   /** Reads the body at most once; StatusError 413 when it is over the limit. */
   readBody(): Promise<RequestBody>;
+  /** The body as it comes in, for requests that are passed on; undefined without one. Instead of `readBody`, not beside. */
+  bodyStream?(): Readable | undefined;
   /** Sent as `Warning: 299` headers. */
   readonly warnings: string[];
   /** Aborts when the client went away. */

@@ -37,6 +37,9 @@ async function endpointsOf(objects: Objects, { tenant, namespace, name, port }: 
   if (service === undefined) throw notFound(SERVICES, name);
   const ports: { name?: string; port: number }[] = service.object['spec'].ports ?? [];
   const wanted = port === '' ? ports[0] : ports.find((one) => one.name === port || String(one.port) === port);
+  if (wanted === undefined && /^\d+$/.test(port)) {
+    throw serviceUnavailable(`no service port ${Number(port)} found for service ${JSON.stringify(name)}`);
+  }
   if (wanted === undefined) throw noEndpoints(name);
   const candidates: { podName: string; port: number }[] = [];
   for (const { object } of await objects.entries(ENDPOINT_SLICES, { tenant, namespace })) {

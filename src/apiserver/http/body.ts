@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { requestEntityTooLarge, StatusError } from '../../api/status.ts';
 import type { RequestBody } from '../request-context.ts';
 
@@ -34,4 +35,11 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
     request.on('aborted', cut);
     request.on('error', cut);
   });
+}
+
+/** The body unread; undefined where the request has none. */
+export function bodyStream(request: IncomingMessage | Http2ServerRequest): Readable | undefined {
+  if ('stream' in request) return request.stream.endAfterHeaders ? undefined : request;
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return (length !== undefined && length !== '0') || encoding !== undefined ? request : undefined;
 }

@@ -18,8 +18,9 @@ import { asStatusError } from '../filters/panic-recovery.ts';
 import { anonymous } from '../identity/identity.ts';
 import type { RequestContext } from '../request-context.ts';
 import { MalformedPathError, parseRequestInfo } from '../request-info.ts';
-import { readBody } from './body.ts';
+import { bodyStream, readBody } from './body.ts';
 import { credentialsOf } from './credentials.ts';
+import { respondProxied } from './proxied-response.ts';
 import { commonHeaders, respond, respondError } from './respond.ts';
 import { respondWatch, type WatchResponse } from './watch-response.ts';
 
@@ -124,6 +125,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
             logger.debug({ error, path: request.url }, 'a stream ended early');
           });
           return;
+        case 'proxied':
+          return await respondProxied(context, answer, plain);
         case 'upgrade':
           throw badRequest('Upgrade request required');
         default:
@@ -187,6 +190,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       identity: anonymous,
       tenant: '',
       readBody: () => (body ??= readBody(request)),
+      bodyStream: () => bodyStream(request),
       warnings: [],
       signal,
       showTenant: false,

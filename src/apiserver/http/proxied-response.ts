@@ -1,0 +1,26 @@
+import type { ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { ProxiedAnswer } from '../answer.ts';
+import type { RequestContext } from '../request-context.ts';
+import { commonHeaders } from './respond.ts';
+
+/** Passes another server's answer on, byte by byte as it comes; cut short when either side goes away. */
+export async function respondProxied(
+  context: RequestContext,
+  answer: ProxiedAnswer,
+  response: ServerResponse,
+): Promise<void> {
+  // Whether it may be kept is the other server's to say.
+  const { 'cache-control': _cacheControl, ...headers } = commonHeaders(context);
+  response.writeHead(answer.code, { ...headers, ...answer.headers });
+  if (context.method === 'HEAD' || answer.code === 204 || answer.code === 304) {
+    answer.body.resume();
+    response.end();
+    return;
+  }
+  response.flushHeaders();
+  await pipeline(answer.body, response).catch(() => {
+    // Half an answer is out: nothing can be said any more but that it ended.
+    response.destroy();
+  });
+}
