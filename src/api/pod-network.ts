@@ -19,10 +19,15 @@ export interface PodNetwork {
   localAddress(tenant: string): string | undefined;
 }
 
-/** A container port with a hostPort: reachable at the VPC's gateway on this host, never at the machine's address. */
+/**
+ * A container port with a hostPort: reachable at the addresses of the VPC's namespace on this host (its gateway, its
+ * virtual nodes', its loopback), never at the machine's.
+ */
 export interface HostPort {
   protocol: 'TCP' | 'UDP' | 'SCTP';
   hostPort: number;
+  /** Only at this one of those addresses; undefined: at all of them. */
+  hostIP?: string;
   containerPort: number;
 }
 

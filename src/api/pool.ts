@@ -174,4 +174,9 @@ export const VPC_API_ADDRESS = '10.96.0.1';
 export const VPC_DNS_ADDRESS = '10.96.0.10';
 /** Host number i hands out the i-th /21 of it. */
 export const VPC_POD_CIDR = '10.128.0.0/9';
+/**
+ * Addresses of the virtual nodes, in every VPC: local to the VPC's namespace on each host, so a node port answers at any
+ * of them wherever the asking pod runs.
+ */
+export const VPC_NODE_CIDR = '10.112.0.0/16';
 export const CLUSTER_DOMAIN = 'cluster.local';

@@ -9,8 +9,11 @@ export function networkRequest({ metadata, spec }: ContainerInstance): Parameter
   const hostNetwork = spec.pod.hostNetwork === true;
   const hostPorts: HostPort[] = [];
   for (const { ports } of hostNetwork ? [] : [...(spec.pod.initContainers ?? []), ...spec.pod.containers]) {
-    for (const { hostPort, containerPort, protocol = 'TCP' } of ports ?? []) {
-      if (hostPort) hostPorts.push({ hostPort, containerPort, protocol: protocol as HostPort['protocol'] });
+    for (const { hostPort, containerPort, protocol = 'TCP', hostIP } of ports ?? []) {
+      if (!hostPort) continue;
+      const isAnywhere = hostIP === undefined || hostIP === '' || hostIP === '0.0.0.0';
+      const at = isAnywhere ? {} : { hostIP };
+      hostPorts.push({ hostPort, containerPort, protocol: protocol as HostPort['protocol'], ...at });
     }
   }
   return {

@@ -1,4 +1,4 @@
-import { VPC_API_ADDRESS, VPC_DNS_ADDRESS, VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
+import { VPC_API_ADDRESS, VPC_DNS_ADDRESS, VPC_NODE_CIDR, VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import type { LinkAddress } from './link-address.ts';
 import { VPC_LINK } from './names.ts';
 
@@ -32,7 +32,11 @@ export const BLOCKED_DESTINATIONS = [
  * A packet for a service: `services` maps (address, protocol, port) to a chain that depends on nothing but the number
  * of endpoints: chain `pick-3` puts a random number below 3 into the packet's mark and looks up (address, protocol,
  * port, mark) in `backends`. So a change of a service is a change of map elements, and there are as many chains as endpoint counts.
- * Node ports are elements like the others, with the gateway as their address.
+ * Node ports have maps and chains of their own (`node-services`, `node-pick-3`) without an address: they answer at the
+ * gateway and at every virtual node's address.
+ *
+ * Host ports answer at all addresses that are local here, or at one of them; the loopback only for pods of the host's
+ * network, which it belongs to.
  *
  * A service with session affinity has a chain of its own that puts its number into the connection's mark and looks up
  * (client, mark, protocol) in `affinity` before it picks. `remember` writes that entry when the connection's first
@@ -52,12 +56,16 @@ export function vpcRules(options: {
     ip daddr ${VPC_DNS_ADDRESS} meta l4proto { tcp, udp } th dport 53 dnat to ${link.machine}:${ports.dns}
     ip daddr ${VPC_API_ADDRESS} tcp dport 443 dnat to ${link.machine}:${ports.api}
     ip daddr . meta l4proto . th dport vmap @services
-    ip daddr ${gateway} dnat ip to meta l4proto . th dport map @host-ports`;
+    ip daddr { ${gateway}, ${VPC_NODE_CIDR} } meta l4proto . th dport vmap @node-services
+    dnat ip to ip daddr . meta l4proto . th dport map @host-ports-at
+    fib daddr type local dnat ip to meta l4proto . th dport map @host-ports`;
   return `add table ip ${VPC_TABLE}
 delete table ip ${VPC_TABLE}
 table ip ${VPC_TABLE} {
   map services { type ipv4_addr . inet_proto . inet_service : verdict; }
   map backends { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }
+  map node-services { type inet_proto . inet_service : verdict; }
+  map node-backends { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }
   map affinity {
     type ipv4_addr . mark . inet_proto : ipv4_addr . inet_service
     flags dynamic,timeout
@@ -65,8 +73,13 @@ table ip ${VPC_TABLE} {
   map remember { type mark : verdict; }
   set hairpin { type ipv4_addr . ipv4_addr; }
   map host-ports { type inet_proto . inet_service : ipv4_addr . inet_service; }
+  map host-ports-at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
   set host-port-hairpin { type ipv4_addr . ipv4_addr; }
 
+  chain from-pods {
+    type filter hook prerouting priority raw; policy accept;
+    iifname != "lo" ip daddr 127.0.0.0/8 drop
+  }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;${translate}
   }
@@ -77,6 +90,7 @@ table ip ${VPC_TABLE} {
     type nat hook postrouting priority srcnat; policy accept;
     oifname "${VPC_LINK}" masquerade
     ip saddr ${link.machine} snat to ${gateway}
+    ct status dnat ip saddr { 127.0.0.0/8, ${VPC_NODE_CIDR} } snat to ${gateway}
     ct status dnat ip saddr . ip daddr @hairpin snat to ${gateway}
     ct status dnat ip saddr . ip daddr @host-port-hairpin snat to ${gateway}
   }

@@ -135,6 +135,32 @@ describe('VPCs in the kernel', { skip }, () => {
     await network.tearDown({ tenant: 'red', uid: 'second' });
   });
 
+  test('host ports at one address leave the others to other pods', async () => {
+    const at = (hostIP: string | undefined) => [
+      { protocol: 'TCP' as const, hostPort: 8001, containerPort: 8080, ...(hostIP !== undefined && { hostIP }) },
+    ];
+    const made = new Map<string, PodAddress>();
+    for (const [uid, hostIP] of [
+      ['at-loopback', '127.0.0.1'],
+      ['at-node', '10.112.0.1'],
+      ['anywhere', undefined],
+      ['nowhere', 'not an address'],
+    ] as const) {
+      const address = await network.setUp({ tenant: 'red', uid, hostNetwork: false, hostPorts: at(hostIP) });
+      made.set(uid, address);
+      servers.push(await answerIn(address.namespacePath!, [8080], uid));
+    }
+    const { namespacePath: host } = await network.setUp({ tenant: 'red', uid: 'host', hostNetwork: true });
+    assert.deepEqual(await ask(host!, '127.0.0.1', 8001), ['at-loopback 10.128.0.1']);
+    assert.deepEqual(await ask(host!, '10.112.0.1', 8001), ['at-node 10.128.0.1']);
+    assert.deepEqual(await ask(host!, '10.112.0.2', 8001), ['anywhere 10.128.0.1']);
+    const client = pods['red/a']!.ip;
+    assert.deepEqual(await ask(path('red/a'), '10.112.0.1', 8001), [`at-node ${client}`]);
+    assert.deepEqual(await ask(path('red/a'), '10.128.0.1', 8001), [`anywhere ${client}`]);
+    assert.deepEqual(await ask(path('red/a'), '127.0.0.1', 8001), ['error ECONNREFUSED'], 'a pod’s own loopback');
+    for (const uid of [...made.keys(), 'host']) await network.tearDown({ tenant: 'red', uid });
+  });
+
   test('the rules on the machine’s side come back when somebody flushes them', async () => {
     const clock = new ManualClock();
     const own = await testNetwork({ clock });

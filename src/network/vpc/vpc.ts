@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { HostPort } from '../../api/pod-network.ts';
-import { VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
-import type { Cidr } from '../addresses/ipv4.ts';
+import { VPC_NODE_CIDR, VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
+import { type Cidr, isAddress } from '../addresses/ipv4.ts';
 import { BlockAllocator } from '../ipam/block-allocator.ts';
 import { IpBatch, IpCommandError, runIpOnce } from './ip-batch.ts';
 import type { LinkAddress } from './link-address.ts';
@@ -53,6 +53,8 @@ const settings: [path: string, value: number][] = [
     [`ipv4/conf/${scope}/send_redirects`, 0],
     [`ipv4/conf/${scope}/accept_redirects`, 0],
     [`ipv4/conf/${scope}/accept_source_route`, 0],
+    // Host ports answer at the loopback, too; `from-pods` keeps everybody else's packets from it.
+    [`ipv4/conf/${scope}/route_localnet`, 1],
     [`ipv6/conf/${scope}/disable_ipv6`, 1],
   ]),
 ];
@@ -133,6 +135,7 @@ export class Vpc {
     await this.#ip.run([
       'link set lo up',
       `addr replace ${this.gateway}/32 dev lo`,
+      `route replace local ${VPC_NODE_CIDR} dev lo src ${this.gateway}`,
       `addr replace ${link.vpc} peer ${link.machine}/32 dev ${VPC_LINK}`,
       `link set ${VPC_LINK} up`,
       `neigh replace ${link.machine} lladdr ${GATEWAY_MAC} dev ${VPC_LINK} nud permanent`,
@@ -144,6 +147,7 @@ export class Vpc {
     await machineIp.run([
       `route replace ${VPC_POD_CIDR} via ${link.vpc} dev ${device} src ${link.machine} table ${table}`,
       `route replace ${VPC_SERVICE_CIDR} via ${link.vpc} dev ${device} src ${link.machine} table ${table}`,
+      `route replace ${VPC_NODE_CIDR} via ${link.vpc} dev ${device} src ${link.machine} table ${table}`,
       `route replace ${link.vpc} dev ${device} src ${link.machine} table ${table}`,
     ]);
     await tolerate(ALREADY, machineIp.run([`rule add from ${link.machine} lookup ${table} priority ${RULE_PRIORITY}`]));
@@ -216,19 +220,25 @@ export class Vpc {
    */
   async hostPorts(verb: 'add' | 'delete', address: string, ports: HostPort[]): Promise<void> {
     if (ports.length === 0) return;
-    const elements = ports.map(({ protocol, hostPort, containerPort }) => {
+    const elements = new Map<string, string[]>();
+    for (const { protocol, hostPort, containerPort, hostIP } of ports) {
       const name = protocol.toLowerCase();
       if (!/^(tcp|udp|sctp)$/.test(name) || ![hostPort, containerPort].every(isPort)) {
         throw new Error(`not a usable host port: ${protocol} ${hostPort} to ${containerPort}`);
       }
-      return verb === 'add' ? `${name} . ${hostPort} : ${address} . ${containerPort}` : `${name} . ${hostPort}`;
-    });
+      // An address that is none is nobody's: the port is open nowhere.
+      if (hostIP !== undefined && !isAddress(hostIP)) continue;
+      const map = hostIP === undefined ? 'host-ports' : 'host-ports-at';
+      const key = `${hostIP === undefined ? '' : `${hostIP} . `}${name} . ${hostPort}`;
+      const element = verb === 'add' ? `${key} : ${address} . ${containerPort}` : key;
+      elements.set(map, [...(elements.get(map) ?? []), element]);
+    }
+    if (elements.size === 0) return;
+    const lines = [...elements].map(([map, list]) => `${verb} element ip ${VPC_TABLE} ${map} { ${list.join(', ')} }\n`);
     await runNft(
       this.#options.rulesShell,
       this.namespacePath,
-      `${verb} element ip ${VPC_TABLE} host-ports { ${elements.join(', ')} }
-${verb} element ip ${VPC_TABLE} host-port-hairpin { ${address} . ${address} }
-`,
+      `${lines.join('')}${verb} element ip ${VPC_TABLE} host-port-hairpin { ${address} . ${address} }\n`,
     );
   }
 

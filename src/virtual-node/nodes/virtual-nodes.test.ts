@@ -15,6 +15,10 @@ test('one ready node a zone, with the labels that schedulers and people look for
     ],
   );
   const [node] = nodes;
+  assert.deepEqual(
+    nodes.map(({ status }) => status!.addresses!.find(({ type }) => type === 'InternalIP')!.address),
+    ['10.112.0.1', '10.112.0.2'],
+  );
   assert.equal(node!.metadata.labels['node-role.kubernetes.io/virtual'], '');
   assert.equal(node!.status!.conditions!.find(({ type }: { type: string }) => type === 'Ready')!.status, 'True');
   assert.equal(node!.status!.nodeInfo!.kubeletVersion, 'v1.36.0+skypod');

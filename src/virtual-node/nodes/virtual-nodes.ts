@@ -1,8 +1,9 @@
 import type { Node } from '../../api/generated/core-v1.ts';
 import { formatMicroTime } from '../../api/object.ts';
+import { VPC_NODE_CIDR } from '../../api/pool.ts';
 
 export interface VirtualNodeOptions {
-  /** Names of the pool's zones, as the tenant sees them. */
+  /** Names of the pool's zones, as the tenant sees them; a zone's place decides its node's address. */
   zones: readonly string[];
   region?: string;
   /** Epoch ms since when the nodes are said to be ready. */
@@ -20,6 +21,12 @@ export const virtualNodeName = (zone: string): string => `virtual-node-${zone}`;
 /** Zone by the name of its virtual node. */
 export const zonesByNode = (zones: readonly string[]): Map<string, string> =>
   new Map(zones.map((zone) => [virtualNodeName(zone), zone]));
+
+/** The node's address in each tenant's VPC: the first of VPC_NODE_CIDR for the first zone, and so on. */
+export function virtualNodeAddress(index: number): string {
+  const [first, second] = VPC_NODE_CIDR.split('.');
+  return `${first}.${second}.${(index + 1) >> 8}.${(index + 1) & 255}`;
+}
 
 interface LeaseTemplate {
   apiVersion: string;
@@ -66,7 +73,7 @@ function virtualNodeLeases({ zones, now }: { zones: readonly string[]; now(): nu
 /** What every tenant finds under /api/v1/nodes: one Node a zone. The same for all, so the API server keeps them once. */
 export function virtualNodes({ zones, region = 'skypod', readySinceMs }: VirtualNodeOptions): NodeTemplate[] {
   const since = `${new Date(readySinceMs).toISOString().slice(0, 19)}Z`;
-  return zones.map((zone) => {
+  return zones.map((zone, index) => {
     const name = virtualNodeName(zone);
     return {
       apiVersion: 'v1',
@@ -91,7 +98,10 @@ export function virtualNodes({ zones, region = 'skypod', readySinceMs }: Virtual
         capacity: CAPACITY,
         allocatable: CAPACITY,
         conditions: conditions(since),
-        addresses: [{ type: 'Hostname', address: name }],
+        addresses: [
+          { type: 'InternalIP', address: virtualNodeAddress(index) },
+          { type: 'Hostname', address: name },
+        ],
         daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
         nodeInfo: {
           machineID: '',

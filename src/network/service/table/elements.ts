@@ -3,19 +3,30 @@ import { VPC_API_ADDRESS, VPC_DNS_ADDRESS, VPC_SERVICE_CIDR, type VpcService } f
 import { contains, isAddress, parseAddress, parseCidr } from '../../addresses/ipv4.ts';
 
 /** The maps and sets of the VPC's table that services fill; `vpc/vpc-rules.ts` says how packets pass through them. */
-export type TableMap = 'services' | 'backends' | 'remember' | 'hairpin';
+export type TableMap = 'services' | 'backends' | 'node-services' | 'node-backends' | 'remember' | 'hairpin';
 
 /** What one service needs in the table. Values are written as in nft's language; all of them are checked. */
 export interface ServiceElements {
   /** Key -> value; the empty value is an element of a set. */
   elements: { map: TableMap; key: string; value: string }[];
-  /** Endpoint counts that need a chain `pick-N`. */
-  picks: number[];
+  /** Endpoint counts that need a chain `pick-N`, or `node-pick-N` for a node port. */
+  picks: Pick[];
   /** One chain a port with session affinity. */
   sticky: StickyPort[];
 }
 
+export interface Pick {
+  at: Frontend;
+  count: number;
+}
+
+/** Where a connection arrives: an address of the service, or a port of every node. */
+export type Frontend = 'service' | 'node';
+
+export const pickChain = ({ at, count }: Pick): string => `${at === 'node' ? 'node-' : ''}pick-${count}`;
+
 export interface StickyPort {
+  at: Frontend;
   /** Name of its chain. */
   chain: string;
   mark: number;
@@ -32,7 +43,7 @@ const protocols: Record<string, string> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp'
  * Pure: a VpcService's part of the table. What tenants may have written by hand (addresses, ports) is left out when it
  * is not what it should be. A port without ready endpoints gives nothing: the VPC refuses what is not translated.
  */
-export function serviceElements(service: VpcService, gateway: string): ServiceElements {
+export function serviceElements(service: VpcService): ServiceElements {
   const result: ServiceElements = { elements: [], picks: [], sticky: [] };
   const { spec } = service;
   const ready = spec.endpoints.filter((endpoint) => endpoint.ready && isAddress(endpoint.address));
@@ -46,30 +57,33 @@ export function serviceElements(service: VpcService, gateway: string): ServiceEl
         .map((endpoint) => `${endpoint.address} . ${endpoint.ports[port.name]}`),
     );
     if (endpoints.length === 0) continue;
-    const frontends = spec.clusterIPs
-      .filter(isServiceAddress)
-      .map((address) => `${address} . ${protocol} . ${port.port}`);
-    if (isPort(port.nodePort)) frontends.push(`${gateway} . ${protocol} . ${port.nodePort}`);
-    if (frontends.length === 0) continue;
-
-    for (const endpoint of endpoints) hairpin.add(endpoint.slice(0, endpoint.indexOf(' ')));
-    result.picks.push(endpoints.length);
-    let target = `goto pick-${endpoints.length}`;
-    const timeoutSeconds = spec.sessionAffinitySeconds;
-    if (timeoutSeconds !== undefined && Number.isInteger(timeoutSeconds) && timeoutSeconds > 0) {
-      const sticky = stickyPort(service, `${port.protocol}/${port.port}`, timeoutSeconds, endpoints);
-      result.sticky.push(sticky);
-      target = `goto ${sticky.chain}`;
-      result.elements.push({
-        map: 'remember',
-        key: `0x${sticky.mark.toString(16)}`,
-        value: `jump ${rememberChain(timeoutSeconds)}`,
-      });
-    }
-    for (const frontend of frontends) {
-      result.elements.push({ map: 'services', key: frontend, value: target });
-      for (const [index, endpoint] of endpoints.entries()) {
-        result.elements.push({ map: 'backends', key: `${frontend} . ${index}`, value: endpoint });
+    const frontends: Record<Frontend, string[]> = {
+      service: spec.clusterIPs.filter(isServiceAddress).map((address) => `${address} . ${protocol} . ${port.port}`),
+      node: isPort(port.nodePort) ? [`${protocol} . ${port.nodePort}`] : [],
+    };
+    for (const at of ['service', 'node'] as const) {
+      if (frontends[at].length === 0) continue;
+      for (const endpoint of endpoints) hairpin.add(endpoint.slice(0, endpoint.indexOf(' ')));
+      const pick = { at, count: endpoints.length };
+      result.picks.push(pick);
+      let target = `goto ${pickChain(pick)}`;
+      const timeoutSeconds = spec.sessionAffinitySeconds;
+      if (timeoutSeconds !== undefined && Number.isInteger(timeoutSeconds) && timeoutSeconds > 0) {
+        const sticky = stickyPort(service, at, `${port.protocol}/${port.port}`, timeoutSeconds, endpoints);
+        result.sticky.push(sticky);
+        target = `goto ${sticky.chain}`;
+        result.elements.push({
+          map: 'remember',
+          key: `0x${sticky.mark.toString(16)}`,
+          value: `jump ${rememberChain(timeoutSeconds)}`,
+        });
+      }
+      for (const frontend of frontends[at]) {
+        result.elements.push({ map: at === 'node' ? 'node-services' : 'services', key: frontend, value: target });
+        for (const [index, endpoint] of endpoints.entries()) {
+          const map = at === 'node' ? 'node-backends' : 'backends';
+          result.elements.push({ map, key: `${frontend} . ${index}`, value: endpoint });
+        }
       }
     }
   }
@@ -81,12 +95,20 @@ export function rememberChain(timeoutSeconds: number): string {
   return `remember-${timeoutSeconds}`;
 }
 
-function stickyPort(service: VpcService, port: string, timeoutSeconds: number, endpoints: string[]): StickyPort {
+/** Both frontends of a port remember alike: a client that comes by another way meets the same endpoint. */
+function stickyPort(
+  service: VpcService,
+  at: Frontend,
+  port: string,
+  timeoutSeconds: number,
+  endpoints: string[],
+): StickyPort {
   const { namespace, name } = service.spec.serviceRef;
   const digest = createHash('sha256').update(`${namespace}/${name}/${port}`).digest();
   const mark = digest.readUInt32BE(0) || 1;
   return {
-    chain: `sticky-${mark.toString(16)}`,
+    chain: `${at === 'node' ? 'node-' : ''}sticky-${mark.toString(16)}`,
+    at,
     mark,
     endpointCount: endpoints.length,
     timeoutSeconds,

@@ -5,12 +5,11 @@ import { serviceElements } from './elements.ts';
 import { TableState } from './table-state.ts';
 import { vpcService } from './testing.ts';
 
-const gateway = '10.128.0.1';
 const named = (...services: VpcService[]) => new Map(services.map((service) => [service.metadata.name, service]));
 
 test('a service becomes elements: one frontend, one backend an endpoint', () => {
-  const { elements, picks } = serviceElements(vpcService('web', '10.96.0.5', ['10.128.0.3', '10.128.0.2']), gateway);
-  assert.deepEqual(picks, [2]);
+  const { elements, picks } = serviceElements(vpcService('web', '10.96.0.5', ['10.128.0.3', '10.128.0.2']));
+  assert.deepEqual(picks, [{ at: 'service', count: 2 }]);
   assert.deepEqual(elements, [
     { map: 'services', key: '10.96.0.5 . tcp . 80', value: 'goto pick-2' },
     { map: 'backends', key: '10.96.0.5 . tcp . 80 . 0', value: '10.128.0.2 . 8080' },
@@ -21,7 +20,7 @@ test('a service becomes elements: one frontend, one backend an endpoint', () => 
 });
 
 test('unready endpoints, nonsense written by hand, and the platform’s own addresses give nothing', () => {
-  const elementsOf = (service: VpcService) => serviceElements(service, gateway).elements;
+  const elementsOf = (service: VpcService) => serviceElements(service).elements;
   const unready = vpcService('web', '10.96.0.5', ['10.128.0.2']);
   unready.spec.endpoints[0]!.ready = false;
   assert.deepEqual(elementsOf(unready), []);
@@ -35,21 +34,26 @@ test('unready endpoints, nonsense written by hand, and the platform’s own addr
   assert.deepEqual(elementsOf(badPort), []);
 });
 
-test('a node port is the gateway’s', () => {
+test('a node port is every node’s: it needs no address', () => {
   const service = vpcService('web', '10.96.0.5', ['10.128.0.2'], {
     type: 'NodePort',
     ports: [{ name: 'http', protocol: 'UDP', port: 53, nodePort: 30053 }],
   });
   assert.deepEqual(
-    serviceElements(service, gateway)
-      .elements.filter(({ map }) => map === 'services')
-      .map(({ key }) => key),
-    ['10.96.0.5 . udp . 53', '10.128.0.1 . udp . 30053'],
+    serviceElements(service)
+      .elements.filter(({ map }) => map !== 'hairpin')
+      .map(({ map, key, value }) => `${map} ${key}: ${value}`),
+    [
+      'services 10.96.0.5 . udp . 53: goto pick-1',
+      'backends 10.96.0.5 . udp . 53 . 0: 10.128.0.2 . 8080',
+      'node-services udp . 30053: goto node-pick-1',
+      'node-backends udp . 30053 . 0: 10.128.0.2 . 8080',
+    ],
   );
 });
 
 test('a change touches only what differs', () => {
-  const state = new TableState(gateway);
+  const state = new TableState();
   state.reset(named(vpcService('web', '10.96.0.5', ['10.128.0.2']), vpcService('other', '10.96.0.6', ['10.128.0.2'])));
   assert.equal(state.change(named(vpcService('web', '10.96.0.5', ['10.128.0.2']))).script, '');
 
@@ -76,7 +80,7 @@ test('a change touches only what differs', () => {
 });
 
 test('an address that passes from one service to another within one change', () => {
-  const state = new TableState(gateway);
+  const state = new TableState();
   state.reset(named(vpcService('old', '10.96.0.5', ['10.128.0.2'])));
   const change = state.change(
     new Map<string, VpcService | undefined>([
@@ -91,7 +95,7 @@ test('an address that passes from one service to another within one change', () 
 
 test('affinity: who lost an endpoint is to be forgotten', () => {
   const affinity = { sessionAffinitySeconds: 100 };
-  const state = new TableState(gateway);
+  const state = new TableState();
   state.reset(named(vpcService('web', '10.96.0.5', ['10.128.0.2', '10.128.0.3'], affinity)));
   const grown = state.change(
     named(vpcService('web', '10.96.0.5', ['10.128.0.2', '10.128.0.3', '10.128.0.4'], affinity)),

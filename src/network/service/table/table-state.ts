@@ -1,6 +1,14 @@
 import type { VpcService } from '../../../api/pool.ts';
 import { VPC_TABLE } from '../../vpc/vpc-rules.ts';
-import { rememberChain, type ServiceElements, type StickyPort, serviceElements, type TableMap } from './elements.ts';
+import {
+  type Pick,
+  pickChain,
+  rememberChain,
+  type ServiceElements,
+  type StickyPort,
+  serviceElements,
+  type TableMap,
+} from './elements.ts';
 
 /** A transaction for nft, and what must be forgotten after it. */
 export interface TableChange {
@@ -13,13 +21,14 @@ export interface TableChange {
 }
 
 export interface EndedFlow {
-  address: string;
+  /** Undefined: at any node's address. */
+  address?: string;
   port: string;
   endpoint: string;
 }
 
 const table = `ip ${VPC_TABLE}`;
-const maps: TableMap[] = ['services', 'backends', 'remember', 'hairpin'];
+const maps: TableMap[] = ['services', 'backends', 'node-services', 'node-backends', 'remember', 'hairpin'];
 const none: ServiceElements = { elements: [], picks: [], sticky: [] };
 
 /**
@@ -29,15 +38,10 @@ const none: ServiceElements = { elements: [], picks: [], sticky: [] };
  * Pure; `begin` computes a change and `commit` takes it as done, so after a failure the next one starts over by `reset`.
  */
 export class TableState {
-  readonly #gateway: string;
   readonly #services = new Map<string, ServiceElements>();
   /** map -> key -> values wanted, by service; the first one counts. */
   #wanted = new Map<TableMap, Map<string, Map<string, string>>>(maps.map((map) => [map, new Map()]));
   readonly #chains = new Set<string>();
-
-  constructor(gateway: string) {
-    this.#gateway = gateway;
-  }
 
   /** The whole table, whatever is in the kernel: flushes all, then adds all. */
   reset(services: ReadonlyMap<string, VpcService>): TableChange {
@@ -62,7 +66,7 @@ export class TableState {
     const ended: EndedFlow[] = [];
     for (const [name, service] of changed) {
       const old = this.#services.get(name) ?? none;
-      const next = service === undefined ? none : serviceElements(service, this.#gateway);
+      const next = service === undefined ? none : serviceElements(service);
       for (const { map, key } of old.elements) {
         touch(map, key);
         const owners = this.#wanted.get(map)!.get(key);
@@ -76,7 +80,7 @@ export class TableState {
         if (owners === undefined) keys.set(key, (owners = new Map()));
         owners.set(name, value);
       }
-      for (const count of next.picks) chains.push(...this.#pick(count));
+      for (const pick of next.picks) chains.push(...this.#pick(pick));
       for (const sticky of next.sticky) chains.push(...this.#sticky(sticky));
       forget.push(...staleSticky(old.sticky, next.sticky));
       ended.push(...endedFlows(old, next));
@@ -109,16 +113,17 @@ export class TableState {
     return this.#wanted.get(map)!.get(key)?.values().next().value;
   }
 
-  #pick(count: number): string[] {
-    return this.#chain(`pick-${count}`, [
+  #pick(pick: Pick): string[] {
+    const backend = pick.at === 'node' ? '' : 'ip daddr . ';
+    return this.#chain(pickChain(pick), [
       // The number goes through the mark: a map keyed by `numgen` itself can only be declared with `typeof`, and then
       // nft 1.0.6 limits the rule to TCP.
-      `meta mark set numgen random mod ${count}`,
-      'dnat ip to ip daddr . meta l4proto . th dport . meta mark map @backends',
+      `meta mark set numgen random mod ${pick.count}`,
+      `dnat ip to ${backend}meta l4proto . th dport . meta mark map @${pick.at === 'node' ? 'node-' : ''}backends`,
     ]);
   }
 
-  #sticky({ chain, mark, endpointCount, timeoutSeconds }: StickyPort): string[] {
+  #sticky({ chain, at, mark, endpointCount, timeoutSeconds }: StickyPort): string[] {
     const remember = this.#chain(rememberChain(timeoutSeconds), [
       `update @affinity { ip saddr . ct mark . meta l4proto timeout ${timeoutSeconds}s : ip daddr . th dport }`,
     ]);
@@ -129,7 +134,7 @@ export class TableState {
       ...this.#chain(chain, [
         `ct mark set 0x${mark.toString(16)}`,
         'dnat ip to ip saddr . ct mark . meta l4proto map @affinity',
-        `goto pick-${endpointCount}`,
+        `goto ${pickChain({ at, count: endpointCount })}`,
       ]),
     ];
   }
@@ -150,11 +155,13 @@ function endedFlows(old: ServiceElements, next: ServiceElements): EndedFlow[] {
   const flows = ({ elements }: ServiceElements) =>
     new Map(
       elements
-        .filter(({ map, key }) => map === 'backends' && key.includes(' . udp . '))
-        .map(({ key, value }) => {
-          const [address = '', , port = ''] = key.split(' . ');
+        .filter(({ map, key }) => (map === 'backends' || map === 'node-backends') && key.includes('udp . '))
+        .map(({ map, key, value }) => {
+          const parts = key.split(' . ');
+          const address = map === 'backends' ? parts.shift()! : undefined;
+          const port = parts[1]!;
           const [endpoint = ''] = value.split(' . ');
-          return [`${address} ${port} ${value}`, { address, port, endpoint }];
+          return [`${address} ${port} ${value}`, { ...(address !== undefined && { address }), port, endpoint }];
         }),
     );
   const now = flows(next);

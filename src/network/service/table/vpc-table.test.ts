@@ -69,6 +69,9 @@ describe('services in a VPC', { skip }, () => {
       assert.equal(text, `pod1 ${pods[0]!.hostIp}`);
     }
     assert.deepEqual(await ask(path(0), pods[0]!.hostIp, 30080), [`pod1 ${ip(0)}`]);
+    assert.deepEqual(await ask(path(0), '10.112.0.1', 30080), [`pod1 ${ip(0)}`], 'the first virtual node');
+    assert.deepEqual(await ask(path(0), '10.112.0.2', 30080), [`pod1 ${ip(0)}`], 'the second one');
+    assert.deepEqual(await ask(path(0), '10.112.0.1', 80), ['error ECONNREFUSED'], 'no other port');
   });
 
   test('hostNetwork pods use services too', async () => {

@@ -27,9 +27,9 @@ export class VpcTable {
   #working: Promise<void> | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(options: Pick<CarriedVpc, 'run' | 'gateway'> & { logger: Logger; clock: Clock }) {
+  constructor(options: Pick<CarriedVpc, 'run'> & { logger: Logger; clock: Clock }) {
     this.#run = options.run;
-    this.#state = new TableState(options.gateway);
+    this.#state = new TableState();
     this.#logger = options.logger;
     this.#clock = options.clock;
   }
@@ -101,7 +101,8 @@ export class VpcTable {
    */
   async #endFlow({ address, port, endpoint }: EndedFlow): Promise<void> {
     if (this.#isConntrackMissing) return;
-    const what = ['--orig-dst', address, '--orig-port-dst', port, '--reply-src', endpoint];
+    const at = address === undefined ? [] : ['--orig-dst', address];
+    const what = [...at, '--orig-port-dst', port, '--reply-src', endpoint];
     try {
       await this.#run('conntrack', ['-D', '-f', 'ipv4', '-p', 'udp', ...what]);
     } catch (error) {
