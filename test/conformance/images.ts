@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImages } from '../../images/build-images.ts';
 import { fillBusybox, type ImageRecipe, PATH, recipes } from '../../images/catalog.ts';
@@ -37,7 +37,7 @@ function suiteRecipes(programs: Record<ProgramName, string>): ImageRecipe[] {
   const agnhost = (name: string, tags: string[], cmd: string, pages?: string): ImageRecipe => ({
     name: `${PREFIX}/${name}`,
     tags,
-    packages: ['busybox', 'bash', 'curl', 'bind9-dnsutils', 'netcat-openbsd', 'iproute2'],
+    packages: ['busybox', 'bash', 'curl', 'bind9-dnsutils', 'netcat-openbsd', 'iproute2', 'libc-bin'],
     sources: [],
     files: [...files, programs.agnhost],
     config: [
@@ -58,7 +58,18 @@ function suiteRecipes(programs: Record<ProgramName, string>): ImageRecipe[] {
     agnhost('agnhost', ['2.63.0', '2.55'], 'pause'),
     agnhost('nautilus', ['1.8'], 'test-webserver', 'nautilus'),
     agnhost('kitten', ['1.8'], 'test-webserver', 'kitten'),
-    renamed('busybox', ['1.37.0-1']),
+    {
+      ...renamed('busybox', ['1.37.0-1']),
+      packages: ['busybox', 'bash'],
+      files,
+      // The suite's own image hands on variables whose names are no identifiers; Debian's older busybox shell drops them.
+      fill(root, debian) {
+        fillBusybox(root, debian);
+        debian.copyProgram('bash', 'bin/bash', root);
+        rmSync(join(root, 'bin/sh'));
+        symlinkSync('bash', join(root, 'bin/sh'));
+      },
+    },
     renamed('nginx', ['1.15-4', '1.27-0']),
     renamed('pause', ['3.10.2']),
     {
@@ -128,6 +139,7 @@ function fillAgnhost(root: string, debian: DebianFiles, program: string): void {
     ['bind9-dnsutils', 'usr/bin/dig'],
     ['netcat-openbsd', 'bin/nc.openbsd'],
     ['iproute2', 'bin/ss'],
+    ['libc-bin', 'usr/bin/getent'],
   ] as const) {
     debian.copyProgram(packageName, file, root, `usr/bin/${file.split('/').pop()!.split('.')[0]}`);
   }

@@ -16,7 +16,7 @@ test('one ready node a zone, with the labels that schedulers and people look for
   );
   const [node] = nodes;
   assert.deepEqual(
-    nodes.map(({ status }) => status!.addresses!.find(({ type }) => type === 'InternalIP')!.address),
+    nodes.map(({ status }) => status!.addresses!.find(({ type }: { type: string }) => type === 'InternalIP')!.address),
     ['10.112.0.1', '10.112.0.2'],
   );
   assert.equal(node!.metadata.labels['node-role.kubernetes.io/virtual'], '');
