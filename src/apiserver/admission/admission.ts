@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../api/object.ts';
+import type { GroupVersionKind, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import type { Identity } from '../identity/identity.ts';
 
@@ -18,6 +18,22 @@ export interface AdmissionRequest {
   identity: Identity;
   dryRun: boolean;
   warnings: string[];
+  /** Of `object` where a subresource takes another kind than the resource's: Scale, Eviction, PodExecOptions, ... */
+  kind?: GroupVersionKind;
+  /** What the client speaks where that is another API's form of `definition`: autoscaling/v1, events.k8s.io/v1. */
+  view?: ResourceDefinition;
+  /** The request's CreateOptions, UpdateOptions or DeleteOptions, with kind and apiVersion. */
+  options?: object;
+  /** Mutating webhooks and policies note here what they did, so that the chain can be gone through once more. */
+  reinvocation?: Reinvocation;
+}
+
+/** Source: apiserver's admission/reinvocation.go: one more round when a webhook or policy changed the object. */
+export interface Reinvocation {
+  isReinvoke: boolean;
+  shouldReinvoke: boolean;
+  /** What plug-ins remember from the first round, by their name. */
+  memory: Map<string, unknown>;
 }
 
 /** One plug-in of upstream's, under its name. Rejects with a StatusError. */
@@ -26,6 +42,11 @@ export interface AdmissionPlugin {
   handles(request: AdmissionRequest): boolean;
   admit?(request: AdmissionRequest): void | Promise<void>;
   validate?(request: AdmissionRequest): void | Promise<void>;
+}
+
+export function reinvocationOf(request: AdmissionRequest): Reinvocation {
+  request.reinvocation ??= { isReinvoke: false, shouldReinvoke: false, memory: new Map() };
+  return request.reinvocation;
 }
 
 /** Mutating plug-ins run in the order of the list; validating ones after the object is valid and final. */
@@ -37,6 +58,13 @@ export class Admission {
   }
 
   async mutate(request: AdmissionRequest): Promise<void> {
+    await this.#admit(request);
+    if (request.reinvocation?.shouldReinvoke !== true) return;
+    request.reinvocation.isReinvoke = true;
+    await this.#admit(request);
+  }
+
+  async #admit(request: AdmissionRequest): Promise<void> {
     for (const plugin of this.#plugins) {
       if (plugin.admit === undefined || !plugin.handles(request)) continue;
       const pending = plugin.admit(request);

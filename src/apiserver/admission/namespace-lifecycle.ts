@@ -19,6 +19,7 @@ export function namespaceLifecycle(objects: Objects, tenants: TenantDirectory): 
         : operation === 'CREATE' && subresource === '' && namespace !== '' && definition.namespaced,
     async admit(request) {
       const { tenant, namespace } = request;
+      if (request.operation === 'DELETE') return;
       // A review says nothing about whether its namespace exists.
       if (request.definition.resource === 'localsubjectaccessreviews') return;
       const entry = await objects.get(NAMESPACES, tenant, '', namespace);

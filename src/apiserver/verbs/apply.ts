@@ -11,7 +11,7 @@ import type { Environment } from '../environment.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
 import { createObject } from './create-object.ts';
 import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
-import { dryRunOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { checkPlace, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
@@ -52,7 +52,8 @@ export async function apply(
     return toStored(request.view, object);
   };
   const { identity, warnings } = context;
-  const place = { definition, tenant, namespace, name, identity, dryRun, warnings };
+  const view = request.view === undefined ? {} : { view: request.view };
+  const place = { definition, tenant, namespace, name, identity, dryRun, warnings, ...view };
   for (let attempt = 1; ; attempt++) {
     const existing = await environment.objects.get(definition, tenant, namespace, name);
     try {
@@ -60,7 +61,12 @@ export async function apply(
         const change = (old: KubeObject) => appliedTo(withoutTenant(fromStored(request.view, old)));
         return updateAnswer(
           request,
-          await updateObject(environment, { ...place, subresource: subresource?.name ?? '', change }),
+          await updateObject(environment, {
+            ...place,
+            options: writeOptionsOf(context, 'UpdateOptions'),
+            subresource: subresource?.name ?? '',
+            change,
+          }),
         );
       }
       if (subresource !== undefined) throw notFound(definition, name);
@@ -69,7 +75,11 @@ export async function apply(
       object.kind = definition.kind;
       object.apiVersion = apiVersionOf(definition);
       if (request.view !== undefined) applyDefaults(definition, object);
-      const result = await createObject(environment, { ...place, object });
+      const result = await createObject(environment, {
+        ...place,
+        options: writeOptionsOf(context, 'CreateOptions'),
+        object,
+      });
       return result.entry !== undefined
         ? { type: 'entry', code: 201, definition, entry: result.entry }
         : { type: 'object', code: 201, definition, object: result.object };

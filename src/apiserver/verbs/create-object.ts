@@ -18,6 +18,9 @@ export interface CreateRequest {
   identity: Identity;
   dryRun: boolean;
   warnings: string[];
+  /** For admission: see AdmissionRequest. */
+  options?: object;
+  view?: ResourceDefinition;
 }
 
 export type CreateResult = { entry: CacheEntry; object?: undefined } | { entry?: undefined; object: KubeObject };
@@ -46,6 +49,8 @@ export async function createObject(environment: Environment, request: CreateRequ
     identity: request.identity,
     dryRun: request.dryRun,
     warnings: request.warnings,
+    ...(request.options !== undefined && { options: request.options }),
+    ...(request.view !== undefined && { view: request.view }),
   };
   await environment.admission.mutate(admission);
   prepareMetadataForCreate(object, definition, environment.clock.now());

@@ -6,7 +6,7 @@ import type { Environment } from '../environment.ts';
 import { createObject } from './create-object.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
-import { dryRunOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options.ts';
 import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
 import { toStored } from './views.ts';
 
@@ -31,7 +31,18 @@ export async function create(environment: Environment, request: ResourceRequest)
   );
   if (request.view !== undefined) applyDefaults(definition, object);
   const { identity, warnings } = context;
-  const result = await createObject(environment, { definition, tenant, namespace, object, identity, dryRun, warnings });
+  const options = writeOptionsOf(context, 'CreateOptions');
+  const result = await createObject(environment, {
+    definition,
+    tenant,
+    namespace,
+    object,
+    identity,
+    dryRun,
+    warnings,
+    options,
+    ...(request.view !== undefined && { view: request.view }),
+  });
   return result.entry !== undefined
     ? { type: 'entry', code: 201, definition, entry: result.entry }
     : { type: 'object', code: 201, definition, object: result.object };

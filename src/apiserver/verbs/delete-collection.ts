@@ -23,7 +23,8 @@ export async function removeCollection(environment: Environment, request: Resour
   const { identity, warnings } = context;
   const items = [];
   for (const entry of entries) {
-    const place = { definition, tenant, namespace: entry.namespace, name: entry.name };
+    const view = request.view === undefined ? {} : { view: request.view };
+    const place = { definition, tenant, namespace: entry.namespace, name: entry.name, ...view };
     try {
       const result = await deleteObject(environment, { ...place, identity, dryRun, warnings, options });
       items.push(result.object);

@@ -1,6 +1,7 @@
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { conflict, notFound, objectModified } from '../../api/status.ts';
+import type { AdmissionRequest } from '../admission/admission.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
 import { VirtualEntry } from '../tenants/virtual-entry.ts';
@@ -20,6 +21,10 @@ export interface DeleteRequest {
   options: DeleteOptions;
   /** Refuses by throwing, looking at the state that is about to go (evictions look at disruption budgets). */
   precondition?(object: KubeObject): void;
+  /** What the client speaks, for admission. */
+  view?: ResourceDefinition;
+  /** No admission: it was asked about what leads here. */
+  trusted?: boolean;
 }
 
 export interface DeleteResult {
@@ -43,18 +48,7 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     const old = before.object;
     checkPreconditions(request, old);
     request.precondition?.(old);
-    await environment.admission.validate({
-      operation: 'DELETE',
-      definition,
-      subresource: '',
-      tenant,
-      namespace,
-      name,
-      oldObject: old,
-      identity: request.identity,
-      dryRun,
-      warnings: request.warnings,
-    });
+    if (request.trusted !== true) await admitDeletion(environment, request, old);
     // A shared object is there again at once, as controllers upstream write theirs again.
     if (before instanceof VirtualEntry) return { object: old, entry: before, gone: true };
 
@@ -75,6 +69,31 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     return { object: { ...last, metadata: { ...last.metadata, resourceVersion: String(written.revision) } }, gone };
   }
   throw objectModified(definition, name);
+}
+
+async function admitDeletion(environment: Environment, request: DeleteRequest, old: KubeObject): Promise<void> {
+  const { definition, tenant, namespace, name, identity, dryRun, warnings, view } = request;
+  const admission: AdmissionRequest = {
+    operation: 'DELETE',
+    definition,
+    subresource: '',
+    tenant,
+    namespace,
+    name,
+    oldObject: old,
+    identity,
+    dryRun,
+    warnings,
+    options: {
+      kind: 'DeleteOptions',
+      apiVersion: 'meta.k8s.io/v1',
+      ...request.options,
+      ...(dryRun && { dryRun: ['All'] }),
+    },
+    ...(view !== undefined && { view }),
+  };
+  await environment.admission.mutate(admission);
+  await environment.admission.validate(admission);
 }
 
 function checkPreconditions({ definition, name, options }: DeleteRequest, old: KubeObject): void {

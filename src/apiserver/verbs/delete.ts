@@ -42,6 +42,7 @@ export async function remove(environment: Environment, request: ResourceRequest)
     dryRun,
     warnings,
     options,
+    ...(request.view !== undefined && { view: request.view }),
   });
   if (result.gone && !returnsObject.has(`${definition.group}/${definition.resource}`)) {
     return { type: 'object', code: 200, object: deletedStatus(definition, result.object) };

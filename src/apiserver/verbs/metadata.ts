@@ -63,3 +63,15 @@ export function copyField(into: Record<string, any>, from: Record<string, any>, 
 export function shallowCopy(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata } };
 }
+
+/** Makes `target` what `source` is, keeping `target` and its metadata the objects they are: others hold on to them. */
+export function replaceObject(target: KubeObject, source: KubeObject): void {
+  const { metadata } = target;
+  const wanted = { ...source.metadata };
+  if (target !== source) {
+    for (const field of Object.keys(target)) if (!(field in source)) delete target[field];
+    Object.assign(target, source);
+  }
+  for (const field of Object.keys(metadata)) delete (metadata as unknown as Record<string, unknown>)[field];
+  target.metadata = Object.assign(metadata, wanted);
+}

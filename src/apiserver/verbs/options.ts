@@ -17,3 +17,19 @@ export function dryRunOf(context: RequestContext, optionsKind: string): boolean 
   }
   return true;
 }
+
+/**
+ * The options of a writing request as admission shows them: what the query says. Patches are updates there, as upstream.
+ */
+export function writeOptionsOf({ query }: RequestContext, kind: 'CreateOptions' | 'UpdateOptions'): object {
+  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const fieldManager = query.get('fieldManager');
+  const fieldValidation = query.get('fieldValidation');
+  return {
+    kind,
+    apiVersion: 'meta.k8s.io/v1',
+    ...(dryRun.length > 0 && { dryRun }),
+    ...(fieldManager && { fieldManager }),
+    ...(fieldValidation && { fieldValidation }),
+  };
+}

@@ -10,7 +10,7 @@ import { describeJsonError } from '../json-syntax.ts';
 import type { RequestContext } from '../request-context.ts';
 import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
-import { dryRunOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { checkPlace, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
@@ -54,6 +54,8 @@ export async function patch(environment: Environment, request: ResourceRequest):
     identity: context.identity,
     dryRun,
     warnings: context.warnings,
+    options: writeOptionsOf(context, 'UpdateOptions'),
+    ...(request.view !== undefined && { view: request.view }),
     change(old) {
       const current = withoutTenant(fromStored(request.view, old));
       // What a status patch leaves alone need not be copied, decoded and compared: it stays the old object's.

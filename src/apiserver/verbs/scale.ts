@@ -18,7 +18,7 @@ import { decodeValue, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { APPLY_PATCH, applyTo } from './apply.ts';
 import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-management.ts';
-import { dryRunOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options.ts';
 import { readPatch } from './patch.ts';
 import type { ResourceRequest } from './scope.ts';
 import { checkPlace } from './update.ts';
@@ -64,6 +64,12 @@ export async function scale(environment: Environment, request: ResourceRequest):
     identity: context.identity,
     dryRun,
     warnings: context.warnings,
+    options: writeOptionsOf(context, 'UpdateOptions'),
+    form: {
+      kind: scaleKind,
+      of: (object) => scaleOf(definition, object),
+      into: (object, form) => withScale(definition, object, form as Scale),
+    },
     change(old) {
       const entries = old.metadata.managedFields as ManagedFieldsEntry[] | undefined;
       const live = liveScale(request, old, entriesOfScale(entries, apiVersionOf(definition), replicasElements));

@@ -1,12 +1,13 @@
 import { deepEqual } from '../../api/equality.ts';
-import type { KubeObject } from '../../api/object.ts';
+import type { GroupVersionKind, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { conflict, invalid, notFound, objectModified } from '../../api/status.ts';
 import { validateObjectStatusUpdate, validateObjectUpdate } from '../../api/validation/index.ts';
+import type { AdmissionRequest } from '../admission/admission.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
-import { copyField, keepServerMetadata } from './metadata.ts';
+import { copyField, keepServerMetadata, replaceObject } from './metadata.ts';
 import { parts, restrictTo } from './parts.ts';
 
 export interface UpdateRequest {
@@ -26,6 +27,18 @@ export interface UpdateRequest {
   change(old: KubeObject): KubeObject | Promise<KubeObject>;
   /** Skips the strategy, admission and validation: the change is the API server's own. */
   trusted?: boolean;
+  /** For admission: see AdmissionRequest. */
+  options?: object;
+  view?: ResourceDefinition;
+  /** What admission sees of the object, where the subresource has a kind of its own (Scale). */
+  form?: SubresourceForm;
+}
+
+export interface SubresourceForm {
+  kind: GroupVersionKind;
+  of(object: KubeObject): KubeObject;
+  /** The object with the form's content, a copy of its own. */
+  into(object: KubeObject, form: KubeObject): KubeObject;
 }
 
 export type UpdateResult = { entry: CacheEntry; object?: undefined } | { entry?: undefined; object: KubeObject };
@@ -90,6 +103,11 @@ async function prepare(
 ): Promise<void> {
   const { definition, subresource } = request;
   const { strategy } = definition;
+  const admission = request.trusted === true ? undefined : admissionOf(request, object, old);
+  if (admission !== undefined) {
+    await environment.admission.mutate(admission);
+    if (request.form !== undefined) replaceObject(object, request.form.into(object, admission.object!));
+  }
   keepServerMetadata(object, old);
   object.metadata.resourceVersion = old.metadata.resourceVersion;
   const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
@@ -104,27 +122,15 @@ async function prepare(
   } else if (hasStatus && subresource === '') {
     copyField(object, old, 'status');
   }
-  if (request.trusted !== true) {
+  if (admission !== undefined) {
     if (subresource === 'status') strategy.prepareForStatusUpdate?.(object, old);
     else if (subresource === '') strategy.prepareForUpdate?.(object, old);
     if (subresource === '') environment.hooks.get(hookKey(definition))?.prepareUpdate?.(object, old);
-    const admission = {
-      operation: 'UPDATE' as const,
-      definition,
-      subresource,
-      tenant: request.tenant,
-      namespace: request.namespace,
-      name: request.name,
-      object,
-      oldObject: old,
-      identity: request.identity,
-      dryRun: request.dryRun,
-      warnings: request.warnings,
-    };
-    await environment.admission.mutate(admission);
     const errors = validateUpdate(definition, object, old, subresource);
     if (errors.length > 0) throw invalid(definition, request.name, errors);
-    await environment.admission.validate(admission);
+    await environment.admission.validate(
+      request.form === undefined ? admission : { ...admission, object: request.form.of(object) },
+    );
   }
   // A custom resource's status is a field like others until it is a subresource.
   const statusCounts = !hasStatus && definition.schema.structural !== undefined;
@@ -133,6 +139,26 @@ async function prepare(
   if (countsChanges && specChanged(object, old, statusCounts)) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
+}
+
+function admissionOf(request: UpdateRequest, object: KubeObject, old: KubeObject): AdmissionRequest {
+  const { definition, subresource, tenant, namespace, name, identity, dryRun, warnings, form } = request;
+  return {
+    operation: 'UPDATE',
+    definition,
+    subresource,
+    tenant,
+    namespace,
+    name,
+    object: form === undefined ? object : form.of(object),
+    oldObject: form === undefined ? old : form.of(old),
+    identity,
+    dryRun,
+    warnings,
+    ...(form !== undefined && { kind: form.kind }),
+    ...(request.options !== undefined && { options: request.options }),
+    ...(request.view !== undefined && { view: request.view }),
+  };
 }
 
 function validateUpdate(definition: ResourceDefinition, object: KubeObject, old: KubeObject, subresource: string) {

@@ -5,7 +5,7 @@ import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
-import { dryRunOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { type UpdateResult, updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
@@ -32,6 +32,8 @@ export async function update(environment: Environment, request: ResourceRequest)
     identity: context.identity,
     dryRun,
     warnings: context.warnings,
+    options: writeOptionsOf(context, 'UpdateOptions'),
+    ...(request.view !== undefined && { view: request.view }),
     change: (old) => {
       // A repeated attempt must not see what the first one filled in.
       const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
