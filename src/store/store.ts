@@ -71,7 +71,10 @@ export interface Watch {
 export interface Store {
   get(key: string): Promise<KeyValue | undefined>;
   range(request: RangeRequest): Promise<RangeResult>;
-  /** Resolves when the change is durable (and so survives kill -9). Rejects with StoreFullError on a full disk. */
+  /**
+   * Resolves when the change is durable (and so survives kill -9). Rejects with StoreFullError, ValueTooLargeError or
+   * UnavailableError when nothing was written, and with UnknownOutcomeError when that cannot be told.
+   */
   commit(transaction: Transaction): Promise<CommitResult>;
   watch(request: WatchRequest): Watch;
   /** The newest revision that is durable. An empty store is at revision 1. */
@@ -102,6 +105,30 @@ export class StoreFullError extends Error {
   constructor(detail: string) {
     super(`the store has no room left: ${detail}`);
     this.name = 'StoreFullError';
+  }
+}
+
+/** One value, or one transaction, is more than the store takes. Nothing was written. */
+export class ValueTooLargeError extends Error {
+  constructor(detail: string) {
+    super(`the store cannot take so much at once: ${detail}`);
+    this.name = 'ValueTooLargeError';
+  }
+}
+
+/** The store cannot be reached, or has no quorum. Nothing was written, nothing was read. */
+export class UnavailableError extends Error {
+  constructor(detail: string) {
+    super(`the store is not available: ${detail}`);
+    this.name = 'UnavailableError';
+  }
+}
+
+/** The store was lost in the middle of a commit: it may have happened, or may yet happen. */
+export class UnknownOutcomeError extends Error {
+  constructor(detail: string) {
+    super(`it is not known whether the write was done: ${detail}`);
+    this.name = 'UnknownOutcomeError';
   }
 }
 

@@ -11,8 +11,11 @@ export interface History {
   current(): number;
   /** Watches may start after this revision or later. */
   compacted(): number;
-  /** Revisions in (after, current], ascending, at most `limit`; each with all its events. */
-  read(after: number, limit: number): Revision[];
+  /**
+   * Revisions in (after, upTo], ascending, at most `limit`; each with all its events. `upTo` is what `current` says at
+   * the call.
+   */
+  read(after: number, limit: number, upTo: number): Revision[] | Promise<Revision[]>;
 }
 
 interface Watcher {
@@ -26,7 +29,7 @@ const backlogChunkRevisions = 512;
 
 /**
  * Hands committed events to watchers, without gap or duplicate: a watcher first reads history in chunks and becomes live
- * in the very turn in which its cursor has caught up, so nothing can be published in between. Both engines use it.
+ * in the very turn in which its cursor has caught up, so nothing can be published in between. All engines use it.
  *
  * Live watchers are kept by the first two segments of their range (`/core/pods/`), so that a commit costs a look-up
  * however many resources are watched; those with wider ranges are asked each time.
@@ -88,9 +91,11 @@ export class WatchHub {
         if (position >= this.#history.current()) return this.#goLive(watcher);
         continue;
       }
+      const upTo = this.#history.current();
       let revisions: Revision[];
       try {
-        revisions = this.#history.read(position, backlogChunkRevisions);
+        const reading = this.#history.read(position, backlogChunkRevisions, upTo);
+        revisions = Array.isArray(reading) ? reading : await reading;
       } catch (error) {
         return this.#fail(watcher, error as Error);
       }
@@ -99,7 +104,7 @@ export class WatchHub {
         if (inside.length > 0) this.#deliver(watcher, inside, revision);
       }
       const more = revisions.length === backlogChunkRevisions;
-      position = revisions.at(-1)?.revision ?? this.#history.current();
+      position = more ? revisions.at(-1)!.revision : upTo;
       if (more) await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }

@@ -1,6 +1,6 @@
 import { StatusError } from '../../api/status.ts';
 import type { Logger } from '../../base/log.ts';
-import { StoreFullError } from '../../store/store.ts';
+import { StoreFullError, UnavailableError, UnknownOutcomeError, ValueTooLargeError } from '../../store/store.ts';
 import type { Filter } from '../chain.ts';
 
 /** Whatever a verb throws becomes a metav1.Status: a fault of one request never ends the server. */
@@ -23,6 +23,19 @@ export function asStatusError(error: unknown, report: (unexpected: unknown) => v
   if (error instanceof StatusError) return error;
   if (error instanceof StoreFullError) {
     return new StatusError(507, 'InsufficientStorage', `Internal error occurred: ${error.message}`);
+  }
+  if (error instanceof ValueTooLargeError) {
+    return new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`);
+  }
+  if (error instanceof UnavailableError) {
+    return new StatusError(503, 'ServiceUnavailable', error.message, { retryAfterSeconds: 1 });
+  }
+  if (error instanceof UnknownOutcomeError) {
+    return new StatusError(
+      504,
+      'Timeout',
+      `Timeout: request did not complete within the allotted timeout: ${error.message}`,
+    );
   }
   report(error);
   return new StatusError(500, 'InternalError', `Internal error occurred: ${(error as Error)?.message ?? error}`, {

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Why tests with a real etcd can't run here; false when they can. */
+export const etcdMissing: string | false =
+  spawnSync('etcd', ['--version']).status === 0 ? false : 'etcd is not installed (Debian package etcd-server)';
+
+export interface EtcdCluster {
+  /** `127.0.0.1:PORT` of each member. */
+  endpoints: string[];
+  /** SIGKILL, and waits for the end. */
+  kill(member: number): Promise<void>;
+  /** SIGSTOP and SIGCONT: a member that hangs, with its connections open. */
+  pause(member: number): void;
+  resume(member: number): void;
+  /** Starts a member that was killed, on its data. */
+  start(member: number): void;
+  /** Everything ended and removed. */
+  destroy(): Promise<void>;
+}
+
+/** Fresh etcd processes, one or a cluster. They answer some hundred milliseconds later. */
+export async function startEtcd({ members = 1, args = [] as string[] } = {}): Promise<EtcdCluster> {
+  const root = mkdtempSync(join(tmpdir(), 'skypod-etcd-'));
+  const ports = await freePorts(members * 2);
+  const client = (member: number) => `http://127.0.0.1:${ports[member]}`;
+  const peer = (member: number) => `http://127.0.0.1:${ports[members + member]}`;
+  const initial = Array.from({ length: members }, (_, member) => `m${member}=${peer(member)}`).join(',');
+  const processes: (ChildProcess | undefined)[] = [];
+  const start = (member: number) => {
+    const child = spawn(
+      'etcd',
+      [
+        ...['--name', `m${member}`, '--data-dir', join(root, `m${member}`), '--log-level', 'error'],
+        ...['--listen-client-urls', client(member), '--advertise-client-urls', client(member)],
+        ...['--listen-peer-urls', peer(member), '--initial-advertise-peer-urls', peer(member)],
+        ...['--initial-cluster', initial, '--initial-cluster-token', root],
+        // Quicker than etcd's own: the members are on one machine.
+        ...(members === 1 ? ['--heartbeat-interval', '10', '--election-timeout', '100'] : []),
+        ...args,
+      ],
+      { stdio: 'ignore' },
+    );
+    processes[member] = child;
+  };
+  const kill = async (member: number) => {
+    const child = processes[member];
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  for (let member = 0; member < members; member++) start(member);
+  return {
+    endpoints: Array.from({ length: members }, (_, member) => `127.0.0.1:${ports[member]}`),
+    kill,
+    pause: (member) => void processes[member]?.kill('SIGSTOP'),
+    resume: (member) => void processes[member]?.kill('SIGCONT'),
+    start,
+    async destroy() {
+      for (let member = 0; member < members; member++) await kill(member);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer();
+      return new Promise<typeof server>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(0, '127.0.0.1', () => resolve(server));
+      });
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
