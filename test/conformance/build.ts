@@ -35,7 +35,7 @@ export function programsDirectory(): string {
  * @returns the path of each program.
  * @throws when Go is not there or a build fails, with what Go said.
  */
-export function buildPrograms(names = suitePrograms): Record<ProgramName, string> {
+export function buildPrograms(names: ProgramName[] = suitePrograms): Record<ProgramName, string> {
   const directory = programsDirectory();
   mkdirSync(directory, { recursive: true });
   const paths = {} as Record<ProgramName, string>;
