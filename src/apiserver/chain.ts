@@ -10,6 +10,7 @@ export interface Filters {
   authentication: Filter;
   tenantResolution: Filter;
   impersonation: Filter;
+  priorityAndFairness: Filter;
   authorization: Filter;
 }
 
@@ -26,7 +27,7 @@ export function httpChain(filters: Filters, dispatch: Handler): Handler {
       filters.tenantResolution,
       filters.impersonation,
       // audit: an event per stage, by the tenant's policy.
-      // priority and fairness: a queue per tenant, so that none starves the others.
+      filters.priorityAndFairness,
       filters.authorization,
       // admission belongs to the writing verbs: it needs the decoded object. See admission/.
     ],

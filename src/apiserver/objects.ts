@@ -6,7 +6,7 @@ import {
   versionedFormOf,
   versionedWatch,
 } from './custom-resources/versioned-entries.ts';
-import { SYSTEM_TENANT } from './filters/tenant-resolution.ts';
+import { ALL_TENANTS, SYSTEM_TENANT } from './filters/tenant-resolution.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
 import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
@@ -78,6 +78,14 @@ export class Objects {
     return this.#sharedLayer.covers(resource, scope.tenant)
       ? this.#withShared(cache, resource, scope, filter, entries)
       : entries;
+  }
+
+  /** How many there are, as far as that is known without loading or looking at any. */
+  count(resource: GroupResource, tenant: string, namespace: string): number {
+    const cache = this.#caches.peek(resource);
+    if (cache === undefined) return 0;
+    const everyone = tenant === ALL_TENANTS;
+    return everyone ? cache.size : cache.count({ tenant, ...(namespace !== '' && { namespace }) });
   }
 
   async list(resource: GroupResource, request: CacheListRequest): Promise<CacheList> {

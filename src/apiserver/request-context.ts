@@ -7,6 +7,16 @@ export type RequestBody =
   | { type: 'bytes'; bytes: Buffer; contentType: string }
   | { type: 'value'; value: unknown; contentType: string };
 
+/** A request's turn at the processor (fairness/scheduler.ts). */
+export interface RequestTurn {
+  /** Another slice, to go on with long work: resolves when everyone with a better claim had theirs. */
+  slice(): Promise<void>;
+  /** Processor time spent on the request outside of its slices, in milliseconds. */
+  charge(ms: number): void;
+  /** The answer is out, or nobody waits for it. */
+  end(): void;
+}
+
 /** One request on its way through the chain; filters fill in what they find out. */
 export interface RequestContext {
   /** For the log and the `Audit-Id` header. */
@@ -36,4 +46,8 @@ export interface RequestContext {
   readonly rawQuery: string;
   readonly userAgent: string;
   readonly accept: string;
+  /** Sent with whatever the answer is. */
+  responseHeaders?: Record<string, string>;
+  /** From priority and fairness on; absent in process. */
+  turn?: RequestTurn;
 }

@@ -24,11 +24,14 @@ import {
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
 import { createDispatch } from './dispatch.ts';
 import type { Environment } from './environment.ts';
+import { FlowControlConfigurations } from './fairness/configuration.ts';
+import { Scheduler } from './fairness/scheduler.ts';
 import { accessLogFilter } from './filters/access-log.ts';
 import { authenticationFilter } from './filters/authentication.ts';
 import { authorizationFilter } from './filters/authorization.ts';
 import { impersonationFilter } from './filters/impersonation.ts';
 import { panicRecoveryFilter } from './filters/panic-recovery.ts';
+import { priorityAndFairnessFilter } from './filters/priority-and-fairness.ts';
 import { SYSTEM_TENANT, tenantResolutionFilter } from './filters/tenant-resolution.ts';
 import { credentialsOfContext, type Listener, listen } from './http/listener.ts';
 import { BearerTokens } from './identity/bearer-tokens.ts';
@@ -136,18 +139,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion),
   });
   const dispatch = createDispatch(environment, nonResource);
+  const scheduler = new Scheduler({ clock });
+  const configurations = new FlowControlConfigurations(objects, () => {});
   const filters: Filters = {
     accessLog: accessLogFilter(logger, clock),
     panicRecovery: panicRecoveryFilter(logger),
     authentication: authenticationFilter(credentialsOfContext, authenticator),
     tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
     impersonation: impersonationFilter(authorizer),
+    priorityAndFairness: priorityAndFairnessFilter({ scheduler, configurations, objects, nowMs: () => clock.now() }),
     authorization: authorizationFilter(authorizer),
   };
   const httpHandler = httpChain(filters, dispatch);
   const inProcessHandler = inProcessChain(filters, dispatch);
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
   await ensureSystemTenant(environment);
+  await configurations.start();
   const stopCustomResources = await followCustomResources(environment, customResources, (resource) =>
     caches.drop(resource),
   );
@@ -178,6 +185,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       stopCompaction();
       stopCustomResources();
       await Promise.all(listeners.map((listener) => listener.close()));
+      configurations.close();
+      scheduler.close();
       caches.close();
     },
   };

@@ -112,9 +112,16 @@ export async function listen(at: { host: string; port: number }, options: Listen
       const answer = await handler(context);
       if (response.destroyed) return;
       switch (answer.type) {
-        case 'watch':
-          return await respondWatch(context, answer, response as unknown as WatchResponse, clock, onServerClose);
+        case 'watch': {
+          const startedMs = performance.now();
+          const watch = respondWatch(context, answer, response as unknown as WatchResponse, clock, onServerClose);
+          context.turn?.charge(performance.now() - startedMs);
+          // What was there is sent; what comes takes no turns.
+          context.turn?.end();
+          return await watch;
+        }
         case 'stream':
+          context.turn?.end();
           plain.writeHead(answer.code, {
             ...commonHeaders(context),
             'content-type': answer.contentType,
@@ -129,8 +136,12 @@ export async function listen(at: { host: string; port: number }, options: Listen
           return await respondProxied(context, answer, plain);
         case 'upgrade':
           throw badRequest('Upgrade request required');
-        default:
-          return await respond(context, answer, respondOptions);
+        default: {
+          const startedMs = performance.now();
+          const responded = respond(context, answer, respondOptions);
+          context.turn?.charge(performance.now() - startedMs);
+          return await responded;
+        }
       }
     } catch (error) {
       const status = asStatusError(error, (unexpected) =>
@@ -138,6 +149,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
       );
       if (response.headersSent) return void response.destroy();
       await respondError(context, status, respondOptions);
+    } finally {
+      context.turn?.end();
     }
   }
 
@@ -151,12 +164,14 @@ export async function listen(at: { host: string; port: number }, options: Listen
     } else {
       try {
         const answer = await handler(context);
+        context.turn?.end();
         if (answer.type === 'upgrade') return await answer.handle(request, socket, head);
         status = badRequest('this request cannot be upgraded');
       } catch (error) {
         status = asStatusError(error, (unexpected) =>
           logger.error({ error: unexpected, path: request.url }, 'unexpected error before an upgrade'),
         );
+        context.turn?.end();
       }
     }
     if (socket.destroyed) return;

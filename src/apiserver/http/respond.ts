@@ -175,6 +175,7 @@ export function commonHeaders(context: RequestContext): Record<string, string | 
   return {
     'audit-id': context.id,
     'cache-control': 'no-cache, private',
+    ...context.responseHeaders,
     ...(context.warnings.length > 0 && {
       warning: context.warnings.map((text) => `299 - ${JSON.stringify(text)}`),
     }),

@@ -2,6 +2,7 @@ import type { GroupResource, KubeObject } from '../../api/object.ts';
 import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS } from '../../api/pool.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { bootstrapObjects } from '../authorization/bootstrap/policy.ts';
+import { flowControlObjects } from '../fairness/bootstrap.ts';
 import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
 import { storeKey } from '../watch-cache/keys.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
@@ -67,7 +68,7 @@ export class SharedLayer {
     for (const priorityClass of systemPriorityClasses) {
       add(this.#templates, 'priorityclasses.scheduling.k8s.io', priorityClass);
     }
-    for (const [resource, objects] of Object.entries(bootstrapObjects)) {
+    for (const [resource, objects] of Object.entries({ ...bootstrapObjects, ...flowControlObjects })) {
       for (const object of objects) add(this.#templates, resource, object);
     }
     add(this.#systemTemplates, 'namespaces', namespaceTemplate(HOST_LEASE_NAMESPACE));
@@ -75,12 +76,12 @@ export class SharedLayer {
 
   /**
    * Whether there are shared objects of this resource to be seen by who asks for `tenant` (undefined: for all at once);
-   * everything else skips the layer. The roles and bindings that every tenant starts with are many: across tenants only
+   * everything else skips the layer. The roles, bindings and flow schemas that every tenant starts with are many: across tenants only
    * those that a tenant wrote are seen, or each watcher would hold that many objects for every idle tenant.
    */
   covers(resource: GroupResource, tenant: string | undefined): boolean {
     const qualified = qualifiedResource(resource);
-    if (tenant === undefined && qualified in bootstrapObjects) return false;
+    if (tenant === undefined && (qualified in bootstrapObjects || qualified in flowControlObjects)) return false;
     return this.#templates.has(qualified) || this.#tenantTemplates.has(qualified);
   }
 

@@ -142,6 +142,10 @@ export class ResourceCache implements WatchCache {
     return { ...page, remainingItemCount: rest };
   }
 
+  count(scope: CacheScope): number {
+    return this.#objects.count(scope);
+  }
+
   tenants(): IterableIterator<string> {
     return this.#objects.tenants();
   }

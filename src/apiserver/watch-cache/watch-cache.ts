@@ -184,6 +184,9 @@ export interface WatchCache {
   /** The first of `entries`, without looking at those after it. */
   find(scope: CacheScope, filter?: ObjectFilter): CacheEntry | undefined;
 
+  /** How many objects there are in a scope, without looking at any. */
+  count(scope: CacheScope): number;
+
   /** Names of tenants that hold at least one object of this resource. */
   tenants(): IterableIterator<string>;
 
