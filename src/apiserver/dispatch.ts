@@ -1,6 +1,8 @@
 import { pathNotFound } from '../api/status.ts';
+import { admitConnection } from './admission/admit.ts';
 import type { Answer } from './answer.ts';
 import type { Handler } from './chain.ts';
+import { connectionOptionsOf } from './connect/connection-options.ts';
 import { podLog } from './connect/log.ts';
 import { proxy } from './connect/proxy.ts';
 import { podAttach, podExec, podPortForward } from './connect/stream.ts';
@@ -77,6 +79,12 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
       request.subresource === undefined
         ? answered[`${definition.group}/${definition.resource}`]
         : subresourceVerbs[request.subresource.name];
+    if (connecting.has(info.subresource) && verb !== undefined) {
+      const options = connectionOptionsOf(request);
+      if (options !== undefined) {
+        return admitConnection(environment, request, options).then(() => verb(environment, request));
+      }
+    }
     const serve = verb ?? verbs[info.verb]!;
     const { storedAs } = definition;
     if (storedAs === undefined) return serve(environment, request);

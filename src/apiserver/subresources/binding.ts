@@ -2,6 +2,7 @@ import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { PODS } from '../../api/resources.ts';
 import { badRequest, conflict, type FieldError, invalid } from '../../api/status.ts';
+import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -13,9 +14,10 @@ import { updateObject } from '../verbs/update-object.ts';
 /** POST to `bindings`: the older way, with the pod's name in the body. */
 export async function bindByBody(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, tenant } = request;
-  const binding = await readObject(context, { kind: bindingKind, schema: schemaOfKind('', 'v1', 'Binding')! });
+  const binding = await readBinding(environment, request);
   const definition = environment.registry.find(tenant, PODS.group, PODS.version, PODS.resource)!;
-  return bind(environment, { ...request, definition, name: binding.metadata.name });
+  const dryRun = dryRunOf(context, 'CreateOptions');
+  return place(environment, { ...request, definition, name: binding.metadata.name }, binding, dryRun);
 }
 
 const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
@@ -25,9 +27,25 @@ const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
  * BindingREST upstream.
  */
 export async function bind(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const { context, definition, tenant, namespace, name } = request;
+  const binding = await readBinding(environment, request);
+  return place(environment, request, binding, dryRunOf(request.context, 'CreateOptions'));
+}
+
+async function readBinding(environment: Environment, request: ResourceRequest): Promise<KubeObject> {
+  const { context } = request;
   const dryRun = dryRunOf(context, 'CreateOptions');
   const binding = await readObject(context, { kind: bindingKind, schema: schemaOfKind('', 'v1', 'Binding')! });
+  await admitPosted(environment, request, binding, { kind: bindingKind, dryRun });
+  return binding;
+}
+
+async function place(
+  environment: Environment,
+  request: ResourceRequest,
+  binding: KubeObject,
+  dryRun: boolean,
+): Promise<Answer> {
+  const { context, definition, tenant, namespace, name } = request;
   const target: { kind?: string; name?: string } = binding['target'] ?? {};
   const isPod = definition.resource === 'pods';
   const targetKind = isPod ? 'Node' : 'Host';

@@ -2,6 +2,7 @@ import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { cachedSelector } from '../../api/selectors.ts';
 import { notFound, StatusError, tooManyRequests } from '../../api/status.ts';
+import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -23,6 +24,7 @@ export async function evict(environment: Environment, request: ResourceRequest):
   const eviction = await readObject(context, target);
   const options = eviction['deleteOptions'] ?? {};
   const dryRun = dryRunOf(context, 'CreateOptions') || (options.dryRun ?? []).includes('All');
+  await admitPosted(environment, request, eviction, { kind: evictionKind, dryRun });
   const entry = await environment.objects.get(definition, tenant, namespace, name);
   if (entry === undefined) throw notFound(definition, name);
   const pod = entry.object;
@@ -46,6 +48,8 @@ export async function evict(environment: Environment, request: ResourceRequest):
     dryRun,
     warnings: context.warnings,
     options,
+    // Asked about as an eviction already.
+    trusted: true,
   });
   return objectAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { badRequest, type FieldError, invalid, notAcceptable } from '../../api/status.ts';
+import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Attributes } from '../authorization/attributes.ts';
 import { aggregate } from '../authorization/rbac/role-based-access.ts';
@@ -21,12 +22,15 @@ export const reviews: Record<string, (environment: Environment, request: Resourc
   'authorization.k8s.io/selfsubjectrulesreviews': selfSubjectRulesReview,
 };
 
-function readReview({ context, definition }: ResourceRequest): Promise<KubeObject> {
+async function readReview(environment: Environment, request: ResourceRequest): Promise<KubeObject> {
+  const { context, definition } = request;
   const { group, version, kind, resource } = definition;
   if (acceptedForm(context.accept).as === 'Table') {
     throw notAcceptable(`the resource ${resource}.${group} does not support being converted to a Table`);
   }
-  return readObject(context, { kind: definition, schema: schemaOfKind(group, version, kind)! });
+  const review = await readObject(context, { kind: definition, schema: schemaOfKind(group, version, kind)! });
+  await admitPosted(environment, request, review);
+  return review;
 }
 
 function answered({ definition }: ResourceRequest, review: KubeObject, status: object): Answer {
@@ -50,7 +54,7 @@ const userInfo = (identity: Identity) => ({
 });
 
 async function tokenReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const review = await readReview(request);
+  const review = await readReview(environment, request);
   const { token = '', audiences = [] } = review['spec'] ?? {};
   if (token === '') throw badRequest('token is required for TokenReview in authentication');
   const found = await environment.authenticator.review(token, request.tenant, audiences);
@@ -65,7 +69,7 @@ async function tokenReview(environment: Environment, request: ResourceRequest): 
 
 async function selfSubjectReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { definition, context } = request;
-  await readReview(request);
+  await readReview(environment, request);
   return objectAnswer(
     {
       kind: definition.kind,
@@ -78,7 +82,7 @@ async function selfSubjectReview(environment: Environment, request: ResourceRequ
 }
 
 async function selfSubjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const review = await readReview(request);
+  const review = await readReview(environment, request);
   checkReview(request, review, []);
   const attributes = attributesOf(request, review);
   const decision = await environment.authorizer.authorize(request.context.identity, attributes);
@@ -86,7 +90,7 @@ async function selfSubjectAccessReview(environment: Environment, request: Resour
 }
 
 async function subjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const review = await readReview(request);
+  const review = await readReview(environment, request);
   const { user = '', groups = [], uid, extra } = review['spec'] ?? {};
   const errors: FieldError[] = [];
   if (user === '' && groups.length === 0) {
@@ -100,7 +104,7 @@ async function subjectAccessReview(environment: Environment, request: ResourceRe
 }
 
 async function selfSubjectRulesReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const review = await readReview(request);
+  const review = await readReview(environment, request);
   const namespace: string = review['spec']?.namespace ?? '';
   if (namespace === '') throw badRequest('no namespace on request');
   const { rules, errors } = await environment.authorizer.rules(request.context.identity, request.tenant, namespace);

@@ -2,6 +2,7 @@ import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { NODES, PODS } from '../../api/resources.ts';
 import { badRequest, conflict, type FieldError, invalid, notFound } from '../../api/status.ts';
+import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -20,6 +21,7 @@ export async function requestToken(environment: Environment, request: ResourceRe
   const dryRun = dryRunOf(context, 'CreateOptions');
   const target = { kind: tokenRequestKind, schema: schemaOfKind('authentication.k8s.io', 'v1', 'TokenRequest')! };
   const body = await readObject(context, target);
+  await admitPosted(environment, request, body, { kind: tokenRequestKind, dryRun });
   const entry = await environment.objects.get(definition, tenant, namespace, name);
   if (entry === undefined) throw notFound(definition, name);
   const account = entry.object;
