@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
 import { fenceposts, maxUnavailableOf, newSetSize, proportionalSizes } from './replica-math.ts';
-import { newSetAnnotations, replicaSetName } from './revisions.ts';
+import { maxRevision, newSetAnnotations, replicaSetName } from './revisions.ts';
 import { rolloutStatus } from './status.ts';
 
 const deployment = (replicas: number, maxSurge: number | string, maxUnavailable: number | string, more: object = {}) =>
@@ -49,12 +49,22 @@ test('scaling amid a rollout gives each set its share', () => {
   assert.deepEqual(sizes(10, set('old', 8, 13), set('new', 5, 13)), ['new=5', 'old=8']);
 });
 
+test('revisions count in 64 bits', () => {
+  const adopted = set('adopted', 1);
+  adopted.metadata.annotations = { 'deployment.kubernetes.io/revision': '3546343826724305832' };
+  const next = maxRevision([adopted]) + 1n;
+  assert.equal(
+    newSetAnnotations(deployment(1, 1, 0), undefined, next)['deployment.kubernetes.io/revision'],
+    '3546343826724305833',
+  );
+});
+
 test('a set that comes back keeps the revisions it had', () => {
   const current = { 'deployment.kubernetes.io/revision': '2', 'deployment.kubernetes.io/revision-history': '1' };
-  const annotations = newSetAnnotations(deployment(1, 1, 0), current, 5);
+  const annotations = newSetAnnotations(deployment(1, 1, 0), current, 5n);
   assert.equal(annotations['deployment.kubernetes.io/revision'], '5');
   assert.equal(annotations['deployment.kubernetes.io/revision-history'], '1,2');
-  assert.equal(newSetAnnotations(deployment(1, 1, 0), current, 1)['deployment.kubernetes.io/revision'], '2');
+  assert.equal(newSetAnnotations(deployment(1, 1, 0), current, 1n)['deployment.kubernetes.io/revision'], '2');
   assert.equal(replicaSetName('a'.repeat(253), 'bbbb').length, 253);
 });
 

@@ -43,12 +43,17 @@ export function findNewSet(deployment: Deployment, sets: ReplicaSet[]): ReplicaS
   return byAge(sets).find((set) => sameTemplate(set.spec.template!, deployment.spec.template));
 }
 
-export function revisionOf(set: ReplicaSet): number {
+/** A revision counts in 64 bits, upstream's int64. */
+export function revisionOf(set: ReplicaSet): bigint {
   const text = set.metadata.annotations?.[REVISION];
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  return text !== undefined && /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
 }
 
-export const maxRevision = (sets: ReplicaSet[]): number => Math.max(0, ...sets.map(revisionOf));
+export function maxRevision(sets: ReplicaSet[]): bigint {
+  let highest = 0n;
+  for (const revision of sets.map(revisionOf)) if (revision > highest) highest = revision;
+  return highest;
+}
 
 export function replicaAnnotations(deployment: Deployment): Record<string, string> {
   const desired = desiredOf(deployment);
@@ -62,7 +67,7 @@ export function replicaAnnotations(deployment: Deployment): Record<string, strin
 export function newSetAnnotations(
   deployment: Deployment,
   current: Record<string, string> | undefined,
-  newRevision: number,
+  newRevision: bigint,
 ): Record<string, string> {
   const annotations = { ...current };
   for (const [name, value] of Object.entries(deployment.metadata.annotations ?? {})) {
@@ -70,7 +75,7 @@ export function newSetAnnotations(
   }
   const oldText = annotations[REVISION];
   if (oldText !== undefined && oldText !== '' && !/^\d+$/.test(oldText)) return annotations;
-  if (Number(oldText ?? 0) >= newRevision) return annotations;
+  if (BigInt(oldText || 0) >= newRevision) return annotations;
   annotations[REVISION] = String(newRevision);
   if (oldText !== undefined) {
     const history = annotations[REVISION_HISTORY];

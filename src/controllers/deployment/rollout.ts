@@ -126,7 +126,7 @@ export class Rollout {
 
   /** Brings the newest set's annotations, and with them the revisions, up to date; creates the set when asked to. */
   async syncRevision(createIfMissing: boolean): Promise<void> {
-    const newRevision = maxRevision(this.oldSets) + 1;
+    const newRevision = maxRevision(this.oldSets) + 1n;
     if (this.newSet === undefined) {
       if (createIfMissing) await this.#createNewSet(newRevision);
       return;
@@ -154,7 +154,7 @@ export class Rollout {
     }
   }
 
-  async #createNewSet(revision: number): Promise<void> {
+  async #createNewSet(revision: bigint): Promise<void> {
     const { deployment } = this;
     const { template, selector } = deployment.spec;
     const hash = templateHash(template, deployment.status?.collisionCount);
@@ -247,7 +247,7 @@ export class Rollout {
     const alive = this.oldSets.filter((set) => set.metadata.deletionTimestamp === undefined);
     const excess = alive.length - this.deployment.spec.revisionHistoryLimit!;
     if (excess <= 0) return;
-    const oldestFirst = byAge(alive).sort((a, b) => revisionOf(a) - revisionOf(b));
+    const oldestFirst = byAge(alive).sort((a, b) => Number(revisionOf(a) - revisionOf(b)));
     for (const set of oldestFirst.slice(0, excess)) {
       const isObserved = (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0);
       if ((set.status?.replicas ?? 0) !== 0 || sizeOf(set) !== 0 || !isObserved) continue;

@@ -7,9 +7,11 @@ import type { Controller, ControllerQueue } from '../../client/controller.ts';
 import { Expectations } from '../../client/expectations.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
-import { controllerOf, siblingKey, splitKey } from '../common/owner.ts';
+import { compileSelector } from '../common/label-selector.ts';
+import { byNamespace, controllerOf, namespaceOf, orphansOf, siblingKey, splitKey } from '../common/owner.ts';
 import { WrittenVersions } from '../common/written-versions.ts';
 import { type BackoffRecord, noBackoff } from './backoff.ts';
+import { claimPods } from './claim.ts';
 import { isFinished } from './conditions.ts';
 import type { JobTools } from './job-view.ts';
 import { createPodWork } from './pod-work.ts';
@@ -23,7 +25,7 @@ const batchDelayMs = (podCount: number): number => Math.min(1000, podCount);
 /** Runs Jobs to completion. */
 export function createJobController(dependencies: ControllerDependencies): Controller {
   const { informers, client, clock } = dependencies;
-  const jobs = informers.informer<Job>(JOBS, { tenant: ALL_TENANTS });
+  const jobs = informers.informer<Job>(JOBS, { tenant: ALL_TENANTS, indexes: byNamespace });
   const jobKeyOf = (pod: Pod): ObjectKey | undefined => {
     const reference = controllerOf(pod);
     return reference?.kind === 'Job' ? siblingKey(pod, reference.name) : undefined;
@@ -33,7 +35,8 @@ export function createJobController(dependencies: ControllerDependencies): Contr
     indexes: {
       job: (pod) => {
         const key = jobKeyOf(pod);
-        return key === undefined ? [] : [key];
+        if (key !== undefined) return [key];
+        return controllerOf(pod) === undefined ? [orphansOf(pod)] : [];
       },
     },
   });
@@ -79,7 +82,10 @@ export function createJobController(dependencies: ControllerDependencies): Contr
 
   function wake(pod: Pod, queue: ControllerQueue): void {
     const key = jobKeyOf(pod);
-    if (key === undefined) return;
+    if (key === undefined) {
+      if (controllerOf(pod) === undefined) wakeAdopters(pod, queue);
+      return;
+    }
     const job = jobs.get(key);
     // Pods that outlive their Job have a finalizer to lose.
     if (job === undefined && !isTracked(pod)) return;
@@ -88,6 +94,13 @@ export function createJobController(dependencies: ControllerDependencies): Contr
       key,
       expectations.satisfied(controllerOf(pod)!.uid) ? batchDelayMs(active) : batchDelayMs(active) + 5,
     );
+  }
+
+  function wakeAdopters(orphan: Pod, queue: ControllerQueue): void {
+    if (orphan.metadata.deletionTimestamp !== undefined) return;
+    for (const job of jobs.byIndex('namespace', namespaceOf(orphan))) {
+      if (compileSelector(job.spec?.selector)(orphan.metadata.labels)) queue.add(keyOf(job));
+    }
   }
 
   function observe(pod: Pod): void {
@@ -147,9 +160,12 @@ export function createJobController(dependencies: ControllerDependencies): Contr
             observe(pod);
             wake(pod, queue);
           },
-          updated: (_: Pod, pod: Pod) => {
+          updated: (before: Pod, pod: Pod) => {
             observe(pod);
             wake(pod, queue);
+            // It was taken away, or let go.
+            const key = jobKeyOf(before);
+            if (key !== undefined && key !== jobKeyOf(pod)) queue.add(key);
           },
           deleted: (pod: Pod) => {
             const uid = controllerOf(pod)?.uid;
@@ -173,7 +189,9 @@ export function createJobController(dependencies: ControllerDependencies): Contr
         backoffs.delete(key);
         return;
       }
-      const own = pods.byIndex('job', key).filter((pod) => controllerOf(pod)?.uid === job.metadata.uid);
+      const owned = pods.byIndex('job', key).filter((pod) => controllerOf(pod)?.uid === job.metadata.uid);
+      const own = await claimPods(client, job, owned, pods.byIndex('job', orphansOf(job)));
+      if (own === undefined) return;
       await reconcileJob(tools, job, own, reconcileTools);
     },
   };

@@ -161,6 +161,36 @@ test('podFailurePolicy: FailJob ends it at once, Ignore does not count', async (
   );
 });
 
+test('takes an orphan back, and lets go of a pod that left its selector', async (t) => {
+  const harness = await start(t);
+  await harness.create(
+    JOBS,
+    draft({
+      parallelism: 2,
+      completions: 4,
+      selector: { matchLabels: { app: 'work' } },
+      manualSelector: true,
+      template: {
+        metadata: { labels: { app: 'work' } },
+        spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] },
+      },
+    }),
+  );
+  await until(() => running(harness).length === 2);
+  const [orphan] = running(harness);
+  const uidOf = (name: string) =>
+    harness.all<Pod>(PODS).find(({ metadata }) => metadata.name === name)?.metadata.ownerReferences?.[0]?.uid;
+  const { name } = orphan!.metadata;
+  await podsClient(harness).patch(name, 'merge', { metadata: { ownerReferences: null } });
+  await until(() => uidOf(name) === jobOf(harness).metadata.uid);
+  assert.equal(running(harness).length, 2, 'no other took its place');
+
+  await podsClient(harness).patch(name, 'merge', { metadata: { labels: { app: null } } });
+  await until(() => uidOf(name) === undefined && running(harness).length === 3);
+  const freed = harness.all<Pod>(PODS).find(({ metadata }) => metadata.name === name)!;
+  assert.equal(freed.metadata.finalizers, undefined);
+});
+
 test('pods of a deleted Job lose the finalizer that would hold them', async (t) => {
   const harness = await start(t);
   await harness.create(JOBS, draft());
