@@ -71,6 +71,7 @@ program
   .option(...dataDirectory)
   .option('--runtime <name>', 'containerd or simulated', 'containerd')
   .option('--zones <list>', 'the zones this machine takes instances of', 'zone-a,zone-b')
+  .option('--servers <urls>', 'URLs of the control planes (default: those of the data directory)')
   .action(runHostCommand);
 
 await program.parseAsync().catch(reportAndExit);

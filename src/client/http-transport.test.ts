@@ -145,3 +145,31 @@ test('a kubeconfig becomes a transport', async (t) => {
   const answer = await transport.request<any>({ method: 'GET', path: '/' });
   assert.equal(answer.token, 'Bearer from-file');
 });
+
+test('goes to the next server when one is gone, and does nothing twice', async (t) => {
+  const seen: string[] = [];
+  const answering = (name: string) =>
+    serve(t, (request, response) => {
+      seen.push(`${name} ${request.method}`);
+      response.end('{}');
+    });
+  const refused = 'http://127.0.0.1:1';
+  const cutting = await serve(t, (request) => {
+    seen.push(`cutting ${request.method}`);
+    request.socket.destroy();
+  });
+  const good = await answering('good');
+  const transport = new HttpTransport({ server: [refused, cutting, good] });
+  t.after(() => transport.close());
+  await assert.rejects(transport.request({ method: 'POST', path: '/api/v1/pods', body: {} }));
+  assert.deepEqual(seen, ['cutting POST'], 'sent once, since it may have been done');
+  await transport.request({ method: 'POST', path: '/api/v1/pods', body: {} });
+  assert.deepEqual(seen.splice(0), ['cutting POST', 'good POST']);
+
+  const reader = new HttpTransport({ server: [refused, cutting, good] });
+  t.after(() => reader.close());
+  await reader.request({ method: 'GET', path: '/api/v1/pods' });
+  assert.deepEqual(seen.splice(0), ['cutting GET', 'good GET']);
+  await reader.watch({ path: '/api/v1/pods', signal: AbortSignal.timeout(10_000), onEvents: () => {} });
+  assert.deepEqual(seen, ['good GET']);
+});

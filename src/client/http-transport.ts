@@ -6,8 +6,11 @@ import type { ApiRequest, ApiWatchRequest, Transport, WatchEvent } from '../api/
 import { LineSplitter } from './line-splitter.ts';
 
 export interface HttpTransportOptions {
-  /** `https://HOST:PORT` or `http://…`, with or without a path in front of `/api` and `/apis`. */
-  server: string;
+  /**
+   * `https://HOST:PORT` or `http://…`, with or without a path in front of `/api` and `/apis`. Several are servers of one
+   * API: one is used until it fails, then the next.
+   */
+  server: string | readonly string[];
   /** PEM. */
   ca?: string | Buffer;
   cert?: string | Buffer;
@@ -49,6 +52,9 @@ const reasonOfCode: Record<number, string> = {
   504: 'Timeout',
 };
 
+/** The connection was not made, so nothing was done. */
+const neverConnected = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
+
 /** A server that does not know the form answers in full. */
 const metadataForm = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
@@ -64,12 +70,14 @@ function errorOf(code: number, body: string): StatusError {
 
 /**
  * The Kubernetes API over HTTP/1.1 on kept-alive connections (in Node it carries more requests a second than HTTP/2).
- * Lost connections reject with the socket's error; connecting again is the caller's business.
+ * Lost connections reject with the socket's error; connecting again is the caller's business, and goes to the next server
+ * where there are several.
  */
 export class HttpTransport implements Transport {
   readonly #options: HttpTransportOptions;
-  readonly #url: URL;
-  readonly #basePath: string;
+  readonly #urls: URL[];
+  /** Of #urls: the server in use. */
+  #current = 0;
   readonly #send: typeof https.request;
   readonly #requestAgent: http.Agent;
   /** Watches hold their connection, so they must not use up the requests' ones. */
@@ -77,9 +85,10 @@ export class HttpTransport implements Transport {
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
-    this.#url = new URL(options.server);
-    this.#basePath = this.#url.pathname.replace(/\/+$/, '');
-    const secure = this.#url.protocol === 'https:';
+    this.#urls = [options.server].flat().map((server) => new URL(server));
+    const secure = this.#urls[0]!.protocol === 'https:';
+    if (this.#urls.some(({ protocol }) => (protocol === 'https:') !== secure))
+      throw new Error('either all servers of one API are reached by TLS, or none');
     this.#send = secure ? https.request : (http.request as typeof https.request);
     const tls = secure
       ? {
@@ -106,10 +115,19 @@ export class HttpTransport implements Transport {
     this.#watchAgent = agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY });
   }
 
-  #path(path: string, query?: Record<string, string>): string {
+  #place(url: URL) {
+    return { protocol: url.protocol, hostname: url.hostname.replace(/^\[|\]$/g, ''), port: url.port };
+  }
+
+  /** Leaves a server that failed, unless somebody has already. */
+  #leave(url: URL): void {
+    if (this.#urls[this.#current] === url) this.#current = (this.#current + 1) % this.#urls.length;
+  }
+
+  #path(url: URL, path: string, query?: Record<string, string>): string {
     const plain = this.#options.tenantPrefix === 'drop' ? path.replace(/^\/clusters\/[^/]+/, '') : path;
     const search = query === undefined ? '' : new URLSearchParams(query).toString();
-    return `${this.#basePath}${plain}${search === '' ? '' : `?${search}`}`;
+    return `${url.pathname.replace(/\/+$/, '')}${plain}${search === '' ? '' : `?${search}`}`;
   }
 
   async #headers(): Promise<Record<string, string>> {
@@ -129,22 +147,23 @@ export class HttpTransport implements Transport {
       headers['Content-Type'] = request.contentType ?? 'application/json';
       headers['Content-Length'] = String(payload.length);
     }
-    return this.#roundTrip<T>(request, headers, payload, request.method === 'GET');
+    return this.#roundTrip<T>(request, headers, payload, request.method === 'GET', this.#urls.length - 1);
   }
 
+  /** `mayRetry`: once on a connection that was stale; `others`: so many servers may be tried besides. */
   #roundTrip<T>(
     request: ApiRequest,
     headers: Record<string, string>,
     payload: Buffer | undefined,
     mayRetry: boolean,
+    others: number,
   ): Promise<T> {
+    const url = this.#urls[this.#current]!;
     return new Promise<T>((resolve, reject) => {
       const outgoing = this.#send({
-        protocol: this.#url.protocol,
-        hostname: this.#url.hostname.replace(/^\[|\]$/g, ''),
-        port: this.#url.port,
+        ...this.#place(url),
         method: request.method,
-        path: this.#path(request.path, request.query),
+        path: this.#path(url, request.path, request.query),
         headers,
         agent: this.#requestAgent,
         signal: request.signal,
@@ -154,7 +173,14 @@ export class HttpTransport implements Transport {
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // The server closed an idle connection just as it was picked up; nothing was processed.
         if (mayRetry && outgoing.reusedSocket && error.code === 'ECONNRESET') {
-          this.#roundTrip<T>(request, headers, payload, false).then(resolve, reject);
+          this.#roundTrip<T>(request, headers, payload, false, others).then(resolve, reject);
+          return;
+        }
+        if (request.signal?.aborted === true) return reject(error);
+        this.#leave(url);
+        const undone = request.method === 'GET' || neverConnected.has(error.code ?? '');
+        if (others > 0 && undone) {
+          this.#roundTrip<T>(request, headers, payload, mayRetry, others - 1).then(resolve, reject);
         } else {
           reject(error);
         }
@@ -167,6 +193,8 @@ export class HttpTransport implements Transport {
         response.on('end', () => {
           const text = (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8');
           const code = response.statusCode ?? 0;
+          // It lives, but its store does not.
+          if (code === 503) this.#leave(url);
           if (code >= 400 || code < 200) return reject(errorOf(code, text));
           try {
             resolve((text === '' ? undefined : JSON.parse(text)) as T);
@@ -182,13 +210,12 @@ export class HttpTransport implements Transport {
   async watch(request: ApiWatchRequest): Promise<void> {
     const headers = await this.#headers();
     if (request.signal.aborted) return;
+    const url = this.#urls[this.#current]!;
     return new Promise<void>((resolve, reject) => {
       const outgoing = this.#send({
-        protocol: this.#url.protocol,
-        hostname: this.#url.hostname.replace(/^\[|\]$/g, ''),
-        port: this.#url.port,
+        ...this.#place(url),
         method: 'GET',
-        path: this.#path(request.path, { ...request.query, watch: 'true' }),
+        path: this.#path(url, request.path, { ...request.query, watch: 'true' }),
         headers,
         agent: this.#watchAgent,
       });
@@ -205,9 +232,15 @@ export class HttpTransport implements Transport {
       request.signal.addEventListener('abort', stop, { once: true });
       // A peer that vanished without a word shows only through probes of the idle connection.
       outgoing.on('socket', (socket) => socket.setKeepAlive(true, 15_000));
-      outgoing.on('error', (error) => (request.signal.aborted ? stop() : fail(error)));
+      const lost = (error: Error) => {
+        if (request.signal.aborted) return stop();
+        this.#leave(url);
+        fail(error);
+      };
+      outgoing.on('error', lost);
       outgoing.on('response', (response) => {
         const code = response.statusCode ?? 0;
+        if (code === 503) this.#leave(url);
         if (code >= 400 || code < 200) {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -235,7 +268,7 @@ export class HttpTransport implements Transport {
             fail(error instanceof Error ? error : new Error(String(error)));
           }
         });
-        response.on('error', (error) => (request.signal.aborted ? stop() : fail(error)));
+        response.on('error', lost);
         response.on('close', stop);
       });
       outgoing.end();

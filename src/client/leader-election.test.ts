@@ -7,11 +7,17 @@ import { runWhileLeader } from './leader-election.ts';
 import { FakeTransport } from './testing/fake-transport.ts';
 import { until } from './testing/until.ts';
 
-function candidate(transport: FakeTransport, clock: ManualClock, identity: string, isBroken = () => false) {
+function candidate(
+  transport: FakeTransport,
+  clock: ManualClock,
+  identity: string,
+  isBroken = () => false,
+  broken: () => Promise<never> = () => Promise.reject(new Error('down')),
+) {
   const stop = new AbortController();
   const state = { leading: false, terms: 0, stop, done: Promise.resolve() };
   const client = new Client({
-    request: (request) => (isBroken() ? Promise.reject(new Error('down')) : transport.request(request)),
+    request: (request) => (isBroken() ? broken() : transport.request(request)),
     watch: (request) => transport.watch(request),
   });
   state.done = runWhileLeader(
@@ -52,24 +58,31 @@ test('one leads; another takes over when it stops, at once', async () => {
   await second.done;
 });
 
-test('a leader cut off steps down before another may lead', async () => {
-  const clock = new ManualClock();
-  const transport = new FakeTransport({ now: () => clock.now() });
-  let isCut = false;
-  const first = candidate(transport, clock, 'first', () => isCut);
-  await until(() => first.leading);
-  const second = candidate(transport, clock, 'second');
-  isCut = true;
-  let bothLed = false;
-  for (let seconds = 0; seconds < 30; seconds++) {
-    await pass(clock, 1000);
-    bothLed ||= first.leading && second.leading;
-    if (seconds === 8) assert.equal(first.leading, true, 'within the renew deadline');
-  }
-  assert.equal(bothLed, false);
-  assert.equal(second.leading, true);
-  assert.equal(first.leading, false);
-  first.stop.abort();
-  second.stop.abort();
-  await Promise.all([first.done, second.done]);
-});
+for (const [how, broken] of [
+  ['cut off', () => Promise.reject(new Error('down'))],
+  ['whose server hangs', () => new Promise<never>(() => {})],
+] as const) {
+  test(`a leader ${how} steps down before another may lead`, async () => {
+    const clock = new ManualClock();
+    const transport = new FakeTransport({ now: () => clock.now() });
+    let isCut = false;
+    const first = candidate(transport, clock, 'first', () => isCut, broken);
+    await until(() => first.leading);
+    const second = candidate(transport, clock, 'second');
+    isCut = true;
+    let bothLed = false;
+    for (let seconds = 0; seconds < 30; seconds++) {
+      await pass(clock, 1000);
+      bothLed ||= first.leading && second.leading;
+      if (seconds === 8) assert.equal(first.leading, true, 'within the renew deadline');
+    }
+    assert.equal(bothLed, false);
+    assert.equal(second.leading, true);
+    assert.equal(first.leading, false);
+    isCut = false;
+    first.stop.abort();
+    second.stop.abort();
+    await pass(clock, 20_000);
+    await Promise.all([first.done, second.done]);
+  });
+}

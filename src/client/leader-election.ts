@@ -48,7 +48,7 @@ export async function runWhileLeader(
   const elector = new Elector(options);
 
   while (!signal.aborted) {
-    while (!signal.aborted && !(await elector.tryAcquireOrRenew())) {
+    while (!signal.aborted && !(await within(clock, renewDeadlineMs, elector.tryAcquireOrRenew()))) {
       await pause(clock, retryPeriodMs * (1 + Math.random() * 1.2), signal);
     }
     if (signal.aborted) break;
@@ -57,19 +57,31 @@ export async function runWhileLeader(
     const stop = () => leading.abort();
     signal.addEventListener('abort', stop, { once: true });
     const work = lead(leading.signal).finally(stop);
+    // Awaited below, once the election has ended.
+    work.catch(() => {});
     let renewedMs = clock.now();
     while (!leading.signal.aborted) {
       await pause(clock, retryPeriodMs, leading.signal);
       if (leading.signal.aborted) break;
-      if (await elector.tryAcquireOrRenew()) renewedMs = clock.now();
+      // Counted from when it was asked for: what others see is not older.
+      const askedMs = clock.now();
+      if (await within(clock, renewedMs + renewDeadlineMs - askedMs, elector.tryAcquireOrRenew())) renewedMs = askedMs;
       else if (clock.now() - renewedMs >= renewDeadlineMs) {
         logger.error({ identity, lease: options.name }, 'lost the lease');
         leading.abort();
       }
     }
     signal.removeEventListener('abort', stop);
-    await work;
-    await elector.release();
+    try {
+      await work;
+    } finally {
+      await within(
+        clock,
+        renewDeadlineMs,
+        elector.release().then(() => true),
+      );
+    }
+    logger.info({ identity, lease: options.name }, 'leads no more');
   }
 }
 
@@ -156,6 +168,23 @@ class Elector {
     }
     this.#observed = undefined;
   }
+}
+
+/** false when the answer is not there in time: a leader whose server hangs must step down all the same. */
+function within(clock: Clock, limitMs: number, answer: Promise<boolean>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(Math.max(limitMs, 1), () => resolve(false));
+    answer.then(
+      (value) => {
+        cancel();
+        resolve(value);
+      },
+      () => {
+        cancel();
+        resolve(false);
+      },
+    );
+  });
 }
 
 function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { assertPortFree, type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { createLogger } from './logger.ts';
 import { acquireProcessLock, lockHolder, type ProcessLock } from './process-lock.ts';
+import { parseServers } from './server-endpoint.ts';
 import { reportFatal, reportReady, shutdownSignal, supervise } from './supervisor.ts';
 
 interface UpOptions {
@@ -150,10 +151,18 @@ export async function runControlPlaneCommand(options: { dataDir: string; listen:
   });
 }
 
-export async function runHostCommand(options: { dataDir: string; runtime: string; zones: string }) {
+export async function runHostCommand(options: { dataDir: string; runtime: string; zones: string; servers?: string }) {
   await runProcess('host', options.dataDir, async (data, stop) => {
     const { runHost } = await import('./host.ts');
     const runtime = parseRuntime(options.runtime);
-    await runHost({ data, runtime, zones: parseZones(options.zones), onReady: reportReady, stop });
+    const servers = options.servers === undefined ? undefined : parseServers('--servers', options.servers);
+    await runHost({
+      data,
+      runtime,
+      zones: parseZones(options.zones),
+      ...(servers !== undefined && { servers }),
+      onReady: reportReady,
+      stop,
+    });
   });
 }

@@ -12,27 +12,30 @@ import type { SandboxRuntime } from '../runtime/sandbox-runtime.ts';
 import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
+import type { ListenAddress } from './listen-address.ts';
 import { createLogger } from './logger.ts';
 import { hostPairName, readPair } from './pki.ts';
-import { readEndpoint } from './server-endpoint.ts';
+import { readEndpoints, urlOf } from './server-endpoint.ts';
 
 export interface HostOptions {
   data: DataDirectory;
   runtime: 'containerd' | 'simulated';
   zones: string[];
+  /** The control planes; those that the data directory knows when absent. */
+  servers?: ListenAddress[];
   onReady(): void;
   stop: AbortSignal;
 }
 
 /** The host process: agent, sandbox runtime, and the network of every VPC that this machine carries. */
-export async function runHost({ data, runtime: kind, zones, onReady, stop }: HostOptions): Promise<void> {
+export async function runHost({ data, runtime: kind, zones, servers, onReady, stop }: HostOptions): Promise<void> {
   const clock = systemClock;
   const logger = createLogger('host');
   const name = localHostName(data);
   const pair = readPair(data, hostPairName(name));
-  const apiServer = readEndpoint(data);
+  const apiServers = servers ?? readEndpoints(data);
   const transport = new HttpTransport({
-    server: `https://${apiServer.host}:${apiServer.port}`,
+    server: apiServers.map(urlOf),
     ca: pair.caPem,
     cert: pair.certificatePem,
     key: pair.keyPem,
@@ -56,7 +59,7 @@ export async function runHost({ data, runtime: kind, zones, onReady, stop }: Hos
         simulated
           ? createSimulatedPodNetwork({ hostIndex: index })
           : startHostNetwork(
-              { dataDirectory: data.host, hostIndex: index, apiServer, createInformers, logger, clock },
+              { dataDirectory: data.host, hostIndex: index, apiServers, createInformers, logger, clock },
               stop,
             ),
       dataDirectory: data.host,

@@ -1,14 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { InformerFactory } from '../client/informer.ts';
-import { startApiForwarder } from './api-forwarder/index.ts';
+import { type ApiServerAddress, startApiForwarder } from './api-forwarder/index.ts';
 import { startDnsServer } from './dns/index.ts';
 import { startServiceTables } from './service/table/index.ts';
 import { createVpcNetwork, type VpcNetwork, type VpcNetworkOptions } from './vpc/index.ts';
 
 export interface HostNetworkOptions extends VpcNetworkOptions {
-  /** The control plane as this host reaches it; pods reach it as `kubernetes.default`. */
-  apiServer: { host: string; port: number };
+  /** The control planes as this host reaches them; pods reach one of them as `kubernetes.default`. */
+  apiServers: readonly ApiServerAddress[];
   /** A new factory, not started, whose client may read VpcServices in the system tenant. */
   createInformers(): InformerFactory;
   clock: Clock;
@@ -25,7 +25,7 @@ export async function startHostNetwork(options: HostNetworkOptions, signal: Abor
   const { clock, logger } = options;
   const tables = startServiceTables({ network, createInformers: options.createInformers, clock, logger }, signal);
   await Promise.all([
-    startApiForwarder({ network, apiServer: options.apiServer, logger }, signal),
+    startApiForwarder({ network, apiServers: options.apiServers, logger }, signal),
     startDnsServer(
       {
         network,

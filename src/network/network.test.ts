@@ -78,7 +78,16 @@ describe('a host and its tenants', { skip }, () => {
       controller.signal,
     );
     const { port } = controlPlane.address() as AddressInfo;
-    await startApiForwarder({ ...shared, apiServer: { host: '127.0.0.1', port } }, controller.signal);
+    await startApiForwarder(
+      {
+        ...shared,
+        apiServers: [
+          { host: '127.0.0.1', port: 1 },
+          { host: '127.0.0.1', port },
+        ],
+      },
+      controller.signal,
+    );
 
     for (const tenant of ['red', 'blue']) {
       const pod = await network.setUp({ tenant, uid: 'pod', hostNetwork: false });

@@ -3,10 +3,15 @@ import type { Logger } from '../../base/log.ts';
 import type { CarriedVpc, VpcNetwork } from '../vpc/index.ts';
 import { listenOn } from '../vpc/listen-on.ts';
 
+export interface ApiServerAddress {
+  host: string;
+  port: number;
+}
+
 export interface ApiForwarderOptions {
   network: Pick<VpcNetwork, 'subscribe' | 'ports'>;
-  /** The control plane, as this host reaches it. */
-  apiServer: { host: string; port: number };
+  /** The control planes, as this host reaches them: the first that answers is used. */
+  apiServers: readonly ApiServerAddress[];
   logger: Logger;
   /** Connections of one VPC at a time; more are refused. Default 4096. */
   connectionsPerVpc?: number;
@@ -23,6 +28,39 @@ const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, kee
 export function startApiForwarder(options: ApiForwarderOptions, signal: AbortSignal): Promise<void> {
   const servers = new Map<string, { server: Server; sockets: Set<Socket> }>();
 
+  /** Of the servers, the one in use; one that can't be reached makes way for the next. */
+  let current = 0;
+
+  const forward = (client: Socket, sockets: Set<Socket>, attempt = 1): void => {
+    const index = current;
+    const upstream = connect({ ...options.apiServers[index]!, ...socketOptions });
+    let isConnected = false;
+    sockets.add(upstream);
+    upstream.once('connect', () => {
+      isConnected = true;
+      client.pipe(upstream);
+      upstream.pipe(client);
+    });
+    upstream.on('error', () => {
+      if (isConnected) return client.destroy();
+      if (current === index) current = (index + 1) % options.apiServers.length;
+    });
+    upstream.on('close', () => {
+      sockets.delete(upstream);
+      client.off('error', cut);
+      client.off('close', closed);
+      if (!isConnected && attempt < options.apiServers.length && !client.destroyed) {
+        forward(client, sockets, attempt + 1);
+      } else if (!client.writableEnded) client.destroy();
+    });
+    const cut = () => upstream.destroy();
+    const closed = () => {
+      if (!upstream.writableEnded) upstream.destroy();
+    };
+    client.on('error', cut);
+    client.on('close', closed);
+  };
+
   const end = async (tenant: string): Promise<void> => {
     const entry = servers.get(tenant);
     if (entry === undefined) return;
@@ -34,19 +72,10 @@ export function startApiForwarder(options: ApiForwarderOptions, signal: AbortSig
   const added = async (vpc: CarriedVpc): Promise<void> => {
     const sockets = new Set<Socket>();
     const server = createServer(socketOptions, (client) => {
-      const upstream = connect({ ...options.apiServer, ...socketOptions });
-      for (const [socket, other] of [
-        [client, upstream],
-        [upstream, client],
-      ] as const) {
-        sockets.add(socket);
-        socket.on('error', () => other.destroy());
-        socket.on('close', () => {
-          sockets.delete(socket);
-          if (!other.writableEnded) other.destroy();
-        });
-        socket.pipe(other);
-      }
+      sockets.add(client);
+      client.on('error', () => {});
+      client.on('close', () => sockets.delete(client));
+      forward(client, sockets);
     });
     server.maxConnections = options.connectionsPerVpc ?? 4096;
     servers.set(vpc.tenant, { server, sockets });
