@@ -18,6 +18,7 @@ import { asStatusError } from '../filters/panic-recovery.ts';
 import { anonymous } from '../identity/identity.ts';
 import type { RequestContext } from '../request-context.ts';
 import { MalformedPathError, parseRequestInfo } from '../request-info.ts';
+import { streamOverWebSocket } from '../streaming/websocket/stream-answer.ts';
 import { bodyStream, readBody } from './body.ts';
 import { credentialsOf } from './credentials.ts';
 import { respondProxied } from './proxied-response.ts';
@@ -166,6 +167,9 @@ export async function listen(at: { host: string; port: number }, options: Listen
         const answer = await handler(context);
         context.turn?.end();
         if (answer.type === 'upgrade') return await answer.handle(request, socket, head);
+        if (answer.type === 'stream' && request.headers.upgrade?.toLowerCase() === 'websocket') {
+          return await streamOverWebSocket(request, socket, head, answer.chunks);
+        }
         status = badRequest('this request cannot be upgraded');
       } catch (error) {
         status = asStatusError(error, (unexpected) =>

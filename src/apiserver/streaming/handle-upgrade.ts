@@ -46,7 +46,7 @@ export async function handleUpgrade(
   }
 }
 
-class NegotiationError extends StatusError {
+export class NegotiationError extends StatusError {
   readonly headers: Record<string, string>;
   constructor(asked: string[], accepted: string[]) {
     super(
@@ -124,7 +124,7 @@ async function connectCommand(target: CommandTarget, socket: Duplex): Promise<Re
 }
 
 /** Rejects when the client's handshake was no WebSocket's (it was answered then) or it left. */
-function acceptWebSocket(
+export function acceptWebSocket(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -147,7 +147,7 @@ function acceptWebSocket(
 }
 
 /** The comma-separated words of a header that may be repeated. */
-function words(header: string | string[] | undefined): string[] {
+export function words(header: string | string[] | undefined): string[] {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
   return text
     .split(',')

@@ -185,3 +185,33 @@ describe('refusals', () => {
     }
   });
 });
+
+describe('a log', () => {
+  const logOf = async (subprotocols: string[]) => {
+    const socket = new WebSocket(`${server.url.replace('https', 'wss')}${pod}/log`, subprotocols, {
+      rejectUnauthorized: false,
+    });
+    const messages: string[] = [];
+    socket.on('message', (data: Buffer) => messages.push(data.toString()));
+    const [code] = await once(socket, 'close');
+    return { code, messages, protocol: socket.protocol };
+  };
+
+  test('comes as binary messages, or as base64', async () => {
+    assert.deepEqual(await logOf(['binary.k8s.io']), {
+      code: 1000,
+      messages: ['first\n', 'second\n'],
+      protocol: 'binary.k8s.io',
+    });
+    const { messages } = await logOf(['base64.binary.k8s.io']);
+    assert.equal(Buffer.from(messages[0]!, 'base64').toString(), 'first\n');
+  });
+
+  test('in no protocol that is not known', async () => {
+    const socket = new WebSocket(`${server.url.replace('https', 'wss')}${pod}/log`, ['x.k8s.io'], {
+      rejectUnauthorized: false,
+    });
+    const [error] = await once(socket, 'error');
+    assert.match(String(error), /403/);
+  });
+});

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { badRequest } from '../../../api/status.ts';
 import { handleUpgrade, type StreamingTarget } from '../handle-upgrade.ts';
+import { streamOverWebSocket } from '../websocket/stream-answer.ts';
 import { type LocalSession, startLocalSession } from './local-session.ts';
 
 export interface StreamingServer {
@@ -46,6 +47,10 @@ export async function startStreamingServer(): Promise<StreamingServer> {
   server.on('request', answer);
   server.on('upgrade', (request, socket, head) => {
     upgrades.push(request.headers.upgrade ?? '');
+    if (request.url?.split('?')[0]!.endsWith('/log')) {
+      void streamOverWebSocket(request, socket, head, logChunks());
+      return;
+    }
     void handleUpgrade(request, socket, head, targetOf(request.url ?? '', sessions));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -65,6 +70,11 @@ export async function startStreamingServer(): Promise<StreamingServer> {
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+async function* logChunks(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('first\n');
+  yield Buffer.from('second\n');
 }
 
 function targetOf(url: string, sessions: LocalSession[]): StreamingTarget {
