@@ -47,7 +47,7 @@ export async function startStreamingServer(): Promise<StreamingServer> {
   server.on('request', answer);
   server.on('upgrade', (request, socket, head) => {
     upgrades.push(request.headers.upgrade ?? '');
-    if (request.url?.split('?')[0]!.endsWith('/log')) {
+    if (/\/log(\?|$)/.test(request.url ?? '')) {
       void streamOverWebSocket(request, socket, head, logChunks());
       return;
     }
