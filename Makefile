@@ -1,6 +1,6 @@
 # `make up` and `make test` are all a newcomer needs; each installs what it lacks.
 SHELL := /bin/sh
-.PHONY: up test check unit e2e bench images images-stop conformance format
+.PHONY: up test check unit e2e bench peers images images-stop conformance format
 
 up:
 	./skypod up
@@ -20,6 +20,10 @@ e2e:
 
 bench:
 	scripts/bench
+
+# The same load on Skypod and on kube-apiserver with etcd, in turn (the latter built with Go at the first run).
+peers:
+	scripts/run test/peers/run.ts
 
 # Kubernetes' own conformance suite: make conformance [FOCUS=regex] [SKIP=regex] [NOT_PASSED=1]; writes docs/conformance.md.
 conformance:
