@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { runControlPlaneCommand, runHostCommand, runUp } from './compose/all-in-one.ts';
 import { reportAndExit } from './compose/command-error.ts';
+import { addControlPlaneOptions } from './compose/control-plane-settings.ts';
 
 // Commands load what they need when they are called: `--help` should not open a store.
 const program = new Command('skypod')
@@ -10,8 +11,7 @@ const program = new Command('skypod')
 
 const dataDirectory = ['--data-dir <directory>', 'where all state lives', '.skypod'] as const;
 
-program
-  .command('up')
+addControlPlaneOptions(program.command('up'))
   .description('start the control plane and a host on this machine')
   .option(...dataDirectory)
   .option('--listen <host:port>', 'address of the Kubernetes API', '127.0.0.1:6443')
@@ -57,8 +57,7 @@ program
   .option(...dataDirectory)
   .action(async (options) => (await import('./compose/commands/down.ts')).takeDown(options));
 
-program
-  .command('control-plane')
+addControlPlaneOptions(program.command('control-plane'))
   .description('run the control plane alone (`up` starts it)')
   .option(...dataDirectory)
   .option('--listen <host:port>', 'address of the Kubernetes API', '127.0.0.1:6443')

@@ -66,7 +66,8 @@ export interface ApiServerOptions {
   /** More that every tenant but the system's has (virtual nodes), by `resource.group`. */
   tenantTemplates?: SharedLayerOptions['tenantTemplates'];
   version?: Partial<VersionInfo>;
-  compaction?: Partial<CompactionOptions>;
+  /** false: another process sees to it. */
+  compaction?: Partial<CompactionOptions> | false;
   clock: Clock;
   logger: Logger;
 }
@@ -159,7 +160,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     caches.drop(resource),
   );
 
-  const stopCompaction = startCompaction(store, clock, logger, { ...defaultCompaction, ...options.compaction });
+  const stopCompaction =
+    options.compaction === false
+      ? () => {}
+      : startCompaction(store, clock, logger, { ...defaultCompaction, ...options.compaction });
   const listeners: Listener[] = [];
   return {
     async listen(at) {

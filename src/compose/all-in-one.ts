@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { aborted, sleep } from '../base/abort.ts';
 import { CommandError, reportAndExit } from './command-error.ts';
+import { type ControlPlaneFlags, controlPlaneArguments, parseControlPlaneFlags } from './control-plane-settings.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { assertPortFree, type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { createLogger } from './logger.ts';
@@ -8,7 +9,7 @@ import { acquireProcessLock, lockHolder, type ProcessLock } from './process-lock
 import { parseServers } from './server-endpoint.ts';
 import { reportFatal, reportReady, shutdownSignal, supervise } from './supervisor.ts';
 
-interface UpOptions {
+interface UpOptions extends ControlPlaneFlags {
   dataDir: string;
   listen: string;
   runtime: string;
@@ -24,6 +25,7 @@ export async function runUp(options: UpOptions): Promise<void> {
   const listen = parseListenAddress(options.listen);
   const zones = parseZones(options.zones);
   const runtime = parseRuntime(options.runtime);
+  parseControlPlaneFlags(options);
   const data = openDataDirectory(options.dataDir, { create: true });
   const lock = acquireProcessLock(
     join(data.run, 'up.pid'),
@@ -39,7 +41,10 @@ export async function runUp(options: UpOptions): Promise<void> {
     say(`starting the control plane on https://${options.listen} (data in ${data.root})`);
     const controlPlane = supervise({
       name: 'control plane',
-      arguments: [mainFile, 'control-plane', ...common, '--listen', options.listen],
+      arguments: [
+        ...[mainFile, 'control-plane', ...common, '--listen', options.listen],
+        ...controlPlaneArguments(options),
+      ],
       logFile: join(data.logs, 'control-plane.log'),
       logger,
       stopTimeoutMs: 20_000,
@@ -143,11 +148,14 @@ async function runProcess(
   }
 }
 
-export async function runControlPlaneCommand(options: { dataDir: string; listen: string; zones: string }) {
+export async function runControlPlaneCommand(
+  options: ControlPlaneFlags & { dataDir: string; listen: string; zones: string },
+) {
   await runProcess('control-plane', options.dataDir, async (data, stop) => {
     const { runControlPlane } = await import('./control-plane.ts');
     const listen: ListenAddress = parseListenAddress(options.listen);
-    await runControlPlane({ data, listen, zones: parseZones(options.zones), onReady: reportReady, stop });
+    const settings = parseControlPlaneFlags(options);
+    await runControlPlane({ data, listen, zones: parseZones(options.zones), settings, onReady: reportReady, stop });
   });
 }
 

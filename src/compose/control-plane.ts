@@ -1,24 +1,30 @@
+import { randomUUID, X509Certificate } from 'node:crypto';
+import { hostname } from 'node:os';
 import { apiVersionOf } from '../api/object.ts';
 import type { Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
 import { TENANTS } from '../api/resources.ts';
 import { isAlreadyExists } from '../api/status.ts';
+import { defaultCompaction, startCompaction } from '../apiserver/compaction.ts';
 import { createTenantSigner } from '../apiserver/identity/certificate-signer.ts';
 import { createApiServer } from '../apiserver/server.ts';
-import { aborted } from '../base/abort.ts';
+import { aborted, sleep } from '../base/abort.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { Client, SYSTEM_TENANT } from '../client/client.ts';
 import { runController } from '../client/controller.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
+import { runWhileLeader } from '../client/leader-election.ts';
 import { startControllers } from '../controllers/all.ts';
 import type { CertificateSigner } from '../controllers/certificate-signing/signer.ts';
 import { createHostIndexController } from '../controllers/host-index/index.ts';
 import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
+import { openEtcdStore } from '../store/etcd/etcd-store.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
+import type { Store } from '../store/store.ts';
 import { startTenancy } from '../tenancy/index.ts';
 import {
   createMetricsProvider,
@@ -26,37 +32,58 @@ import {
   startVirtualNode,
   virtualNodeTemplates,
 } from '../virtual-node/index.ts';
+import type { ControlPlaneSettings } from './control-plane-settings.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { createLogger } from './logger.ts';
-import { DEFAULT_TENANT_NAME, openHostPair, openPki, writeSystemKubeconfig, writeTenantKubeconfig } from './pki.ts';
+import {
+  DEFAULT_TENANT_NAME,
+  openHostPair,
+  openPki,
+  openRoots,
+  writeSystemKubeconfig,
+  writeTenantKubeconfig,
+} from './pki.ts';
 import { reachable, urlOf, writeEndpoint } from './server-endpoint.ts';
+import { shareIdentity } from './shared-identity.ts';
 
 export interface ControlPlaneOptions {
   data: DataDirectory;
   listen: ListenAddress;
   zones: string[];
+  settings: ControlPlaneSettings;
   onReady(): void;
   stop: AbortSignal;
 }
 
 /** The control-plane process: API server, controllers, scheduler, virtual nodes, metering and tenancy. */
-export async function runControlPlane({ data, listen, zones, onReady, stop }: ControlPlaneOptions): Promise<void> {
+export async function runControlPlane(options: ControlPlaneOptions): Promise<void> {
+  const { data, listen, zones, settings, onReady, stop } = options;
   const clock = systemClock;
   const logger = createLogger('control-plane');
+  // Only an etcd can have other control planes on it.
+  const isShared = settings.etcd !== undefined;
+  const store = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcdStore(settings.etcd);
+  if (isShared) {
+    const create = async () => void (await openRoots(data, clock));
+    await shareIdentity({ store, data, clusterKeyFile: settings.clusterKeyFile, create });
+  }
   const pki = await openPki(data, listen, clock);
   const endpoint = reachable(listen);
-  const store = openLmdbStore(data.store);
+  // All control planes must show the same nodes.
+  const readySinceMs = isShared ? Date.parse(new X509Certificate(pki.authority.certificatePem).validFrom) : clock.now();
   const apiServer = await createApiServer({
     store,
     resources: builtinResources,
     platformResources,
-    tenantTemplates: virtualNodeTemplates({ zones, readySinceMs: clock.now(), now: () => clock.now() }),
+    tenantTemplates: virtualNodeTemplates({ zones, readySinceMs, now: () => clock.now() }),
     caPem: pki.authority.certificatePem,
     serving: pki.serving,
     tokenKeyPem: pki.tokenKeyPem,
     advertise: { address: endpoint.host, port: endpoint.port },
+    // The leader's.
+    ...(isShared && { compaction: false }),
     clock,
     logger,
   });
@@ -78,16 +105,20 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
   apiServer.setMetricsProvider(metrics);
   const signer = createTenantSigner({ clients: pki.authority, servers: pki.tenantServers });
   const rootCa = pki.authority.certificatePem;
-  const parts = startParts({ client, informers, clock, logger, zones, rootCa, signer, stop });
+  const partsOptions = { client, clock, logger, zones, rootCa, signer };
+  const parts = isShared
+    ? leadInTurn({ ...partsOptions, store, election: settings.election, stop })
+    : startParts({ ...partsOptions, informers, stop });
   informers.start(stop);
 
   await openHostPair(data, pki.authority, localHostName(data), clock);
-  writeEndpoint(data, endpoint);
-  await writeTenantKubeconfig(data.kubeconfig, pki.authority, urlOf(endpoint), DEFAULT_TENANT_NAME);
-  await writeSystemKubeconfig(data.systemKubeconfig, pki.authority, urlOf(endpoint));
+  const peers = settings.peers.map(urlOf);
+  writeEndpoint(data, endpoint, settings.peers);
+  await writeTenantKubeconfig(data.kubeconfig, pki.authority, urlOf(endpoint), DEFAULT_TENANT_NAME, peers);
+  await writeSystemKubeconfig(data.systemKubeconfig, pki.authority, urlOf(endpoint), peers);
   await informers.waitForSync();
   onReady();
-  logger.info({ listen, zones }, 'the control plane serves');
+  logger.info({ listen, zones, store: isShared ? 'etcd' : 'lmdb' }, 'the control plane serves');
 
   await Promise.race([aborted(stop), parts]);
   await parts;
@@ -95,6 +126,35 @@ export async function runControlPlane({ data, listen, zones, onReady, stop }: Co
   metrics.close();
   await apiServer.close();
   await store.close();
+}
+
+interface LeadOptions extends Omit<PartsOptions, 'informers'> {
+  store: Store;
+  election: ControlPlaneSettings['election'];
+}
+
+/** How long the parts may take to end once the lease is lost, before the process ends them. */
+const stepDownMs = 4_000;
+
+/** Of several control planes one at a time works on objects; all serve the API. */
+function leadInTurn({ store, election, stop, ...options }: LeadOptions): Promise<void> {
+  const { client, clock, logger } = options;
+  const identity = `${hostname()}_${randomUUID()}`;
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    const informers = createInformerFactory(client, { clock, logger });
+    const stopCompaction = startCompaction(store, clock, logger, defaultCompaction);
+    const parts = startParts({ ...options, informers, stop: signal });
+    informers.start(signal);
+    const overdue = aborted(signal)
+      .then(() => sleep(stepDownMs))
+      .then(() => 'overdue' as const);
+    const ended = await Promise.race([parts, overdue]).finally(stopCompaction);
+    if (ended !== 'overdue' || stop.aborted) return;
+    logger.error({ identity }, 'parts went on after the lease was lost: the process ends');
+    process.exit(1);
+  };
+  const lease = { tenant: SYSTEM_TENANT, namespace: 'kube-system', name: 'skypod-control-plane', identity };
+  return runWhileLeader({ client, clock, logger, ...lease, ...election }, lead, stop);
 }
 
 interface PartsOptions {

@@ -26,18 +26,25 @@ export interface Pki {
 
 /** Everything secret of the platform, made at the first start and renewed when it nears its end. */
 export async function openPki(data: DataDirectory, listen: ListenAddress, clock: Clock): Promise<Pki> {
-  const authority = await openAuthority(data, clock);
-  const tokenKeyFile = join(data.pki, 'service-account.key');
-  if (!existsSync(tokenKeyFile)) writeSecret(tokenKeyFile, await ServiceAccountTokens.generateKeyPem());
+  const { authority, tenantServers, tokenKeyPem } = await openRoots(data, clock);
   return {
     authority,
-    tenantServers: await openAuthority(data, clock, 'tenant-servers'),
-    tokenKeyPem: readFileSync(tokenKeyFile, 'utf8'),
+    tenantServers,
+    tokenKeyPem,
     serving: await openPair(data, 'apiserver', clock, () => authority.issueServing(servingAddresses(listen))),
     platformClient: await openPair(data, 'control-plane', clock, () =>
       authority.issuePlatformClient('skypod:control-plane'),
     ),
   };
+}
+
+/** What everything else rests on; all control planes of one Skypod have the same. Made where it is missing. */
+export async function openRoots(data: DataDirectory, clock: Clock) {
+  const authority = await openAuthority(data, clock);
+  const tenantServers = await openAuthority(data, clock, 'tenant-servers');
+  const tokenKeyFile = join(data.pki, 'service-account.key');
+  if (!existsSync(tokenKeyFile)) writeSecret(tokenKeyFile, await ServiceAccountTokens.generateKeyPem());
+  return { authority, tenantServers, tokenKeyPem: readFileSync(tokenKeyFile, 'utf8') };
 }
 
 /** The authority alone, as `skypod tenant create` needs it. */
@@ -81,10 +88,12 @@ export async function writeTenantKubeconfig(
   authority: CertificateAuthority,
   server: string,
   tenant: string,
+  peers: string[] = [],
 ): Promise<void> {
   const pair = await authority.issueTenantUser(tenant, 'admin', ['system:masters']);
   writeKubeconfig(path, {
     server,
+    peers,
     tenant,
     user: 'admin',
     caCertificatePem: authority.certificatePem,
@@ -94,10 +103,16 @@ export async function writeTenantKubeconfig(
 }
 
 /** `DATA/system.kubeconfig`: the operator, whose own logical cluster is `system`. */
-export async function writeSystemKubeconfig(path: string, authority: CertificateAuthority, server: string) {
+export async function writeSystemKubeconfig(
+  path: string,
+  authority: CertificateAuthority,
+  server: string,
+  peers: string[] = [],
+): Promise<void> {
   const pair = await authority.issuePlatformClient('skypod:operator');
   writeKubeconfig(path, {
     server: `${server}/clusters/${SYSTEM_TENANT_NAME}`,
+    peers: peers.map((peer) => `${peer}/clusters/${SYSTEM_TENANT_NAME}`),
     tenant: SYSTEM_TENANT_NAME,
     user: 'operator',
     caCertificatePem: authority.certificatePem,

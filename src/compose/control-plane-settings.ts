@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
+import { CommandError } from './command-error.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { parseServers } from './server-endpoint.ts';
+
+/** What `up` hands on to the control plane it starts; names of options as of kube-apiserver where it has them. */
+export interface ControlPlaneFlags {
+  store: string;
+  etcdPrefix?: string;
+  etcdCafile?: string;
+  etcdCertfile?: string;
+  etcdKeyfile?: string;
+  clusterKeyFile?: string;
+  peers?: string;
+  leaderElectLeaseDuration: string;
+  leaderElectRenewDeadline: string;
+  leaderElectRetryPeriod: string;
+}
+
+const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
+  ['store', '--store <url>', 'lmdb (in the data directory), or etcd://HOST:PORT[,HOST:PORT…] for several', 'lmdb'],
+  ['etcdPrefix', '--etcd-prefix <prefix>', 'what keys in etcd begin with', '/skypod'],
+  ['etcdCafile', '--etcd-cafile <file>', 'authority of etcd, which is then reached by TLS'],
+  ['etcdCertfile', '--etcd-certfile <file>', 'client certificate for etcd'],
+  ['etcdKeyfile', '--etcd-keyfile <file>', 'key of the client certificate for etcd'],
+  ['clusterKeyFile', '--cluster-key-file <file>', 'opens the identity that control planes share through etcd'],
+  ['peers', '--peers <urls>', 'URLs of the other control planes, for kubeconfigs and the host'],
+  [
+    'leaderElectLeaseDuration',
+    '--leader-elect-lease-duration <time>',
+    'how long others wait for a silent leader',
+    '15s',
+  ],
+  [
+    'leaderElectRenewDeadline',
+    '--leader-elect-renew-deadline <time>',
+    'when a leader that cannot renew steps down',
+    '10s',
+  ],
+  ['leaderElectRetryPeriod', '--leader-elect-retry-period <time>', 'how often leadership is asked for', '2s'],
+];
+
+export function addControlPlaneOptions(command: Command): Command {
+  for (const [, syntax, description, fallback] of flags) command.option(syntax, description, fallback);
+  return command;
+}
+
+/** The same options as arguments of a child process. */
+export function controlPlaneArguments(given: ControlPlaneFlags): string[] {
+  return flags.flatMap(([name, syntax]) => (given[name] === undefined ? [] : [syntax.split(' ')[0]!, given[name]]));
+}
+
+export interface ControlPlaneSettings {
+  /** undefined: lmdb, which one process has to itself. */
+  etcd: EtcdStoreOptions | undefined;
+  clusterKeyFile: string | undefined;
+  peers: ListenAddress[];
+  election: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
+}
+
+/** @throws CommandError for what cannot be meant */
+export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSettings {
+  const election = {
+    leaseDurationMs: parseDuration('--leader-elect-lease-duration', given.leaderElectLeaseDuration),
+    renewDeadlineMs: parseDuration('--leader-elect-renew-deadline', given.leaderElectRenewDeadline),
+    retryPeriodMs: parseDuration('--leader-elect-retry-period', given.leaderElectRetryPeriod),
+  };
+  if (election.leaseDurationMs <= election.renewDeadlineMs)
+    throw new CommandError('--leader-elect-lease-duration must be longer than --leader-elect-renew-deadline');
+  if (election.renewDeadlineMs <= election.retryPeriodMs * 1.2)
+    throw new CommandError('--leader-elect-renew-deadline must be longer than 1.2 times --leader-elect-retry-period');
+  return {
+    etcd: given.store === 'lmdb' ? undefined : parseEtcd(given),
+    clusterKeyFile: given.clusterKeyFile,
+    peers: given.peers === undefined ? [] : parseServers('--peers', given.peers),
+    election,
+  };
+}
+
+function parseEtcd(given: ControlPlaneFlags): EtcdStoreOptions {
+  const match = /^etcd:\/\/([^/?#@]+)\/?$/.exec(given.store);
+  const endpoints = (match?.[1] ?? '').split(',').filter((endpoint) => endpoint !== '');
+  if (endpoints.length === 0 || endpoints.some((endpoint) => !/^(\[[^\]]+\]|[^:[\]]+):\d{1,5}$/.test(endpoint)))
+    throw new CommandError(`--store ${given.store} is not known: lmdb, or etcd://HOST:PORT[,HOST:PORT…]`);
+  const prefix = (given.etcdPrefix ?? '/skypod').replace(/\/+$/, '');
+  if (!/^\/[\x20-\x7e]+$/.test(prefix)) throw new CommandError('--etcd-prefix wants a path, as /skypod');
+  const file = (option: string, path: string | undefined) => {
+    try {
+      return path === undefined ? undefined : readFileSync(path);
+    } catch (error) {
+      throw new CommandError(`${option}: ${(error as Error).message}`);
+    }
+  };
+  const ca = file('--etcd-cafile', given.etcdCafile);
+  const cert = file('--etcd-certfile', given.etcdCertfile);
+  const key = file('--etcd-keyfile', given.etcdKeyfile);
+  if ((cert === undefined) !== (key === undefined))
+    throw new CommandError('--etcd-certfile and --etcd-keyfile go together');
+  const isSecure = ca !== undefined || cert !== undefined;
+  return {
+    endpoints,
+    prefix,
+    ...(isSecure && { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }),
+  };
+}
+
+/** As Go's: `15s`, `1m30s`, `500ms`. */
+function parseDuration(option: string, text: string): number {
+  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  const total = parts.reduce((sum, [, value, unit]) => sum + Number(value) * units[unit!]!, 0);
+  if (parts.map(([part]) => part).join('') !== text || total <= 0)
+    throw new CommandError(`${option} ${text} is not a time (for example 15s)`);
+  return total;
+}
