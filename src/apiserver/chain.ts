@@ -7,6 +7,8 @@ export type Filter = (context: RequestContext, next: Handler) => Promise<Answer>
 export interface Filters {
   accessLog: Filter;
   panicRecovery: Filter;
+  /** Only where several control planes share a store. */
+  freshness?: Filter;
   authentication: Filter;
   tenantResolution: Filter;
   impersonation: Filter;
@@ -23,6 +25,7 @@ export function httpChain(filters: Filters, dispatch: Handler): Handler {
     [
       filters.accessLog,
       filters.panicRecovery,
+      ...(filters.freshness === undefined ? [] : [filters.freshness]),
       filters.authentication,
       filters.tenantResolution,
       filters.impersonation,

@@ -147,9 +147,13 @@ export class Objects {
     return result.committed ? { revision: result.revision, entries } : undefined;
   }
 
-  /** Waits until reads reflect everything committed before, by any control plane. */
-  async fresh(resource: GroupResource): Promise<void> {
-    await (await this.cache(resource)).fresh();
+  /**
+   * Waits until reads reflect everything committed before, by any control plane: before `revision`, where the caller has
+   * asked for that already.
+   */
+  async fresh(resource: GroupResource, revision?: number): Promise<void> {
+    const cache = await this.cache(resource);
+    await (revision === undefined ? cache.fresh() : cache.waitForRevision(revision));
   }
 
   async #withShared(

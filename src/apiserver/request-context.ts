@@ -48,6 +48,8 @@ export interface RequestContext {
   readonly accept: string;
   /** Sent with whatever the answer is. */
   responseHeaders?: Record<string, string>;
+  /** What the store was at when the request came, and what this process has seen; where the store is shared. */
+  freshRevision?: number;
   /** From priority and fairness on; absent in process. */
   turn?: RequestTurn;
 }

@@ -29,6 +29,7 @@ import { Scheduler } from './fairness/scheduler.ts';
 import { accessLogFilter } from './filters/access-log.ts';
 import { authenticationFilter } from './filters/authentication.ts';
 import { authorizationFilter } from './filters/authorization.ts';
+import { freshnessFilter } from './filters/freshness.ts';
 import { impersonationFilter } from './filters/impersonation.ts';
 import { panicRecoveryFilter } from './filters/panic-recovery.ts';
 import { priorityAndFairnessFilter } from './filters/priority-and-fairness.ts';
@@ -68,6 +69,8 @@ export interface ApiServerOptions {
   version?: Partial<VersionInfo>;
   /** false: another process sees to it. */
   compaction?: Partial<CompactionOptions> | false;
+  /** Other processes write to the store too. */
+  isStoreShared?: boolean;
   clock: Clock;
   logger: Logger;
 }
@@ -145,6 +148,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const filters: Filters = {
     accessLog: accessLogFilter(logger, clock),
     panicRecovery: panicRecoveryFilter(logger),
+    ...(options.isStoreShared === true && {
+      freshness: freshnessFilter(async () => {
+        const revision = await store.currentRevision();
+        // One watch feeds all caches at once, so one of them speaks for those that are loaded.
+        await (await tenants.cache()).waitForRevision(revision);
+        return revision;
+      }),
+    }),
     authentication: authenticationFilter(credentialsOfContext, authenticator),
     tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
     impersonation: impersonationFilter(authorizer),

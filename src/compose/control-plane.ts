@@ -82,8 +82,8 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     serving: pki.serving,
     tokenKeyPem: pki.tokenKeyPem,
     advertise: { address: endpoint.host, port: endpoint.port },
-    // The leader's.
-    ...(isShared && { compaction: false }),
+    // Compaction is the leader's.
+    ...(isShared && { compaction: false, isStoreShared: true }),
     clock,
     logger,
   });

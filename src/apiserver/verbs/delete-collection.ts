@@ -14,7 +14,7 @@ export async function removeCollection(environment: Environment, request: Resour
   if (definition.namespaced && namespace === '') throw methodNotAllowedHere();
   const { options, dryRun } = await readDeleteOptions(context);
   const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
-  await environment.objects.fresh(definition);
+  await environment.objects.fresh(definition, context.freshRevision);
   const entries = await environment.objects.entries(
     definition,
     { tenant, ...(namespace !== '' && { namespace }) },

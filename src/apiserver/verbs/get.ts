@@ -13,7 +13,7 @@ export async function getObject(environment: Environment, request: ResourceReque
     const cache = await environment.objects.cache(definition);
     if ('revision' in freshness) await cache.waitForRevision(freshness.revision);
   } else if (!context.inProcess && version !== '0') {
-    await environment.objects.fresh(definition);
+    await environment.objects.fresh(definition, context.freshRevision);
   }
   const entry = await environment.objects.get(definition, tenant, namespace, name);
   if (entry === undefined) throw notFound(definition, name);

@@ -17,7 +17,8 @@ export async function listObjects(environment: Environment, request: ResourceReq
   const continueToken = query.get('continue') ?? '';
   const freshness = freshnessOf(context, { limited: limit > 0, continued: continueToken !== '' });
   const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
-  if (freshness.type === 'newest' && continueToken === '') await environment.objects.fresh(definition);
+  if (freshness.type === 'newest' && continueToken === '')
+    await environment.objects.fresh(definition, context.freshRevision);
   if (freshness.type === 'notOlderThan') {
     await (await environment.objects.cache(definition)).waitForRevision(freshness.revision);
   }
