@@ -2,6 +2,7 @@ import { resolveObject } from '../../api/generated-schema.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
 import type { JsonSchema as StructuralSchema } from '../../api/structural-schema/json-schema.ts';
 import { publishedSchema } from '../../api/structural-schema/open-api.ts';
+import { describeType } from './descriptions.ts';
 
 export type JsonSchema = Record<string, any>;
 
@@ -57,27 +58,36 @@ export class SchemaCollector {
   }
 
   #custom(structural: StructuralSchema): JsonSchema {
-    return publishedSchema(structural, this.#version, (name) => this.reference(resolveObject({ type: name })));
+    const schema = publishedSchema(structural, this.#version, (name) => this.reference(resolveObject({ type: name })));
+    const common = describeType(`${apimachinery}.apis.meta.v1.Status`).fields;
+    for (const name of ['apiVersion', 'kind']) {
+      const description = common.get(name);
+      if (description !== undefined) schema['properties'][name] = { ...schema['properties'][name], description };
+    }
+    return schema;
   }
 
   #object(type: TypeSchema): JsonSchema {
     const properties: Record<string, JsonSchema> = {};
     const required: string[] = [];
+    const { description, fields } = describeType(type.name);
     for (const [name, field] of Object.entries(type.fields)) {
-      properties[name] = this.#field(field);
+      properties[name] = this.#field(field, fields.get(name));
       if (field.required) required.push(name);
     }
     return {
       type: 'object',
+      ...(description !== undefined && { description }),
       ...(Object.keys(properties).length > 0 && { properties }),
       ...(required.length > 0 && { required: required.sort() }),
       ...(type.preserveUnknownFields === true && { 'x-kubernetes-preserve-unknown-fields': true }),
     };
   }
 
-  #field(field: FieldSchema): JsonSchema {
+  #field(field: FieldSchema, description: string | undefined): JsonSchema {
     const schema = this.#value(field.type);
     const extensions: JsonSchema = {
+      ...(description !== undefined && { description }),
       ...(field.listType !== undefined && { 'x-kubernetes-list-type': field.listType }),
       ...(field.listMapKeys !== undefined && { 'x-kubernetes-list-map-keys': field.listMapKeys }),
       ...(field.mapType !== undefined && { 'x-kubernetes-map-type': field.mapType }),
