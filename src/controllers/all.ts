@@ -21,6 +21,7 @@ import { createJobController } from './job/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
 import { createPodGarbageCollector } from './pod-gc/index.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
+import { createResourceQuotaController } from './resource-quota/index.ts';
 import { createRootCaController } from './root-ca/index.ts';
 import { createServiceAccountController } from './serviceaccount/index.ts';
 import { createServiceAccountTokenController } from './serviceaccount-token/index.ts';
@@ -69,6 +70,7 @@ export function createControllers(
     createEndpointSliceMirroringController(dependencies),
     createDisruptionController(dependencies),
     createPodGarbageCollector(dependencies),
+    createResourceQuotaController(dependencies, options.resources),
   ];
 }
 

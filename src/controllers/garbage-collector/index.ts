@@ -5,8 +5,8 @@ import type { Controller, ControllerQueue, Watch } from '../../client/controller
 import type { Informer, InformerHandlers } from '../../client/informer.ts';
 import { definitionsOf } from '../common/custom-resources.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
+import { FollowedCustomResources } from '../common/followed-custom-resources.ts';
 import { garbageCollectable, type ResourceInfo } from '../common/resources.ts';
-import { FollowedCustomResources } from './custom-resources.ts';
 import {
   DependencyGraph,
   FOREGROUND,

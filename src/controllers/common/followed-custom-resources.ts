@@ -1,8 +1,8 @@
 import type { KubeObject } from '../../api/object.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Informer, InformerFactory, InformerHandlers } from '../../client/informer.ts';
-import { resourceOfDefinition } from '../common/custom-resources.ts';
-import type { ResourceInfo } from '../common/resources.ts';
+import { resourceOfDefinition } from './custom-resources.ts';
+import type { ResourceInfo } from './resources.ts';
 
 interface Followed {
   /** What the informer asks for; tenants may serve other versions of it. */

@@ -1,0 +1,95 @@
+import type { Container, ContainerStatus, PodSpec, PodStatus } from '../generated/core-v1.ts';
+import { addQuantities, compareQuantities } from '../quantity.ts';
+import { addTo, hasNames, type ResourceList, raiseTo } from './resource-list.ts';
+
+type Field = 'requests' | 'limits';
+
+export interface PodLike {
+  spec: PodSpec;
+  status?: PodStatus;
+}
+
+export interface PodResourceOptions {
+  /** What containers hold by their status counts as well (a resize under way). */
+  useStatus?: boolean;
+  /** Pod-level huge pages count as CPU and memory do. LimitRanger leaves them out. */
+  podLevelHugePages?: boolean;
+  withoutOverhead?: boolean;
+}
+
+const isPodLevel = (name: string, hugePages: boolean): boolean =>
+  name === 'cpu' || name === 'memory' || (hugePages && name.startsWith('hugepages-'));
+
+/** True when the pod itself, beyond its containers, says what it needs. */
+export const hasPodLevelResources = ({ resources }: PodSpec): boolean =>
+  [...Object.keys(resources?.requests ?? {}), ...Object.keys(resources?.limits ?? {})].some((name) =>
+    isPodLevel(name, true),
+  );
+
+/**
+ * Every resource a pod asks for or is limited to: running containers and sidecars together, or an init container at
+ * its turn if that is more; what the pod itself says overrides. Source: component-helpers' resource/helpers.go.
+ */
+export function podResourceList(pod: PodLike, field: Field, options: PodResourceOptions = {}): Record<string, string> {
+  const { spec } = pod;
+  const statuses = options.useStatus === true ? statusesOf(pod) : undefined;
+  const running: Record<string, string> = {};
+  for (const container of spec.containers ?? []) addTo(running, effective(container, field, statuses, pod));
+
+  const sidecars: Record<string, string> = {};
+  const largestInit: Record<string, string> = {};
+  for (const container of spec.initContainers ?? []) {
+    if (container.restartPolicy === 'Always') {
+      const own = effective(container, field, statuses, pod);
+      addTo(running, own);
+      addTo(sidecars, own);
+      raiseTo(largestInit, sidecars);
+    } else {
+      raiseTo(largestInit, addTo({ ...sidecars }, container.resources?.[field]));
+    }
+  }
+  raiseTo(running, largestInit);
+
+  const podLevel = spec.resources?.[field];
+  for (const name in podLevel) {
+    if (isPodLevel(name, options.podLevelHugePages === true)) running[name] = podLevel[name]!;
+  }
+  if (options.withoutOverhead !== true) addOverhead(running, spec.overhead, field);
+  return running;
+}
+
+/** A resource without a limit stays without one. */
+function addOverhead(sum: Record<string, string>, overhead: ResourceList | undefined, field: Field): void {
+  if (field === 'requests') addTo(sum, overhead);
+  else {
+    for (const name in overhead) {
+      const limit = sum[name];
+      if (limit !== undefined && compareQuantities(limit, 0) !== 0) sum[name] = addQuantities(limit, overhead[name]!);
+    }
+  }
+}
+
+function statusesOf({ status }: PodLike): Map<string, ContainerStatus> {
+  const statuses = new Map<string, ContainerStatus>();
+  for (const one of status?.containerStatuses ?? []) statuses.set(one.name, one);
+  for (const one of status?.initContainerStatuses ?? []) statuses.set(one.name, one);
+  return statuses;
+}
+
+/** While a resize is under way the larger of what is and what shall be counts; of one that cannot be, only what is. */
+function effective(
+  { name, resources }: Container,
+  field: Field,
+  statuses: Map<string, ContainerStatus> | undefined,
+  { status }: PodLike,
+): ResourceList | undefined {
+  const wanted = resources?.[field];
+  const actual = statuses?.get(name);
+  if (actual?.resources === undefined || !hasNames(actual.resources as never)) return wanted;
+  const isInfeasible = status?.conditions?.some(
+    ({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible',
+  );
+  const result: Record<string, string> = { ...actual.resources[field] };
+  if (field === 'requests') raiseTo(result, actual.allocatedResources);
+  return isInfeasible === true ? result : raiseTo(result, wanted);
+}
