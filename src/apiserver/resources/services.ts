@@ -5,23 +5,18 @@ import type { Clock } from '../../base/clock.ts';
 import type { ObjectChange, Objects } from '../objects.ts';
 import type { ResourceHooks, WriteScope } from './hooks.ts';
 import { claim, inServiceRange, pickAddress, serviceRange } from './ip-addresses.ts';
+import { claimNodePorts, releaseNodePorts, wantsNodePorts } from './node-ports.ts';
 
-const nodePortFirst = 30_000;
-const nodePortLast = 32_767;
 const serviceKind = { group: '', kind: 'Service' };
 
 const isHeadless = (service: KubeObject) => service['spec'].clusterIP === 'None';
 const hasAddress = (service: KubeObject) => service['spec'].type !== 'ExternalName' && !isHeadless(service);
-const wantsNodePorts = (service: KubeObject) => {
-  const { type, allocateLoadBalancerNodePorts } = service['spec'];
-  return type === 'NodePort' || (type === 'LoadBalancer' && allocateLoadBalancerNodePorts !== false);
-};
 /** The address a service holds, '' when it holds none. */
 const addressOf = (service: KubeObject): string => (hasAddress(service) ? (service['spec'].clusterIP ?? '') : '');
 
 /**
  * A service's address and node ports. The address is claimed by an IPAddress in the very transaction that writes the
- * service, so none is ever lost or held twice.
+ * service, a node port likewise (`node-ports.ts`), so none is ever lost or held twice.
  */
 export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
   async function claimAddress(service: KubeObject, scope: WriteScope): Promise<ObjectChange[]> {
@@ -68,55 +63,8 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
     return [{ resource: IP_ADDRESSES, tenant: scope.tenant, namespace: '', name: address, before, after: undefined }];
   }
 
-  /**
-   * Node ports are unique in a tenant. They are looked up among its services: one control plane writes at a time, so a
-   * clash would need the same port asked for twice at once, and the network then serves the elder.
-   */
-  async function fillNodePorts(service: KubeObject, scope: WriteScope): Promise<void> {
-    if (!wantsNodePorts(service)) return;
-    const taken = new Set<string>();
-    for (const entry of await objects.entries(SERVICES, { tenant: scope.tenant })) {
-      if (entry.namespace === scope.namespace && entry.name === scope.name) continue;
-      for (const port of entry.object['spec'].ports ?? []) {
-        if (port.nodePort) taken.add(`${port.nodePort}/${port.protocol ?? 'TCP'}`);
-      }
-    }
-    const ports: { nodePort?: number; protocol?: string }[] = service['spec'].ports ?? [];
-    for (const [index, port] of ports.entries()) {
-      if (!port.nodePort) continue;
-      const field = `spec.ports[${index}].nodePort`;
-      if (port.nodePort < nodePortFirst || port.nodePort > nodePortLast) {
-        throw invalidField(
-          scope,
-          field,
-          port.nodePort,
-          `provided port is not in the valid range. The range of valid ports is ${nodePortFirst}-${nodePortLast}`,
-        );
-      }
-      const claimed = `${port.nodePort}/${port.protocol ?? 'TCP'}`;
-      if (taken.has(claimed)) throw invalidField(scope, field, port.nodePort, 'provided port is already allocated');
-      taken.add(claimed);
-    }
-    for (const port of ports) {
-      if (port.nodePort) continue;
-      const protocol = port.protocol ?? 'TCP';
-      const span = nodePortLast - nodePortFirst + 1;
-      const offset = Math.floor(Math.random() * span);
-      for (let step = 0; step < span; step++) {
-        const candidate = nodePortFirst + ((offset + step) % span);
-        if (taken.has(`${candidate}/${protocol}`)) continue;
-        taken.add(`${candidate}/${protocol}`);
-        port.nodePort = candidate;
-        break;
-      }
-      if (!port.nodePort)
-        throw new StatusError(
-          500,
-          'InternalError',
-          'Internal error occurred: failed to allocate a nodePort: range is full',
-        );
-    }
-  }
+  const nodePorts = (service: KubeObject, old: KubeObject | undefined, scope: WriteScope) =>
+    claimNodePorts(objects, service, old, scope, clock.now(), (...problem) => invalidField(scope, ...problem));
 
   return {
     prepareUpdate(service, old) {
@@ -128,26 +76,28 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
     },
     async onCreate(service, scope) {
       normalize(service);
-      await fillNodePorts(service, scope);
-      if (!hasAddress(service)) return [];
+      const ports = await nodePorts(service, undefined, scope);
+      if (!hasAddress(service)) return ports;
       // A second try (the claim was lost) picks anew, unless the writer asked for this very address.
       const picked = pickedByUs.get(service);
       if (picked !== undefined && service['spec'].clusterIP === picked) setAddress(service, '');
       const asked = service['spec'].clusterIP;
       const changes = await claimAddress(service, scope);
       if (!asked) pickedByUs.set(service, service['spec'].clusterIP);
-      return changes;
+      return [...ports, ...changes];
     },
     async onUpdate(service, old, scope) {
       normalize(service);
-      await fillNodePorts(service, scope);
+      const ports = await nodePorts(service, old, scope);
       const before = addressOf(old);
       const after = addressOf(service);
-      if (hasAddress(service) && after !== '' && after === before) return [];
-      const changes = before === '' ? [] : await release(old, scope);
+      if (hasAddress(service) && after !== '' && after === before) return ports;
+      const changes = [...ports, ...(before === '' ? [] : await release(old, scope))];
       return hasAddress(service) ? [...changes, ...(await claimAddress(service, scope))] : changes;
     },
-    onDelete: release,
+    async onDelete(old, scope) {
+      return [...(await release(old, scope)), ...(await releaseNodePorts(objects, old, scope))];
+    },
   };
 }
 
