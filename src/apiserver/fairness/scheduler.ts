@@ -357,7 +357,9 @@ export class Scheduler {
   #retire(account: Account): void {
     if (account.present > 0 || this.#sliceOf?.account === account) return;
     this.#active.delete(account);
-    if (account.virtualMs <= this.#virtualNowMs || this.#active.size === 0) this.#accounts.delete(account.name);
+    // Nobody is there to owe to.
+    if (this.#active.size === 0) this.#accounts.clear();
+    else if (account.virtualMs <= this.#virtualNowMs) this.#accounts.delete(account.name);
     else if (this.#accounts.size - this.#active.size > idleAccountsLimit) this.#forgetIdle();
   }
 
@@ -379,6 +381,7 @@ export class Scheduler {
   }
 
   readonly #begin = (): void => {
+    this.#sliceScheduled = false;
     const account = this.#next();
     if (account === undefined) return;
     this.#virtualNowMs = account.virtualMs;
@@ -402,7 +405,6 @@ export class Scheduler {
   };
 
   readonly #finish = (): void => {
-    this.#sliceScheduled = false;
     const turn = this.#sliceOf;
     if (turn === undefined) return;
     this.#sliceOf = undefined;

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ManualClock } from '../../base/clock.ts';
+import { bootstrapConfiguration, compile, type FlowControlConfiguration } from './configuration.ts';
+import { type Asked, Scheduler, type SchedulerLimits, Turn } from './scheduler.ts';
+
+const never = new AbortController().signal;
+
+/** A processor whose time only passes when a request says so. */
+function setUp(limits: Partial<SchedulerLimits> = {}) {
+  const clock = new ManualClock();
+  let nowMs = 0;
+  const scheduler = new Scheduler({ clock, preciseNow: () => nowMs, limits });
+  const ran: string[] = [];
+  const ask = (
+    account: string,
+    options: Partial<Asked> & { ms?: number; name?: string; hold?: Promise<void> } = {},
+  ) => {
+    const { configuration = bootstrapConfiguration, ms = 1, name = account, hold } = options;
+    const schema = configuration.schemas.find((one) => one.name === (options.schema?.name ?? 'global-default'))!;
+    const asked: Asked = {
+      account,
+      weight: 1,
+      configuration,
+      distinguisher: 'user',
+      width: 1,
+      signal: never,
+      ...options,
+      schema,
+    };
+    return scheduler.admit(asked).then(async (turn) => {
+      if (!(turn instanceof Turn)) return turn;
+      ran.push(name);
+      nowMs += ms;
+      await hold;
+      turn.answered();
+      turn.end();
+      return 'ran';
+    });
+  };
+  return { scheduler, ran, ask, clock, pass: (ms: number) => (nowMs += ms) };
+}
+
+const schemaNamed = (configuration: FlowControlConfiguration, name: string) =>
+  configuration.schemas.find((one) => one.name === name)!;
+
+function customLevel(limited: object) {
+  return compile(
+    [
+      {
+        kind: 'FlowSchema',
+        apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+        metadata: { name: 'mine', uid: 'schema', resourceVersion: '1' },
+        spec: { priorityLevelConfiguration: { name: 'mine' }, matchingPrecedence: 10, rules: [] },
+      } as never,
+    ],
+    [
+      {
+        kind: 'PriorityLevelConfiguration',
+        apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+        metadata: { name: 'mine', uid: 'level', resourceVersion: '1' },
+        spec: { type: 'Limited', limited },
+      } as never,
+    ],
+  );
+}
+
+describe('turns at the processor', () => {
+  test('a tenant that asks now and then comes before what another has queued', async () => {
+    const { ask, ran } = setUp();
+    const heavy = Array.from({ length: 20 }, () => ask('heavy'));
+    await Promise.all(heavy.slice(0, 5));
+    await ask('quiet');
+    assert.ok(ran.indexOf('quiet') <= 7, `quiet ran as number ${ran.indexOf('quiet')}`);
+    await Promise.all(heavy);
+  });
+
+  test('the processor is shared by time, not by requests', async () => {
+    const { ask, ran } = setUp();
+    await Promise.all([
+      ...Array.from({ length: 40 }, () => ask('long', { ms: 10 })),
+      ...Array.from({ length: 40 }, () => ask('short', { ms: 1 })),
+    ]);
+    // By the time the short ones are done, they and the long ones had as many milliseconds.
+    const before = ran.slice(0, ran.lastIndexOf('short')).filter((name) => name === 'long').length;
+    assert.ok(before <= 6, `${before} long requests ran before the last short one`);
+  });
+
+  test('weights divide it', async () => {
+    const { ask, ran } = setUp();
+    await Promise.all([
+      ...Array.from({ length: 60 }, () => ask('three', { weight: 3 })),
+      ...Array.from({ length: 60 }, () => ask('one', { weight: 1 })),
+    ]);
+    const ones = ran.slice(0, 40).filter((name) => name === 'one').length;
+    assert.ok(ones >= 8 && ones <= 12, `${ones} of 40`);
+  });
+
+  test('being away earns nothing', async () => {
+    const { ask, ran } = setUp();
+    const busy = Array.from({ length: 100 }, () => ask('busy'));
+    await Promise.all(busy.slice(0, 80));
+    const late = Array.from({ length: 20 }, () => ask('late'));
+    await Promise.all([...busy, ...late]);
+    const after = ran.slice(80, 100).filter((name) => name === 'late').length;
+    assert.ok(after <= 12, `${after} of 20 slices went to who came late`);
+  });
+
+  test('one tenant never has all requests in their handlers at once', async () => {
+    const { ask, ran } = setUp({ running: 6, runningPerTenant: 2 });
+    let open = () => {};
+    const hold = new Promise<void>((resolve) => (open = resolve));
+    const asked = Array.from({ length: 20 }, () => ask('heavy', { hold, ms: 0 }));
+    const quiet = ask('quiet', { ms: 0 });
+    await quiet;
+    assert.ok(ran.filter((name) => name === 'heavy').length <= 6);
+    open();
+    await Promise.all(asked);
+  });
+
+  test('a request that waits for something else makes room', async () => {
+    const { ask, ran, clock, pass } = setUp({ running: 2, runningPerTenant: 2, processorWaitMs: 100 });
+    let open = () => {};
+    const hold = new Promise<void>((resolve) => (open = resolve));
+    const slow = [ask('tenant', { hold, ms: 0 }), ask('tenant', { hold, ms: 0 })];
+    const next = ask('tenant', { name: 'next' });
+    while (ran.length < 2) await new Promise(setImmediate);
+    for (let round = 0; round < 5; round++) await new Promise(setImmediate);
+    assert.deepEqual(ran, ['tenant', 'tenant']);
+    pass(101);
+    clock.advance(101);
+    assert.equal(await next, 'ran');
+    open();
+    await Promise.all(slow);
+  });
+
+  test('nothing is left of who is idle', async () => {
+    const { ask, scheduler } = setUp();
+    await Promise.all([ask('a'), ask('b'), ask('c')]);
+    for (let round = 0; round < 5; round++) await new Promise(setImmediate);
+    assert.deepEqual([...scheduler.accounts()], []);
+  });
+
+  test('so many requests of one tenant, and no more', async () => {
+    const { ask } = setUp({ presentPerTenant: 10 });
+    const results = await Promise.all(
+      Array.from({ length: 15 }, () => ask('flood', { schema: schemaNamed(bootstrapConfiguration, 'exempt') })),
+    );
+    assert.equal(results.filter((result) => result === 'tenant-full').length, 5);
+  });
+
+  test('who went away takes no slice', async () => {
+    const { ask, ran } = setUp();
+    const abort = new AbortController();
+    const gone = ask('tenant', { signal: abort.signal, name: 'gone' });
+    abort.abort();
+    assert.equal(await gone, 'cancelled');
+    assert.equal(await ask('tenant'), 'ran');
+    assert.deepEqual(ran, ['tenant']);
+  });
+});
+
+describe('priority levels', () => {
+  test('Reject refuses what has no seat', async () => {
+    const configuration = customLevel({
+      nominalConcurrencyShares: 1,
+      limitResponse: { type: 'Reject' },
+      borrowingLimitPercent: 0,
+    });
+    const seats = Math.ceil(600 / 6);
+    const { ask } = setUp();
+    const schema = schemaNamed(configuration, 'mine');
+    const results = await Promise.all(
+      Array.from({ length: seats + 7 }, () => ask('tenant', { configuration, schema, ms: 0 })),
+    );
+    assert.equal(results.filter((result) => result === 'concurrency-limit').length, 7);
+  });
+
+  test('Queue holds as many as its queues, then refuses; all that is held runs', async () => {
+    const configuration = customLevel({
+      nominalConcurrencyShares: 1,
+      borrowingLimitPercent: 0,
+      limitResponse: { type: 'Queue', queuing: { queues: 2, handSize: 1, queueLengthLimit: 5 } },
+    });
+    const { ask } = setUp();
+    const schema = schemaNamed(configuration, 'mine');
+    const results = await Promise.all(
+      Array.from({ length: 120 }, () => ask('tenant', { configuration, schema, ms: 0 })),
+    );
+    assert.equal(results.filter((result) => result === 'ran').length, 105);
+    assert.equal(results.filter((result) => result === 'queue-full').length, 15);
+  });
+
+  test('what waits too long is refused', async () => {
+    const configuration = customLevel({
+      nominalConcurrencyShares: 0,
+      borrowingLimitPercent: 0,
+      limitResponse: { type: 'Queue', queuing: { queues: 1, handSize: 1, queueLengthLimit: 5 } },
+    });
+    const { ask, clock, pass } = setUp({ processorWaitMs: 60_000 });
+    const schema = schemaNamed(configuration, 'mine');
+    let open = () => {};
+    const hold = new Promise<void>((resolve) => (open = resolve));
+    const first = ask('tenant', { configuration, schema, hold });
+    const second = ask('tenant', { configuration, schema });
+    await new Promise(setImmediate);
+    pass(16_000);
+    clock.advance(16_000);
+    assert.equal(await second, 'time-out');
+    open();
+    assert.equal(await first, 'ran');
+  });
+
+  test('seats nobody uses are lent, up to the limit', async () => {
+    const borrowing = (borrowingLimitPercent: number | undefined) =>
+      customLevel({
+        nominalConcurrencyShares: 1,
+        ...(borrowingLimitPercent !== undefined && { borrowingLimitPercent }),
+        limitResponse: { type: 'Reject' },
+      });
+    const refusedOf = async (configuration: FlowControlConfiguration) => {
+      const { ask } = setUp();
+      const schema = schemaNamed(configuration, 'mine');
+      const results = await Promise.all(
+        Array.from({ length: 160 }, () => ask('tenant', { configuration, schema, ms: 0 })),
+      );
+      return results.filter((result) => result !== 'ran').length;
+    };
+    // 100 of its own; catch-all, the only other one, lends nothing.
+    assert.equal(await refusedOf(borrowing(undefined)), 60);
+    const lender = borrowing(50);
+    const levels = new Map(lender.levels);
+    levels.set('catch-all', { ...levels.get('catch-all')!, lendablePercent: 100 });
+    assert.equal(await refusedOf({ ...lender, levels }), 10);
+  });
+});
