@@ -67,6 +67,8 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
   const answered: Record<string, Verb> = { ...withoutStorage, ...metricsVerbs(() => environment.metrics?.()) };
   return (context: RequestContext) => {
     const { info } = context;
+    const remote = environment.aggregation?.serve(context);
+    if (remote !== undefined) return remote;
     if (!info.isResourceRequest) return nonResource(context);
     const definition = environment.registry.find(context.tenant, info.group, info.version, info.resource);
     if (definition === undefined) throw pathNotFound();

@@ -2,6 +2,7 @@ import type { MetricsProvider } from '../api/metrics.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Admission } from './admission/admission.ts';
+import type { Aggregation } from './aggregation/index.ts';
 import type { Authorizer } from './authorization/authorizer.ts';
 import type { ServiceDialer } from './connect/service-dialer.ts';
 import type { BearerTokens } from './identity/bearer-tokens.ts';
@@ -27,6 +28,8 @@ export interface Environment {
   connector(): PodConnector | undefined;
   /** Into a tenant's VPC: webhooks, aggregated APIs, the service proxy. */
   dialService: ServiceDialer;
+  /** What tenants' own API servers answer. */
+  aggregation?: Aggregation;
   /** What is behind metrics.k8s.io; undefined until virtual-node/ is up. */
   metrics?(): MetricsProvider | undefined;
   clock: Clock;

@@ -10,6 +10,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Store } from '../store/store.ts';
 import { createAdmission } from './admission/plugins.ts';
+import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts';
+import { Aggregation, aggregationTemplates } from './aggregation/index.ts';
 import { createAuthorizer } from './authorization/authorizer.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
@@ -50,6 +52,8 @@ import { serviceHooks } from './resources/services.ts';
 import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts';
 import { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createWatchCaches } from './watch-cache/caches.ts';
+import type { EgressOptions } from './webhooks/egress.ts';
+import { createWebhookClient } from './webhooks/webhook-client.ts';
 
 export interface ApiServerOptions {
   store: Store;
@@ -66,6 +70,10 @@ export interface ApiServerOptions {
   advertise: { address: string; port: number };
   /** More that every tenant but the system's has (virtual nodes), by `resource.group`. */
   tenantTemplates?: SharedLayerOptions['tenantTemplates'];
+  /** How the servers behind APIServices know us; one for the life of the process when absent. */
+  frontProxy?: FrontProxy;
+  /** Where webhooks named by a URL may be. */
+  webhookEgress?: EgressOptions;
   version?: Partial<VersionInfo>;
   /** false: another process sees to it. */
   compaction?: Partial<CompactionOptions> | false;
@@ -94,7 +102,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const { store, clock, logger } = options;
   const caches = createWatchCaches({ store, clock, logger });
   const tenants = new TenantDirectory(caches);
-  const sharedLayer = new SharedLayer(options);
+  const frontProxy = options.frontProxy ?? (await createFrontProxy(clock));
+  const sharedLayer = new SharedLayer({
+    ...options,
+    ...aggregationTemplates(frontProxy, [...options.resources, ...metricsResources], options.platformResources),
+  });
   const objects = new Objects(store, caches, sharedLayer, tenants);
   const customResources = new CustomResourceCatalog();
   const builtin = [...options.resources, ...metricsResources];
@@ -113,11 +125,18 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   let connector: PodConnector | undefined;
   let metrics: MetricsProvider | undefined;
   const dialService = createServiceDialer(objects, () => connector);
+  const webhookClient = createWebhookClient({ dialService, egress: options.webhookEgress });
+  const aggregation = new Aggregation({
+    own: [...options.resources, ...options.platformResources],
+    dialService,
+    frontProxy,
+    clock,
+  });
   const environment: Environment = {
     registry,
     objects,
     tenants,
-    admission: createAdmission(objects, tenants, { authorizer, access, clock }),
+    admission: createAdmission(objects, tenants, { authorizer, access, clock, registry, webhookClient, logger }),
     authorizer,
     tokens,
     authenticator,
@@ -128,6 +147,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     ]),
     connector: () => connector,
     dialService,
+    aggregation,
     metrics: () => metrics,
     clock,
     logger,
@@ -140,7 +160,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       { name: 'ping', check() {} },
       { name: 'store', check: async () => void (await store.currentRevision()) },
     ],
-    openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion),
+    aggregation,
+    openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion, aggregation),
   });
   const dispatch = createDispatch(environment, nonResource);
   const scheduler = new Scheduler({ clock });
@@ -167,9 +188,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
   await ensureSystemTenant(environment);
   await configurations.start();
+  const aggregationRun = await aggregation.start(environment, customResources);
   const stopCustomResources = await followCustomResources(environment, customResources, (resource) =>
     caches.drop(resource),
   );
+  aggregationRun.begin();
 
   const stopCompaction =
     options.compaction === false
@@ -199,6 +222,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     async close() {
       stopCompaction();
       stopCustomResources();
+      webhookClient.close();
+      aggregationRun.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
       configurations.close();
       scheduler.close();

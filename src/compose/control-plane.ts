@@ -81,6 +81,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     caPem: pki.authority.certificatePem,
     serving: pki.serving,
     tokenKeyPem: pki.tokenKeyPem,
+    frontProxy: pki.frontProxy,
     advertise: { address: endpoint.host, port: endpoint.port },
     // Compaction is the leader's.
     ...(isShared && { compaction: false, isStoreShared: true }),

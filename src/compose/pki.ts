@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { type FrontProxy, issueFrontProxyClient } from '../apiserver/aggregation/front-proxy.ts';
 import { CertificateAuthority, certificateEndMs, type PemPair } from '../apiserver/identity/certificate-authority.ts';
 import { ServiceAccountTokens } from '../apiserver/identity/service-account-tokens.ts';
 import type { Clock } from '../base/clock.ts';
@@ -19,6 +20,8 @@ export interface Pki {
   tenantServers: CertificateAuthority;
   /** PKCS #8 PEM of the key that signs service account tokens. */
   tokenKeyPem: string;
+  /** How tenants' own API servers know ours: its authority signs nothing else and is trusted by nothing of the platform. */
+  frontProxy: FrontProxy;
   serving: PemPair;
   /** What the control plane shows to hosts' streaming servers. */
   platformClient: PemPair;
@@ -27,8 +30,13 @@ export interface Pki {
 /** Everything secret of the platform, made at the first start and renewed when it nears its end. */
 export async function openPki(data: DataDirectory, listen: ListenAddress, clock: Clock): Promise<Pki> {
   const { authority, tenantServers, tokenKeyPem } = await openRoots(data, clock);
+  const frontProxyAuthority = await openAuthority(data, clock, 'front-proxy-ca');
   return {
     authority,
+    frontProxy: {
+      caPem: frontProxyAuthority.certificatePem,
+      client: await openPair(data, 'front-proxy-client', clock, () => issueFrontProxyClient(frontProxyAuthority)),
+    },
     tenantServers,
     tokenKeyPem,
     serving: await openPair(data, 'apiserver', clock, () => authority.issueServing(servingAddresses(listen))),

@@ -5,6 +5,7 @@ import type { FieldError } from '../status.ts';
 import * as prepare from '../strategies/prepare.ts';
 import { definitionStrategy } from '../structural-schema/definition/strategy.ts';
 import * as access from '../validation/access.ts';
+import * as apiRegistration from '../validation/api-registration.ts';
 import * as autoscaling from '../validation/autoscaling.ts';
 import * as batch from '../validation/batch.ts';
 import * as certificates from '../validation/certificates.ts';
@@ -13,6 +14,7 @@ import { Findings } from '../validation/findings.ts';
 import { isIpAddress } from '../validation/ip-address.ts';
 import * as networking from '../validation/networking.ts';
 import * as pod from '../validation/pod.ts';
+import { validatePodResize } from '../validation/pod-resize.ts';
 import { validatePodTemplate } from '../validation/pod-spec.ts';
 import * as service from '../validation/service.ts';
 import * as storage from '../validation/storage.ts';
@@ -69,6 +71,7 @@ export const strategies: Record<string, ResourceStrategy> = {
   '/pods': {
     ...validated(pod.validatePodCreate, pod.validatePodUpdate),
     validateStatusUpdate: checkChange(pod.validatePodStatusUpdate),
+    validateSubresourceUpdate: { resize: checkChange(validatePodResize) },
     prepareForCreate: prepare.preparePod,
     gracePeriodSeconds: podGracePeriodSeconds,
   },
@@ -183,6 +186,13 @@ export const strategies: Record<string, ResourceStrategy> = {
     },
   ),
   'flowcontrol.apiserver.k8s.io/flowschemas': {},
+  'apiregistration.k8s.io/apiservices': {
+    ...validated(apiRegistration.validateApiService),
+    ...pathSegment,
+    requiresResourceVersion: true,
+    validateStatusUpdate: check(apiRegistration.validateApiServiceStatus),
+    prepareForCreate: apiRegistration.prepareApiService,
+  },
   'certificates.k8s.io/certificatesigningrequests': {
     ...validated(certificates.validateCertificateRequest, certificates.validateCertificateRequestUpdate),
     validateStatusUpdate: checkChange(certificates.validateCertificateRequestStatus),

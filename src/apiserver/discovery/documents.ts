@@ -1,4 +1,7 @@
+import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
+import { apiServiceName, type Priorities, prioritiesOf } from '../aggregation/api-service.ts';
+import type { RemoteVersion } from '../aggregation/discovered.ts';
 
 /** The discovery documents of a set of resources. Source: meta/v1 APIGroup, APIResourceList. */
 export interface ApiGroup {
@@ -6,61 +9,58 @@ export interface ApiGroup {
   /** Preferred first. */
   versions: ApiVersion[];
 }
+
 export interface ApiVersion {
   version: string;
   definitions: ResourceDefinition[];
+  /** Served by a server of the tenant's. */
+  remote?: RemoteVersion;
 }
 
-/** Groups in the order kubectl should look for a short name in: the core group, then Kubernetes', then others. */
-export function groupsOf(definitions: ResourceDefinition[]): ApiGroup[] {
-  const groups = new Map<string, Map<string, ResourceDefinition[]>>();
-  for (const definition of definitions) {
-    const versions = groups.get(definition.group) ?? new Map<string, ResourceDefinition[]>();
-    groups.set(definition.group, versions);
-    const list = versions.get(definition.version) ?? [];
-    versions.set(definition.version, list);
-    list.push(definition);
+/**
+ * Groups and versions in the order of their priorities, in which kubectl looks for a short name: what an APIService says,
+ * else upstream's own numbers. Source: kube-aggregator's SortedByGroupAndVersion.
+ */
+export function groupsOf(
+  definitions: ResourceDefinition[],
+  registered: Iterable<APIService> = [],
+  remotes: RemoteVersion[] = [],
+): ApiGroup[] {
+  const groups = new Map<string, Map<string, ApiVersion>>();
+  const versionOf = (group: string, version: string): ApiVersion => {
+    const versions = groups.get(group) ?? new Map<string, ApiVersion>();
+    groups.set(group, versions);
+    const known = versions.get(version) ?? { version, definitions: [] };
+    versions.set(version, known);
+    return known;
+  };
+  for (const definition of definitions) versionOf(definition.group, definition.version).definitions.push(definition);
+  for (const remote of remotes) {
+    const version = versionOf(remote.group, remote.version);
+    version.remote = remote;
+    version.definitions = [];
   }
+  const stated = new Map<string, Priorities>();
+  for (const { spec, metadata } of registered) {
+    if (spec) stated.set(metadata.name, { group: spec.groupPriorityMinimum, version: spec.versionPriority });
+  }
+  const priorities = (group: string, version: string) =>
+    stated.get(apiServiceName(group, version)) ?? prioritiesOf(group, version);
   return [...groups]
     .map(([name, versions]) => ({
       name,
-      versions: [...versions]
-        .map(([version, list]) => ({
-          version,
-          definitions: list.sort((a, b) => (a.resource < b.resource ? -1 : 1)),
-        }))
-        .sort((a, b) => compareVersions(a.version, b.version)),
+      priority: Math.max(...[...versions.keys()].map((version) => priorities(name, version).group)),
+      versions: [...versions.values()].sort(
+        (a, b) =>
+          priorities(name, b.version).version - priorities(name, a.version).version ||
+          compareVersions(a.version, b.version),
+      ),
     }))
-    .sort((a, b) => groupRank(a.name) - groupRank(b.name));
-}
-
-/** As kube-aggregator's priorities: groups a plain word is looked up in first. */
-const groupOrder = [
-  '',
-  'apiregistration.k8s.io',
-  'events.k8s.io',
-  'authentication.k8s.io',
-  'authorization.k8s.io',
-  'apps',
-  'autoscaling',
-  'batch',
-  'certificates.k8s.io',
-  'networking.k8s.io',
-  'policy',
-  'rbac.authorization.k8s.io',
-  'storage.k8s.io',
-  'admissionregistration.k8s.io',
-  'apiextensions.k8s.io',
-  'scheduling.k8s.io',
-  'coordination.k8s.io',
-  'node.k8s.io',
-  'discovery.k8s.io',
-  'resource.k8s.io',
-  'flowcontrol.apiserver.k8s.io',
-];
-function groupRank(name: string): number {
-  const rank = groupOrder.indexOf(name);
-  return rank < 0 ? groupOrder.length : rank;
+    .map((group) => {
+      for (const { definitions: list } of group.versions) list.sort((a, b) => (a.resource < b.resource ? -1 : 1));
+      return group;
+    })
+    .sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1));
 }
 
 /** v2 before v1 before v1beta2: as apimachinery's CompareKubeAwareVersionStrings. */
@@ -147,19 +147,21 @@ export function aggregatedDocument(groups: ApiGroup[], version: 'v2' | 'v2beta1'
       metadata: { ...(group.name !== '' && { name: group.name }), creationTimestamp: null },
       versions: group.versions.map((apiVersion) => ({
         version: apiVersion.version,
-        freshness: 'Current',
-        resources: apiVersion.definitions.map((definition) => ({
-          resource: definition.resource,
-          responseKind: kindOf(definition),
-          scope: definition.namespaced ? 'Namespaced' : 'Cluster',
-          singularResource: definition.singular,
-          verbs: definition.verbs,
-          ...(definition.shortNames.length > 0 && { shortNames: definition.shortNames }),
-          ...(definition.categories.length > 0 && { categories: definition.categories }),
-          ...(definition.subresources.length > 0 && {
-            subresources: definition.subresources.map((subresource) => subresourceDocument(definition, subresource)),
-          }),
-        })),
+        freshness: apiVersion.remote?.isStale === true ? 'Stale' : 'Current',
+        resources:
+          apiVersion.remote?.resources ??
+          apiVersion.definitions.map((definition) => ({
+            resource: definition.resource,
+            responseKind: kindOf(definition),
+            scope: definition.namespaced ? 'Namespaced' : 'Cluster',
+            singularResource: definition.singular,
+            verbs: definition.verbs,
+            ...(definition.shortNames.length > 0 && { shortNames: definition.shortNames }),
+            ...(definition.categories.length > 0 && { categories: definition.categories }),
+            ...(definition.subresources.length > 0 && {
+              subresources: definition.subresources.map((subresource) => subresourceDocument(definition, subresource)),
+            }),
+          })),
       })),
     })),
   };

@@ -1,4 +1,5 @@
 import { notAcceptable, pathNotFound, StatusError } from '../../api/status.ts';
+import type { Aggregation } from '../aggregation/index.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import type { ResourceRegistry } from '../registry.ts';
@@ -14,7 +15,10 @@ import {
 } from './documents.ts';
 
 /** Answers /api and /apis and what is below them without naming a resource. */
-export function createDiscovery(registry: ResourceRegistry): (context: RequestContext) => Answer {
+export function createDiscovery(
+  registry: ResourceRegistry,
+  aggregation: Aggregation,
+): (context: RequestContext) => Answer {
   return (context) => {
     if (context.method !== 'GET' && context.method !== 'HEAD') {
       throw new StatusError(
@@ -25,7 +29,12 @@ export function createDiscovery(registry: ResourceRegistry): (context: RequestCo
       );
     }
     const segments = context.info.path.split('/').filter((segment) => segment !== '');
-    const groups = groupsOf(registry.definitions(context.tenant));
+    const { tenant } = context;
+    const groups = groupsOf(
+      registry.definitions(tenant),
+      aggregation.registered(tenant),
+      aggregation.remoteVersions(tenant),
+    );
     if (segments.length === 1) {
       const aggregated = aggregatedVersion(context.accept);
       const root = segments[0]!;

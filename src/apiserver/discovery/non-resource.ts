@@ -1,4 +1,5 @@
 import { pathNotFound } from '../../api/status.ts';
+import type { Aggregation } from '../aggregation/index.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Handler } from '../chain.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-tokens.ts';
@@ -22,6 +23,7 @@ export interface VersionInfo {
 }
 
 export interface NonResourceOptions {
+  aggregation: Aggregation;
   registry: ResourceRegistry;
   tokens: ServiceAccountTokens;
   version: VersionInfo;
@@ -31,7 +33,7 @@ export interface NonResourceOptions {
 
 /** Every path that names no resource. */
 export function createNonResourceHandler(options: NonResourceOptions): Handler {
-  const discovery = createDiscovery(options.registry);
+  const discovery = createDiscovery(options.registry, options.aggregation);
   return async (context) => {
     const { path } = context.info;
     switch (path.split('/', 2)[1]) {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { pathNotFound } from '../../api/status.ts';
+import type { Aggregation } from '../aggregation/index.ts';
+import { mergeVersion2, type RemoteOpenApi, type RemoteOpenApis } from '../aggregation/remote-open-api.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import type { ResourceRegistry } from '../registry.ts';
@@ -15,9 +18,13 @@ const documentsKept = 128;
 
 /**
  * /openapi/v2 and /openapi/v3. Documents are built when first asked for and kept by what they describe: tenants with
- * the same resources share them.
+ * the same resources share them. What a tenant's own API servers say of theirs is put beside it.
  */
-export function createOpenApi(registry: ResourceRegistry, version: string): (context: RequestContext) => Answer {
+export function createOpenApi(
+  registry: ResourceRegistry,
+  version: string,
+  aggregation: Aggregation,
+): (context: RequestContext) => Answer | Promise<Answer> {
   const built = new Map<string, Buffer>();
   const remember = (key: string, build: () => Buffer): Buffer => {
     let bytes = built.get(key);
@@ -28,28 +35,56 @@ export function createOpenApi(registry: ResourceRegistry, version: string): (con
     built.set(key, bytes);
     return bytes;
   };
+
+  function version2(context: RequestContext, definitions: ResourceDefinition[], remotes: RemoteDocuments[]): Answer {
+    const asProtobuf = wantsProtobuf(context.accept);
+    const theirs = remotes.map(({ etag, services }) => [etag, ...services.map(({ metadata }) => metadata.uid)].join());
+    const scope = theirs.length === 0 ? '' : `${context.tenant}/${theirs.join('/')}/`;
+    const bytes = remember(`2/${asProtobuf}/${scope}${hashOf(definitions, version)}`, () => {
+      const own = openApi2(definitions, version);
+      const document = remotes.length === 0 ? own : mergeVersion2(own, remotes);
+      return asProtobuf ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
+    });
+    return { type: 'bytes', code: 200, contentType: asProtobuf ? protobuf2 : 'application/json', bytes };
+  }
+
+  function list3(groups: Map<string, ResourceDefinition[]>, remotes: RemoteDocuments[]): Answer {
+    const paths: Record<string, object> = {};
+    for (const [name, list] of groups) {
+      paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hashOf(list, version)}` };
+    }
+    for (const { services, document } of remotes) {
+      for (const { spec } of services) {
+        const name = `apis/${spec.group}/${spec.version}`;
+        const url: unknown = document['paths']?.[name]?.serverRelativeURL;
+        if (paths[name] !== undefined || typeof url !== 'string') continue;
+        // Only its hash is the server's to say: the rest of the address is ours.
+        const hash = /[?&]hash=([\w-]+)/.exec(url)?.[1];
+        paths[name] = { serverRelativeURL: `/openapi/v3/${name}${hash === undefined ? '' : `?hash=${hash}`}` };
+      }
+    }
+    return objectAnswer({ paths });
+  }
+
   return (context) => {
     const { path } = context.info;
     const definitions = registry.definitions(context.tenant);
-    const identity = hashOf(definitions, version);
-    if (path === '/openapi/v2') {
-      const asProtobuf = wantsProtobuf(context.accept);
-      const bytes = remember(`2/${asProtobuf}/${identity}`, () => {
-        const document = openApi2(definitions, version);
-        return asProtobuf ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
-      });
-      return { type: 'bytes', code: 200, contentType: asProtobuf ? protobuf2 : 'application/json', bytes };
-    }
+    const registered = aggregation.remotes(context.tenant);
+    const withRemotes = (which: 'version2' | 'version3', answer: (remotes: RemoteDocuments[]) => Answer) =>
+      registered.length === 0
+        ? answer([])
+        : remoteDocuments(aggregation.openApi, context.tenant, registered, which).then(answer);
+    if (path === '/openapi/v2') return withRemotes('version2', (remotes) => version2(context, definitions, remotes));
     const groups = Map.groupBy(definitions, documentName);
     if (path === '/openapi/v3' || path === '/openapi/v3/') {
-      const paths: Record<string, object> = {};
-      for (const [name, list] of groups) {
-        paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hashOf(list, version)}` };
-      }
-      return objectAnswer({ paths });
+      return withRemotes('version3', (remotes) => list3(groups, remotes));
     }
     const name = path.slice('/openapi/v3/'.length);
     const list = groups.get(name);
+    if (path.startsWith('/openapi/v3/') && list === undefined) {
+      const remote = registered.find(({ spec }) => name === `apis/${spec.group}/${spec.version}`);
+      if (remote !== undefined) return aggregation.pass(context, remote);
+    }
     if (!path.startsWith('/openapi/v3/') || list === undefined) throw pathNotFound();
     const bytes = remember(`3/${name}/${hashOf(list, version)}`, () =>
       Buffer.from(JSON.stringify(openApi3(list, version))),
@@ -59,6 +94,28 @@ export function createOpenApi(registry: ResourceRegistry, version: string): (con
     return { type: 'bytes', code: 200, contentType: 'application/json', bytes, headers };
   };
 }
+
+interface RemoteDocuments extends RemoteOpenApi {
+  /** The APIServices that the server stands behind. */
+  services: APIService[];
+}
+
+/** Each server is asked once, however many groups it serves. */
+async function remoteDocuments(
+  openApi: RemoteOpenApis,
+  tenant: string,
+  registered: APIService[],
+  which: 'version2' | 'version3',
+): Promise<RemoteDocuments[]> {
+  const servers = Map.groupBy(registered, ({ spec }) => JSON.stringify(spec.service));
+  const answers = [...servers.values()].slice(0, serversAsked).map(async (services) => {
+    const content = await openApi[which](tenant, services[0]!);
+    return content === undefined ? [] : [{ ...content, services }];
+  });
+  return (await Promise.all(answers)).flat();
+}
+
+const serversAsked = 16;
 
 function wantsProtobuf(accept: string): boolean {
   for (const { type } of parseAccept(accept)) {

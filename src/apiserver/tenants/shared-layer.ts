@@ -15,6 +15,10 @@ export interface SharedLayerOptions {
   caPem: string;
   /** Where the API server is reached, for the `kubernetes` EndpointSlice. */
   advertise: { address: string; port: number };
+  /** More that every tenant has, the system's included, by `resource.group`. */
+  everyTenantTemplates?: Readonly<Record<string, Template[]>>;
+  /** More that the system's tenant has. */
+  systemTemplates?: Readonly<Record<string, Template[]>>;
   /** More that every tenant but the system's has (virtual nodes), by `resource.group`; compose/ hands them in. */
   tenantTemplates?: Readonly<Record<string, Template[]>>;
 }
@@ -27,6 +31,8 @@ export type Template = Omit<KubeObject, 'metadata'> & {
     annotations?: Record<string, string>;
     generation?: number;
   };
+  /** What else depends on when the tenant was made (RFC 3339). */
+  build?(createdAt: string): object;
 };
 
 /**
@@ -71,7 +77,13 @@ export class SharedLayer {
     for (const [resource, objects] of Object.entries({ ...bootstrapObjects, ...flowControlObjects })) {
       for (const object of objects) add(this.#templates, resource, object);
     }
+    for (const [resource, objects] of Object.entries(options.everyTenantTemplates ?? {})) {
+      for (const object of objects) add(this.#templates, resource, object);
+    }
     add(this.#systemTemplates, 'namespaces', namespaceTemplate(HOST_LEASE_NAMESPACE));
+    for (const [resource, objects] of Object.entries(options.systemTemplates ?? {})) {
+      for (const object of objects) add(this.#systemTemplates, resource, object);
+    }
   }
 
   /**
@@ -82,6 +94,7 @@ export class SharedLayer {
   covers(resource: GroupResource, tenant: string | undefined): boolean {
     const qualified = qualifiedResource(resource);
     if (tenant === undefined && (qualified in bootstrapObjects || qualified in flowControlObjects)) return false;
+    if (tenant === undefined && qualified === apiServices) return false;
     return this.#templates.has(qualified) || this.#tenantTemplates.has(qualified);
   }
 
@@ -112,6 +125,8 @@ export class SharedLayer {
   }
 }
 
+const apiServices = 'apiservices.apiregistration.k8s.io';
+
 /** So many tenants' shared objects are kept built; the rest cost nothing. */
 const recentTenantsLimit = 256;
 
@@ -120,7 +135,7 @@ function virtualEntry(resource: GroupResource, tenant: CacheEntry, template: Tem
   const key = storeKey(resource, tenant.name, namespace, name);
   return new VirtualEntry({ tenant: tenant.name, namespace, name, revision: tenant.revision, key }, () => {
     const { metadata: tenantMetadata } = tenant.object;
-    const { kind, apiVersion, metadata, ...rest } = template;
+    const { kind, apiVersion, metadata, build, ...rest } = template;
     return {
       kind,
       apiVersion,
@@ -132,6 +147,7 @@ function virtualEntry(resource: GroupResource, tenant: CacheEntry, template: Tem
         clusterName: tenant.name,
       },
       ...rest,
+      ...build?.(tenantMetadata.creationTimestamp ?? ''),
     };
   });
 }

@@ -3,6 +3,7 @@ import type { Transport } from '../../api/transport.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
+import type { FrontProxy } from '../aggregation/front-proxy.ts';
 import { CertificateAuthority } from '../identity/certificate-authority.ts';
 import { ServiceAccountTokens } from '../identity/service-account-tokens.ts';
 import { type ApiServer, createApiServer } from '../server.ts';
@@ -20,7 +21,7 @@ export interface TestServer {
 /** A whole API server over a store of the test's choice, not listening yet. */
 export async function startTestServer(
   store: Store,
-  options: { tenants?: string[]; clock?: Clock; logger?: Logger } = {},
+  options: { tenants?: string[]; clock?: Clock; logger?: Logger; frontProxy?: FrontProxy } = {},
 ): Promise<TestServer> {
   const clock = options.clock ?? systemClock;
   const authority = await CertificateAuthority.create();
@@ -34,6 +35,7 @@ export async function startTestServer(
     advertise: { address: '127.0.0.1', port: 6443 },
     clock,
     logger: options.logger ?? silentLogger,
+    ...(options.frontProxy !== undefined && { frontProxy: options.frontProxy }),
   });
   const transport = server.inProcess('test');
   const addTenant = async (name: string) => {

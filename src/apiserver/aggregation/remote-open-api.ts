@@ -1,0 +1,116 @@
+import type { APIService } from '../../api/generated/apiregistration-v1.ts';
+import type { Clock } from '../../base/clock.ts';
+import { isAvailable } from './api-service.ts';
+import type { Fetch } from './fetch.ts';
+
+type Json = Record<string, any>;
+
+/** What a server of a tenant's says of its API, as far as it belongs into the tenant's documents. */
+export interface RemoteOpenApi {
+  /** Changes with the content. */
+  etag: string;
+  document: Json;
+}
+
+interface Kept {
+  untilMs: number;
+  content: Promise<RemoteOpenApi | undefined>;
+}
+
+const keptMs = 60_000;
+const timeoutMs = 5000;
+const limitBytes = 8 * 1024 * 1024;
+/** So many servers' documents are kept, the oldest forgotten first. */
+const serversKept = 64;
+
+/** OpenAPI documents of servers behind APIServices: asked for when a client asks us, and kept for a minute. */
+export class RemoteOpenApis {
+  readonly #fetch: Fetch;
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, Kept>();
+
+  constructor(fetch: Fetch, clock: Clock) {
+    this.#fetch = fetch;
+    this.#clock = clock;
+  }
+
+  /** Swagger 2.0; undefined when the server has none or does not answer. */
+  version2(tenant: string, service: APIService): Promise<RemoteOpenApi | undefined> {
+    return this.#get(tenant, service, '/openapi/v2');
+  }
+
+  /** Version 3's list of documents. */
+  version3(tenant: string, service: APIService): Promise<RemoteOpenApi | undefined> {
+    return this.#get(tenant, service, '/openapi/v3');
+  }
+
+  #get(tenant: string, service: APIService, path: string): Promise<RemoteOpenApi | undefined> {
+    if (!isAvailable(service)) return Promise.resolve(undefined);
+    const { name, namespace, port } = service.spec.service!;
+    // Another CA or server name is another server.
+    const key = [tenant, namespace, name, port, service.metadata.uid, service.metadata.generation ?? 0, path].join('/');
+    const known = this.#kept.get(key);
+    if (known !== undefined && known.untilMs > this.#clock.now()) return known.content;
+    const content = this.#load(tenant, service, path);
+    this.#kept.delete(key);
+    this.#kept.set(key, { untilMs: this.#clock.now() + keptMs, content });
+    if (this.#kept.size > serversKept) this.#kept.delete(this.#kept.keys().next().value!);
+    return content;
+  }
+
+  async #load(tenant: string, service: APIService, path: string): Promise<RemoteOpenApi | undefined> {
+    try {
+      const options = { accept: 'application/json', timeoutMs, limitBytes };
+      const { code, headers, body } = await this.#fetch(tenant, service, path, options);
+      if (code !== 200) return undefined;
+      const document = JSON.parse(body.toString());
+      if (typeof document !== 'object' || document === null) return undefined;
+      return { etag: String(headers['etag'] ?? body.length), document };
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * A Swagger document with the paths of the groups that remote servers serve, and the types those use. A type that both
+ * have is the one already there. Source: kube-aggregator's openapi aggregator.
+ */
+export function mergeVersion2(own: Json, remotes: { services: APIService[]; document: Json }[]): Json {
+  const paths: Json = { ...own['paths'] };
+  const definitions: Json = { ...own['definitions'] };
+  for (const { services, document } of remotes) {
+    const prefixes = services.map(({ spec }) => `/apis/${spec.group}/${spec.version}/`);
+    const wanted: string[] = [];
+    for (const [path, operations] of Object.entries(isObject(document['paths']) ? document['paths'] : {})) {
+      if (paths[path] !== undefined || !prefixes.some((prefix) => `${path}/`.startsWith(prefix))) continue;
+      paths[path] = operations;
+      collectReferences(operations, wanted);
+    }
+    const theirs = isObject(document['definitions']) ? document['definitions'] : {};
+    for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+      if (definitions[name] !== undefined || theirs[name] === undefined) continue;
+      definitions[name] = theirs[name];
+      collectReferences(theirs[name], wanted);
+    }
+  }
+  return { ...own, paths, definitions };
+}
+
+const definitionPrefix = '#/definitions/';
+
+function collectReferences(value: unknown, into: string[], depth = 0): void {
+  if (depth > 100) return;
+  if (Array.isArray(value)) {
+    for (const item of value) collectReferences(item, into, depth + 1);
+  } else if (isObject(value)) {
+    for (const [key, member] of Object.entries(value)) {
+      if (key === '$ref' && typeof member === 'string' && member.startsWith(definitionPrefix)) {
+        into.push(member.slice(definitionPrefix.length));
+      } else collectReferences(member, into, depth + 1);
+    }
+  }
+}
