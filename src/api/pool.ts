@@ -31,6 +31,10 @@ export interface ContainerInstanceSpec {
   hostName?: string;
   /** The billable shape: Kubernetes quantities. What requests add up to, rounded up. */
   resources: { cpu: string; memory: string };
+  /** The shapes it had before it was resized, oldest first, each with the moment (RFC 3339, ms) until which it held. */
+  resourceHistory?: { cpu: string; memory: string; until: string }[];
+  /** The pod's metadata.generation that `pod` is made from; the host says in its status which one it acts on. */
+  podGeneration?: number;
   /** The pod's labels and annotations, for the downward API and the runtime. */
   podLabels?: Record<string, string>;
   podAnnotations?: Record<string, string>;
@@ -86,6 +90,8 @@ export interface ContainerInstanceStatus {
   containerStatuses?: ContainerStatus[];
   ephemeralContainerStatuses?: ContainerStatus[];
   qosClass?: string;
+  /** The spec's podGeneration that this status is of. */
+  observedGeneration?: number;
 }
 
 /** metering/ holds every instance with it until the last ledger row is durable. */

@@ -45,6 +45,8 @@ export interface VersionedForm {
   toStored(object: KubeObject): KubeObject;
   /** The same object for the same input, as long as that lives. */
   fromStored(object: KubeObject): KubeObject;
+  /** An object of any version in another one of them (an apiVersion); rejects when the conversion webhook fails. */
+  convert(object: KubeObject, apiVersion: string): Promise<KubeObject>;
 }
 
 export interface SubresourceDefinition {
@@ -91,6 +93,8 @@ export interface ResourceStrategy {
   validateCreate?(object: KubeObject): FieldError[];
   validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
   validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  /** Rules of subresources that write a part of the object (a pod's `resize`), by their names. */
+  validateSubresourceUpdate?: Record<string, (object: KubeObject, old: KubeObject) => FieldError[]>;
   /** Findings for metadata.name; DNS-1123 subdomain when absent. `isPrefix`: it is a generateName. */
   validateName?(name: string, isPrefix: boolean): string[];
   /** Graceful deletion: how many seconds the object stays with a deletionTimestamp; 0 or undefined: none. */

@@ -61,6 +61,31 @@ test('an end on the boundary makes no empty row', () => {
   assert.deepEqual(intervals(rowsFor(instance(status), at('12:00:00'))), [['10:00:00.000', '11:00:00.000']]);
 });
 
+test('a resize cuts the interval, and each part counts by its own shape', () => {
+  const resized = instance({ meteredFrom: iso('10:20:00'), meteredTo: iso('11:10:00') });
+  resized.spec.resources = { cpu: '2', memory: '4Gi' };
+  resized.spec.resourceHistory = [
+    { cpu: '500m', memory: '1Gi', until: iso('10:30:00') },
+    { cpu: '1', memory: '2Gi', until: iso('11:00:00') },
+  ];
+  const rows = rowsFor(resized, at('12:00:00'));
+  assert.deepEqual(intervals(rows), [
+    ['10:20:00.000', '10:30:00.000'],
+    ['10:30:00.000', '11:00:00.000'],
+    ['11:00:00.000', '11:10:00.000'],
+  ]);
+  assert.deepEqual(
+    rows.map(({ vcpus, gibs }) => [vcpus, gibs]),
+    [
+      [0.5, 1],
+      [1, 2],
+      [2, 4],
+    ],
+  );
+  const running = rowsFor({ ...resized, status: { phase: 'Running', meteredFrom: iso('10:20:00') } }, at('10:45:00'));
+  assert.deepEqual(intervals(running), [['10:20:00.000', '10:30:00.000']]);
+});
+
 test('an instance taken from a host that is gone counts to its deletion', () => {
   const lost = instance(
     { meteredFrom: iso('10:00:00') },

@@ -25,6 +25,8 @@ export interface SandboxRuntime {
   containerStatus(containerId: string): Promise<ContainerState | undefined>;
   /** Called whenever a container or sandbox may have changed; `podUid` is of the sandbox's metadata. */
   onEvent(listener: (event: { podUid: string }) => void): () => void;
+  /** Of the pod's cgroup; what is left out is unlimited from then on. */
+  updatePodSandboxResources(sandboxId: string, resources: ContainerResources): Promise<void>;
   updateContainerResources(containerId: string, resources: ContainerResources): Promise<void>;
   reopenContainerLog(containerId: string): Promise<void>;
 

@@ -7,7 +7,7 @@ import { validateTolerations } from './scheduling.ts';
 
 const LARGEST_INT32 = 2_147_483_647;
 
-function validatePodCommon(pod: Pod, findings: Findings): void {
+export function validatePodCommon(pod: Pod, findings: Findings): void {
   validatePodSpec(pod.spec, 'spec', findings, true);
   const { spec } = pod;
   if (!spec.serviceAccountName) {

@@ -12,6 +12,7 @@ export const parts: Record<string, (sent: KubeObject, old: KubeObject) => KubeOb
     withSpec(old, {
       containers: withResources(sent['spec']?.containers, old['spec'].containers),
       initContainers: withResources(sent['spec']?.initContainers, old['spec'].initContainers),
+      resources: sent['spec']?.resources,
     }),
   approval: (sent, old) => ({ ...old, status: { ...old['status'], conditions: sent['status']?.conditions } }),
 };

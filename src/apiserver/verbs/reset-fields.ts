@@ -82,5 +82,7 @@ function keepPodSizes(set: FieldSet): FieldSet {
     }
     if (Object.keys(kept).length > 0) spec[list] = kept;
   }
+  const ofPod = set['f:spec']?.['f:resources'];
+  if (ofPod !== undefined) spec['f:resources'] = ofPod;
   return Object.keys(spec).length === 0 ? nothing : { 'f:spec': spec };
 }

@@ -162,6 +162,8 @@ function admissionOf(request: UpdateRequest, object: KubeObject, old: KubeObject
 }
 
 function validateUpdate(definition: ResourceDefinition, object: KubeObject, old: KubeObject, subresource: string) {
+  const own = definition.strategy.validateSubresourceUpdate?.[subresource];
+  if (own !== undefined) return own(object, old);
   if (subresource === '') return validateObjectUpdate(definition, object, old);
   if (subresource === 'status') return validateObjectStatusUpdate(definition, object, old);
   // These change one part, of which the kind's own rules for updates may know nothing (a pod's resize).

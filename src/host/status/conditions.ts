@@ -6,7 +6,14 @@ import { isRestartableInit } from '../worker/state.ts';
 export type Condition = NonNullable<ContainerInstanceStatus['conditions']>[number];
 
 /** What the kubelet owns; others (readiness gates, PodScheduled) are kept as they are. */
-const owned = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+const owned = new Set([
+  'PodResizeInProgress',
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+]);
 
 /** A Go slice of strings as `%s` prints it. */
 const list = (names: string[]) => `[${names.join(' ')}]`;
@@ -81,17 +88,27 @@ export function conditionsOf(
   sandboxReady: boolean,
   previous: Condition[],
   now: number,
+  /** Undefined: the containers have what the spec says. */
+  resize?: { error?: string },
 ): Condition[] {
   const byName = new Map(statuses.map((status) => [status.name, status]));
   const kept = previous.filter(({ type }) => !owned.has(type));
   const containers = containersReady(pod, byName, phase);
-  const fresh: [string, Verdict][] = [
+  const fresh: [string, Verdict][] = [];
+  if (resize !== undefined) {
+    const { error } = resize;
+    fresh.push([
+      'PodResizeInProgress',
+      { status: 'True', ...(error !== undefined && { reason: 'Error', message: error }) },
+    ]);
+  }
+  fresh.push(
     ['PodReadyToStartContainers', { status: sandboxReady ? 'True' : 'False' }],
     ['Initialized', initialized(pod, byName, phase)],
     ['Ready', ready(pod, containers, kept)],
     ['ContainersReady', containers],
     ['PodScheduled', { status: 'True' }],
-  ];
+  );
   return [
     ...kept,
     ...fresh.map(([type, verdict]) => {

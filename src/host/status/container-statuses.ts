@@ -1,6 +1,7 @@
 import type { Container, ContainerStatus, ContainerState as KubeState } from '../../api/generated/core-v1.ts';
 import { formatTime } from '../../api/object.ts';
 import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
+import { actuatedResources } from '../worker/resize.ts';
 import { shouldStart } from '../worker/restart-policy.ts';
 import { type ContainerRole, isRestartableInit, type StepInput } from '../worker/state.ts';
 
@@ -59,7 +60,7 @@ function statusOf(
         : stateOf(older, terminationMessages);
     return {
       name: container.name,
-      state: stateOf(newest, terminationMessages, before),
+      state: isBeingReplaced(input, newest) ? runningState(newest) : stateOf(newest, terminationMessages, before),
       lastState,
       ready: false,
       restartCount: newest.attempt,
@@ -68,7 +69,7 @@ function statusOf(
       imageID: newest.imageRef,
       containerID: `${CONTAINER_ID_PREFIX}${newest.id}`,
       ...(requests !== undefined && Object.keys(requests).length > 0 && { allocatedResources: requests }),
-      resources: resourcesOf(container),
+      resources: resourcesOf(newest.state === 'exited' ? container : withActuated(input, container, newest.id)),
       ...common,
     };
   }
@@ -106,6 +107,15 @@ function statusOf(
   return status;
 }
 
+/** Stopped only for a new container to take its place, it counts as running: its end is nobody's end. */
+const isBeingReplaced = ({ memory }: StatusInput, record: ContainerState): boolean =>
+  record.state === 'exited' && memory.restarting.has(record.id);
+
+const withActuated = (input: StatusInput, container: Container, id: string): Container => ({
+  ...container,
+  resources: actuatedResources(input, container, id),
+});
+
 const resourcesOf = ({ resources }: Container) => ({
   ...(resources?.limits !== undefined && { limits: resources.limits }),
   ...(resources?.requests !== undefined && { requests: resources.requests }),
@@ -126,9 +136,12 @@ function mainCreated({ instance, observed }: StatusInput): boolean {
 
 const known = (epochMs: number | undefined): epochMs is number => epochMs !== undefined && epochMs > 0;
 
+const runningState = (record: ContainerState): KubeState => ({
+  running: { ...(known(record.startedAt) && { startedAt: formatTime(record.startedAt) }) },
+});
+
 function stateOf(record: ContainerState, messages: Map<string, string>, before?: ContainerStatus): KubeState {
-  if (record.state === 'running')
-    return { running: { ...(known(record.startedAt) && { startedAt: formatTime(record.startedAt) }) } };
+  if (record.state === 'running') return runningState(record);
   if (record.state === 'exited') {
     const message = [record.message, messages.get(record.id)].filter((text) => text).join(': ');
     return {
@@ -175,7 +188,7 @@ function applyProbes(
   before: ContainerStatus | undefined,
 ): void {
   const record = observed.containers.get(container.name)?.[0];
-  const running = status.state?.running !== undefined && record !== undefined;
+  const running = status.state?.running !== undefined && record?.state === 'running';
   const results = record === undefined ? undefined : memory.probes.get(record.id);
   // After a restart of the agent, until a probe has spoken, what was last reported of this very container holds.
   const sameAsBefore = before?.containerID !== undefined && before.containerID === status.containerID;

@@ -2,6 +2,7 @@ import type { Container, ContainerStatus } from '../../api/generated/core-v1.ts'
 import { formatTime } from '../../api/object.ts';
 import type { ContainerInstanceStatus } from '../../api/pool.ts';
 import { isTerminating } from '../worker/ending.ts';
+import { isPodResizePending, pendingResizes } from '../worker/resize.ts';
 import { latest, type StepInput } from '../worker/state.ts';
 import { conditionsOf } from './conditions.ts';
 import { containerStatuses, type StatusInput } from './container-statuses.ts';
@@ -50,6 +51,7 @@ export function instanceStatus(input: StepInput & { terminationMessages: Map<str
     observed.sandboxes[0]?.state === 'ready',
     previous?.conditions ?? [],
     now,
+    isResizing(input) ? { ...(memory.resizeError !== undefined && { error: memory.resizeError }) } : undefined,
   );
   const ended = phase === 'Failed' || phase === 'Succeeded';
   const wasEnded = previous?.phase === 'Failed' || previous?.phase === 'Succeeded';
@@ -77,9 +79,13 @@ export function instanceStatus(input: StepInput & { terminationMessages: Map<str
     containerStatuses: main,
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: qosClassOf(pod),
+    ...(instance.spec.podGeneration !== undefined && { observedGeneration: instance.spec.podGeneration }),
   };
   return { phase, status };
 }
+
+const isResizing = (input: StepInput): boolean =>
+  !isTerminating(input) && (isPodResizePending(input) || pendingResizes(input).length > 0);
 
 /** Once a pod is over, a container that has run and left no end counts as failed (the kubelet's TerminatePod). */
 function markUnknownAsFailed(main: ContainerStatus[], init: ContainerStatus[]): void {

@@ -17,6 +17,8 @@ export function initialMemory(instance: ContainerInstance, now: number): WorkerM
     attempts: new Map(),
     killedToRestart: new Set(),
     starting: new Set(),
+    restarting: new Set(),
+    actuated: new Map(),
     probes: new Map(),
     busy: new Set(),
     gone: false,
@@ -41,6 +43,18 @@ export function initialMemory(instance: ContainerInstance, now: number): WorkerM
 export function adopt(memory: WorkerMemory, observed: PodObservation): void {
   adoptProbeResults(memory, observed);
   adoptBackOffs(memory, observed);
+  adoptResources(memory, observed);
+}
+
+/** Containers run with what was last reported of them; the spec may have changed since. */
+function adoptResources(memory: WorkerMemory, observed: PodObservation): void {
+  const { initContainerStatuses = [], containerStatuses = [] } = memory.status ?? {};
+  for (const { name, containerID, resources } of [...initContainerStatuses, ...containerStatuses]) {
+    const record = latest(observed, name);
+    if (record === undefined || resources === undefined || containerID !== `${CONTAINER_ID_PREFIX}${record.id}`)
+      continue;
+    memory.actuated.set(record.id, resources);
+  }
 }
 
 /** A startup probe that had succeeded is not asked again. */

@@ -49,6 +49,7 @@ export async function createSandbox(context: WorkerContext, attempt: number): Pr
     const createdAt = clock.now();
     const id = await runtime.runPodSandbox(config);
     memory.address = address;
+    memory.podResources = config.resources;
     const { metadata, labels, annotations } = config;
     cache.sandboxCreated({ id, metadata, state: 'ready', createdAt, labels, annotations });
   });

@@ -2,6 +2,7 @@ import type { ContainerInstanceSpec } from '../../api/pool.ts';
 import type { WorkerContext } from './context.ts';
 import { createSandbox, networkRequest, stopSandboxes } from './create-sandbox.ts';
 import { removePod } from './remove-pod.ts';
+import { resizePod } from './resize.ts';
 import { startContainer } from './start-container.ts';
 import type { Action } from './state.ts';
 import { stopContainer } from './stop-container.ts';
@@ -55,7 +56,15 @@ export function operationOf(
     case 'startContainer':
       return ['start', () => startContainer(context, action.container, action.attempt)];
     case 'stopContainer':
-      return [`stop/${action.container.id}`, () => stopContainer(context, action)];
+      return [
+        `stop/${action.container.id}`,
+        () => {
+          if (action.restarts) memory.restarting.add(action.container.id);
+          return stopContainer(context, action);
+        },
+      ];
+    case 'resizePod':
+      return ['resize', () => resizePod(context)];
     case 'removeContainer':
       return [
         `remove/${action.containerId}`,

@@ -26,8 +26,15 @@ export class Plan {
     else this.result.actions.push(action);
   }
 
-  stop(container: ContainerState, message: string, graceSeconds: number, after: string[] = []): void {
-    this.add(`stop/${container.id}`, { kind: 'stopContainer', container, message, graceSeconds, after });
+  stop(container: ContainerState, message: string, graceSeconds: number, after: string[] = [], restarts = false): void {
+    this.add(`stop/${container.id}`, {
+      kind: 'stopContainer',
+      container,
+      message,
+      graceSeconds,
+      after,
+      ...(restarts && { restarts }),
+    });
   }
 
   /**

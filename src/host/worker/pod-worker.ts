@@ -165,7 +165,9 @@ export class PodWorker {
     for (const store of [memory.probes, this.#messages]) {
       for (const id of store.keys()) if (!present.has(id)) store.delete(id);
     }
-    for (const id of memory.killedToRestart) if (!present.has(id)) memory.killedToRestart.delete(id);
+    for (const ids of [memory.killedToRestart, memory.restarting, memory.actuated]) {
+      for (const id of ids.keys()) if (!present.has(id) && !memory.starting.has(id)) ids.delete(id);
+    }
     if (memory.meteredFrom === undefined && observed.sandboxes.length > 0) {
       const first = Math.min(...observed.sandboxes.map(({ createdAt }) => createdAt));
       memory.meteredFrom = new Date(first).toISOString();

@@ -50,8 +50,16 @@ export function oomScoreAdjustment(container: Container, pod: PodSpec, hostMemor
   return adjustment === 1000 ? 999 : adjustment;
 }
 
+const known = new WeakMap<PodSpec, ContainerResources>();
+
 /** What all containers of the pod may use together: of its cgroup. A limit holds only when every container has one. */
 export function podResources(pod: PodSpec): ContainerResources {
+  let resources = known.get(pod);
+  if (resources === undefined) known.set(pod, (resources = computePodResources(pod)));
+  return resources;
+}
+
+function computePodResources(pod: PodSpec): ContainerResources {
   if (qosClassOf(pod) === 'BestEffort') return { cpuShares: FEWEST_SHARES };
   const everyone = [...(pod.initContainers ?? []), ...pod.containers];
   const isLimited = (name: 'cpu' | 'memory') =>

@@ -2,6 +2,7 @@ import type { Container } from '../../api/generated/core-v1.ts';
 import { deadline, failedProbe, probeGraceSeconds } from './ending.ts';
 import { initContainersStep } from './init-containers-step.ts';
 import { Plan } from './plan.ts';
+import { isPodResizePending, pendingResizes } from './resize.ts';
 import { restartsAfterKill, shouldStart } from './restart-policy.ts';
 import { latest, type StepInput, type StepResult } from './state.ts';
 
@@ -36,6 +37,7 @@ export function runningStep(input: StepInput): StepResult {
     plan.stopAll(pod.terminationGracePeriodSeconds ?? 30);
     return plan.result;
   }
+  resizeStep(input, plan);
   const sidecarStarts = init.starts;
   if (init.initialized) {
     const kept = mainContainersStep(input, plan, sidecarStarts);
@@ -45,6 +47,19 @@ export function runningStep(input: StepInput): StepResult {
     for (const container of sidecarStarts) plan.start(container, 'init');
   }
   return plan.result;
+}
+
+function resizeStep(input: StepInput, plan: Plan): void {
+  const grace = input.instance.spec.pod.terminationGracePeriodSeconds ?? 30;
+  const resizes = pendingResizes(input);
+  const restarts = resizes.filter((resize) => resize.restarts);
+  for (const { container, record } of restarts) {
+    if (record.state !== 'running') continue;
+    plan.stop(record, `Container ${container.name} resize requires restart`, grace, [], true);
+  }
+  if (resizes.length > restarts.length || (restarts.length === 0 && isPodResizePending(input))) {
+    plan.add('resize', { kind: 'resizePod' });
+  }
 }
 
 function sandboxStep(input: StepInput, plan: Plan): void {
@@ -75,7 +90,8 @@ function mainContainersStep(input: StepInput, plan: Plan, sidecarStarts: Contain
   for (const container of pod.containers) {
     const state = latest(observed, container.name);
     if (state === undefined || state.state !== 'running') {
-      if (shouldStart(container, pod, state, false)) {
+      const isReplaced = state !== undefined && memory.restarting.has(state.id);
+      if (isReplaced || shouldStart(container, pod, state, false)) {
         if (state?.state === 'unknown') {
           const message = `Container is in "unknown" state, try killing it before restart`;
           stops.push(() => plan.stop(state, message, pod.terminationGracePeriodSeconds ?? 30));

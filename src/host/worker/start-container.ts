@@ -5,6 +5,7 @@ import { containerConfig, sandboxConfig } from './container-config.ts';
 import { ContainerStartError } from './container-start-error.ts';
 import type { WorkerContext } from './context.ts';
 import { crashRecord } from './plan.ts';
+import { isPodResizePending, resizePod } from './resize.ts';
 import { podDescription } from './state.ts';
 import { stopContainer } from './stop-container.ts';
 
@@ -127,7 +128,10 @@ async function startIt(
         logDirectory: files.logDirectory(uid),
         cgroupParent: files.cgroupParent(uid),
       });
+      // Its limits must fit into the pod's, which may just have grown.
+      if (isPodResizePending(context)) await resizePod(context);
       id = await runtime.createContainer(sandbox.id, config, pod);
+      memory.actuated.set(id, container.resources ?? {});
       memory.starting.add(id);
       made(id);
     } catch (error) {

@@ -1,7 +1,7 @@
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
+import type { Container, PodSpec, ResourceRequirements } from '../../api/generated/core-v1.ts';
 import type { PodAddress } from '../../api/pod-network.ts';
 import type { ContainerInstance, ContainerInstanceStatus } from '../../api/pool.ts';
-import type { ContainerState, PodSandbox } from '../../runtime/sandbox-runtime.ts';
+import type { ContainerResources, ContainerState, PodSandbox } from '../../runtime/sandbox-runtime.ts';
 import type { BackOff } from './back-off.ts';
 
 /** What the runtime has of one pod, newest first. */
@@ -58,10 +58,18 @@ export interface WorkerMemory {
   killedToRestart: Set<string>;
   /** Ids of containers whose start, postStart hook included, is under way: they are not reported running before. */
   starting: Set<string>;
+  /** Ids of containers stopped only for a new one to take their place: until it does they count as running. */
+  restarting: Set<string>;
+  /** By container id: the resources it runs with. */
+  actuated: Map<string, ResourceRequirements>;
+  /** What the pod's cgroup was last set to; undefined: by an earlier agent. */
+  podResources?: ContainerResources;
+  /** Why the last resize did not go through. */
+  resizeError?: string;
   imageBackOff: BackOff;
   /** By container id. */
   probes: Map<string, ProbeResults>;
-  /** Operations under way: `files`, `sandbox`, `start`, `stop/<container id>`, `remove/<container id>`, `finish`. */
+  /** Operations under way: `files`, `sandbox`, `start`, `stop/<container id>`, `remove/<container id>`, `resize`, `finish`. */
   busy: Set<string>;
   verdict?: Verdict;
   /** The instance's object is gone from the API: stop at once, report to nobody. */
@@ -92,7 +100,10 @@ export type Action =
       graceSeconds: number;
       /** Names of containers that must have ended first (sidecars outlive the main containers). */
       after: string[];
+      /** Another container takes its place, however it ends. */
+      restarts?: boolean;
     }
+  | { kind: 'resizePod' }
   | { kind: 'removeContainer'; containerId: string }
   | { kind: 'writeFinalStatus' }
   | { kind: 'cleanUp' }

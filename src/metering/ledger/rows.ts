@@ -28,7 +28,8 @@ export function endOf({ metadata, status }: ContainerInstance): number | undefin
 
 /**
  * Every ledger row of the instance that is final at `nowMs`: one for each full interval between fixed boundaries, and
- * the last one, cut at the end, once there is an end. A pure function, so a crash is answered by asking again.
+ * the last one, cut at the end, once there is an end. A pure function, so a crash is answered by asking again. A resize
+ * cuts an interval in two.
  *
  * Ran 10:20-12:05, asked at 11:30: `[10:20, 11:00)`. Asked at 12:10: that, `[11:00, 12:00)` and `[12:00, 12:05)`.
  */
@@ -36,11 +37,12 @@ export function rowsFor(instance: ContainerInstance, nowMs: number, intervalMs =
   const { metadata, spec, status } = instance;
   if (status?.meteredFrom === undefined) return [];
   const endMs = endOf(instance);
-  const { cpuMillis, memoryBytes } = resourcesOf(spec.resources);
+  const shapes = shapesOf(instance);
   const rows: UsageRow[] = [];
   let startMs = Date.parse(status.meteredFrom);
   for (;;) {
-    const boundaryMs = (Math.floor(startMs / intervalMs) + 1) * intervalMs;
+    const shape = shapes.find(({ untilMs }) => untilMs > startMs)!;
+    const boundaryMs = Math.min((Math.floor(startMs / intervalMs) + 1) * intervalMs, shape.untilMs);
     const isLast = endMs !== undefined && endMs <= boundaryMs;
     const rowEndMs = isLast ? endMs : boundaryMs;
     if (rowEndMs <= startMs || (!isLast && boundaryMs > nowMs)) return rows;
@@ -51,12 +53,21 @@ export function rowsFor(instance: ContainerInstance, nowMs: number, intervalMs =
       zone: spec.zone,
       startMs,
       endMs: rowEndMs,
-      vcpus: cpuMillis / 1000,
-      gibs: memoryBytes / GIBIBYTE,
+      vcpus: shape.cpuMillis / 1000,
+      gibs: shape.memoryBytes / GIBIBYTE,
     });
     if (isLast) return rows;
     startMs = boundaryMs;
   }
+}
+
+/** What it was sized like, oldest first; the present shape holds for ever. */
+function shapesOf({ spec }: ContainerInstance): { cpuMillis: number; memoryBytes: number; untilMs: number }[] {
+  const past = (spec.resourceHistory ?? []).map(({ until, ...shape }) => ({ shape, untilMs: Date.parse(until) }));
+  return [...past, { shape: spec.resources, untilMs: Infinity }].map(({ shape, untilMs }) => {
+    const { cpuMillis, memoryBytes } = resourcesOf(shape);
+    return { cpuMillis, memoryBytes, untilMs };
+  });
 }
 
 export const rowName = ({ instance, startMs }: Pick<UsageRow, 'instance' | 'startMs'>): string =>

@@ -21,7 +21,7 @@ import { Containerd, type ContainerdOptions } from './containerd.ts';
 import { CriClient, CriError, criStatus } from './cri-client.ts';
 import { CriImages } from './images.ts';
 import type { CriContainerStats, CriSandbox } from './messages.ts';
-import { makePodCgroup, removeEmptyCgroups, removePodCgroup } from './pod-cgroup.ts';
+import { makePodCgroup, removeEmptyCgroups, removePodCgroup, updatePodCgroup } from './pod-cgroup.ts';
 import { criContainerConfig, criResources, criSandboxConfig, logPathOf, NOTES, withoutNotes } from './requests.ts';
 import { openPortForward, openSession } from './streams.ts';
 
@@ -193,6 +193,12 @@ class ContainerdCriRuntime implements CriRuntime {
 
   onEvent(listener: (event: { podUid: string }) => void): () => void {
     return this.#states.onEvent(listener);
+  }
+
+  async updatePodSandboxResources(sandboxId: string, resources: ContainerResources): Promise<void> {
+    const cgroupParent = await this.#cgroupParentOf(sandboxId);
+    if (cgroupParent === undefined) throw new Error(`sandbox ${sandboxId} not found`);
+    updatePodCgroup(cgroupParent, resources);
   }
 
   async updateContainerResources(containerId: string, resources: ContainerResources): Promise<void> {

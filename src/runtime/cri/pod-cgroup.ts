@@ -57,6 +57,30 @@ function makeLegacy(cgroupParent: string, resources: ContainerResources, root: s
   }
 }
 
+/**
+ * Changes the limits of a pod's cgroup that stands; what is left out becomes unlimited.
+ * @throws when the kernel refuses (EBUSY: more memory is in use than the new limit allows)
+ */
+export function updatePodCgroup(cgroupParent: string, resources: ContainerResources, root = CGROUP_ROOT): void {
+  const { memoryLimitBytes, cpuShares = 2, cpuQuota, cpuPeriod = 100_000 } = resources;
+  const settings: [controller: string, file: string, value: string | number][] = isUnified(root)
+    ? [
+        ['', 'memory.max', memoryLimitBytes ?? 'max'],
+        ['', 'cpu.weight', weightOfShares(cpuShares)],
+        ['', 'cpu.max', `${cpuQuota ?? 'max'} ${cpuPeriod}`],
+      ]
+    : [
+        ['memory', 'memory.limit_in_bytes', memoryLimitBytes ?? -1],
+        ['cpu', 'cpu.shares', cpuShares],
+        ['cpu', 'cpu.cfs_period_us', cpuPeriod],
+        ['cpu', 'cpu.cfs_quota_us', cpuQuota ?? -1],
+      ];
+  for (const [controller, file, value] of settings) {
+    const path = join(root, controller, cgroupParent, file);
+    if (existsSync(path)) writeFileSync(path, String(value));
+  }
+}
+
 /** Removes the pod's cgroup in every controller; succeeds where it is gone. The groups above it stay. */
 export function removePodCgroup(cgroupParent: string, root = CGROUP_ROOT): void {
   if (cgroupParent.split('/').filter((part) => part !== '' && part !== '..').length === 0) return;

@@ -257,6 +257,10 @@ class SimulatedRuntime implements SandboxRuntime {
     return () => this.#listeners.delete(listener);
   }
 
+  async updatePodSandboxResources(sandboxId: string, _resources: ContainerResources): Promise<void> {
+    if (!this.#sandboxes.has(sandboxId)) throw new Error(`sandbox ${sandboxId} not found`);
+  }
+
   async updateContainerResources(containerId: string, _resources: ContainerResources): Promise<void> {
     if (!this.#containers.has(containerId)) throw new Error(`container ${containerId} not found`);
   }

@@ -26,6 +26,7 @@ export function resolvePod(pod: Pod, zone: string, lookups: Lookups): Resolution
       podRef: { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid },
       zone,
       resources: shapeOf(spec),
+      ...(metadata.generation !== undefined && { podGeneration: metadata.generation }),
       ...(metadata.labels !== undefined && { podLabels: metadata.labels }),
       ...(metadata.annotations !== undefined && { podAnnotations: metadata.annotations }),
       pod: resolvedPod,

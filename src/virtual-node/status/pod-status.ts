@@ -3,7 +3,17 @@ import { formatTime } from '../../api/object.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 
 /** The condition types that the virtual node owns; all others are the tenant's or the scheduler's. */
-const ownedConditions = ['PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready'] as const;
+const ownedConditions = [
+  'PodResizePending',
+  'PodResizeInProgress',
+  'PodReadyToStartContainers',
+  'Initialized',
+  'ContainersReady',
+  'Ready',
+] as const;
+
+/** Of these, those that go when they no longer hold. */
+export const passing: ReadonlySet<string> = new Set(['PodResizePending', 'PodResizeInProgress']);
 
 export const isFinishedPhase = (phase: string | undefined): boolean => phase === 'Succeeded' || phase === 'Failed';
 
@@ -25,8 +35,17 @@ export type OwnedStatus = Pick<
   | 'observedGeneration'
 >;
 
-/** What the pod should say, given what its instance says. `hostReady` false: the host that runs it does not report. */
-export function podStatusFrom(pod: Pod, instance: ContainerInstance, hostReady: boolean, nowMs: number): OwnedStatus {
+/**
+ * What the pod should say, given what its instance says. `hostReady` false: the host that runs it does not report.
+ * @param pending why the pod does not get the resources it asks for
+ */
+export function podStatusFrom(
+  pod: Pod,
+  instance: ContainerInstance,
+  hostReady: boolean,
+  nowMs: number,
+  pending?: { reason: string; message: string },
+): OwnedStatus {
   const from = instance.status;
   const current = pod.status ?? {};
   const noRoom = unplaced(instance);
@@ -36,10 +55,19 @@ export function podStatusFrom(pod: Pod, instance: ContainerInstance, hostReady: 
   // Somebody took the instance away under the pod: what ran is over, and a controller may replace the pod.
   const takenAway = instance.metadata.deletionTimestamp !== undefined && pod.metadata.deletionTimestamp === undefined;
   const isLost = takenAway && from.meteredTo !== undefined && !isFinishedPhase(from.phase);
+  const observedGeneration = from.observedGeneration ?? pod.metadata.generation;
   const phase = isFinishedPhase(current.phase) ? current.phase : isLost ? 'Failed' : from.phase;
   return {
     phase,
-    conditions: mergeConditions(pod, reportedConditions(pod, instance, hostReady), nowMs),
+    conditions: mergeConditions(
+      pod,
+      [
+        ...(pending === undefined ? [] : [{ type: 'PodResizePending', status: 'True' as const, ...pending }]),
+        ...reportedConditions(pod, instance, hostReady),
+      ],
+      nowMs,
+      observedGeneration,
+    ),
     reason: isLost ? 'InstanceDeleted' : from.reason,
     message: isLost ? 'The container instance of this pod was deleted by the operator of the pool.' : from.message,
     hostIP: from.hostIP,
@@ -50,7 +78,7 @@ export function podStatusFrom(pod: Pod, instance: ContainerInstance, hostReady: 
     initContainerStatuses: from.initContainerStatuses,
     containerStatuses: from.containerStatuses,
     ephemeralContainerStatuses: from.ephemeralContainerStatuses,
-    observedGeneration: pod.metadata.generation,
+    observedGeneration,
   };
 }
 
@@ -89,7 +117,7 @@ export function waitingStatus(pod: Pod, nowMs: number, why?: { reason: string; m
   ];
   return {
     phase: 'Pending',
-    conditions: mergeConditions(pod, conditions, nowMs),
+    conditions: mergeConditions(pod, conditions, nowMs, pod.metadata.generation),
     startTime: pod.status?.startTime ?? formatTime(nowMs),
     ...(hasInit && { initContainerStatuses: pod.spec.initContainers!.map(waiting('PodInitializing')) }),
     containerStatuses: pod.spec.containers.map(waiting(hasInit ? 'PodInitializing' : 'ContainerCreating')),
@@ -145,7 +173,13 @@ function unmetReadinessGates(pod: Pod): string | undefined {
 }
 
 /** The owned conditions as wanted, then everybody else's as they are. A condition's time moves only with its status. */
-function mergeConditions(pod: Pod, wanted: readonly PodCondition[], nowMs: number): PodCondition[] {
+function mergeConditions(
+  pod: Pod,
+  wanted: readonly PodCondition[],
+  nowMs: number,
+  observedGeneration: number | undefined,
+): PodCondition[] {
+  const observed = observedGeneration === undefined ? {} : { observedGeneration };
   const current = pod.status?.conditions ?? [];
   const owned = wanted.map((condition) => {
     const before = current.find(({ type }) => type === condition.type);
@@ -153,13 +187,16 @@ function mergeConditions(pod: Pod, wanted: readonly PodCondition[], nowMs: numbe
       before?.status === condition.status
         ? before.lastTransitionTime
         : (condition.lastTransitionTime ?? formatTime(nowMs));
-    return { ...condition, lastProbeTime: null, lastTransitionTime };
+    return { ...condition, ...observed, lastProbeTime: null, lastTransitionTime };
   });
-  const others = current.filter(({ type }) => !wanted.some((condition) => condition.type === type));
+  const others = current
+    .filter(({ type }) => !wanted.some((condition) => condition.type === type) && !passing.has(type))
+    .map((condition) => (condition.type === 'PodScheduled' ? { ...condition, ...observed } : condition));
   if (!others.some(({ type }) => type === 'PodScheduled') && pod.spec.nodeName) {
     others.push({
       type: 'PodScheduled',
       status: 'True',
+      ...observed,
       lastProbeTime: null,
       lastTransitionTime: pod.metadata.creationTimestamp,
     });

@@ -1,6 +1,6 @@
 import { semanticEqual } from '../../api/equality.ts';
 import type { Pod, PodCondition } from '../../api/generated/core-v1.ts';
-import type { OwnedStatus } from './pod-status.ts';
+import { type OwnedStatus, passing } from './pod-status.ts';
 
 /**
  * The strategic merge patch that brings the pod's status to what is wanted: changed fields only, conditions by type, so
@@ -24,7 +24,8 @@ export function statusPatch(pod: Pod, wanted: OwnedStatus): { metadata: object; 
   }
   replaceList(status, current, 'podIPs');
   replaceList(status, current, 'hostIPs');
-  const conditions = changedConditions(pod.status?.conditions ?? [], wanted.conditions ?? []);
+  const conditions =
+    wanted.conditions === undefined ? [] : changedConditions(pod.status?.conditions ?? [], wanted.conditions);
   if (conditions.length > 0) status['conditions'] = conditions;
   if (Object.keys(status).length === 0) return undefined;
   return { metadata: { uid: pod.metadata.uid }, status };
@@ -38,7 +39,10 @@ function replaceList(status: Record<string, unknown>, current: Record<string, un
 }
 
 function changedConditions(current: readonly PodCondition[], wanted: readonly PodCondition[]): object[] {
-  return wanted.flatMap((condition) => {
+  const gone = current
+    .filter(({ type }) => passing.has(type) && !wanted.some((condition) => condition.type === type))
+    .map(({ type }) => ({ $patch: 'delete', type }));
+  const changed = wanted.flatMap((condition): object[] => {
     const before = current.find(({ type }) => type === condition.type);
     if (before !== undefined && semanticEqual(before, condition)) return [];
     // What the new state does not say must not stay from the old one.
@@ -48,4 +52,5 @@ function changedConditions(current: readonly PodCondition[], wanted: readonly Po
     }
     return [{ ...condition, ...cleared }];
   });
+  return [...gone, ...changed];
 }

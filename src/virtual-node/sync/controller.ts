@@ -13,6 +13,7 @@ import { statusPatch } from '../status/status-patch.ts';
 import { DueList } from './due-list.ts';
 import { deleteInstance, endPod, removeInstance } from './end-pod.ts';
 import { hasMutableChange, refreshInstance } from './refresh-instance.ts';
+import { judgeResize, type PendingResize } from './resize.ts';
 import { startPod } from './start-pod.ts';
 import { tokensDueMs } from './tokens.ts';
 import { BY_HOST, BY_POD, BY_SOURCE, instanceKey, podKeyOf, sourceKey, type World } from './world.ts';
@@ -30,6 +31,8 @@ export interface PodControllerOptions {
 /** First wait after a volume could not be filled, doubling to the longest, as the kubelet's. */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 122_000;
+/** How often a resize that waits for room is looked at again. */
+const DEFERRED_RESIZE_MS = 5_000;
 /** A pod whose grace or object was taken away by force: what is left for its containers. */
 const FORCED_GRACE_SECONDS = 1;
 
@@ -75,17 +78,22 @@ export function podController(options: PodControllerOptions): Controller & { clo
       if (!isFinishedPhase(pod.status?.phase)) await start(key, pod, tools);
       return;
     }
+    let pending: PendingResize | undefined;
     if (instance.metadata.deletionTimestamp === undefined && !isFinishedPhase(instance.status?.phase)) {
-      if (dirty.delete(key) || hasMutableChange(pod, instance)) {
+      pending = judgeResize(pod, instance, world, tools.now());
+      const mayResize = pending === undefined;
+      if (dirty.delete(key) || hasMutableChange(pod, instance, mayResize)) {
         try {
-          await refreshInstance(pod, instance, world, client, clock);
+          await refreshInstance(pod, instance, world, client, clock, mayResize);
         } catch (error) {
           dirty.add(key);
           throw error;
         }
       }
     }
-    await writeStatus(pod, instance, tools.now());
+    // Others may leave the host.
+    if (pending?.reason === 'Deferred') tools.queue.addAfter(key, DEFERRED_RESIZE_MS);
+    await writeStatus(pod, instance, tools.now(), pending);
   }
 
   async function start(key: ObjectKey, pod: Pod, tools: ReconcileTools): Promise<void> {
@@ -122,12 +130,18 @@ export function podController(options: PodControllerOptions): Controller & { clo
     await patchStatus(pod, waitingStatus(pod, tools.now()));
   }
 
-  async function writeStatus(pod: Pod, instance: ContainerInstance, nowMs: number): Promise<void> {
+  async function writeStatus(
+    pod: Pod,
+    instance: ContainerInstance,
+    nowMs: number,
+    pending?: PendingResize,
+  ): Promise<void> {
     const { hostName } = instance.spec;
     const noRoom = unplaced(instance);
     // Until the host has said anything there is nothing to tell that the binding did not.
     if (noRoom === undefined && instance.status?.startTime === undefined) return;
-    const wanted = podStatusFrom(pod, instance, isHostReady(hostName), nowMs);
+    const wanted = podStatusFrom(pod, instance, isHostReady(hostName), nowMs, pending);
+    if (pending !== undefined) announcePending(pod, pending);
     if (noRoom !== undefined) {
       const told = pod.status?.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')?.message;
       if (told !== noRoom) {
@@ -137,6 +151,14 @@ export function podController(options: PodControllerOptions): Controller & { clo
       }
     }
     await patchStatus(pod, wanted);
+  }
+
+  function announcePending(pod: Pod, { reason, message }: PendingResize): void {
+    const told = pod.status?.conditions?.find(({ type }) => type === 'PodResizePending');
+    if (told?.reason === reason && told.message === message) return;
+    const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+    const text = `Pod resize ${reason}: ${JSON.stringify({ generation: pod.metadata.generation, error: message })}`;
+    options.events(pod.spec.nodeName!).event(target, 'Warning', `Resize${reason}`, text);
   }
 
   async function patchStatus(pod: Pod, wanted: OwnedStatus): Promise<void> {

@@ -1,4 +1,4 @@
-import { deepEqual } from '../../api/equality.ts';
+import { deepEqual, semanticEqual } from '../../api/equality.ts';
 import type { EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
 import type { ContainerInstance, ContainerInstanceSpec } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES } from '../../api/resources.ts';
@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
 import { resolveContainers, resolveVolumes } from '../resolve/resolve.ts';
 import { gatherLookups } from './gather.ts';
+import { asksForResize, shapeChanges } from './resize.ts';
 import { heldTokens, issueTokens, TOKENS_DUE_ANNOTATION, tokensDueMs } from './tokens.ts';
 import type { World } from './world.ts';
 
@@ -13,6 +14,7 @@ import type { World } from './world.ts';
  * Brings a running instance up to date with what may change under a pod: the content of its volumes, tokens that are
  * due, containers that could not be configured, and the few fields of a pod's spec that are mutable. Environment
  * variables of configured containers stay as they were, as on any node.
+ * @param mayResize whether the host has room for the resources the pod asks for
  * @returns whether it wrote.
  */
 export async function refreshInstance(
@@ -21,6 +23,7 @@ export async function refreshInstance(
   world: World,
   client: Client,
   clock: Clock,
+  mayResize: boolean,
 ): Promise<boolean> {
   const dueMs = tokensDueMs(instance);
   const held = heldTokens(pod, instance);
@@ -35,8 +38,11 @@ export async function refreshInstance(
   if (changed.length > 0) spec['volumeFiles'] = Object.fromEntries(changed);
   Object.assign(
     spec,
-    containerChanges(pod, instance, () => resolveContainers(pod, lookups)),
+    containerChanges(pod, instance, mayResize, () => resolveContainers(pod, lookups)),
+    mayResize && shapeChanges(pod, instance, clock.now()),
   );
+  const { generation } = pod.metadata;
+  if (generation !== undefined && generation !== instance.spec.podGeneration) spec['podGeneration'] = generation;
 
   const annotations = renewal?.dueMs !== undefined && {
     annotations: { [TOKENS_DUE_ANNOTATION]: new Date(renewal.dueMs).toISOString() },
@@ -50,13 +56,16 @@ export async function refreshInstance(
 }
 
 /** Does the pod's spec differ from the instance's in a field that may change while it runs? */
-export function hasMutableChange(pod: Pod, instance: ContainerInstance): boolean {
-  return Object.keys(containerChanges(pod, instance, undefined)).length > 0;
+export function hasMutableChange(pod: Pod, instance: ContainerInstance, mayResize: boolean): boolean {
+  const { generation } = pod.metadata;
+  if (generation !== undefined && generation !== instance.spec.podGeneration) return true;
+  return Object.keys(containerChanges(pod, instance, mayResize, undefined)).length > 0;
 }
 
 function containerChanges(
   pod: Pod,
   instance: ContainerInstance,
+  mayResize: boolean,
   resolve: (() => { spec: ContainerInstanceSpec['pod']; configErrors: Record<string, string> }) | undefined,
 ): Record<string, unknown> {
   const now = instance.spec.pod;
@@ -64,6 +73,9 @@ function containerChanges(
   for (const field of ['activeDeadlineSeconds', 'terminationGracePeriodSeconds'] as const) {
     if (pod.spec[field] !== undefined && pod.spec[field] !== now[field]) podChanges[field] = pod.spec[field];
   }
+  const isResized = mayResize && asksForResize(pod, instance);
+  if (isResized && !semanticEqual(pod.spec.resources, now.resources))
+    podChanges['resources'] = pod.spec.resources ?? null;
   const failed = instance.spec.configErrors ?? {};
   const added = (pod.spec.ephemeralContainers ?? []).filter(
     ({ name }) => !now.ephemeralContainers?.some((other) => other.name === name),
@@ -74,10 +86,18 @@ function containerChanges(
   for (const list of ['containers', 'initContainers'] as const) {
     const wanted = pod.spec[list] ?? [];
     let differs = false;
-    const next = (now[list] ?? []).map((container) => {
-      const image = wanted.find(({ name }) => name === container.name)?.image;
+    const next = (now[list] ?? []).map((held) => {
+      const asked = wanted.find(({ name }) => name === held.name);
+      const image = asked?.image;
+      let container = held;
+      if (isResized && asked !== undefined && !semanticEqual(asked.resources, held.resources)) {
+        container = { ...held, ...(asked.resources !== undefined && { resources: asked.resources }) };
+        differs = true;
+      }
       const isConfigured = resolved === undefined || failed[container.name] === undefined;
-      const fresh = isConfigured ? container : resolved.spec[list]!.find(({ name }) => name === container.name)!;
+      const fresh = isConfigured
+        ? container
+        : { ...resolved.spec[list]!.find(({ name }) => name === container.name)!, resources: container.resources };
       if (!isConfigured) {
         const error = resolved.configErrors[container.name];
         if (error === failed[container.name]) return container;
