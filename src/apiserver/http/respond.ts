@@ -8,6 +8,7 @@ import type { RequestContext } from '../request-context.ts';
 import { isTrue } from '../request-info.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
+import { longListEntries, respondLongList } from './long-list.ts';
 import { type AcceptedForm, acceptedForm } from './negotiate.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
 
@@ -49,6 +50,22 @@ export async function respond(
   }
   const code = answer.type === 'list' ? 200 : answer.code;
   const form = acceptedForm(context.accept);
+  if (
+    answer.type === 'list' &&
+    answer.entries.length > longListEntries &&
+    context.turn !== undefined &&
+    !options.head &&
+    (form.format === 'json' || form.format === 'yaml')
+  ) {
+    return respondLongList(context, answer, {
+      response: options.response,
+      headers: commonHeaders(context),
+      form,
+      pretty: wantsPretty(context),
+      gzip: /\bgzip\b/.test(options.acceptEncoding),
+      nowMs: options.nowMs,
+    });
+  }
   const fast =
     form.format === 'json' && form.as === undefined && !wantsPretty(context) ? sharedBytes(context, answer) : undefined;
   if (fast !== undefined) return send(context, options, code, 'application/json', fast);

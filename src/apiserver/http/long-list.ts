@@ -1,0 +1,185 @@
+import { createGzip } from 'node:zlib';
+import { stringify as stringifyYaml } from 'yaml';
+import { apiVersionOf } from '../../api/object.ts';
+import type { ListAnswer } from '../answer.ts';
+import type { RequestContext } from '../request-context.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { visibleObject } from './entry-view.ts';
+import type { AcceptedForm } from './negotiate.ts';
+import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
+
+/** Lists of more objects than this are built and sent piece by piece. */
+export const longListEntries = 100;
+/** What is built and encrypted at once: about a third of a millisecond. */
+const pieceBytes = 128 * 1024;
+const pieceMs = 1;
+/** A client that reads nothing for so long gets no more. */
+const stalledMs = 60_000;
+
+/** A response, or the compressor before it. */
+interface Output {
+  write(chunk: Uint8Array): boolean;
+  end(): unknown;
+  once(event: 'drain' | 'close', listener: () => void): unknown;
+  off(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+interface Response extends Output {
+  readonly destroyed?: boolean;
+  destroy(): unknown;
+  writeHead(code: number, headers: Record<string, string | number | string[]>): unknown;
+}
+
+export interface LongListOptions {
+  response: unknown;
+  headers: Record<string, string | string[]>;
+  form: AcceptedForm;
+  pretty: boolean;
+  gzip: boolean;
+  nowMs: number;
+}
+
+/**
+ * Sends a list of thousands without holding the processor: each piece takes a slice of the request's turn, and waits
+ * until the client has read the one before. Nothing is built that the client does not read.
+ */
+export async function respondLongList(
+  context: RequestContext,
+  answer: ListAnswer,
+  { response: given, headers, form, pretty, gzip, nowMs }: LongListOptions,
+): Promise<void> {
+  const response = given as Response;
+  const parts = listParts(context, answer, form, pretty, nowMs);
+  response.writeHead(200, {
+    ...headers,
+    'content-type': form.format === 'yaml' ? 'application/yaml' : 'application/json',
+    ...(gzip && { 'content-encoding': 'gzip', vary: 'Accept-Encoding' }),
+  });
+  let output: Output = response;
+  if (gzip) {
+    const compressor = createGzip({ level: 1 });
+    compressor.on('error', () => response.destroy());
+    compressor.pipe(given as NodeJS.WritableStream);
+    response.once('close', () => compressor.destroy());
+    output = compressor;
+  }
+  let piece: Buffer[] = [];
+  let size = 0;
+  let untilMs = performance.now() + pieceMs;
+  let checked = 0;
+  for (const part of parts) {
+    piece.push(part);
+    size += part.length;
+    // Asking for the time costs as much as a small part.
+    if (size < pieceBytes && (++checked % 8 !== 0 || performance.now() < untilMs)) continue;
+    const flowing = output.write(Buffer.concat(piece, size));
+    piece = [];
+    size = 0;
+    if (!flowing && !(await drained(output, response))) return;
+    await context.turn?.slice();
+    if (response.destroyed) return;
+    untilMs = performance.now() + pieceMs;
+  }
+  if (size > 0) output.write(Buffer.concat(piece, size));
+  output.end();
+}
+
+/** False when the client left, or reads no more. */
+function drained(output: Output, response: Response): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (more: boolean) => {
+      clearTimeout(timer);
+      output.off('drain', onDrain);
+      response.off('close', onClose);
+      resolve(more);
+    };
+    const onDrain = () => finish(true);
+    const onClose = () => finish(false);
+    const timer = setTimeout(() => {
+      finish(false);
+      response.destroy();
+    }, stalledMs);
+    output.once('drain', onDrain);
+    response.once('close', onClose);
+  });
+}
+
+/** The list's bytes, object by object. */
+function* listParts(
+  context: RequestContext,
+  answer: ListAnswer,
+  form: AcceptedForm,
+  pretty: boolean,
+  nowMs: number,
+): Generator<Buffer> {
+  const { definition, entries, metadata } = answer;
+  const { head, key, item } = shapeOf(context, answer, form, nowMs);
+  if (form.format === 'yaml') {
+    yield Buffer.from(`${stringifyYaml(head)}${key}:\n`);
+    for (const entry of entries) yield Buffer.from(stringifyYaml([item(entry)]));
+    return;
+  }
+  if (pretty) {
+    yield Buffer.from(`${JSON.stringify(head, undefined, 2).slice(0, -2)},\n  "${key}": [`);
+    let first = true;
+    for (const entry of entries) {
+      const text = JSON.stringify(item(entry), undefined, 2).replaceAll('\n', '\n    ');
+      yield Buffer.from(`${first ? '' : ','}\n    ${text}`);
+      first = false;
+    }
+    yield Buffer.from('\n  ]\n}\n');
+    return;
+  }
+  if (form.as === undefined) {
+    const plainHead = { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata };
+    yield Buffer.from(`${JSON.stringify(plainHead).slice(0, -1)},"items":[`);
+    const variant = context.showTenant ? 'platform' : 'tenant';
+    for (let index = 0; index < entries.length; index++) {
+      if (index > 0) yield comma;
+      yield entries[index]!.bytes(variant);
+    }
+  } else {
+    yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${key}":[`);
+    let first = true;
+    for (const entry of entries) {
+      yield Buffer.from(`${first ? '' : ','}${JSON.stringify(item(entry))}`);
+      first = false;
+    }
+  }
+  yield listEnd;
+}
+const comma = Buffer.from(',');
+const listEnd = Buffer.from(']}\n');
+
+/** What comes before the objects, and how each of them looks. */
+function shapeOf(
+  context: RequestContext,
+  { definition, metadata }: ListAnswer,
+  form: AcceptedForm,
+  nowMs: number,
+): { head: object; key: string; item(entry: CacheEntry): unknown } {
+  const see = (entry: CacheEntry) => visibleObject(entry, context.showTenant);
+  if (form.as === 'Table') {
+    const options = {
+      version: form.version!,
+      includeObject: parseIncludeObject(context.query.get('includeObject')),
+      nowMs,
+    };
+    const { rows: _rows, ...head } = tableOf(definition, [], metadata, { ...options, withColumns: true }) as any;
+    const item = (entry: CacheEntry) =>
+      (tableOf(definition, [see(entry)], {}, { ...options, withColumns: false }) as any).rows[0];
+    return { head, key: 'rows', item };
+  }
+  if (form.as === 'PartialObjectMetadata') {
+    return {
+      head: { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata },
+      key: 'items',
+      item: (entry) => partialMetadata(see(entry), form.version!),
+    };
+  }
+  return {
+    head: { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata },
+    key: 'items',
+    item: see,
+  };
+}
