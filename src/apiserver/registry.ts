@@ -12,6 +12,7 @@ export class ResourceRegistry {
   readonly #platformGroups = new Set<string>();
   readonly #builtinNames = new Set<string>();
   readonly #custom: CustomResources | undefined;
+  #viewsByStored: Map<string, ResourceDefinition[]> | undefined;
 
   constructor(builtin: ResourceDefinition[], platform: ResourceDefinition[], custom?: CustomResources) {
     this.#custom = custom;
@@ -39,12 +40,34 @@ export class ResourceRegistry {
     return tenant === SYSTEM_TENANT || tenant === '*' ? [...all, ...this.#platform.values()] : all;
   }
 
+  /** Everything that shows the same objects as `definition` (what is stored), itself included: other versions, other APIs. */
+  equivalents(tenant: string, definition: ResourceDefinition): ResourceDefinition[] {
+    if (definition.versioned !== undefined) {
+      return (this.#custom?.definitions(tenant) ?? []).filter(
+        ({ group, resource }) => group === definition.group && resource === definition.resource,
+      );
+    }
+    return [definition, ...(this.#views().get(keyOf(definition)) ?? [])];
+  }
+
   isBuiltin(group: string, resource: string): boolean {
     return this.#builtinNames.has(`${group}/${resource}`);
   }
 
   isPlatformGroup(group: string): boolean {
     return this.#platformGroups.has(group);
+  }
+
+  #views(): Map<string, ResourceDefinition[]> {
+    if (this.#viewsByStored !== undefined) return this.#viewsByStored;
+    this.#viewsByStored = new Map();
+    for (const view of this.#builtin.values()) {
+      if (view.storedAs === undefined) continue;
+      const { group, version, resource } = view.storedAs;
+      const key = `${group}/${version}/${resource}`;
+      this.#viewsByStored.set(key, [...(this.#viewsByStored.get(key) ?? []), view]);
+    }
+    return this.#viewsByStored;
   }
 
   /** What a built-in resource has the name of is never served. */

@@ -24,6 +24,8 @@ export interface AdmissionRequest {
   view?: ResourceDefinition;
   /** The request's CreateOptions, UpdateOptions or DeleteOptions, with kind and apiVersion. */
   options?: object;
+  /** For the audit log, said by webhooks and policies: by `WEBHOOK/KEY`. */
+  auditAnnotations?: Record<string, string>;
   /** Mutating webhooks and policies note here what they did, so that the chain can be gone through once more. */
   reinvocation?: Reinvocation;
 }

@@ -1,23 +1,38 @@
 import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import type { RoleBasedAccess } from '../authorization/rbac/role-based-access.ts';
 import type { Objects } from '../objects.ts';
+import type { ResourceRegistry } from '../registry.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
+import type { WebhookClient } from '../webhooks/webhook-client.ts';
 import { Admission } from './admission.ts';
 import { certificateRequests } from './certificate-requests.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { hostRestriction } from './host-restriction.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priorityAdmission } from './priority.ts';
+import { resourceQuotaAdmission } from './resource-quota/index.ts';
 import { roleEscalation } from './role-escalation.ts';
 import { serviceAccountAdmission } from './service-account.ts';
+import { mutatingWebhooks, validatingWebhooks } from './webhooks/index.ts';
+
+export interface AdmissionParts {
+  authorizer: Authorizer;
+  access: RoleBasedAccess;
+  clock: Clock;
+  registry: ResourceRegistry;
+  webhookClient: WebhookClient;
+  logger: Logger;
+}
 
 /** Upstream's order of the plug-ins that are on by default. */
 export function createAdmission(
   objects: Objects,
   tenants: TenantDirectory,
-  { authorizer, access, clock }: { authorizer: Authorizer; access: RoleBasedAccess; clock: Clock },
+  { authorizer, access, clock, registry, webhookClient, logger }: AdmissionParts,
 ): Admission {
+  const webhooks = { objects, registry, authorizer, client: webhookClient, logger };
   return new Admission([
     namespaceLifecycle(objects, tenants),
     // LimitRanger
@@ -27,7 +42,11 @@ export function createAdmission(
     hostRestriction,
     roleEscalation(authorizer, access),
     certificateRequests(authorizer, clock),
-    // MutatingAdmissionPolicy, MutatingAdmissionWebhook, ValidatingAdmissionPolicy, ValidatingAdmissionWebhook
-    // ResourceQuota: last, so that only what is admitted counts.
+    // MutatingAdmissionPolicy
+    mutatingWebhooks(webhooks),
+    // ValidatingAdmissionPolicy
+    validatingWebhooks(webhooks),
+    // Last, so that only what is admitted counts.
+    resourceQuotaAdmission(objects, clock),
   ]);
 }

@@ -53,6 +53,7 @@ export function versionedForm(crd: CustomResourceDefinition, versionName: string
 
   return {
     toStored: (object) => convert(object, storedApiVersion),
+    convert: async (object, wanted) => convert(object, wanted),
     fromStored(stored) {
       let object = seen.get(stored);
       if (object === undefined) {

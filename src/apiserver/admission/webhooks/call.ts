@@ -1,0 +1,93 @@
+import type { KubeObject } from '../../../api/object.ts';
+import { badRequest, internalError, StatusError } from '../../../api/status.ts';
+import { WebhookCallError } from '../../webhooks/webhook-client.ts';
+import type { AdmissionRequest } from '../admission.ts';
+import type { CompiledWebhook } from './compiled-webhook.ts';
+import type { MatchedForm } from './forms.ts';
+import type { WebhookAdmissionOptions } from './options.ts';
+import { InvalidReview, type ReviewResult, readReview, reviewOf } from './review.ts';
+import { addWarning } from './warnings.ts';
+
+/** The webhook could not be asked: what failurePolicy is about. Source: ErrCallingWebhook upstream. */
+export class CallFailure extends Error {
+  constructor(webhookName: string, reason: string) {
+    super(`failed calling webhook ${JSON.stringify(webhookName)}: ${reason}`);
+  }
+}
+
+/**
+ * Asks one webhook. Throws CallFailure when there was no sound answer, StatusError when it denied the request (or cannot
+ * be asked on a dry run); its warnings and audit annotations are noted with the request.
+ */
+export async function callWebhook(
+  { client }: WebhookAdmissionOptions,
+  webhook: CompiledWebhook,
+  form: MatchedForm,
+  request: AdmissionRequest,
+  states: { object: KubeObject | undefined; oldObject: KubeObject | undefined },
+  isMutating: boolean,
+): Promise<ReviewResult> {
+  const { name, reviewVersion } = webhook;
+  if (request.dryRun && !webhook.allowsDryRun) {
+    throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
+  }
+  if (reviewVersion === undefined) {
+    throw new CallFailure(
+      name,
+      'could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)',
+    );
+  }
+  const { uid, body } = reviewOf(webhook, form, request, states.object, states.oldObject);
+  let answer: unknown;
+  try {
+    answer = await client.post(webhook.target, body, { timeoutMs: webhook.timeoutMs });
+  } catch (error) {
+    if (error instanceof WebhookCallError) throw new CallFailure(name, `failed to call webhook: ${error.message}`);
+    throw error;
+  }
+  try {
+    const result = readReview(answer, uid, reviewVersion, isMutating);
+    for (const [key, value] of Object.entries(result.auditAnnotations)) {
+      request.auditAnnotations ??= {};
+      request.auditAnnotations[`${name}/${key}`] = value;
+    }
+    for (const warning of result.warnings) addWarning(request.warnings, warning);
+    if (!result.allowed) throw denied(name, result.status);
+    return { ...result, patch: readPatch(name, result.patch) };
+  } catch (error) {
+    if (error instanceof InvalidReview) {
+      throw new CallFailure(name, `received invalid webhook response: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** What a failure to ask means for the request; undefined: nothing, the webhook fails open. */
+export function answerTo(error: unknown, webhook: CompiledWebhook, options: WebhookAdmissionOptions): unknown {
+  if (!(error instanceof CallFailure)) return error;
+  if (!webhook.failsOpen) return internalError(error.message);
+  const { tenant } = webhook.target;
+  options.logger.debug({ tenant, error: error.message }, 'an admission webhook fails open');
+  return undefined;
+}
+
+function readPatch(webhookName: string, base64: string): unknown[] {
+  if (base64 === '') return [];
+  try {
+    const patch: unknown = JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
+    if (patch === null) return [];
+    if (Array.isArray(patch)) return patch;
+    throw new Error(`json: cannot unmarshal ${typeof patch} into Go value of type jsonpatch.Patch`);
+  } catch (error) {
+    throw new CallFailure(webhookName, `received undecodable patch in webhook response: ${(error as Error).message}`);
+  }
+}
+
+/** Source: apiserver's admission/plugin/webhook/errors.ToStatusErr. */
+function denied(webhookName: string, status: ReviewResult['status']): StatusError {
+  const { code = 0, message = '', reason = '', details } = status ?? {};
+  const by = `admission webhook ${JSON.stringify(webhookName)} denied the request`;
+  const said = message !== '' ? `${by}: ${message}` : reason !== '' ? `${by}: ${reason}` : `${by} without explanation`;
+  const isCode = Number.isInteger(code) && code >= 400 && code <= 599;
+  return new StatusError(isCode ? code : 400, typeof reason === 'string' ? reason : '', said, details ?? undefined);
+}

@@ -1,0 +1,14 @@
+import type { Logger } from '../../../base/log.ts';
+import type { Authorizer } from '../../authorization/authorizer.ts';
+import type { Objects } from '../../objects.ts';
+import type { ResourceRegistry } from '../../registry.ts';
+import type { WebhookClient } from '../../webhooks/webhook-client.ts';
+
+/** What admission by webhooks works with. */
+export interface WebhookAdmissionOptions {
+  objects: Objects;
+  registry: ResourceRegistry;
+  authorizer: Authorizer;
+  client: WebhookClient;
+  logger: Logger;
+}

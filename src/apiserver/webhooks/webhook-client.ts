@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import type { ServiceDialer } from '../connect/service-dialer.ts';
+import { type Destination, WebhookConnections } from './connections.ts';
+import { createEgress, type EgressOptions } from './egress.ts';
+import { describeCallError, describeStatusCode } from './go-errors.ts';
+
+/** A webhook's clientConfig, and whose it is. Exactly one of `service` and `url`. */
+export interface WebhookTarget {
+  tenant: string;
+  service?: { namespace: string; name: string; path?: string; port?: number };
+  url?: string;
+  /** Base64 of PEM certificates; absent: the well-known authorities. */
+  caBundle?: string;
+}
+
+export interface WebhookCallOptions {
+  timeoutMs: number;
+  responseLimitBytes?: number;
+}
+
+/** A call that brought no answer. The message is what upstream's would be: `Post "https://…": context deadline exceeded`. */
+export class WebhookCallError extends Error {
+  /** Of the answer, where there was one. */
+  readonly code: number | undefined;
+
+  constructor(message: string, code?: number) {
+    super(message);
+    this.name = 'WebhookCallError';
+    this.code = code;
+  }
+}
+
+/** Admission and conversion webhooks are all called this way. */
+export interface WebhookClient {
+  /** The parsed answer; rejects with WebhookCallError. */
+  post(target: WebhookTarget, body: object, options: WebhookCallOptions): Promise<unknown>;
+  close(): void;
+}
+
+export interface WebhookClientOptions {
+  dialService: ServiceDialer;
+  egress?: EgressOptions;
+}
+
+/** Objects are held to 3 MiB; an answer may carry a patch of one, in base64. */
+const defaultResponseLimitBytes = 8 * 1024 * 1024;
+const userAgent = 'kube-apiserver-admission';
+
+export function createWebhookClient({ dialService, egress }: WebhookClientOptions): WebhookClient {
+  const connections = new WebhookConnections();
+  const dialUrl = createEgress(egress);
+
+  const destinationOf = (target: WebhookTarget): { destination: Destination; host: string; path: string } => {
+    const { tenant, service, caBundle } = target;
+    const pem = caBundle === undefined ? '' : Buffer.from(caBundle, 'base64').toString();
+    const ca = pem.trim() === '' ? undefined : pem;
+    const key = (...parts: string[]) =>
+      [tenant, ...parts, ca === undefined ? '' : createHash('sha256').update(ca).digest('base64')].join(' ');
+    if (service !== undefined) {
+      const { namespace, name, port = 443, path = '' } = service;
+      const serverName = `${name}.${namespace}.svc`;
+      const dial = () => dialService({ tenant, namespace, name, port: String(port) });
+      const destination = { poolKey: key(serverName, String(port)), serverName, isAddress: false, ca, dial };
+      return { destination, host: `${serverName}:${port}`, path: path.startsWith('/') ? path : `/${path}` };
+    }
+    const url = new URL(target.url!);
+    const hostName = url.hostname.replace(/^\[|\]$/g, '');
+    const port = Number(url.port || 443);
+    const dial = (signal: AbortSignal) => dialUrl(hostName, port, signal);
+    const destination = {
+      poolKey: key('url', url.host),
+      serverName: hostName,
+      isAddress: isIP(hostName) !== 0,
+      ca,
+      dial,
+    };
+    return { destination, host: url.host, path: url.pathname };
+  };
+
+  return {
+    async post(target, body, options) {
+      const { destination, host, path } = destinationOf(target);
+      const pathWithTimeout = `${path}?timeout=${Math.ceil(options.timeoutMs / 1000)}s`;
+      const what = `Post ${JSON.stringify(`https://${host}${pathWithTimeout}`)}`;
+      const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
+      const signal = AbortSignal.timeout(options.timeoutMs);
+      const limit = options.responseLimitBytes ?? defaultResponseLimitBytes;
+      const send = () =>
+        exchange({ connections, destination, host, path: pathWithTimeout, bytes, signal, limitBytes: limit });
+      let answer: { code: number; text: string };
+      try {
+        answer = await send().catch((error) => {
+          // The webhook closed an idle connection just when it was used again.
+          if (!(error instanceof StaleConnection)) throw error;
+          return send();
+        });
+      } catch (error) {
+        if (signal.aborted) throw new WebhookCallError(`${what}: context deadline exceeded`);
+        const cause = error instanceof StaleConnection ? error.cause : error;
+        throw new WebhookCallError(
+          `${what}: ${describeCallError(cause, { host, serverName: destination.serverName })}`,
+        );
+      }
+      return parse(answer);
+    },
+    close: () => connections.destroy(),
+  };
+}
+
+function parse({ code, text }: { code: number; text: string }): unknown {
+  let value: any;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    if (code >= 200 && code <= 206) {
+      throw new WebhookCallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`, code);
+    }
+  }
+  if (code >= 200 && code <= 206) return value;
+  const isStatus = value?.kind === 'Status' && typeof value.message === 'string';
+  throw new WebhookCallError(isStatus ? value.message : describeStatusCode(code, text.slice(0, 1024).trim()), code);
+}
+
+class StaleConnection extends Error {}
+
+interface Exchange {
+  connections: WebhookConnections;
+  destination: Destination;
+  host: string;
+  path: string;
+  bytes: Buffer;
+  signal: AbortSignal;
+  limitBytes: number;
+}
+
+function exchange({ connections, destination, host, path, bytes, signal, limitBytes }: Exchange) {
+  return new Promise<{ code: number; text: string }>((resolve, reject) => {
+    const options = {
+      agent: connections,
+      destination,
+      method: 'POST',
+      path,
+      signal,
+      // The agent is not told of `signal`.
+      until: signal,
+      headers: {
+        host,
+        accept: 'application/json, */*',
+        'content-type': 'application/json',
+        'content-length': bytes.length,
+        'user-agent': userAgent,
+      },
+    };
+    const outgoing: ClientRequest = httpRequest(options);
+    let answered = false;
+    outgoing.on('error', (error: Error & { code?: string }) => {
+      const isStale = outgoing.reusedSocket && !answered && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+      reject(isStale ? new StaleConnection('', { cause: error }) : error);
+    });
+    outgoing.on('response', (response: IncomingMessage) => {
+      answered = true;
+      const chunks: Buffer[] = [];
+      let length = 0;
+      response.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        if (length <= limitBytes) {
+          chunks.push(chunk);
+          return;
+        }
+        reject(new Error(`the response is larger than ${limitBytes} bytes`));
+        outgoing.destroy();
+      });
+      response.on('end', () =>
+        resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      );
+      response.on('error', reject);
+    });
+    outgoing.end(bytes);
+  });
+}
