@@ -1,4 +1,12 @@
 export {
+  type CompiledVariable,
+  type Evaluated,
+  Evaluation,
+  type EvaluationInput,
+  OutOfBudget,
+  RUNTIME_BUDGET,
+} from './evaluation.ts';
+export {
   compileMatchConditions,
   type ExpressionSources,
   type MatchConditions,

@@ -1,9 +1,13 @@
-import { Environment } from '@marcbachmann/cel-js';
+import { type AdmissionNames, compileAdmissionExpression } from '../../../api/cel/admission.ts';
+import type { Program } from '../../../api/cel/program.ts';
+import { boolType } from '../../../api/cel/types.ts';
 import type { MatchCondition } from '../../../api/generated/admissionregistration-v1.ts';
-import { NAMESPACES } from '../../../api/resources.ts';
+import type { GroupVersionKind, GroupVersionResource } from '../../../api/object.ts';
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { Objects } from '../../objects.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { requestedForm } from '../webhooks/forms.ts';
+import { Evaluation, MATCH_CONDITIONS_BUDGET, OutOfBudget } from './evaluation.ts';
 
 /** What expressions may look at besides the request. */
 export interface ExpressionSources {
@@ -13,8 +17,8 @@ export interface ExpressionSources {
 
 /** The kind and resource a webhook or policy was matched by, where they are not the request's own (matchPolicy Equivalent). */
 export interface MatchedAs {
-  kind: { group: string; version: string; kind: string };
-  resource: { group: string; version: string; resource: string };
+  kind: GroupVersionKind;
+  resource: GroupVersionResource;
 }
 
 export interface MatchOutcome {
@@ -30,54 +34,75 @@ export interface MatchConditions {
   errors: { index: number; message: string }[];
   /** Never rejects for what an expression does; a false condition wins over failing ones. */
   evaluate(request: AdmissionRequest, sources: ExpressionSources, matchedAs?: MatchedAs): Promise<MatchOutcome>;
+  /** The same where the caller has made what expressions see. */
+  evaluateIn(evaluation: Evaluation): Promise<MatchOutcome>;
 }
 
 /**
- * Match conditions of webhooks and policies: expressions over object, oldObject, request, namespaceObject and authorizer.
- * Expressions are compiled once for all tenants and kept; calling this again is cheap, but keep what it returns.
+ * Match conditions of webhooks and policies: expressions over object, oldObject, request and authorizer; `names` adds
+ * what policies have besides. As upstream, nothing is said of the namespace. Expressions are compiled once for all
+ * tenants and kept; calling this again is cheap, but keep what it returns.
  * Source: apiserver's admission/plugin/webhook/matchconditions.
  */
-export function compileMatchConditions(conditions: MatchCondition[]): MatchConditions {
-  const environment = new Environment({ unlistedVariablesAreDyn: true });
+export function compileMatchConditions(
+  conditions: readonly MatchCondition[],
+  names: AdmissionNames = { authorizer: true },
+): MatchConditions {
   const errors: MatchConditions['errors'] = [];
-  const programs = conditions.map(({ name, expression }, index) => {
+  const programs = conditions.map(({ name, expression }, index): [name: string, program: Program | string] => {
     try {
-      return { name, expression, run: environment.parse(expression) };
+      return [name, compileAdmissionExpression(expression, names, [boolType])];
     } catch (error) {
-      errors.push({ index, message: `compilation failed: ${(error as Error).message}` });
-      return { name, expression, run: undefined };
+      const { message } = error as Error;
+      errors.push({ index, message });
+      return [name, `compilation error: ${message}`];
     }
   });
+  const evaluateIn = async (evaluation: Evaluation): Promise<MatchOutcome> => {
+    const budget = { left: MATCH_CONDITIONS_BUDGET };
+    const failures: string[] = [];
+    try {
+      let failedCondition: string | undefined;
+      for (const [name, program] of programs) {
+        if (typeof program === 'string') {
+          failures.push(program);
+          continue;
+        }
+        const { value, error } = await evaluation.evaluate(program, budget);
+        if (error !== undefined) failures.push(error);
+        else if (value === false) failedCondition ??= name;
+      }
+      if (failedCondition !== undefined) return { matches: false, failedCondition };
+    } catch (error) {
+      if (!(error instanceof OutOfBudget)) throw error;
+      return { matches: false, error: error.message };
+    }
+    return failures.length === 0 ? { matches: true } : { matches: false, error: aggregated(failures) };
+  };
   return {
     errors,
-    async evaluate(request, sources) {
-      const namespace =
-        request.namespace === ''
-          ? undefined
-          : await sources.objects.get(NAMESPACES, request.tenant, '', request.namespace);
-      const { name, groups, uid, extra } = request.identity;
-      const variables = {
-        object: request.object ?? null,
-        oldObject: request.oldObject ?? null,
-        namespaceObject: namespace?.object ?? null,
-        request: {
-          operation: request.operation,
-          name: request.name,
-          namespace: request.namespace,
-          dryRun: request.dryRun,
-          userInfo: { username: name, groups, uid: uid ?? '', extra: extra ?? {} },
-        },
-      };
-      const failures: string[] = [];
-      for (const { name: condition, expression, run } of programs) {
-        try {
-          if (run === undefined) throw new Error('compilation error');
-          if ((await run(variables)) === false) return { matches: false, failedCondition: condition };
-        } catch (error) {
-          failures.push(`expression '${expression}' resulted in error: ${(error as Error).message}`);
-        }
-      }
-      return failures.length === 0 ? { matches: true } : { matches: false, error: failures.join(', ') };
+    evaluateIn,
+    evaluate(request, { authorizer }, matchedAs) {
+      const { kind, resource } = requestedForm(request);
+      return evaluateIn(
+        new Evaluation({
+          request,
+          authorizer,
+          object: request.object,
+          oldObject: request.oldObject,
+          kind: matchedAs?.kind ?? kind,
+          resource: matchedAs?.resource ?? resource,
+          requestKind: kind,
+          requestResource: resource,
+          namespace: undefined,
+        }),
+      );
     },
   };
+}
+
+/** As Go prints several errors. */
+function aggregated(failures: string[]): string {
+  const distinct = [...new Set(failures)];
+  return distinct.length === 1 ? distinct[0]! : `[${distinct.join(', ')}]`;
 }

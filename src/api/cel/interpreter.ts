@@ -1,0 +1,342 @@
+import { type Functions, implementationOf } from './declarations.ts';
+import { insert } from './libraries/arithmetic.ts';
+import { callCost, LIST_COST, MAP_COST, STRUCT_COST } from './runtime-cost.ts';
+import type { CallNode, ComprehensionNode, ListNode, MapNode, Node, SelectNode, StructNode } from './syntax-tree.ts';
+import {
+  ArrayList,
+  CelList,
+  CelMap,
+  EntryMap,
+  EvaluationFailure,
+  EvaluationStop,
+  keyText,
+  noSuchOverload,
+  Optional,
+  TypeValue,
+} from './values.ts';
+
+/** The state of one run. */
+export class Frame {
+  readonly resolve: (name: string) => unknown;
+  readonly locals: unknown[] = [];
+  readonly #limit: number;
+  cost = 0;
+
+  /** `resolve` gives undefined for names that have no value this time. */
+  constructor(resolve: (name: string) => unknown, limit: number) {
+    this.resolve = resolve;
+    this.#limit = limit;
+  }
+
+  spend(amount: number): void {
+    this.cost += amount;
+    if (this.cost > this.#limit) throw new EvaluationStop('operation cancelled: actual cost limit exceeded');
+  }
+}
+
+export type Run = (frame: Frame) => unknown;
+
+/** Makes an object out of `Name{field: value}`. */
+export type Construct = (typeName: string, fields: Map<string, unknown>) => unknown;
+
+/** A checked tree as nested functions. Costs are counted as cel-go counts them. */
+export function plan(tree: Node, functions: Functions, construct: Construct): Run {
+  return new Planner(functions, construct).plan(tree, undefined);
+}
+
+interface Scope {
+  name: string;
+  slot: number;
+  outer: Scope | undefined;
+}
+
+/** Grows in place while a loop runs: only the loop's own step can reach it. */
+class GrowingList extends ArrayList {
+  override plus(other: CelList): CelList {
+    for (const item of other) this.items.push(item);
+    return this;
+  }
+}
+class GrowingMap extends EntryMap {}
+
+class Planner {
+  readonly #functions: Functions;
+  readonly #construct: Construct;
+
+  constructor(functions: Functions, construct: Construct) {
+    this.#functions = functions;
+    this.#construct = construct;
+  }
+
+  plan(node: Node, scope: Scope | undefined): Run {
+    switch (node.kind) {
+      case 'literal': {
+        const { value } = node;
+        return () => value;
+      }
+      case 'ident': {
+        const { name, typeValue } = node;
+        if (typeValue !== undefined) {
+          const value = new TypeValue(typeValue);
+          return () => value;
+        }
+        return this.#name(name, scope);
+      }
+      case 'select':
+        return this.#select(node, scope);
+      case 'call':
+        return this.#call(node, scope);
+      case 'list':
+        return this.#list(node, scope);
+      case 'map':
+        return this.#map(node, scope);
+      case 'struct':
+        return this.#struct(node, scope);
+      case 'comprehension':
+        return this.#comprehension(node, scope);
+    }
+  }
+
+  #name(name: string, scope: Scope | undefined): Run {
+    for (let at = scope; at !== undefined; at = at.outer) {
+      if (at.name !== name) continue;
+      const { slot } = at;
+      return (frame) => {
+        frame.spend(1);
+        const value = frame.locals[slot];
+        if (value instanceof EvaluationFailure) throw value;
+        return value;
+      };
+    }
+    return (frame) => {
+      frame.spend(1);
+      const value = frame.resolve(name);
+      if (value === undefined) throw new EvaluationFailure(`no such attribute(s): ${name}`);
+      return value;
+    };
+  }
+
+  #select({ operand, field, isTest }: SelectNode, scope: Scope | undefined): Run {
+    const from = this.plan(operand, scope);
+    if (isTest) {
+      return (frame) => {
+        const value = from(frame);
+        if (value instanceof Optional) return value.hasValue && hasField(value.value, field);
+        return hasField(value, field);
+      };
+    }
+    return (frame) => {
+      const value = from(frame);
+      frame.spend(1);
+      if (value instanceof CelMap) {
+        const found = value.get(field);
+        if (found === undefined) throw new EvaluationFailure(`no such key: ${field}`);
+        return found;
+      }
+      if (!(value instanceof Optional)) throw noSuchOverload();
+      return optionalField(value, field);
+    };
+  }
+
+  #call(node: CallNode, scope: Scope | undefined): Run {
+    const given = (node.target === undefined ? node.arguments : [node.target, ...node.arguments]).map((part) =>
+      this.plan(part, scope),
+    );
+    const [first, second, third] = given as [Run, Run, Run];
+    switch (node.function) {
+      case '_&&_':
+        return (frame) => logic(frame, first, second, false);
+      case '_||_':
+        return (frame) => logic(frame, first, second, true);
+      case '_?_:_':
+        return (frame) => {
+          const condition = first(frame);
+          if (typeof condition !== 'boolean') throw noSuchOverload();
+          return condition ? second(frame) : third(frame);
+        };
+      case '@not_strictly_false':
+        return (frame) => {
+          let value: unknown;
+          try {
+            value = first(frame);
+          } catch (error) {
+            if (!(error instanceof EvaluationFailure)) throw error;
+          }
+          frame.spend(1);
+          return typeof value === 'boolean' ? value : true;
+        };
+      case '_?._':
+        return (frame) => {
+          const value = first(frame);
+          const field = second(frame) as string;
+          frame.spend(1);
+          return optionalField(value instanceof Optional ? value : Optional.of(value), field);
+        };
+      case 'or':
+      case 'orValue':
+        return (frame) => {
+          const value = first(frame);
+          if (!(value instanceof Optional)) throw noSuchOverload();
+          frame.spend(1);
+          if (!value.hasValue) return second(frame);
+          return node.function === 'or' ? value : value.value;
+        };
+    }
+    const run = implementationOf(this.#functions.find(node.function)!, node.overloads ?? []);
+    // Where only the value tells which overload runs, cel-go knows none for costs.
+    const id = node.overloads?.length === 1 ? node.overloads[0]! : node.function === '_==_' ? 'equals' : '';
+    const name = node.function;
+    return (frame) => {
+      const values = given.map((part) => part(frame));
+      const result =
+        name === 'cel.@mapInsert' && values[0] instanceof GrowingMap
+          ? grow(values[0], values.slice(1))
+          : run(...values);
+      frame.spend(callCost(name, id, values, result));
+      return result;
+    };
+  }
+
+  #list({ elements, optionals }: ListNode, scope: Scope | undefined): Run {
+    const parts = elements.map((element) => this.plan(element, scope));
+    return (frame) => {
+      const items: unknown[] = [];
+      for (let at = 0; at < parts.length; at++) {
+        const value = parts[at]!(frame);
+        if (!optionals.has(at)) items.push(value);
+        else if (!(value instanceof Optional)) throw noSuchOverload();
+        else if (value.hasValue) items.push(value.value);
+      }
+      frame.spend(LIST_COST);
+      return new ArrayList(items);
+    };
+  }
+
+  #map({ entries }: MapNode, scope: Scope | undefined): Run {
+    const parts = entries.map(({ key, value, isOptional }) => ({
+      key: this.plan(key, scope),
+      value: this.plan(value, scope),
+      isOptional,
+    }));
+    return (frame) => {
+      const made = new Map<string, [unknown, unknown]>();
+      for (const part of parts) {
+        const key = part.key(frame);
+        let value = part.value(frame);
+        if (part.isOptional) {
+          if (!(value instanceof Optional)) throw noSuchOverload();
+          if (!value.hasValue) continue;
+          value = value.value;
+        }
+        const text = keyText(key);
+        if (text === undefined) throw new EvaluationFailure('unsupported key type');
+        if (made.has(text)) throw new EvaluationFailure(`Failed with repeated key`);
+        made.set(text, [key, value]);
+      }
+      frame.spend(MAP_COST);
+      return new EntryMap(made);
+    };
+  }
+
+  #struct({ typeName, fields }: StructNode, scope: Scope | undefined): Run {
+    const parts = fields.map(({ name, value, isOptional }) => ({ name, value: this.plan(value, scope), isOptional }));
+    return (frame) => {
+      const made = new Map<string, unknown>();
+      for (const { name, value: part, isOptional } of parts) {
+        let value = part(frame);
+        if (isOptional) {
+          if (!(value instanceof Optional)) throw noSuchOverload();
+          if (!value.hasValue) continue;
+          value = value.value;
+        }
+        made.set(name, value);
+      }
+      frame.spend(STRUCT_COST);
+      return this.#construct(typeName, made);
+    };
+  }
+
+  #comprehension(node: ComprehensionNode, scope: Scope | undefined): Run {
+    const slot = scope === undefined ? 0 : scope.slot + 1;
+    const outer: Scope = { name: node.accumulator, slot, outer: scope };
+    let inner: Scope = { name: node.variable, slot: slot + 1, outer };
+    if (node.variable2 !== undefined) inner = { name: node.variable2, slot: slot + 2, outer: inner };
+    const range = this.plan(node.range, scope);
+    const initial = this.plan(node.initial, scope);
+    const condition = this.plan(node.condition, inner);
+    const step = this.plan(node.step, inner);
+    const result = this.plan(node.result, outer);
+    const isEndless = node.condition.kind === 'literal' && node.condition.value === true;
+    const hasTwo = node.variable2 !== undefined;
+    const growsList = node.initial.kind === 'list' && node.initial.elements.length === 0;
+    const growsMap = node.initial.kind === 'map' && node.initial.entries.length === 0;
+    return (frame) => {
+      const { locals } = frame;
+      const over = range(frame);
+      locals[slot] = initial(frame);
+      if (growsList) locals[slot] = new GrowingList([]);
+      if (growsMap) locals[slot] = new GrowingMap();
+      for (const [key, value] of turns(over, hasTwo)) {
+        locals[slot + 1] = key;
+        locals[slot + 2] = value;
+        if (isEndless ? locals[slot] instanceof EvaluationFailure : condition(frame) === false) break;
+        try {
+          locals[slot] = step(frame);
+        } catch (error) {
+          if (!(error instanceof EvaluationFailure)) throw error;
+          locals[slot] = error;
+        }
+      }
+      const made = locals[slot];
+      if (made instanceof GrowingList) locals[slot] = new ArrayList(made.items);
+      if (made instanceof GrowingMap) locals[slot] = new EntryMap(made.entries);
+      return result(frame);
+    };
+  }
+}
+
+function grow(map: GrowingMap, added: unknown[]): GrowingMap {
+  for (const [text, entry] of (insert(new EntryMap(), ...added) as EntryMap).entries) {
+    if (map.entries.has(text)) throw new EvaluationFailure(`insert failed: key ${String(entry[0])} already exists`);
+    map.entries.set(text, entry);
+  }
+  return map;
+}
+
+function* turns(range: unknown, hasTwo: boolean): Generator<[unknown, unknown]> {
+  if (range instanceof CelList) {
+    for (let at = 0; at < range.size; at++) yield hasTwo ? [BigInt(at), range.at(at)] : [range.at(at), undefined];
+  } else if (range instanceof CelMap) {
+    for (const key of range.keys()) yield [key, hasTwo ? range.get(key) : undefined];
+  } else throw noSuchOverload();
+}
+
+function hasField(value: unknown, field: string): boolean {
+  if (value instanceof CelMap) return value.has(field);
+  throw noSuchOverload();
+}
+
+function optionalField(from: Optional, field: string): Optional {
+  if (!from.hasValue) return Optional.none;
+  const { value } = from;
+  if (!(value instanceof CelMap)) throw noSuchOverload();
+  const found = value.get(field);
+  return found === undefined ? Optional.none : Optional.of(found);
+}
+
+/** Either side may decide alone: what goes wrong on the other then does not matter. */
+function logic(frame: Frame, left: Run, right: Run, decisive: boolean): boolean {
+  let failure: EvaluationFailure | undefined;
+  for (const side of [left, right]) {
+    try {
+      const value = side(frame);
+      if (value === decisive) return decisive;
+      if (typeof value !== 'boolean') failure ??= noSuchOverload();
+    } catch (error) {
+      if (!(error instanceof EvaluationFailure)) throw error;
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return !decisive;
+}

@@ -1,0 +1,74 @@
+import { check, type Declarations } from './checker.ts';
+import { type Construct, Frame, plan, type Run } from './interpreter.ts';
+import { CompileError, type Issue } from './issues.ts';
+import { checkLiterals } from './literal-rules.ts';
+import { parse } from './parser.ts';
+import { type Node, nodesOf } from './syntax-tree.ts';
+import type { CelType } from './types.ts';
+import { EvaluationFailure, EvaluationStop } from './values.ts';
+
+/** What one call may cost. Source: apiserver's pkg/apis/cel. */
+export const PER_CALL_LIMIT = 1_000_000;
+
+export interface Environment extends Declarations {
+  /** Absent where no objects can be made. */
+  construct?: Construct;
+}
+
+export type Outcome =
+  | { value: unknown; cost: number; error?: undefined; isExceeded?: undefined }
+  /** `isExceeded`: the cost limit ended it. */
+  | { value?: undefined; cost: number; error: string; isExceeded: boolean };
+
+/** A compiled expression. Safe to share: a run keeps its state to itself. */
+export class Program {
+  readonly source: string;
+  readonly tree: Node;
+  readonly #run: Run;
+
+  constructor(source: string, tree: Node, run: Run) {
+    this.source = source;
+    this.tree = tree;
+    this.#run = run;
+  }
+
+  get type(): CelType {
+    return this.tree.type!;
+  }
+
+  /** Whether a variable of this name occurs. */
+  names(variable: string): boolean {
+    for (const node of nodesOf(this.tree)) if (node.kind === 'ident' && node.name === variable) return true;
+    return false;
+  }
+
+  /** `resolve` gives the values of variables; what it throws itself comes through. */
+  evaluate(resolve: (name: string) => unknown, limit = PER_CALL_LIMIT): Outcome {
+    const frame = new Frame(resolve, limit);
+    try {
+      return { value: this.#run(frame), cost: frame.cost };
+    } catch (error) {
+      const isExceeded = error instanceof EvaluationStop;
+      if (isExceeded || error instanceof EvaluationFailure) {
+        return { error: error.message, cost: frame.cost, isExceeded };
+      }
+      if (error instanceof RangeError)
+        return { error: 'evaluation exceeded its stack', cost: frame.cost, isExceeded: true };
+      throw error;
+    }
+  }
+}
+
+const cannotConstruct: Construct = (typeName) => {
+  throw new EvaluationFailure(`unknown type: ${typeName}`);
+};
+
+/** Throws a CompileError whose message is cel-go's. */
+export function compileProgram(source: string, environment: Environment): Program {
+  const tree = parse(source);
+  const issues: Issue[] = [];
+  check(tree, environment, issues);
+  if (issues.length === 0) checkLiterals(tree, issues);
+  if (issues.length > 0) throw new CompileError(source, issues);
+  return new Program(source, tree, plan(tree, environment.functions, environment.construct ?? cannotConstruct));
+}

@@ -1,0 +1,275 @@
+import type { AccessAnswer, AccessQuestion } from '../../../api/cel/libraries/authorizer.ts';
+import { AuthorizerValue, ResourceCheck } from '../../../api/cel/libraries/authorizer.ts';
+import { PER_CALL_LIMIT, type Program } from '../../../api/cel/program.ts';
+import { CelMap, EvaluationFailure, jsonValue } from '../../../api/cel/values.ts';
+import type { GroupVersionKind, GroupVersionResource, KubeObject } from '../../../api/object.ts';
+import type { Attributes } from '../../authorization/attributes.ts';
+import type { Authorizer } from '../../authorization/authorizer.ts';
+import type { Identity } from '../../identity/identity.ts';
+import type { AdmissionRequest } from '../admission.ts';
+
+/** A variable of a policy; absent programs do not compile. */
+export interface CompiledVariable {
+  name: string;
+  program: Program | undefined;
+  /** Why it does not compile. */
+  error?: string;
+}
+
+export interface EvaluationInput {
+  request: AdmissionRequest;
+  authorizer: Authorizer;
+  /** In the form of `kind`. */
+  object: KubeObject | undefined;
+  oldObject: KubeObject | undefined;
+  kind: GroupVersionKind;
+  resource: GroupVersionResource;
+  requestKind: GroupVersionKind;
+  requestResource: GroupVersionResource;
+  namespace: KubeObject | undefined;
+  params?: KubeObject;
+  variables?: readonly CompiledVariable[];
+}
+
+export type Evaluated = { value: unknown; error?: undefined } | { value?: undefined; error: string };
+
+/** What ends everything that is evaluated for a policy or webhook. Source: celconfig.RuntimeCELCostBudget. */
+export const RUNTIME_BUDGET = 10_000_000;
+export const MATCH_CONDITIONS_BUDGET = 2_500_000;
+export const OUT_OF_BUDGET =
+  'validation failed due to running out of cost budget, no further validation rules will be run';
+
+export class OutOfBudget extends Error {}
+
+/** An answer that is not there yet: whoever runs the expression waits and runs it again. */
+class AnswerPending {
+  readonly answer: Promise<unknown>;
+  constructor(answer: Promise<unknown>) {
+    this.answer = answer;
+  }
+}
+
+/**
+ * Everything expressions about one request see: made once for the request and a set of parameters. Values are read from
+ * the objects as they are, so that looking at one field costs one field. Source: admission/plugin/cel/activation.go.
+ */
+export class Evaluation {
+  readonly #input: EvaluationInput;
+  readonly #answers = new Map<string, AccessAnswer>();
+  readonly #values = new Map<string, unknown>();
+  readonly #variables: LazyVariables | undefined;
+  /** Spent by lazily evaluated variables since it was last looked at. */
+  #spentOnVariables = 0;
+
+  constructor(input: EvaluationInput) {
+    this.#input = input;
+    if (input.variables === undefined) return;
+    this.#variables = new LazyVariables(input.variables, (program) => {
+      const outcome = program.evaluate(this.#resolve);
+      this.#spentOnVariables += outcome.cost;
+      if (outcome.error !== undefined) throw new EvaluationFailure(outcome.error);
+      return outcome.value;
+    });
+  }
+
+  /** Rejects with OutOfBudget when this and what was evaluated before cost too much. */
+  async evaluate(program: Program, budget: { left: number }): Promise<Evaluated> {
+    for (;;) {
+      this.#spentOnVariables = 0;
+      try {
+        const outcome = program.evaluate(this.#resolve, PER_CALL_LIMIT);
+        const cost = outcome.cost + this.#spentOnVariables;
+        if (cost > budget.left) throw new OutOfBudget(OUT_OF_BUDGET);
+        budget.left -= cost;
+        if (outcome.error === undefined) return { value: outcome.value };
+        return { error: `expression '${program.source}' resulted in error: ${outcome.error}` };
+      } catch (error) {
+        if (!(error instanceof AnswerPending)) throw error;
+        await error.answer;
+      }
+    }
+  }
+
+  readonly #resolve = (name: string): unknown => {
+    if (name === 'variables') return this.#variables;
+    let value = this.#values.get(name);
+    if (value === undefined) {
+      value = this.#valueOf(name);
+      this.#values.set(name, value);
+    }
+    return value;
+  };
+
+  #valueOf(name: string): unknown {
+    const { object, oldObject, namespace, params, request, resource } = this.#input;
+    switch (name) {
+      case 'object':
+        return jsonValue(object);
+      case 'oldObject':
+        return jsonValue(oldObject);
+      case 'params':
+        return jsonValue(params);
+      case 'namespaceObject':
+        return jsonValue(namespace === undefined ? null : shownNamespace(namespace));
+      case 'request':
+        return jsonValue(this.#requestValue());
+      case 'authorizer':
+        return new AuthorizerValue(this.#ask);
+      case 'authorizer.requestResource': {
+        const { subresource, namespace: place, name: named } = request;
+        return new ResourceCheck(new AuthorizerValue(this.#ask), {
+          group: resource.group,
+          resource: resource.resource,
+          subresource,
+          namespace: place,
+          name: named,
+        });
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #requestValue(): object {
+    const { request, kind, resource, requestKind, requestResource } = this.#input;
+    const { identity, operation, name, namespace, subresource, dryRun, options } = request;
+    const userInfo: Record<string, unknown> = { username: identity.name };
+    if (identity.uid) userInfo['uid'] = identity.uid;
+    if (identity.groups.length > 0) userInfo['groups'] = identity.groups;
+    if (identity.extra !== undefined) userInfo['extra'] = identity.extra;
+    return {
+      kind,
+      resource,
+      ...(subresource !== '' && { subResource: subresource }),
+      requestKind,
+      requestResource,
+      ...(subresource !== '' && { requestSubResource: subresource }),
+      ...(name !== '' && { name }),
+      ...(namespace !== '' && { namespace }),
+      operation,
+      userInfo,
+      dryRun,
+      options: options ?? null,
+    };
+  }
+
+  readonly #ask = (question: AccessQuestion): AccessAnswer => {
+    const key = JSON.stringify(question);
+    const known = this.#answers.get(key);
+    if (known !== undefined) return known;
+    const keep = (answer: AccessAnswer) => {
+      this.#answers.set(key, answer);
+      return answer;
+    };
+    const failed = (error: unknown) => keep({ allowed: false, reason: '', error: (error as Error).message });
+    const { request, authorizer } = this.#input;
+    let decision: ReturnType<Authorizer['authorize']>;
+    try {
+      decision = authorizer.authorize(askedAbout(question, request), attributesOf(question, request.tenant));
+    } catch (error) {
+      return failed(error);
+    }
+    if (!(decision instanceof Promise)) return keep(decision);
+    throw new AnswerPending(decision.then(keep, failed));
+  };
+}
+
+/** `variables`: each is evaluated when something asks for it, once. */
+class LazyVariables extends CelMap {
+  readonly #variables: ReadonlyMap<string, CompiledVariable>;
+  readonly #run: (program: Program) => unknown;
+  readonly #values = new Map<string, { value: unknown } | { failure: EvaluationFailure }>();
+
+  constructor(variables: readonly CompiledVariable[], run: (program: Program) => unknown) {
+    super();
+    this.#variables = new Map(variables.map((variable) => [variable.name, variable]));
+    this.#run = run;
+  }
+
+  get size(): number {
+    return this.#variables.size;
+  }
+  keys(): Iterable<unknown> {
+    return this.#variables.keys();
+  }
+  override has(name: unknown): boolean {
+    return this.#variables.has(name as string);
+  }
+  get(name: unknown): unknown {
+    const variable = this.#variables.get(name as string);
+    if (variable === undefined) return undefined;
+    let kept = this.#values.get(variable.name);
+    if (kept === undefined) {
+      try {
+        if (variable.program === undefined) {
+          throw new EvaluationFailure(`composited variable "${variable.name}" fails to compile: ${variable.error}`);
+        }
+        kept = { value: this.#run(variable.program) };
+      } catch (error) {
+        if (!(error instanceof EvaluationFailure)) throw error;
+        kept = {
+          failure: new EvaluationFailure(
+            variable.program === undefined
+              ? error.message
+              : `composited variable "${variable.name}" fails to evaluate: ${error.message}`,
+          ),
+        };
+      }
+      this.#values.set(variable.name, kept);
+    }
+    if ('failure' in kept) throw kept.failure;
+    return kept.value;
+  }
+}
+
+function askedAbout({ serviceAccount }: AccessQuestion, { identity, tenant }: AdmissionRequest): Identity {
+  if (serviceAccount === undefined) return identity;
+  const { namespace, name } = serviceAccount;
+  return {
+    name: `system:serviceaccount:${namespace}:${name}`,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+    kind: 'tenant',
+    tenant,
+  };
+}
+
+function attributesOf(question: AccessQuestion, tenant: string): Attributes {
+  const { verb, path, group, resource, subresource, namespace, name, fieldSelector } = question;
+  return {
+    tenant,
+    isResourceRequest: path === undefined,
+    verb,
+    group,
+    version: path === undefined ? '*' : '',
+    resource,
+    subresource,
+    namespace,
+    name,
+    path: path ?? '',
+    fieldSelector,
+  };
+}
+
+const shownMetadata = [
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'finalizers',
+];
+
+function shownNamespace(namespace: KubeObject): object {
+  const metadata: Record<string, unknown> = {};
+  for (const field of shownMetadata) {
+    const value = (namespace.metadata as unknown as Record<string, unknown>)[field];
+    if (value !== undefined) metadata[field] = value;
+  }
+  return { metadata, spec: namespace['spec'] ?? {}, status: namespace['status'] ?? {} };
+}
