@@ -26,6 +26,7 @@ import { createRootCaController } from './root-ca/index.ts';
 import { createServiceAccountController } from './serviceaccount/index.ts';
 import { createServiceAccountTokenController } from './serviceaccount-token/index.ts';
 import { createStatefulSetController } from './statefulset/index.ts';
+import { createTaintEvictionController } from './taint-eviction/index.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/index.ts';
 
 export interface ControllersOptions {
@@ -70,6 +71,7 @@ export function createControllers(
     createEndpointSliceMirroringController(dependencies),
     createDisruptionController(dependencies),
     createPodGarbageCollector(dependencies),
+    createTaintEvictionController(dependencies),
     createResourceQuotaController(dependencies, options.resources),
   ];
 }

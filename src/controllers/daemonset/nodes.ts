@@ -1,6 +1,7 @@
 import type { DaemonSet } from '../../api/generated/apps-v1.ts';
 import type { Node, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../../api/generated/core-v1.ts';
 import { containsLabels } from '../common/label-selector.ts';
+import { tolerates } from '../common/tolerations.ts';
 
 const EVERYTHING = 'Exists';
 
@@ -79,13 +80,6 @@ export function fitsNode(set: DaemonSet, node: Node): { shouldRun: boolean; mayS
     shouldRun: untolerated.length === 0,
     mayStay: !untolerated.some((taint) => taint.effect === 'NoExecute'),
   };
-}
-
-function tolerates(toleration: Toleration, taint: { key: string; value?: string; effect: string }): boolean {
-  const { key = '', operator = 'Equal', value = '', effect = '' } = toleration;
-  if (effect !== '' && effect !== taint.effect) return false;
-  if (key !== '' && key !== taint.key) return false;
-  return operator === EVERYTHING || (key !== '' && value === (taint.value ?? ''));
 }
 
 function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {

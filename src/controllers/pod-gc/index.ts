@@ -8,6 +8,7 @@ import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { splitKey } from '../common/owner.ts';
 import { isPodTerminal } from '../common/pod-state.ts';
+import { byNode, nodeKeyOf } from '../common/pods-by-node.ts';
 
 /** How long a node must be missing before its pods are given up. */
 const quarantineMs = 40_000;
@@ -20,10 +21,9 @@ export function createPodGarbageCollector(
   terminatedThreshold: number = defaultTerminatedThreshold,
 ): Controller {
   const { informers, client } = dependencies;
-  const nodeKeyOf = (pod: Pod): ObjectKey => `${pod.metadata.clusterName}//${pod.spec?.nodeName ?? ''}`;
   const pods = informers.informer<Pod>(PODS, {
     tenant: ALL_TENANTS,
-    indexes: { node: (pod) => ((pod.spec?.nodeName ?? '') === '' ? [] : [nodeKeyOf(pod)]) },
+    indexes: byNode,
   });
   const nodes = informers.informer<Node>(NODES, { tenant: ALL_TENANTS });
   /** Pods that have ended, by tenant. */
