@@ -78,7 +78,7 @@ function requireReinvocation(state: Memory): void {
   state.invoked.clear();
 }
 
-async function moveTo(current: CurrentObject, form: MatchedForm, request: AdmissionRequest): Promise<void> {
+export async function moveTo(current: CurrentObject, form: MatchedForm, request: AdmissionRequest): Promise<void> {
   if (current.object !== undefined) {
     current.object = await convert(current.object, current.form.definition, form.definition, request);
   }
@@ -112,7 +112,12 @@ function applyTo(
 }
 
 /** As if the client had sent it: unknown fields are gone, defaults filled in. */
-function decoded(patched: KubeObject, before: KubeObject, form: MatchedForm, request: AdmissionRequest): KubeObject {
+export function decoded(
+  patched: KubeObject,
+  before: KubeObject,
+  form: MatchedForm,
+  request: AdmissionRequest,
+): KubeObject {
   const { definition, kind } = form;
   const isOwnKind = request.kind === undefined;
   const schema = isOwnKind ? definition.schema : schemaOfKind(kind.group, kind.version, kind.kind);
@@ -157,7 +162,7 @@ function keepManagedFields(object: KubeObject, sent: unknown, before: KubeObject
   else object.metadata.managedFields = kept;
 }
 
-async function writeBack({ object, form }: CurrentObject, request: AdmissionRequest): Promise<void> {
+export async function writeBack({ object, form }: CurrentObject, request: AdmissionRequest): Promise<void> {
   const own = { ...requestedForm(request), definition: request.definition };
   const result = await convert(object!, form.definition, request.definition, request);
   const isOther = form.definition !== request.definition && request.kind === undefined;

@@ -63,11 +63,11 @@ function matchedForm(
   return undefined;
 }
 
-const selectsObject = (selector: Selector, object: KubeObject | undefined, oldObject: KubeObject | undefined) =>
+export const selectsObject = (selector: Selector, object: KubeObject | undefined, oldObject: KubeObject | undefined) =>
   (object?.metadata !== undefined && selector.matches(object.metadata.labels)) ||
   (oldObject?.metadata !== undefined && selector.matches(oldObject.metadata.labels));
 
-async function selectsNamespace(
+export async function selectsNamespace(
   objects: WebhookAdmissionOptions['objects'],
   selector: Selector,
   request: AdmissionRequest,
