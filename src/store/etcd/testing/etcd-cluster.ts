@@ -32,8 +32,10 @@ export async function startEtcd({ members = 1, args = [] as string[] } = {}): Pr
   const processes: (ChildProcess | undefined)[] = [];
   const start = (member: number) => {
     const child = spawn(
-      'etcd',
+      // It ends with this process, however that ends.
+      'setpriv',
       [
+        ...['--pdeathsig', 'KILL', 'etcd'],
         ...['--name', `m${member}`, '--data-dir', join(root, `m${member}`), '--log-level', 'error'],
         ...['--listen-client-urls', client(member), '--advertise-client-urls', client(member)],
         ...['--listen-peer-urls', peer(member), '--initial-advertise-peer-urls', peer(member)],

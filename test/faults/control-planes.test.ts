@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openEtcdStore } from '../../src/store/etcd/etcd-store.ts';
+import { etcdMissing } from '../../src/store/etcd/testing/etcd-cluster.ts';
+import { type ControlPlane, type ControlPlanes, leaderTerms, startControlPlanes } from '../lib/control-planes.ts';
+import { eventually } from '../lib/eventually.ts';
+import {
+  checkJournal,
+  checkSession,
+  type Operation,
+  observe,
+  readHistory,
+  type WatchSession,
+  write,
+} from '../lib/history.ts';
+
+/** Rounds of faults go on until so much time has passed; each kind comes once at least. */
+const faultsMs = Number(process.env['SKYPOD_FAULTS_SECONDS'] ?? 30) * 1000;
+const deployment = '/apis/apps/v1/namespaces/default/deployments/steady';
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('several control planes on an etcd cluster', { skip: etcdMissing }, () => {
+  it('any one of them and of etcd’s members may die: nothing acknowledged is lost, no watch has a gap', async (context) => {
+    const cluster = await startControlPlanes();
+    try {
+      await run(cluster, (line) => context.diagnostic(line));
+    } finally {
+      await cluster.destroy();
+    }
+  });
+});
+
+async function run(cluster: ControlPlanes, say: (line: string) => void): Promise<void> {
+  const { planes, etcd } = cluster;
+  const stop = new AbortController();
+  const journal: Operation[] = [];
+  const problems: string[] = [];
+  const sessions: WatchSession[] = [];
+  await onAny(planes, 'POST', deployment.replace('/steady', ''), newDeployment());
+  await eventually('the deployment runs', async () => (await readyReplicas(planes)) === 2, { retryErrors: true });
+
+  const writers = [0, 1, 2, 3].map((id) => write(id, planes, journal, problems, stop.signal));
+  const observers = [0, 1, 2, 3, 4, 5].map((first) => observe(first, planes, sessions, stop.signal));
+  const acknowledged = () => journal.filter(({ outcome }) => outcome === 'acknowledged').length;
+  const progress = (what: string) => {
+    const goal = acknowledged() + 30;
+    return eventually(`writes go on ${what}`, () => acknowledged() >= goal, { timeoutMs: 60_000 });
+  };
+  let replicas = 2;
+  const scale = async (what: string) => {
+    replicas = replicas === 5 ? 2 : replicas + 1;
+    await onAny(planes, 'PATCH', deployment, { spec: { replicas } });
+    await eventually(
+      `the deployment scales to ${replicas} ${what}`,
+      async () => (await readyReplicas(planes)) === replicas,
+      {
+        retryErrors: true,
+        timeoutMs: 60_000,
+      },
+    );
+  };
+  const restart = async (plane: ControlPlane, what: string) => {
+    await plane.kill();
+    await progress(`after ${what} died`);
+    plane.start();
+    await plane.ready();
+  };
+
+  const faults: [string, () => Promise<void>][] = [
+    [
+      'kill -9 of the leader',
+      async () => {
+        const leader = await eventually('there is a leader', () => cluster.leader());
+        await leader.kill();
+        await scale('after the leader’s death');
+        leader.start();
+        await leader.ready();
+      },
+    ],
+    ...[0, 1, 2].map((member): [string, () => Promise<void>] => [
+      `kill -9 of etcd member ${member}`,
+      async () => {
+        await etcd.kill(member);
+        await progress(`without etcd member ${member}`);
+        if (member === 1) await scale('without an etcd member');
+        etcd.start(member);
+        await progress(`with etcd member ${member} back`);
+      },
+    ]),
+    [
+      'kill -9 of the control plane the host speaks to',
+      async () => {
+        await planes[0]!.kill();
+        await progress('without control plane 0');
+        await scale('without the host’s control plane');
+        planes[0]!.start();
+        await planes[0]!.ready();
+      },
+    ],
+    [
+      'an etcd member hangs',
+      async () => {
+        const member = Math.floor(Math.random() * 3);
+        etcd.pause(member);
+        await progress(`while etcd member ${member} hangs`);
+        await pause(2_000);
+        etcd.resume(member);
+        await progress('afterwards');
+      },
+    ],
+    ...[1, 2].map((index): [string, () => Promise<void>] => [
+      `kill -9 of control plane ${index}`,
+      () => restart(planes[index]!, `control plane ${index}`),
+    ]),
+  ];
+  const endMs = Date.now() + faultsMs;
+  for (let round = 0; round === 0 || Date.now() < endMs; round++) {
+    for (const [name, fault] of faults) {
+      const startedMs = Date.now();
+      await fault();
+      say(`${name}: over after ${Date.now() - startedMs} ms, ${acknowledged()} writes acknowledged`);
+    }
+  }
+  stop.abort();
+  await Promise.all([...writers, ...observers]);
+
+  const store = await openEtcdStore({ endpoints: etcd.endpoints });
+  try {
+    const history = await readHistory(store, await store.currentRevision());
+    problems.push(...checkJournal(journal, history));
+    for (const session of sessions) problems.push(...checkSession(session, history));
+    problems.push(...checkTerms(planes));
+    const unknown = journal.filter(({ outcome }) => outcome === 'unknown');
+    const events = sessions.reduce((sum, session) => sum + session.events.length, 0);
+    say(
+      `${journal.length} writes (${acknowledged()} acknowledged, ${unknown.length} unknown), ${history.length} changes, ` +
+        `${sessions.length} lists, ${events} watch events, ${planes.flatMap(leaderTerms).length} terms`,
+    );
+    assert.deepEqual(problems.slice(0, 20), [], `${problems.length} problems`);
+    assert.ok(acknowledged() > 200, 'there was something to check');
+    assert.ok(events > 500, 'and to watch');
+  } finally {
+    await store.close();
+  }
+}
+
+/** Terms of different leaders must not overlap, however they ended. */
+function checkTerms(planes: ControlPlane[]): string[] {
+  const terms = planes
+    .flatMap((plane) => leaderTerms(plane).map((term) => ({ ...term, plane: plane.index })))
+    .sort((a, b) => a.startMs - b.startMs);
+  const problems: string[] = [];
+  for (const [index, term] of terms.slice(1).entries()) {
+    const before = terms[index]!;
+    if (term.startMs < before.endMs)
+      problems.push(`control plane ${term.plane} led while ${before.plane} did, by ${before.endMs - term.startMs} ms`);
+  }
+  return problems;
+}
+
+async function onAny(planes: ControlPlane[], method: 'GET' | 'POST' | 'PATCH', path: string, body?: unknown) {
+  return eventually(
+    `${method} ${path}`,
+    async () => {
+      const { transport } = planes[Math.floor(Math.random() * planes.length)]!;
+      const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+      return transport.request<any>({ method, path, contentType, ...(body !== undefined && { body }) });
+    },
+    { retryErrors: true, timeoutMs: 60_000 },
+  );
+}
+
+async function readyReplicas(planes: ControlPlane[]): Promise<number> {
+  const { status } = await onAny(planes, 'GET', deployment);
+  return status.replicas === status.readyReplicas ? status.readyReplicas : -1;
+}
+
+function newDeployment() {
+  const labels = { app: 'steady' };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'steady' },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'example.test/steady' }] } },
+    },
+  };
+}

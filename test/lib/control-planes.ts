@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { HttpTransport } from '../../src/client/http-transport.ts';
+import { transportFromKubeconfig } from '../../src/client/kubeconfig.ts';
+import { type EtcdCluster, startEtcd } from '../../src/store/etcd/testing/etcd-cluster.ts';
+import { eventually } from './eventually.ts';
+import { checkout, freePort } from './skypod.ts';
+
+/** The time others wait for a silent leader; short, so that a test sees several terms. */
+export const leaseDurationMs = 4_000;
+
+export interface ControlPlane {
+  index: number;
+  url: string;
+  dataDir: string;
+  /** As the admin of tenant `default`, to this control plane only. */
+  transport: HttpTransport;
+  start(): void;
+  /** Resolves when it has loaded and serves. */
+  ready(): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
+  /** Lines of its log, of all its lives. */
+  log(): { time: string; msg: string; identity?: string; [field: string]: unknown }[];
+  /** When its lives ended, by the clock, in milliseconds. */
+  ends: number[];
+}
+
+export interface ControlPlanes {
+  etcd: EtcdCluster;
+  planes: ControlPlane[];
+  /** The one that leads, as far as their logs say. */
+  leader(): ControlPlane | undefined;
+  destroy(): Promise<void>;
+}
+
+/** Three etcd members, three control planes on them, and a simulated host that knows all three. */
+export async function startControlPlanes(): Promise<ControlPlanes> {
+  const root = mkdtempSync(join(tmpdir(), `skypod-ha-${process.pid}-`));
+  const etcd = await startEtcd({ members: 3 });
+  const ports = await Promise.all([freePort(), freePort(), freePort()]);
+  const url = (index: number) => `https://127.0.0.1:${ports[index]}`;
+  const main = join(checkout, 'src', 'main.ts');
+  const children = new Set<ChildProcess>();
+  const run = (name: string, args: string[], onEnd = () => {}) => {
+    const log = openSync(join(root, `${name}.log`), 'a');
+    // With a channel: it ends when this process is gone.
+    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', log, log, 'ipc'] });
+    closeSync(log);
+    children.add(child);
+    child.once('exit', () => {
+      children.delete(child);
+      onEnd();
+    });
+    return child;
+  };
+  const ended = (child: ChildProcess) =>
+    child.exitCode !== null || child.signalCode !== null
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => child.once('exit', () => resolve()));
+
+  const planes = ports.map((port, index): ControlPlane => {
+    const dataDir = join(root, `plane-${index}`);
+    const args = ['control-plane', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`];
+    args.push('--store', `etcd://${etcd.endpoints.join(',')}`, '--cluster-key-file', join(root, 'cluster.key'));
+    args.push(
+      '--peers',
+      [0, 1, 2]
+        .filter((other) => other !== index)
+        .map(url)
+        .join(','),
+    );
+    args.push('--leader-elect-lease-duration', `${leaseDurationMs}ms`, '--leader-elect-renew-deadline', '2500ms');
+    args.push('--leader-elect-retry-period', '500ms');
+    let child: ChildProcess | undefined;
+    let transport: HttpTransport | undefined;
+    const plane: ControlPlane = {
+      index,
+      url: url(index),
+      dataDir,
+      ends: [],
+      get transport() {
+        transport ??= transportFromKubeconfig(join(dataDir, 'kubeconfig'), { requestTimeoutMs: 20_000 });
+        return transport;
+      },
+      start() {
+        child = run(`plane-${index}`, args, () => plane.ends.push(Date.now()));
+      },
+      async ready() {
+        await eventually(
+          `control plane ${index} is ready (its log: ${join(root, `plane-${index}.log`)})`,
+          async () =>
+            existsSync(join(dataDir, 'kubeconfig')) && (await plane.transport.request(readiness)) !== undefined,
+          { retryErrors: true, timeoutMs: 60_000 },
+        );
+      },
+      signal: (signal) => void child?.kill(signal),
+      async kill() {
+        child?.kill('SIGKILL');
+        if (child !== undefined) await ended(child);
+      },
+      log: () =>
+        readFileSync(join(root, `plane-${index}.log`), 'utf8')
+          .split('\n')
+          .filter((line) => line.startsWith('{'))
+          .map((line) => JSON.parse(line)),
+    };
+    return plane;
+  });
+
+  for (const plane of planes) plane.start();
+  await Promise.all(planes.map((plane) => plane.ready()));
+  const host = run('host', ['host', '--data-dir', planes[0]!.dataDir, '--runtime', 'simulated']);
+
+  return {
+    etcd,
+    planes,
+    leader() {
+      const terms = planes.flatMap((plane) => leaderTerms(plane).map((term) => ({ plane, ...term })));
+      return terms.find((term) => term.endMs === Number.POSITIVE_INFINITY)?.plane;
+    },
+    async destroy() {
+      host.kill('SIGTERM');
+      await ended(host);
+      for (const child of [...children]) child.kill('SIGKILL');
+      await Promise.all([...children].map(ended));
+      await etcd.destroy();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+const readiness = { method: 'GET', path: '/api/v1/namespaces/default' } as const;
+
+/** From and until when a control plane led: it says so itself, or it was killed. */
+export function leaderTerms(plane: ControlPlane): { startMs: number; endMs: number }[] {
+  const terms: { startMs: number; endMs: number }[] = [];
+  for (const { time, msg } of plane.log()) {
+    const atMs = Date.parse(time);
+    if (msg === 'became the leader') terms.push({ startMs: atMs, endMs: Number.POSITIVE_INFINITY });
+    if (msg === 'leads no more') terms.at(-1)!.endMs = atMs;
+  }
+  for (const term of terms) {
+    const end = plane.ends.find((each) => each >= term.startMs);
+    term.endMs = Math.min(term.endMs, end ?? Number.POSITIVE_INFINITY);
+  }
+  return terms;
+}
