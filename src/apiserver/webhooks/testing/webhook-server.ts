@@ -52,10 +52,11 @@ export async function startWebhookServer(names: string[]): Promise<WebhookServer
         path: request.url!,
         body: JSON.parse(Buffer.concat(chunks).toString()),
         headers: request.headers,
-        cut: () => request.socket.destroy(),
+        cut: () => void request.socket.destroy(),
       };
       calls.push(call);
       const answer = handlers[path] === undefined ? new RawAnswer(404, 'nothing here') : await handlers[path](call);
+      if (request.socket.destroyed) return;
       if (answer instanceof RawAnswer) response.writeHead(answer.code).end(answer.text);
       else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     });
