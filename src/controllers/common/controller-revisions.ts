@@ -1,5 +1,5 @@
 import type { ControllerRevision } from '../../api/generated/apps-v1.ts';
-import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
+import type { Container, PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import { isAlreadyExists, isNotFound } from '../../api/status.ts';
@@ -16,8 +16,26 @@ export interface RevisionOwner {
   collisionCount: number | undefined;
 }
 
-/** What a revision holds: a patch that puts the template back, as kubectl rollout undo applies it. */
-const dataOf = (template: PodTemplateSpec) => ({ spec: { template: { ...template, $patch: 'replace' } } });
+/**
+ * What a revision holds: a patch that puts the template back, as kubectl rollout undo applies it. Clients look for the
+ * present revision by comparing bytes with what Go writes, so keys are sorted and fields stand that Go never leaves out.
+ */
+function dataOf(template: PodTemplateSpec): { spec: { template: PodTemplateSpec } } {
+  const sized = (containers: Container[] | undefined) =>
+    containers?.map((container) => ({ ...container, resources: container.resources ?? {} }));
+  const { containers, initContainers, ...spec } = template.spec ?? { containers: [] };
+  const written = {
+    ...template,
+    $patch: 'replace',
+    metadata: template.metadata ?? {},
+    spec: { ...spec, containers: sized(containers), initContainers: sized(initContainers) },
+  };
+  return JSON.parse(canonical({ spec: { template: written } }));
+}
+
+/** Revisions written before may leave out what `dataOf` does not. */
+const isRevisionOf = (revision: ControllerRevision, data: object): boolean =>
+  isSame(dataOf(templateOf(revision)), data);
 
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {
   const { $patch: _, ...template } = revision.data?.spec?.template ?? {};
@@ -44,7 +62,7 @@ export async function currentTemplateRevision(
 ): Promise<{ revision: ControllerRevision; collisionCount: number | undefined }> {
   const data = dataOf(owner.template);
   const newest = revisions.at(-1);
-  const equal = revisions.filter((revision) => isSame(revision.data, data)).at(-1);
+  const equal = revisions.filter((revision) => isRevisionOf(revision, data)).at(-1);
   const { clusterName, namespace, name: ownerName } = owner.object.metadata;
   const revisionClient = client.resource<ControllerRevision>(clusterName!, CONTROLLER_REVISIONS, namespace);
   let { collisionCount } = owner;
@@ -75,7 +93,7 @@ export async function currentTemplateRevision(
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       const existing = await revisionClient.get(name);
-      if (isSame(existing.data, data)) return { revision: existing, collisionCount };
+      if (isRevisionOf(existing, data)) return { revision: existing, collisionCount };
       collisionCount = (collisionCount ?? 0) + 1;
     }
   }
