@@ -14,7 +14,8 @@ import { encodeOpenApi2 } from './encode-v2.ts';
 /** Old kubectl asks for `spec.v2@v1.0+protobuf`; what is answered is a proper media type, as upstream. */
 const protobuf2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
-const documentsKept = 128;
+/** Bytes of documents: tenants with definitions of their own have documents of their own, a megabyte each. */
+const keptBytes = 64 * 1024 * 1024;
 
 /**
  * /openapi/v2 and /openapi/v3. Documents are built when first asked for and kept by what they describe: tenants with
@@ -26,13 +27,19 @@ export function createOpenApi(
   aggregation: Aggregation,
 ): (context: RequestContext) => Answer | Promise<Answer> {
   const built = new Map<string, Buffer>();
+  let builtBytes = 0;
   const remember = (key: string, build: () => Buffer): Buffer => {
-    let bytes = built.get(key);
+    const kept = built.get(key);
+    const bytes = kept ?? build();
+    if (kept === undefined) builtBytes += bytes.byteLength;
     built.delete(key);
-    bytes ??= build();
-    // The least recently used goes: tenants' own definitions come and change.
-    if (built.size >= documentsKept) built.delete(built.keys().next().value!);
     built.set(key, bytes);
+    // The least recently used goes: tenants' own definitions come and change.
+    for (const [oldest, { byteLength }] of built) {
+      if (builtBytes <= keptBytes || oldest === key) break;
+      built.delete(oldest);
+      builtBytes -= byteLength;
+    }
     return bytes;
   };
 
