@@ -8,12 +8,18 @@ import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
 import { Admission } from './admission.ts';
 import { certificateRequests } from './certificate-requests.ts';
+import { claimResize } from './claim-resize.ts';
+import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { hostRestriction } from './host-restriction.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { ownerReferences } from './owner-references.ts';
+import { podSecurity } from './pod-security/index.ts';
 import { priorityAdmission } from './priority.ts';
 import { resourceQuotaAdmission } from './resource-quota/index.ts';
 import { roleEscalation } from './role-escalation.ts';
+import { runtimeClassAdmission } from './runtime-class.ts';
 import { serviceAccountAdmission } from './service-account.ts';
 import { mutatingWebhooks, validatingWebhooks } from './webhooks/index.ts';
 
@@ -35,13 +41,19 @@ export function createAdmission(
   const webhooks = { objects, registry, authorizer, client: webhookClient, logger };
   return new Admission([
     namespaceLifecycle(objects, tenants),
-    // LimitRanger
+    limitRanger(objects),
     serviceAccountAdmission(objects),
+    podSecurity(objects),
     priorityAdmission(objects),
     defaultTolerationSeconds,
+    defaultStorageClass(objects),
+    ownerReferences(authorizer, registry),
+    claimResize(objects),
+    runtimeClassAdmission(objects),
     hostRestriction,
     roleEscalation(authorizer, access),
     certificateRequests(authorizer, clock),
+    defaultIngressClass(objects),
     // MutatingAdmissionPolicy
     mutatingWebhooks(webhooks),
     // ValidatingAdmissionPolicy
