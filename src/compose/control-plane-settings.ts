@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { CommandError } from './command-error.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -13,6 +14,7 @@ export interface ControlPlaneFlags {
   etcdCertfile?: string;
   etcdKeyfile?: string;
   clusterKeyFile?: string;
+  encryptionProviderConfig?: string;
   peers?: string;
   leaderElectLeaseDuration: string;
   leaderElectRenewDeadline: string;
@@ -26,6 +28,11 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
   ['etcdCertfile', '--etcd-certfile <file>', 'client certificate for etcd'],
   ['etcdKeyfile', '--etcd-keyfile <file>', 'key of the client certificate for etcd'],
   ['clusterKeyFile', '--cluster-key-file <file>', 'opens the identity that control planes share through etcd'],
+  [
+    'encryptionProviderConfig',
+    '--encryption-provider-config <file>',
+    'which resources are stored encrypted, and how (EncryptionConfiguration)',
+  ],
   ['peers', '--peers <urls>', 'URLs of the other control planes, for kubeconfigs and the host'],
   [
     'leaderElectLeaseDuration',
@@ -56,6 +63,8 @@ export interface ControlPlaneSettings {
   /** undefined: lmdb, which one process has to itself. */
   etcd: EtcdStoreOptions | undefined;
   clusterKeyFile: string | undefined;
+  /** undefined: everything is stored as it is. */
+  encryption: EncryptionRules | undefined;
   peers: ListenAddress[];
   election: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
 }
@@ -74,9 +83,19 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
   return {
     etcd: given.store === 'lmdb' ? undefined : parseEtcd(given),
     clusterKeyFile: given.clusterKeyFile,
+    encryption:
+      given.encryptionProviderConfig === undefined ? undefined : readEncryption(given.encryptionProviderConfig),
     peers: given.peers === undefined ? [] : parseServers('--peers', given.peers),
     election,
   };
+}
+
+function readEncryption(path: string): EncryptionRules {
+  try {
+    return parseEncryptionConfiguration(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new CommandError(`--encryption-provider-config ${path}: ${(error as Error).message}`);
+  }
 }
 
 function parseEtcd(given: ControlPlaneFlags): EtcdStoreOptions {

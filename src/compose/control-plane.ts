@@ -22,6 +22,7 @@ import { createHostIndexController } from '../controllers/host-index/index.ts';
 import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
+import { encryptedStore } from '../store/encryption/encrypted-store.ts';
 import { openEtcdStore } from '../store/etcd/etcd-store.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
 import type { Store } from '../store/store.ts';
@@ -64,10 +65,11 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const logger = createLogger('control-plane');
   // Only an etcd can have other control planes on it.
   const isShared = settings.etcd !== undefined;
-  const store = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcdStore(settings.etcd);
+  const engine = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcdStore(settings.etcd);
+  const store = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
   if (isShared) {
     const create = async () => void (await openRoots(data, clock));
-    await shareIdentity({ store, data, clusterKeyFile: settings.clusterKeyFile, create });
+    await shareIdentity({ store: engine, data, clusterKeyFile: settings.clusterKeyFile, create });
   }
   const pki = await openPki(data, listen, clock);
   const endpoint = reachable(listen);

@@ -9,6 +9,8 @@ export interface KeyValue {
   value: Uint8Array;
   createRevision: number;
   modRevision: number;
+  /** Would be stored in another form if it were written today (an encryption key was rotated). */
+  stale?: boolean;
 }
 
 export interface RangeRequest {
@@ -50,7 +52,7 @@ export type CommitResult =
   | { committed: false; revision: number; current: (KeyValue | undefined)[] };
 
 export type StoreEvent =
-  | { type: 'put'; key: string; value: Uint8Array; createRevision: number; revision: number }
+  | { type: 'put'; key: string; value: Uint8Array; createRevision: number; revision: number; stale?: boolean }
   | { type: 'delete'; key: string; revision: number };
 
 export interface WatchRequest {

@@ -16,6 +16,8 @@ export interface SkypodOptions {
   /** An earlier one's, to start again on its data. */
   dataDir?: string;
   port?: number;
+  /** More for `skypod up`. */
+  args?: string[];
 }
 
 /** A `./skypod up` of its own, on a data directory and a port of its own. */
@@ -87,6 +89,7 @@ export async function startSkypod(options: SkypodOptions): Promise<Skypod> {
   const port = options.port ?? (await freePort());
   const args = ['up', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`, '--runtime', options.runtime];
   if (options.zones !== undefined) args.push('--zones', options.zones.join(','));
+  args.push(...(options.args ?? []));
   const child = spawn(launcher, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));

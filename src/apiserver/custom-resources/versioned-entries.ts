@@ -53,6 +53,7 @@ class VersionedEntry implements CacheEntry {
   readonly name: string;
   readonly revision: number;
   readonly key: string;
+  declare readonly stale?: true;
   readonly object: KubeObject;
   readonly #representations = new Map<string, unknown>();
 
@@ -62,6 +63,7 @@ class VersionedEntry implements CacheEntry {
     this.name = entry.name;
     this.revision = entry.revision;
     this.key = entry.key;
+    if (entry.stale === true) this.stale = true;
     this.object = object;
   }
 

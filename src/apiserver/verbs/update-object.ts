@@ -75,7 +75,7 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     const hooks = environment.hooks.get(hookKey(definition));
     const scope = { tenant, namespace, name, dryRun: request.dryRun };
     const alongside = (await hooks?.onUpdate?.(object, old, scope)) ?? [];
-    if (unchanged(object, old)) return { entry: before };
+    if (unchanged(object, old) && before.stale !== true) return { entry: before };
     if (request.dryRun) return { object };
 
     const gone = isDone(definition, object);

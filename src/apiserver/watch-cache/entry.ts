@@ -11,6 +11,7 @@ export class Entry implements CacheEntry {
   readonly namespace: string;
   readonly name: string;
   readonly revision: number;
+  declare stale?: true;
   readonly #prefix: string;
   #bytes: Uint8Array;
   /** How many bytes of metadata were spliced in; 0: as stored. */

@@ -66,7 +66,9 @@ export class ResourceCache implements WatchCache {
     const end = prefixEnd(start);
     const { items, revision } = await options.store.range({ start, end });
     const cache = new ResourceCache(options, revision);
-    for (const { key, value, modRevision } of items) cache.#objects.set(cache.#entry(key, modRevision, value));
+    for (const { key, value, modRevision, stale } of items) {
+      cache.#objects.set(cache.#entry(key, modRevision, value, stale));
+    }
     cache.#storeWatch = options.store.watch({
       start,
       end,
@@ -194,9 +196,11 @@ export class ResourceCache implements WatchCache {
     for (const watcher of [...this.#watchers.all]) this.#end(watcher);
   }
 
-  #entry(key: string, revision: number, stored: Uint8Array): Entry {
+  #entry(key: string, revision: number, stored: Uint8Array, stale?: boolean): Entry {
     const { tenant, namespace, name } = parseKey(this.#prefix.length, key);
-    return new Entry(this.#prefix, tenant, namespace, name, revision, stored);
+    const entry = new Entry(this.#prefix, tenant, namespace, name, revision, stored);
+    if (stale === true) entry.stale = true;
+    return entry;
   }
 
   #apply(events: StoreEvent[], revision: number): void {
@@ -222,7 +226,7 @@ export class ResourceCache implements WatchCache {
   #change(event: StoreEvent): Change | undefined {
     const sequence = this.#recent.nextSequence;
     if (event.type === 'put') {
-      const entry = this.#entry(event.key, event.revision, event.value);
+      const entry = this.#entry(event.key, event.revision, event.value, event.stale);
       return new Change(sequence, event.revision, entry, this.#objects.set(entry));
     }
     const { tenant, namespace, name } = parseKey(this.#prefix.length, event.key);

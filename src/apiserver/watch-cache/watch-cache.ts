@@ -65,6 +65,8 @@ export interface CacheEntry {
   readonly revision: number;
   /** The key in the store. */
   readonly key: string;
+  /** The store holds it in a form that is not written any more: a write that changes nothing is worth doing. */
+  readonly stale?: true;
   /**
    * Carries metadata.resourceVersion and metadata.clusterName. Parsed at first use, or handed over by the writer.
    * SHARED: never mutate.
