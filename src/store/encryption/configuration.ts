@@ -1,0 +1,152 @@
+import { parse } from 'yaml';
+import { aesCbc, aesGcm, identity, type Key, type Provider, ProviderList } from './providers.ts';
+
+/** Which resources are written how. Source: EncryptionConfiguration of apiserver.config.k8s.io/v1. */
+export interface EncryptionRules {
+  /** The providers of `resource` or `resource.group`; undefined where values stay as they are. */
+  providersOf(resource: string, group: string): ProviderList | undefined;
+}
+
+const keySizes = [16, 24, 32];
+
+/** Where the platform keeps copies of secrets: instances carry what their pods mount. */
+const copiesOfSecrets = 'containerinstances.pool.skypod.io';
+
+/** From the text of a configuration file. @throws Error that names each field that is wrong, as upstream */
+export function parseEncryptionConfiguration(text: string): EncryptionRules {
+  const document = parse(text);
+  if (document?.kind !== 'EncryptionConfiguration' || document.apiVersion !== 'apiserver.config.k8s.io/v1') {
+    throw new Error('it is no EncryptionConfiguration of apiserver.config.k8s.io/v1');
+  }
+  const problems: string[] = [];
+  const list = (value: unknown): any[] => (Array.isArray(value) ? value : []);
+  if (list(document.resources).length === 0)
+    problems.push('resources: Required value: at least one resources is required');
+  const byPattern = new Map<string, Provider[]>();
+  for (const [index, entry] of list(document.resources).entries()) {
+    const at = `resources[${index}]`;
+    const patterns = list(entry?.resources).map(String);
+    if (patterns.length === 0)
+      problems.push(`${at}.resources: Required value: at least one ${at}.resources is required`);
+    for (const [place, pattern] of patterns.entries())
+      problems.push(...checkName(pattern, `${at}.resources[${place}]`));
+    problems.push(...checkOverlap(patterns, `${at}.resources`));
+    const given = list(entry?.providers);
+    if (given.length === 0) problems.push(`${at}.providers: Required value: at least one ${at}.providers is required`);
+    const providers = given.flatMap((each, place) => readProvider(each, `${at}.providers[${place}]`, problems));
+    for (const pattern of patterns) {
+      const masks = [wholeGroup(pattern), '*.*'].find((mask) => byPattern.has(mask) && mask !== pattern);
+      if (masks !== undefined) problems.push(`resource "${pattern}" is masked by earlier rule "${masks}"`);
+      // Lists of one resource add up: the first of all writes.
+      byPattern.set(pattern, [...(byPattern.get(pattern) ?? []), ...providers]);
+    }
+  }
+  if (problems.length > 0) throw new Error(problems.join('; '));
+  const lists = new Map([...byPattern].map(([pattern, providers]) => [pattern, new ProviderList(providers)]));
+  const find = (resource: string, group: string) =>
+    lists.get(group === '' ? resource : `${resource}.${group}`) ?? lists.get(`*.${group}`) ?? lists.get('*.*');
+  return {
+    providersOf(resource, group) {
+      const own = find(resource, group);
+      // A copy must not be easier to read than what it is a copy of.
+      return own === undefined && `${resource}.${group}` === copiesOfSecrets ? find('secrets', '') : own;
+    },
+  };
+}
+
+/** `*.GROUP` of `RESOURCE.GROUP`, `*.` of a resource of the core group. */
+const wholeGroup = (pattern: string) => `*.${pattern.includes('.') ? pattern.slice(pattern.indexOf('.') + 1) : ''}`;
+
+function checkName(pattern: string, at: string): string[] {
+  const invalid = (why: string) => [`${at}: Invalid value: ${JSON.stringify(pattern)}: ${why}`];
+  const group = pattern.includes('.') ? pattern.slice(pattern.indexOf('.') + 1) : '';
+  if (pattern.toLowerCase() !== pattern) return invalid('resource name should not contain capital letters');
+  if (pattern === '*') {
+    return invalid("use '*.' to encrypt all the resources from core API group or *.* to encrypt all resources");
+  }
+  if (['apiserveripinfo', 'serviceipallocations', 'servicenodeportallocations'].includes(pattern)) {
+    return invalid('resources which do not have REST API/s cannot be encrypted');
+  }
+  if (group === 'events.k8s.io') {
+    return invalid(
+      "'*.events.k8s.io' objects are stored using the 'events' API group in etcd. Use 'events' instead in the config file",
+    );
+  }
+  if (group === 'extensions') {
+    return invalid("'extensions' group has been removed and cannot be used for encryption");
+  }
+  if (group === '*' && pattern !== '*.*') return invalid('encrypting the same resource across groups is not supported');
+  return [];
+}
+
+function checkOverlap(patterns: string[], at: string): string[] {
+  const invalid = (why: string) => `${at}: Invalid value: ${JSON.stringify(patterns)}: ${why}`;
+  const problems: string[] = [];
+  if (new Set(patterns).size !== patterns.length) {
+    problems.push(invalid('the same resource cannot be specified multiple times'));
+  }
+  const groups = [...new Set(patterns)].map((pattern) =>
+    pattern.includes('.') ? pattern.replace(/^[^.]*\./, '') : '',
+  );
+  const hides = (pattern: string, place: number) =>
+    pattern === '*.*' ||
+    (pattern.startsWith('*.') && groups.some((group, other) => other !== place && group === groups[place]));
+  const distinct = [...new Set(patterns)];
+  if (distinct.length > 1 && distinct.some(hides)) {
+    problems.push(
+      invalid(
+        "using overlapping resources such as 'secrets' and '*.' in the same resource list is not allowed as they will be masked",
+      ),
+    );
+  }
+  return problems;
+}
+
+const kinds = ['kms', 'aesgcm', 'aescbc', 'secretbox', 'identity'];
+
+function readProvider(given: any, at: string, problems: string[]): Provider[] {
+  const named = kinds.filter((kind) => given?.[kind] !== undefined && given[kind] !== null);
+  const [kind] = named;
+  if (kind === undefined) {
+    problems.push(
+      `${at}: Invalid value: provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity`,
+    );
+    return [];
+  }
+  if (named.length > 1) {
+    problems.push(
+      `${at}: Invalid value: more than one provider specified in a single element, should split into different list elements`,
+    );
+    return [];
+  }
+  if (kind === 'identity') return [identity];
+  if (kind === 'kms' || kind === 'secretbox') {
+    problems.push(`${at}.${kind}: Unsupported value: Skypod has aesgcm, aescbc and identity`);
+    return [];
+  }
+  const keys = Array.isArray(given[kind].keys) ? given[kind].keys : [];
+  if (keys.length === 0) problems.push(`${at}.${kind}.keys: Required value: at least one keys is required`);
+  return keys.flatMap((each: any, index: number) => {
+    const key = readKey(each, `${at}.${kind}.keys[${index}]`, problems);
+    return key === undefined ? [] : [kind === 'aesgcm' ? aesGcm(key) : aesCbc(key)];
+  });
+}
+
+function readKey(given: any, at: string, problems: string[]): Key | undefined {
+  const before = problems.length;
+  if (!given?.name) problems.push(`${at}.name: Required value: name is a mandatory field for a key`);
+  if (!given?.secret) {
+    problems.push(`${at}.secret: Required value: secret is a mandatory field for a key`);
+    return undefined;
+  }
+  const text = String(given.secret);
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.toString('base64') !== text) {
+    problems.push(`${at}.secret: Invalid value: "REDACTED": secrets must be base64 encoded`);
+  } else if (!keySizes.includes(bytes.length)) {
+    problems.push(
+      `${at}.secret: Invalid value: "REDACTED": secret is not of the expected length, got ${bytes.length}, expected one of [${keySizes.join(' ')}]`,
+    );
+  }
+  return problems.length === before ? { name: String(given.name), bytes } : undefined;
+}
