@@ -18,6 +18,7 @@ import { validatePodResize } from '../validation/pod-resize.ts';
 import { validatePodTemplate } from '../validation/pod-spec.ts';
 import * as service from '../validation/service.ts';
 import * as storage from '../validation/storage.ts';
+import * as webhooks from '../validation/webhook-configuration.ts';
 import * as workloads from '../validation/workloads.ts';
 
 type OnObject = (object: any, findings: Findings) => void;
@@ -65,9 +66,16 @@ function podGracePeriodSeconds(object: KubeObject, asked: number | undefined): n
 const pathSegment: ResourceStrategy = { validateName: isPathSegmentName };
 const label: ResourceStrategy = { validateName: nameIsDnsLabel };
 
+const webhookConfiguration: ResourceStrategy = {
+  ...validated(webhooks.validateWebhookConfiguration, webhooks.validateWebhookConfigurationUpdate),
+  requiresResourceVersion: true,
+};
+
 /** What a built-in kind does besides being data, by `group/resource`. */
 export const strategies: Record<string, ResourceStrategy> = {
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookConfiguration,
+  'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookConfiguration,
   '/pods': {
     ...validated(pod.validatePodCreate, pod.validatePodUpdate),
     validateStatusUpdate: checkChange(pod.validatePodStatusUpdate),
