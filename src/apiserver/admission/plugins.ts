@@ -16,6 +16,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { ownerReferences } from './owner-references.ts';
 import { podSecurity } from './pod-security/index.ts';
+import { mutatingPolicies, validatingPolicies } from './policies/index.ts';
 import { priorityAdmission } from './priority.ts';
 import { resourceQuotaAdmission } from './resource-quota/index.ts';
 import { roleEscalation } from './role-escalation.ts';
@@ -38,6 +39,7 @@ export function createAdmission(
   tenants: TenantDirectory,
   { authorizer, access, clock, registry, webhookClient, logger }: AdmissionParts,
 ): Admission {
+  const policies = { objects, registry, authorizer };
   const webhooks = { objects, registry, authorizer, client: webhookClient, logger };
   return new Admission([
     namespaceLifecycle(objects, tenants),
@@ -54,9 +56,9 @@ export function createAdmission(
     roleEscalation(authorizer, access),
     certificateRequests(authorizer, clock),
     defaultIngressClass(objects),
-    // MutatingAdmissionPolicy
+    mutatingPolicies(policies),
     mutatingWebhooks(webhooks),
-    // ValidatingAdmissionPolicy
+    validatingPolicies(policies),
     validatingWebhooks(webhooks),
     // Last, so that only what is admitted counts.
     resourceQuotaAdmission(objects, clock),

@@ -1,0 +1,72 @@
+import type { GroupResource, KubeObject } from '../../../api/object.ts';
+import type { Authorizer } from '../../authorization/authorizer.ts';
+import type { Objects } from '../../objects.ts';
+import type { ResourceRegistry } from '../../registry.ts';
+import type { AdmissionRequest } from '../admission.ts';
+import { type CompiledBinding, type CompiledPolicy, compileBinding } from './compiled-policy.ts';
+import { Followed } from './followed.ts';
+
+export interface PolicyOptions {
+  objects: Objects;
+  registry: ResourceRegistry;
+  authorizer: Authorizer;
+}
+
+const group = 'admissionregistration.k8s.io';
+/** What decides about requests is not asked about itself: nobody could get out of a bad policy again. */
+const exempt = new Set([
+  'mutatingwebhookconfigurations',
+  'validatingwebhookconfigurations',
+  'mutatingadmissionpolicies',
+  'mutatingadmissionpolicybindings',
+  'validatingadmissionpolicies',
+  'validatingadmissionpolicybindings',
+]);
+/** Questions are answered, not admitted. Source: kubeapiserver/admission/exclusion. */
+const excluded = new Set([
+  'authentication.k8s.io/tokenreviews',
+  'authentication.k8s.io/selfsubjectreviews',
+  'authorization.k8s.io/localsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectaccessreviews',
+  'authorization.k8s.io/selfsubjectrulesreviews',
+  'authorization.k8s.io/subjectaccessreviews',
+]);
+
+/** A policy with what binds it: without bindings it says nothing. */
+export interface BoundPolicy<P extends CompiledPolicy> {
+  policy: P;
+  bindings: readonly CompiledBinding[];
+}
+
+/** The policies of one kind, of all tenants. */
+export class Policies<P extends CompiledPolicy> {
+  readonly #policies: Followed<P>;
+  readonly #bindings: Followed<CompiledBinding>;
+
+  constructor({ objects }: PolicyOptions, names: [policies: string, bindings: string], compile: (o: KubeObject) => P) {
+    const cacheOf = (resource: GroupResource) => objects.cache(resource);
+    this.#policies = new Followed({ group, resource: names[0] }, cacheOf, compile);
+    this.#bindings = new Followed({ group, resource: names[1] }, cacheOf, compileBinding);
+  }
+
+  /** False at once for tenants that have none. */
+  concern({ tenant, definition }: AdmissionRequest): boolean {
+    if (this.#isLoaded && !(this.#bindings.hasAny(tenant) && this.#policies.hasAny(tenant))) return false;
+    if (definition.group === group && exempt.has(definition.resource)) return false;
+    return !excluded.has(`${definition.group}/${definition.resource}`);
+  }
+
+  async ofTenant(tenant: string): Promise<BoundPolicy<P>[]> {
+    while (!this.#isLoaded) await Promise.all([this.#policies.load(), this.#bindings.load()]);
+    if (!this.#bindings.hasAny(tenant) || !this.#policies.hasAny(tenant)) return [];
+    const byPolicy = Map.groupBy(this.#bindings.ofTenant(tenant), ({ policyName }) => policyName);
+    return this.#policies.ofTenant(tenant).flatMap((policy) => {
+      const bindings = byPolicy.get(policy.name);
+      return bindings === undefined ? [] : [{ policy, bindings }];
+    });
+  }
+
+  get #isLoaded(): boolean {
+    return this.#policies.isLoaded && this.#bindings.isLoaded;
+  }
+}
