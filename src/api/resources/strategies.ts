@@ -178,12 +178,15 @@ export const strategies: Record<string, ResourceStrategy> = {
     },
   ),
   'coordination.k8s.io/leases': validated((object, findings) => {
-    const { leaseDurationSeconds, leaseTransitions, holderIdentity } = object.spec ?? {};
+    const { leaseDurationSeconds, leaseTransitions, preferredHolder, strategy } = object.spec ?? {};
     if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
       findings.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0');
     }
     findings.nonnegative(leaseTransitions, 'spec.leaseTransitions');
-    if (holderIdentity === '') findings.invalid('spec.holderIdentity', holderIdentity, 'must not be empty');
+    // An empty holderIdentity is how client-go lets go of a lock.
+    if (preferredHolder && !strategy) {
+      findings.forbid('spec.preferredHolder', 'may only be specified if `strategy` is defined');
+    }
   }),
   'node.k8s.io/runtimeclasses': validated(
     (object, findings) => {
