@@ -11,17 +11,17 @@ import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
 /** Lists of more objects than this are built and sent piece by piece. */
 export const longListEntries = 100;
 /** What is built and encrypted at once: about a third of a millisecond. */
-const pieceBytes = 128 * 1024;
+const pieceBytes = 64 * 1024;
 const pieceMs = 1;
 /** A client that reads nothing for so long gets no more. */
 const stalledMs = 60_000;
 
 /** A response, or the compressor before it. */
 interface Output {
-  write(chunk: Uint8Array): boolean;
+  write(chunk: Uint8Array, written: (error?: Error | null) => void): boolean;
   end(): unknown;
-  once(event: 'drain' | 'close', listener: () => void): unknown;
-  off(event: 'drain' | 'close', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
 }
 
 interface Response extends Output {
@@ -63,47 +63,65 @@ export async function respondLongList(
     response.once('close', () => compressor.destroy());
     output = compressor;
   }
-  let piece: Buffer[] = [];
+  let piece = takeBuffer();
   let size = 0;
   let untilMs = performance.now() + pieceMs;
   let checked = 0;
-  for (const part of parts) {
-    piece.push(part);
-    size += part.length;
-    // Asking for the time costs as much as a small part.
-    if (size < pieceBytes && (++checked % 8 !== 0 || performance.now() < untilMs)) continue;
-    const flowing = output.write(Buffer.concat(piece, size));
-    piece = [];
+  const flush = async (): Promise<boolean> => {
+    const buffer = piece;
+    const written = writeOut(output, response, buffer.subarray(0, size));
     size = 0;
-    if (!flowing && !(await drained(output, response))) return;
-    await context.turn?.slice();
-    if (response.destroyed) return;
-    untilMs = performance.now() + pieceMs;
+    const goesOn = await written;
+    // Whoever did not read it may still hold it.
+    if (goesOn) giveBack(buffer);
+    return goesOn;
+  };
+  for (const part of parts) {
+    for (let offset = 0; offset < part.length; ) {
+      const copied = part.copy(piece, size, offset);
+      offset += copied;
+      size += copied;
+      // Asking for the time costs as much as a small part.
+      if (size < pieceBytes && (++checked % 8 !== 0 || performance.now() < untilMs)) continue;
+      if (!(await flush())) return;
+      piece = takeBuffer();
+      await context.turn?.slice();
+      if (response.destroyed) return;
+      untilMs = performance.now() + pieceMs;
+    }
   }
-  if (size > 0) output.write(Buffer.concat(piece, size));
+  if (size > 0 && !(await flush())) return;
   output.end();
 }
 
-/** False when the client left, or reads no more. */
-function drained(output: Output, response: Response): Promise<boolean> {
+/**
+ * Buffers for pieces are used again: hundreds of megabytes of them a second would keep the garbage collector busy, and
+ * everybody waiting for it.
+ */
+const freeBuffers: Buffer[] = [];
+const freeBuffersLimit = 64;
+const takeBuffer = (): Buffer => freeBuffers.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
+function giveBack(buffer: Buffer): void {
+  if (freeBuffers.length < freeBuffersLimit) freeBuffers.push(buffer);
+}
+
+/** Resolves when the piece is out; with false when the client left, or reads no more. */
+function writeOut(output: Output, response: Response, piece: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const finish = (more: boolean) => {
       clearTimeout(timer);
-      output.off('drain', onDrain);
       response.off('close', onClose);
       resolve(more);
     };
-    const onDrain = () => finish(true);
     const onClose = () => finish(false);
     const timer = setTimeout(() => {
       finish(false);
       response.destroy();
     }, stalledMs);
-    output.once('drain', onDrain);
     response.once('close', onClose);
+    output.write(piece, (error) => finish(error == null));
   });
 }
-
 /** The list's bytes, object by object. */
 function* listParts(
   context: RequestContext,
