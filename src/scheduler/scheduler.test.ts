@@ -53,6 +53,73 @@ const host = (name: string, cpu: string, more: object = {}) => ({
   status: { conditions: [{ type: 'Ready', status: 'True' }], allocatable: { cpu, memory: '8Gi', pods: '100' } },
   ...more,
 });
+const pausing = (name: string, priority: number, more: object = {}) =>
+  pod(name, {
+    priority,
+    containers: [{ name: 'main', image: 'pause', resources: { requests: { 'example.com/thing': '2' } } }],
+    ...more,
+  });
+
+test('a pod sends less important ones away, as few as need be, and nobody takes its place meanwhile', async () => {
+  await withScheduler(async ({ client, pod: read, transport }) => {
+    const allocatable = { cpu: '100', memory: '1Ti', pods: '1000', 'example.com/thing': '5' };
+    await client.resource('acme', NODES).create(node('a', 'a', { status: { allocatable } }));
+    const pods = client.resource<Pod>('acme', PODS, 'shop');
+    await pods.create(pausing('low', 1) as any);
+    await pods.create(pausing('medium', 10) as any);
+    await until(async () => Boolean((await read('low')).spec.nodeName && (await read('medium')).spec.nodeName));
+    const before = transport.writes.length;
+    await pods.create(pausing('polite', 50, { preemptionPolicy: 'Never' }) as any);
+    await pods.create(pausing('high', 100) as any);
+    await until(async () => (await read('low')).metadata.deletionTimestamp !== undefined);
+    await until(() => transport.writes.some(({ body }) => (body as Pod)?.status?.nominatedNodeName === 'a'));
+    await pods.delete('low', { gracePeriodSeconds: 0 });
+    await until(async () => Boolean((await read('high').catch(() => undefined))?.spec.nodeName));
+    const gone = transport.writes
+      .slice(before)
+      .filter(({ method }) => method === 'DELETE')
+      .map(({ path }) => path.split('/').at(-1));
+    assert.deepEqual([...new Set(gone)], ['low']);
+    const { status } = transport.writes.find(({ path }) => path.endsWith('/pods/low/status'))!.body as Pod;
+    assert.equal(status!.conditions![0]!.reason, 'PreemptionByScheduler');
+    const nomination = transport.writes.find(
+      ({ path, body }) => path.endsWith('/pods/high/status') && (body as Pod).status?.nominatedNodeName,
+    );
+    assert.equal((nomination!.body as Pod).status!.nominatedNodeName, 'a');
+    assert.equal((await read('polite')).spec.nodeName, undefined);
+  });
+});
+
+test('a host port has one owner a node', async () => {
+  await withScheduler(async ({ client, pod: read }) => {
+    await client.resource('acme', NODES).create(node('a', 'a'));
+    const pods = client.resource<Pod>('acme', PODS, 'shop');
+    const at = (name: string, hostIP?: string, protocol = 'TCP') =>
+      pods.create(
+        pod(name, {
+          containers: [
+            {
+              name: 'main',
+              image: 'i',
+              ports: [{ containerPort: 80, hostPort: 8080, protocol, ...(hostIP && { hostIP }) }],
+            },
+          ],
+        }) as any,
+      );
+    await at('one', '127.0.0.1');
+    await at('two', '10.112.0.1');
+    await at('udp', '10.112.0.1', 'UDP');
+    for (const name of ['one', 'two', 'udp']) await until(async () => (await read(name)).spec.nodeName === 'a');
+    await at('everywhere');
+    await until(async () =>
+      Boolean((await read('everywhere')).status?.conditions?.[0]?.message?.includes("didn't have free ports")),
+    );
+    await pods.delete('one', { gracePeriodSeconds: 0 });
+    await pods.delete('two', { gracePeriodSeconds: 0 });
+    await until(async () => (await read('everywhere')).spec.nodeName === 'a');
+  });
+});
+
 const instance = (name: string, cpu = '1', zone = 'a') => ({
   metadata: { name },
   spec: {

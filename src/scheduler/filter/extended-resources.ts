@@ -1,32 +1,26 @@
 import { quantityNumber } from '../../api/quantity.ts';
-import type { Pod, PodFilter } from './types.ts';
+import { extendedRequests } from '../snapshot/extended-requests.ts';
+import type { PodFilter } from './types.ts';
 
-const builtIn = new Set(['cpu', 'memory', 'ephemeral-storage']);
-
-/** Devices and huge pages: no virtual node offers any until its pool does, so a pod that asks for one says so. */
+/** Devices and the like: what a node says it has of them, less what its pods hold. No virtual node has any by itself. */
 export const extendedResources: PodFilter = {
   name: 'NodeResourcesFit',
-  helpedBy: ['targetAdded', 'targetUpdated'],
+  helpedBy: ['targetAdded', 'targetUpdated', 'unitRemoved'],
   prepare(pod) {
-    const wanted = extendedRequests(pod);
+    const wanted = extendedRequests(pod.spec);
     if (wanted.size === 0) return undefined;
-    return ({ node }) => {
-      const reasons = [...wanted]
-        .filter(([resource, amount]) => amount > quantityNumber(node.status?.allocatable?.[resource] ?? 0))
-        .map(([resource]) => `Insufficient ${resource}`);
-      return reasons.length === 0 ? undefined : { reasons, resolvable: false };
+    return ({ node, holders }) => {
+      const reasons: string[] = [];
+      let resolvable = true;
+      for (const [resource, amount] of wanted) {
+        const limit = quantityNumber(node.status?.allocatable?.[resource] ?? 0);
+        let used = 0;
+        for (const holder of holders) used += holder.extended.get(resource) ?? 0;
+        if (used + amount <= limit) continue;
+        reasons.push(`Insufficient ${resource}`);
+        if (amount > limit) resolvable = false;
+      }
+      return reasons.length === 0 ? undefined : { reasons, resolvable };
     };
   },
 };
-
-function extendedRequests(pod: Pod): Map<string, number> {
-  const wanted = new Map<string, number>();
-  for (const container of pod.spec.containers) {
-    for (const [resource, quantity] of Object.entries(container.resources?.requests ?? {})) {
-      if (builtIn.has(resource)) continue;
-      const amount = quantityNumber(quantity);
-      if (amount > 0) wanted.set(resource, (wanted.get(resource) ?? 0) + amount);
-    }
-  }
-  return wanted;
-}

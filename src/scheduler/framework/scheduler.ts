@@ -16,6 +16,16 @@ export interface Profile<Unit, T extends Target, View> {
   /** Counts the unit on the target in the snapshot until the informer shows it there, or `forget`. */
   assume(unit: Unit, target: T): void;
   forget(unit: Unit): void;
+  /**
+   * Runs while a decision about the unit is made: the snapshot as it will be when those before it have their places.
+   * Returns what puts it back.
+   */
+  anticipate?(unit: Unit): () => void;
+  /**
+   * Sends others away so that the unit fits on one of these targets; `fits` asks the filters again. Undefined: nobody is
+   * to go. Chooses at once and acts later.
+   */
+  makeRoom?(unit: Unit, targets: readonly T[], fits: (target: T) => boolean): (() => Promise<void>) | undefined;
   /** Writes the decision. Rejects when it was refused. */
   bind(unit: Unit, target: T): Promise<void>;
   /** The unit is placed: tell it. */
@@ -33,7 +43,10 @@ export interface SchedulerOptions {
   bindsInFlight?: number;
 }
 
-export type Decision<T> = { target: T } | { message: string; helpedBy: ReadonlySet<ClusterChange> };
+export type Decision<T> =
+  | { target: T }
+  /** `resolvable`: the targets where others' leaving may help. */
+  | { message: string; helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] };
 
 /** With more targets than this, the search stops at a sample of feasible ones (upstream: minFeasibleNodesToFind). */
 const SAMPLE_TARGETS = 100;
@@ -71,6 +84,15 @@ export class Scheduler<Unit, T extends Target, View> {
 
   /** The decision alone: a function of the unit and the snapshot. */
   decide(unit: Unit): Decision<T> {
+    const restore = this.#profile.anticipate?.(unit);
+    try {
+      return this.#decide(unit);
+    } finally {
+      restore?.();
+    }
+  }
+
+  #decide(unit: Unit): Decision<T> {
     const { view, targets } = this.#profile.view(unit);
     const { noun, filters } = this.#profile;
     const helpedBy = new Set<ClusterChange>();
@@ -81,13 +103,14 @@ export class Scheduler<Unit, T extends Target, View> {
       if (typeof test === 'string') {
         for (const change of plugin.helpedBy) helpedBy.add(change);
         helpedBy.add('targetAdded');
-        return { message: this.#message(noun, targets.length, [], test), helpedBy };
+        return { message: this.#message(noun, targets.length, [], test), helpedBy, resolvable: [] };
       }
       tests.push({ plugin, test });
     }
 
     const feasible: T[] = [];
     const rejections: Rejection[] = [];
+    const resolvable: T[] = [];
     const wanted = sampleSize(targets.length);
     // The start moves on with every unit, so that a sample does not favour the same targets.
     const start = targets.length === 0 ? 0 : this.#startAt++ % targets.length;
@@ -97,6 +120,7 @@ export class Scheduler<Unit, T extends Target, View> {
         const rejection = test(target);
         if (rejection === undefined) return false;
         rejections.push(rejection);
+        if (rejection.resolvable) resolvable.push(target);
         for (const change of plugin.helpedBy) helpedBy.add(change);
         return true;
       });
@@ -104,9 +128,30 @@ export class Scheduler<Unit, T extends Target, View> {
     }
     if (feasible.length === 0) {
       helpedBy.add('targetAdded');
-      return { message: this.#message(noun, targets.length, rejections, undefined), helpedBy };
+      return { message: this.#message(noun, targets.length, rejections, undefined), helpedBy, resolvable };
     }
     return { target: this.#best(unit, view, feasible) };
+  }
+
+  /** Whether the unit fits on the target, as the snapshot is now. */
+  #fits(unit: Unit, target: T): boolean {
+    const { view } = this.#profile.view(unit);
+    return this.#profile.filters.every((plugin) => {
+      const test = plugin.prepare(unit, view);
+      return test === undefined || (typeof test !== 'string' && test(target) === undefined);
+    });
+  }
+
+  /** Choosing is synchronous, as deciding is. */
+  #makeRoom(unit: Unit, targets: readonly T[]): (() => Promise<void>) | undefined {
+    const { makeRoom, anticipate } = this.#profile;
+    if (makeRoom === undefined || targets.length === 0) return undefined;
+    const restore = anticipate?.(unit);
+    try {
+      return makeRoom(unit, targets, (target) => this.#fits(unit, target));
+    } finally {
+      restore?.();
+    }
   }
 
   #message(noun: string, total: number, rejections: Rejection[], everywhere: string | undefined): string {
@@ -191,11 +236,13 @@ export class Scheduler<Unit, T extends Target, View> {
 
   async #reject(
     queued: QueuedUnit<Unit>,
-    decision: { message: string; helpedBy: ReadonlySet<ClusterChange> },
+    decision: { message: string; helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] },
   ): Promise<void> {
     // First back into the queue, so that a change that comes while the report is written is not missed.
     this.queue.putUnschedulable(queued, decision.helpedBy);
     try {
+      const act = this.#makeRoom(queued.unit, decision.resolvable);
+      await act?.();
       await this.#profile.reportUnschedulable(queued.unit, decision.message);
     } catch (error) {
       if (this.#profile.isFinal(error)) return;

@@ -8,19 +8,21 @@ import type { EventRecorder } from '../../client/event-recorder.ts';
 import { extendedResources } from '../filter/extended-resources.ts';
 import { interPodAffinity } from '../filter/inter-pod-affinity.ts';
 import { nodeAffinity } from '../filter/node-affinity.ts';
+import { nodePorts } from '../filter/node-ports.ts';
 import { nodeResources } from '../filter/node-resources.ts';
 import { nodeUnschedulable } from '../filter/node-unschedulable.ts';
 import { taintToleration } from '../filter/taint-toleration.ts';
 import { topologySpread } from '../filter/topology-spread.ts';
 import type { PodView } from '../filter/types.ts';
 import { volumeClaims } from '../filter/volume-claims.ts';
+import { choosePreemption } from '../framework/preemption.ts';
 import type { Profile } from '../framework/scheduler.ts';
 import { evenSpread } from '../score/even-spread.ts';
 import { preferredInterPodAffinity } from '../score/inter-pod-affinity.ts';
 import { preferredNodeAffinity } from '../score/node-affinity.ts';
 import { preferredTaintToleration } from '../score/taint-toleration.ts';
 import { preferredTopologySpread } from '../score/topology-spread.ts';
-import { type NodeInfo, placedPodOf } from '../snapshot/tenant-snapshot.ts';
+import { type NodeInfo, type PlacedPod, placedPodOf } from '../snapshot/tenant-snapshot.ts';
 
 export interface VirtualNodeProfileOptions {
   client: Client;
@@ -28,13 +30,49 @@ export interface VirtualNodeProfileOptions {
   events: EventRecorder;
   /** The tenant's snapshot and what else filters ask. */
   viewOf(tenant: string): PodView;
+  /** Pods for which others were sent away, by uid, with the node they wait for. */
+  nominations(tenant: string): ReadonlyMap<string, PlacedPod>;
+  nominate(tenant: string, pod: PlacedPod): void;
 }
 
 /** A tenant's pod -> one of the tenant's virtual Nodes. The filters stand in upstream's order: the first one's reason is told. */
 export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<Pod, NodeInfo, PodView> {
-  const { client, clock, events, viewOf } = options;
+  const { client, clock, events, viewOf, nominations, nominate } = options;
   const tenantOf = (pod: Pod) => pod.metadata.clusterName!;
   const eventTarget = (pod: Pod) => ({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata });
+
+  async function preempt(pod: Pod, node: NodeInfo, victims: PlacedPod[]): Promise<void> {
+    await Promise.all(victims.map((victim) => sendAway(pod, node, victim)));
+    const { name, uid } = pod.metadata;
+    const patch = { metadata: { uid }, status: { nominatedNodeName: node.name } };
+    await client.for(PODS, pod).patch(name, 'strategic', patch, 'status');
+  }
+
+  async function sendAway(pod: Pod, node: NodeInfo, { namespace, name, uid, terminating }: PlacedPod): Promise<void> {
+    if (terminating) return;
+    const pods = client.resource<Pod>(tenantOf(pod), PODS, namespace);
+    const condition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      lastTransitionTime: formatTime(clock.now()),
+      reason: 'PreemptionByScheduler',
+      message: 'default-scheduler: preempting to accommodate a higher priority pod',
+    };
+    try {
+      const victim = await pods.patch(
+        name,
+        'strategic',
+        { metadata: { uid }, status: { conditions: [condition] } },
+        'status',
+      );
+      await pods.delete(name, { preconditions: { uid } });
+      const message = `Preempted by pod ${pod.metadata.uid} on node ${node.name}`;
+      events.event({ apiVersion: 'v1', kind: 'Pod', metadata: victim.metadata }, 'Normal', 'Preempted', message);
+    } catch (error) {
+      if (!isNotFound(error) && !(error instanceof StatusError && error.code === 409)) throw error;
+    }
+  }
+
   return {
     name: 'virtual-node',
     noun: 'nodes',
@@ -43,6 +81,7 @@ export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<
       nodeUnschedulable,
       taintToleration,
       nodeAffinity,
+      nodePorts,
       nodeResources,
       extendedResources,
       topologySpread,
@@ -64,6 +103,37 @@ export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<
     },
     forget(pod) {
       viewOf(tenantOf(pod)).snapshot.removePod(pod.metadata.uid);
+    },
+    anticipate(pod) {
+      const { snapshot } = viewOf(tenantOf(pod));
+      const priority = pod.spec.priority ?? 0;
+      const before = [...nominations(tenantOf(pod)).values()].filter(
+        (other) => other.uid !== pod.metadata.uid && other.priority >= priority && !snapshot.hasPod(other.uid),
+      );
+      for (const other of before) snapshot.setPod(other);
+      return () => {
+        for (const other of before) snapshot.removePod(other.uid);
+      };
+    },
+    makeRoom(pod, targets, fits) {
+      const { snapshot } = viewOf(tenantOf(pod));
+      const priority = pod.spec.priority ?? 0;
+      if (pod.spec.preemptionPolicy === 'Never') return undefined;
+      const lowerOn = (target: NodeInfo) => snapshot.lowerOn(target.name, priority);
+      const nominated = nominations(tenantOf(pod)).get(pod.metadata.uid)?.nodeName;
+      const node = targets.find(({ name }) => name === nominated);
+      // Those sent away for it are on their way out.
+      if (node !== undefined && lowerOn(node).some(({ terminating }) => terminating)) return undefined;
+      const choice = choosePreemption({
+        targets,
+        lowerOn,
+        remove: ({ uid }) => snapshot.removePod(uid),
+        restore: (unit) => snapshot.setPod(unit),
+        fits,
+      });
+      if (choice === undefined) return undefined;
+      nominate(tenantOf(pod), placedPodOf(pod, choice.target.name));
+      return () => preempt(pod, choice.target, choice.victims);
     },
     async bind(pod, target) {
       const { name, namespace, uid } = pod.metadata;

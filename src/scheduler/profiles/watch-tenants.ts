@@ -8,11 +8,12 @@ import { type InformerFactory, keyOf } from '../../client/informer.ts';
 import type { PodView } from '../filter/types.ts';
 import { Scheduler, type SchedulerOptions } from '../framework/scheduler.ts';
 import { labelSelectorMatches } from '../snapshot/selector.ts';
-import { isFinished, placedPodOf, TenantSnapshot } from '../snapshot/tenant-snapshot.ts';
+import { isFinished, type PlacedPod, placedPodOf, TenantSnapshot } from '../snapshot/tenant-snapshot.ts';
 import { virtualNodeProfile } from './virtual-node.ts';
 
 const SCHEDULER_NAME = 'default-scheduler';
 const BY_TENANT = 'tenant';
+const nobody: ReadonlyMap<string, PlacedPod> = new Map();
 const byTenant = (object: KubeObject) => [object.metadata.clusterName ?? ''];
 
 interface Dependencies {
@@ -50,7 +51,23 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
     return view;
   };
 
-  const scheduler = new Scheduler(virtualNodeProfile({ client, clock, events, viewOf }), options);
+  const nominated = new Map<string, Map<string, PlacedPod>>();
+  const nominations = (tenant: string): ReadonlyMap<string, PlacedPod> => nominated.get(tenant) ?? nobody;
+  const nominate = (tenant: string, pod: PlacedPod) => {
+    let pods = nominated.get(tenant);
+    if (pods === undefined) nominated.set(tenant, (pods = new Map()));
+    pods.set(pod.uid, pod);
+  };
+  const forgetNomination = (pod: Pod) => {
+    const ofTenant = nominated.get(pod.metadata.clusterName!);
+    ofTenant?.delete(pod.metadata.uid);
+    if (ofTenant?.size === 0) nominated.delete(pod.metadata.clusterName!);
+  };
+
+  const scheduler = new Scheduler(
+    virtualNodeProfile({ client, clock, events, viewOf, nominations, nominate }),
+    options,
+  );
 
   const removeFromSnapshot = (pod: Pod) => {
     const tenant = pod.metadata.clusterName!;
@@ -65,10 +82,12 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
     const key = keyOf(pod);
     const tenant = pod.metadata.clusterName!;
     if (isFinished(pod)) {
+      forgetNomination(pod);
       scheduler.queue.remove(key);
       return removeFromSnapshot(pod);
     }
     if (pod.spec.nodeName) {
+      forgetNomination(pod);
       scheduler.queue.remove(key);
       const { snapshot } = viewOf(tenant);
       const known = snapshot.placed(pod.metadata.uid);
@@ -90,7 +109,12 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
       (pod.spec.schedulerName ?? SCHEDULER_NAME) === SCHEDULER_NAME &&
       pod.metadata.deletionTimestamp === undefined &&
       (pod.spec.schedulingGates ?? []).length === 0;
-    if (!isOurs) return scheduler.queue.remove(key);
+    if (!isOurs) {
+      forgetNomination(pod);
+      return scheduler.queue.remove(key);
+    }
+    const { nominatedNodeName } = pod.status ?? {};
+    if (nominatedNodeName) nominate(tenant, placedPodOf(pod, nominatedNodeName));
     // Its own condition comes back as an update: that is no reason to try again.
     if (before !== undefined && scheduler.queue.has(key) && !affectsScheduling(before, pod)) {
       return scheduler.queue.refresh(key, pod);
@@ -102,6 +126,7 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
     added: (pod) => podChanged(undefined, pod),
     updated: podChanged,
     deleted: (pod) => {
+      forgetNomination(pod);
       scheduler.queue.remove(keyOf(pod));
       removeFromSnapshot(pod);
     },

@@ -1,8 +1,11 @@
 import type { Node, Pod, PodAffinityTerm } from '../../api/generated/core-v1.ts';
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
+import { hostPortsOf, type TakenPort } from '../../api/host-ports.ts';
 import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pod-resources.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import type { Target } from '../framework/plugin.ts';
+import type { Placed } from '../framework/preemption.ts';
+import { extendedRequests } from './extended-requests.ts';
 import { type Labels, labelSelectorMatches } from './selector.ts';
 
 /** A tenant's virtual Node with what is placed on it. */
@@ -13,11 +16,14 @@ export interface NodeInfo extends Target {
   allocatable: (PodResources & { pods: number }) | undefined;
   requested: PodResources;
   podCount: number;
+  /** The pods on it that hold host ports or extended resources; nearly always none. */
+  holders: Set<PlacedPod>;
 }
 
 /** A placed pod, as far as placing others depends on it; worked out once. */
-export interface PlacedPod {
+export interface PlacedPod extends Placed {
   uid: string;
+  name: string;
   nodeName: string;
   namespace: string;
   labels: Labels;
@@ -26,6 +32,9 @@ export interface PlacedPod {
   owner: string | undefined;
   requests: PodResources;
   antiAffinity: readonly PodAffinityTerm[];
+  hostPorts: readonly TakenPort[];
+  /** By resource. */
+  extended: ReadonlyMap<string, number>;
 }
 
 /** How many placed pods match a selector, by node; kept up to date with every pod. */
@@ -49,6 +58,8 @@ export class TenantSnapshot {
   readonly nodes = new Map<string, NodeInfo>();
   readonly #pods = new Map<string, PlacedPod>();
   readonly #repellers = new Set<PlacedPod>();
+  /** How many placed pods have each priority. */
+  readonly #priorities = new Map<number, number>();
   readonly #counters = new Map<string, Counter>();
   readonly #byOwner = new Map<string, Map<string, number>>();
   #targets: readonly NodeInfo[] | undefined;
@@ -80,7 +91,15 @@ export class TenantSnapshot {
       return;
     }
     const allocatable = allocatableOf(node);
-    const info: NodeInfo = { name, node, labels, allocatable, requested: { ...NO_RESOURCES }, podCount: 0 };
+    const info: NodeInfo = {
+      name,
+      node,
+      labels,
+      allocatable,
+      requested: { ...NO_RESOURCES },
+      podCount: 0,
+      holders: new Set(),
+    };
     this.nodes.set(name, info);
     // Pods may be heard of before their node.
     for (const pod of this.#pods.values()) if (pod.nodeName === name) account(info, pod, 1);
@@ -97,6 +116,14 @@ export class TenantSnapshot {
 
   placed(uid: string): PlacedPod | undefined {
     return this.#pods.get(uid);
+  }
+
+  /** Those placed on the node whose priority is lower. */
+  lowerOn(nodeName: string, priority: number): PlacedPod[] {
+    let isAny = false;
+    for (const known of this.#priorities.keys()) isAny ||= known < priority;
+    if (!isAny) return [];
+    return [...this.#pods.values()].filter((pod) => pod.nodeName === nodeName && pod.priority < priority);
   }
 
   /** Adds the pod, or replaces what was known of it. */
@@ -140,6 +167,9 @@ export class TenantSnapshot {
   }
 
   #count(pod: PlacedPod, by: 1 | -1): void {
+    const withPriority = (this.#priorities.get(pod.priority) ?? 0) + by;
+    if (withPriority === 0) this.#priorities.delete(pod.priority);
+    else this.#priorities.set(pod.priority, withPriority);
     const info = this.nodes.get(pod.nodeName);
     if (info !== undefined) account(info, pod, by);
     for (const counter of this.#counters.values()) if (counter.matches(pod)) tally(counter, pod, by);
@@ -159,6 +189,10 @@ function allocatableOf(node: Node): NodeInfo['allocatable'] {
 
 function account(info: NodeInfo, pod: PlacedPod, by: 1 | -1): void {
   info.podCount += by;
+  if (pod.hostPorts.length > 0 || pod.extended.size > 0) {
+    if (by === 1) info.holders.add(pod);
+    else info.holders.delete(pod);
+  }
   const { requested } = info;
   requested.cpuMillis += by * pod.requests.cpuMillis;
   requested.memoryBytes += by * pod.requests.memoryBytes;
@@ -181,6 +215,9 @@ export function placedPodOf(pod: Pod, nodeName: string): PlacedPod {
   const { metadata, spec } = pod;
   return {
     uid: metadata.uid,
+    name: metadata.name,
+    priority: spec.priority ?? 0,
+    since: Date.parse(pod.status?.startTime ?? metadata.creationTimestamp),
     nodeName,
     namespace: metadata.namespace ?? '',
     labels: metadata.labels ?? noLabels,
@@ -188,6 +225,8 @@ export function placedPodOf(pod: Pod, nodeName: string): PlacedPod {
     owner: metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid,
     requests: podRequests(spec!),
     antiAffinity: spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
+    hostPorts: hostPortsOf(spec),
+    extended: extendedRequests(spec),
   };
 }
 
