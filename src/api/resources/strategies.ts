@@ -185,7 +185,7 @@ export const strategies: Record<string, ResourceStrategy> = {
     findings.nonnegative(leaseTransitions, 'spec.leaseTransitions');
     // An empty holderIdentity is how client-go lets go of a lock.
     if (preferredHolder && !strategy) {
-      findings.forbid('spec.preferredHolder', 'may only be specified if `strategy` is defined');
+      findings.forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined');
     }
   }),
   'node.k8s.io/runtimeclasses': validated(

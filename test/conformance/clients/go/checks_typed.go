@@ -49,7 +49,9 @@ var checks = []check{
 
 func typedRoundTrip(ctx context.Context, e *environment) error { return roundTrip(ctx, e, e.client) }
 
-func protobufRoundTrip(ctx context.Context, e *environment) error { return roundTrip(ctx, e, e.protobuf) }
+func protobufRoundTrip(ctx context.Context, e *environment) error {
+	return roundTrip(ctx, e, e.protobuf)
+}
 
 func roundTrip(ctx context.Context, e *environment, client kubernetes.Interface) error {
 	maps := client.CoreV1().ConfigMaps(e.namespace)
