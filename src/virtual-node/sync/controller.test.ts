@@ -328,3 +328,63 @@ test('a host removed from the pool: its pods fail, so that others may take their
     assert.match((await world.pod()).status!.message!, /host-1\) was removed/);
     await until(() => world.instance().metadata.deletionGracePeriodSeconds === 0);
   }));
+
+test('a pod bound to a node whose port is taken fails at once', async () => {
+  await withVirtualNode(async (world) => {
+    const ports = (hostIP?: string) => ({
+      containers: [
+        { name: 'main', image: 'i', ports: [{ containerPort: 80, hostPort: 8080, ...(hostIP && { hostIP }) }] },
+      ],
+    });
+    const named = (name: string, spec: object) => ({ ...boundPod(spec), metadata: { name } });
+    await world.pods.create(named('first', ports('127.0.0.1')));
+    await until(() => world.hasInstance());
+    world.clock.advance(2000);
+    await world.pods.create(named('elsewhere', ports('10.112.0.1')));
+    await until(() => world.transport.all('containerinstances').length === 2);
+    await world.pods.create(named('second', ports()));
+    await until(async () => (await world.pod('second')).status?.phase === 'Failed');
+    const { status } = await world.pod('second');
+    assert.equal(status!.reason, 'NodePorts');
+    assert.match(status!.message!, /^Pod was rejected: Predicate NodePorts failed/);
+    assert.equal(world.transport.all('containerinstances').length, 2);
+  });
+});
+
+const sized = (cpu: string, memory = '1Gi') => ({
+  containers: [{ name: 'main', image: 'i', resources: { requests: { cpu, memory } } }],
+});
+
+test('a resize reaches the instance with its generation, and the old shape is kept for the bill', async () => {
+  await withVirtualNode(async (world) => {
+    await createHost(world);
+    await world.pods.create(boundPod(sized('1'), { metadata: { name: 'web', generation: 1 } }));
+    await until(() => world.hasInstance());
+    const { name } = world.instance().metadata;
+    const instances = world.client.for(CONTAINER_INSTANCES, world.instance());
+    await instances.patch(name, 'merge', { spec: { hostName: 'host-1' } });
+    await world.setStatus({ ...running, meteredFrom: '2026-01-01T00:00:01.000Z', observedGeneration: 1 });
+    await until(async () => (await world.pod()).status?.observedGeneration === 1);
+    await world.client
+      .resource('system', HOSTS)
+      .patch('host-1', 'merge', { status: { allocatable: { cpu: '4', memory: '8Gi' } } }, 'status');
+
+    await world.pods.patch('web', 'merge', { metadata: { generation: 2 }, spec: sized('2') });
+    await until(() => world.instance().spec.podGeneration === 2);
+    const { spec } = world.instance();
+    assert.equal(spec.pod.containers[0]!.resources!.requests!['cpu'], '2');
+    assert.deepEqual(spec.resources, { cpu: '2', memory: '1Gi' });
+    assert.deepEqual(spec.resourceHistory, [{ cpu: '1', memory: '1Gi', until: '2026-01-01T00:00:00.000Z' }]);
+    assert.equal((await world.pod()).status!.observedGeneration, 1, 'the host has not seen it yet');
+
+    await world.pods.patch('web', 'merge', { metadata: { generation: 3 }, spec: sized('16') });
+    const pending = async () => (await world.pod()).status?.conditions?.find(({ type }) => type === 'PodResizePending');
+    await until(async () => (await pending()) !== undefined);
+    assert.equal((await pending())!.reason, 'Infeasible');
+    assert.match((await pending())!.message!, /capacity: cpu, requested: 16000, capacity: 4000/);
+    assert.equal(world.instance().spec.pod.containers[0]!.resources!.requests!['cpu'], '2');
+
+    await world.pods.patch('web', 'merge', { metadata: { generation: 4 }, spec: sized('2') });
+    await until(async () => (await pending()) === undefined);
+  });
+});

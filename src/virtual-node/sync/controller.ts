@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { formatTime, type KubeObject } from '../../api/object.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { PODS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
@@ -10,6 +10,7 @@ import type { EventRecorder } from '../../client/event-recorder.ts';
 import { type Informer, keyOf, type ObjectKey } from '../../client/informer.ts';
 import { isFinishedPhase, type OwnedStatus, podStatusFrom, unplaced, waitingStatus } from '../status/pod-status.ts';
 import { statusPatch } from '../status/status-patch.ts';
+import { admitPod } from './admit-pod.ts';
 import { DueList } from './due-list.ts';
 import { deleteInstance, endPod, removeInstance } from './end-pod.ts';
 import { hasMutableChange, refreshInstance } from './refresh-instance.ts';
@@ -100,6 +101,14 @@ export function podController(options: PodControllerOptions): Controller & { clo
     if (hasRun(pod)) {
       // Its instance is gone though nobody asked the pod to go: it must not start a second life under the same uid.
       await patchStatus(pod, lostStatus(undefined));
+      return;
+    }
+    const refusal = admitPod(pod, world);
+    if (refusal !== undefined) {
+      const message = `Pod was rejected: ${refusal.message}`;
+      const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
+      options.events(pod.spec.nodeName!).event(target, 'Warning', refusal.reason, refusal.message);
+      await patchStatus(pod, { phase: 'Failed', reason: refusal.reason, message, startTime: formatTime(tools.now()) });
       return;
     }
     const zone = zones.get(pod.spec.nodeName!)!;

@@ -1,4 +1,5 @@
 import type { ConfigMap, Pod, Secret, Service } from '../../api/generated/core-v1.ts';
+import { hostPortsOf } from '../../api/host-ports.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, PODS, SECRETS, SERVICES } from '../../api/resources.ts';
@@ -11,6 +12,8 @@ export const BY_SOURCE = 'virtual-node/source';
 export const BY_POD = 'virtual-node/pod';
 export const BY_HOST = 'virtual-node/host';
 export const BY_NAMESPACE = 'virtual-node/namespace';
+/** Pods that take ports of their node, by `tenant//node`. */
+export const BY_HOST_PORTS = 'virtual-node/host-ports';
 
 /** The local copies that the virtual node works from. */
 export interface World {
@@ -24,7 +27,10 @@ export interface World {
 
 export function createWorld(informers: InformerFactory): World {
   return {
-    pods: informers.informer<Pod>(PODS, { tenant: ALL_TENANTS, indexes: { [BY_SOURCE]: sourcesOf } }),
+    pods: informers.informer<Pod>(PODS, {
+      tenant: ALL_TENANTS,
+      indexes: { [BY_SOURCE]: sourcesOf, [BY_HOST_PORTS]: portHolderOf },
+    }),
     instances: informers.informer<ContainerInstance>(CONTAINER_INSTANCES, {
       tenant: SYSTEM_TENANT,
       indexes: {
@@ -40,6 +46,10 @@ export function createWorld(informers: InformerFactory): World {
     }),
     hosts: informers.informer<Host>(HOSTS, { tenant: SYSTEM_TENANT }),
   };
+}
+
+function portHolderOf({ metadata, spec }: Pod): string[] {
+  return spec.nodeName && hostPortsOf(spec).length > 0 ? [`${metadata.clusterName}//${spec.nodeName}`] : [];
 }
 
 export const instanceKey = (pod: Pod): ObjectKey => `${SYSTEM_TENANT}/${pod.metadata.clusterName}/${pod.metadata.uid}`;
