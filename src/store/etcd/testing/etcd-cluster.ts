@@ -11,6 +11,8 @@ export const etcdMissing: string | false =
 export interface EtcdCluster {
   /** `127.0.0.1:PORT` of each member. */
   endpoints: string[];
+  /** Where the members keep their data. */
+  directory: string;
   /** SIGKILL, and waits for the end. */
   kill(member: number): Promise<void>;
   /** SIGSTOP and SIGCONT: a member that hangs, with its connections open. */
@@ -58,6 +60,7 @@ export async function startEtcd({ members = 1, args = [] as string[] } = {}): Pr
   for (let member = 0; member < members; member++) start(member);
   return {
     endpoints: Array.from({ length: members }, (_, member) => `127.0.0.1:${ports[member]}`),
+    directory: root,
     kill,
     pause: (member) => void processes[member]?.kill('SIGSTOP'),
     resume: (member) => void processes[member]?.kill('SIGCONT'),
