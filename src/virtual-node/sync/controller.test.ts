@@ -385,6 +385,9 @@ test('a resize reaches the instance with its generation, and the old shape is ke
     assert.equal(world.instance().spec.pod.containers[0]!.resources!.requests!['cpu'], '2');
 
     await world.pods.patch('web', 'merge', { metadata: { generation: 4 }, spec: sized('2') });
-    await until(async () => (await pending()) === undefined);
+    const deletes = { $patch: 'delete', type: 'PodResizePending' };
+    await until(() =>
+      world.transport.writes.some(({ body }) => JSON.stringify(body)?.includes(JSON.stringify(deletes))),
+    );
   });
 });
