@@ -16,6 +16,8 @@ export interface ConnectionOptions {
   /** `HOST:PORT` of some or all members. */
   endpoints: string[];
   tls?: EtcdTls;
+  /** How long a read is tried again on other members. A cluster without a leader elects one within a second or two. */
+  callTimeoutMs?: number;
 }
 
 interface Member {
@@ -26,8 +28,6 @@ interface Member {
 
 /** A member that does not answer within this is left for another. */
 const attemptTimeoutMs = 3_000;
-/** A cluster without a leader elects one within a second or two. */
-const callTimeoutMs = 10_000;
 const retryPauseMs = 50;
 
 /**
@@ -37,10 +37,12 @@ const retryPauseMs = 50;
 export class Connection {
   readonly #members: Member[];
   readonly #metadata = new grpc.Metadata();
+  readonly #callTimeoutMs: number;
   #current = 0;
   #closed = false;
 
-  constructor({ endpoints, tls }: ConnectionOptions) {
+  constructor({ endpoints, tls, callTimeoutMs = 10_000 }: ConnectionOptions) {
+    this.#callTimeoutMs = callTimeoutMs;
     const definition = protoLoader.loadSync('etcd.proto', {
       longs: Number,
       enums: String,
@@ -97,7 +99,7 @@ export class Connection {
 
   /** Tries member after member until one answers: for calls that may be made twice. */
   async call<Verb extends keyof Verbs>(verb: Verb, request: Verbs[Verb][0]): Promise<Verbs[Verb][1]> {
-    const deadlineMs = Date.now() + callTimeoutMs;
+    const deadlineMs = Date.now() + this.#callTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.attempt(verb, request);

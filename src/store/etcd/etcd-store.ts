@@ -13,18 +13,15 @@ import {
 } from '../store.ts';
 import { checkTransaction } from '../transaction.ts';
 import { Committer } from './committer.ts';
-import { Connection, type EtcdTls } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { asStoreError, isCompacted, isFutureRevision } from './errors.ts';
 import { Feed } from './feed.ts';
 import { Keyspace } from './keys.ts';
 import type { EtcdKeyValue } from './messages.ts';
 
-export interface EtcdStoreOptions {
-  /** `HOST:PORT` of some or all members. */
-  endpoints: string[];
+export interface EtcdStoreOptions extends ConnectionOptions {
   /** Where everything lies, `/skypod` when absent: several Skypods can share a cluster. */
   prefix?: string;
-  tls?: EtcdTls;
 }
 
 /** Keys asked for at once: whole resources are read in pages, all at the first page's revision. */

@@ -1,6 +1,8 @@
+import { sleep } from '../../base/abort.ts';
 import { ClosedError, CompactedError } from '../store.ts';
 import { type History, type Revision, WatchHub } from '../watch-hub.ts';
 import type { Connection } from './connection.ts';
+import { asStoreError, EtcdError } from './errors.ts';
 import type { Keyspace } from './keys.ts';
 import type { EtcdEvent, EtcdWatchResponse } from './messages.ts';
 import { RecentRevisions } from './recent-revisions.ts';
@@ -27,6 +29,8 @@ const nudgeAfterMs = 25;
 /** A member whose watch has not told of a revision for so long is left. */
 const lagLimitMs = 2_000;
 const reconnectPauseMs = 50;
+/** How long old history is asked for again when its connection breaks. */
+const historyTimeoutMs = 15_000;
 
 /**
  * The one watch of this process on etcd, over the whole key space: every change since `revision`, once and in order,
@@ -126,7 +130,7 @@ export class Feed {
       read: (after, limit, upTo) =>
         after >= this.#recent.completeAfter
           ? this.#recent.read(after, upTo, limit)
-          : this.#readHistory(after, limit, upTo),
+          : this.#readHistory(after, limit, upTo, Date.now() + historyTimeoutMs),
     } satisfies History);
   }
 
@@ -193,7 +197,18 @@ export class Feed {
    * What was before this process' own memory, from etcd by a watch of its own. etcd says where such a watch has caught
    * up only by going on, so a mark is written behind what is wanted.
    */
-  #readHistory(after: number, limit: number, upTo: number): Promise<Revision[]> {
+  async #readHistory(after: number, limit: number, upTo: number, deadlineMs: number): Promise<Revision[]> {
+    for (;;) {
+      try {
+        return await this.#tryReadHistory(after, limit, upTo);
+      } catch (error) {
+        if (!(error instanceof EtcdError) || Date.now() > deadlineMs) throw asStoreError(error);
+      }
+      await sleep(reconnectPauseMs);
+    }
+  }
+
+  #tryReadHistory(after: number, limit: number, upTo: number): Promise<Revision[]> {
     const { connection, keyspace } = this.#options;
     return new Promise((resolve, reject) => {
       let found: Revision[] = [];

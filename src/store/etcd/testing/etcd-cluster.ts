@@ -25,10 +25,10 @@ export interface EtcdCluster {
 }
 
 /** Fresh etcd processes, one or a cluster. They answer some hundred milliseconds later. */
-export async function startEtcd({ members = 1, args = [] as string[] } = {}): Promise<EtcdCluster> {
+export async function startEtcd({ members = 1, secure = false } = {}): Promise<EtcdCluster> {
   const root = mkdtempSync(join(tmpdir(), 'skypod-etcd-'));
   const ports = await freePorts(members * 2);
-  const client = (member: number) => `http://127.0.0.1:${ports[member]}`;
+  const client = (member: number) => `http${secure ? 's' : ''}://127.0.0.1:${ports[member]}`;
   const peer = (member: number) => `http://127.0.0.1:${ports[members + member]}`;
   const initial = Array.from({ length: members }, (_, member) => `m${member}=${peer(member)}`).join(',');
   const processes: (ChildProcess | undefined)[] = [];
@@ -44,7 +44,7 @@ export async function startEtcd({ members = 1, args = [] as string[] } = {}): Pr
         ...['--initial-cluster', initial, '--initial-cluster-token', root],
         // Quicker than etcd's own: the members are on one machine.
         ...(members === 1 ? ['--heartbeat-interval', '10', '--election-timeout', '100'] : []),
-        ...args,
+        ...(secure ? ['--auto-tls'] : []),
       ],
       { stdio: 'ignore' },
     );

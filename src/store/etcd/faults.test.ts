@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { CompactedError, prefixEnd, type Store, type StoreEvent, ValueTooLargeError } from '../store.ts';
+import { openEtcdStore } from './etcd-store.ts';
+import { type EtcdCluster, etcdMissing, startEtcd } from './testing/etcd-cluster.ts';
+import { type FaultyProxy, startProxy } from './testing/proxy.ts';
+
+const put = (store: Store, key: string, value: string, modRevision?: number) =>
+  store.commit({
+    compare: modRevision === undefined ? [] : [{ key, modRevision }],
+    operations: [{ type: 'put', key, value: Buffer.from(value) }],
+  });
+const remove = (store: Store, key: string, modRevision: number) =>
+  store.commit({ compare: [{ key, modRevision }], operations: [{ type: 'delete', key }] });
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Everything that ever happened under a prefix, up to now, as another process sees it. */
+async function history(store: Store, prefix: string): Promise<string[]> {
+  const upTo = await store.currentRevision();
+  const events: StoreEvent[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const watch = store.watch({
+      start: prefix,
+      end: prefixEnd(prefix),
+      afterRevision: 1,
+      onEvents(some, revision) {
+        events.push(...some);
+        if (revision < upTo) return;
+        watch.close();
+        resolve();
+      },
+      onError: reject,
+    });
+  });
+  return events.map((event) => (event.type === 'put' ? Buffer.from(event.value).toString() : 'deleted'));
+}
+
+describe('etcd that fails', { skip: etcdMissing, timeout: 120_000 }, () => {
+  let etcd: EtcdCluster;
+  let proxy: FaultyProxy;
+  /** Goes through the proxy first, then straight. */
+  let store: Store;
+  let other: Store;
+  let name = 0;
+  let key: string;
+  before(async () => {
+    etcd = await startEtcd();
+    other = await openEtcdStore(etcd);
+  });
+  beforeEach(async () => {
+    await store?.close();
+    await proxy?.close();
+    proxy = await startProxy(etcd.endpoints[0]!);
+    store = await openEtcdStore({ endpoints: [proxy.endpoint, ...etcd.endpoints] });
+    key = `/p/${name++}`;
+    // Its watch runs.
+    await put(store, `${key}/first`, 'x');
+  });
+  after(async () => {
+    await store?.close();
+    await other?.close();
+    await proxy?.close();
+    await etcd.destroy();
+  });
+  /** Commits while answers are lost, and cuts the connection when it is done. */
+  const losingTheAnswer = async <T>(commit: () => Promise<T>, done: () => Promise<boolean>): Promise<T> => {
+    proxy.dropAnswers();
+    const result = commit();
+    await until(done);
+    proxy.cutClients();
+    return result;
+  };
+
+  it('a write whose answer was lost is found, and done once', async () => {
+    const result = await losingTheAnswer(
+      () => put(store, key, 'created', 0),
+      async () => (await other.get(key)) !== undefined,
+    );
+    assert.deepEqual(result, { committed: true, revision: (await other.get(key))!.modRevision });
+    assert.deepEqual(await history(other, key), ['x', 'created']);
+  });
+
+  it('so is a deletion, also when the key is there again', async () => {
+    const { revision } = await put(store, key, 'created', 0);
+    let again: number | undefined;
+    const result = await losingTheAnswer(
+      () => remove(store, key, revision),
+      async () => {
+        if ((await other.get(key)) !== undefined) return false;
+        again = (await put(other, key, 'again', 0)).revision;
+        return true;
+      },
+    );
+    assert.equal(result.committed, true);
+    assert.ok(result.revision > revision && result.revision < again!);
+    assert.deepEqual(await history(other, key), ['x', 'created', 'deleted', 'again']);
+  });
+
+  it('and one that another has overwritten in between', async () => {
+    const result = await losingTheAnswer(
+      () => put(store, key, 'created', 0),
+      async () => {
+        const found = await other.get(key);
+        return found !== undefined && (await put(other, key, 'overwritten', found.modRevision)).committed;
+      },
+    );
+    assert.equal(result.committed, true);
+    assert.deepEqual(await history(other, key), ['x', 'created', 'overwritten']);
+  });
+
+  it('a comparison that failed is still a failure when its answer was lost', async () => {
+    await put(other, key, 'theirs', 0);
+    proxy.dropAnswers();
+    const committing = put(store, key, 'mine', 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    proxy.cutClients();
+    const result = await committing;
+    assert.equal(result.committed, false);
+    assert.equal(!result.committed && Buffer.from(result.current[0]!.value).toString(), 'theirs');
+    assert.deepEqual(await history(other, key), ['x', 'theirs']);
+  });
+
+  it('a request that arrives long after its sender has given it up does nothing', async () => {
+    proxy.holdRequests();
+    const before = proxy.held();
+    const committing = put(store, key, 'created', 0);
+    await until(() => proxy.held() > before);
+    proxy.refuse(true);
+    proxy.cutClients();
+    const { revision } = await committing;
+    await remove(other, key, revision);
+    const atRest = await other.currentRevision();
+    await proxy.deliver();
+    // etcd has answered the late request when it has answered one after it.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(await other.get(key), undefined, 'not brought back');
+    assert.equal(await other.currentRevision(), atRest);
+    assert.deepEqual(await history(other, key), ['x', 'created', 'deleted']);
+  });
+
+  it('a watch goes on where it was, however often its connection breaks', async () => {
+    const seen: number[] = [];
+    const watch = store.watch({
+      start: `${key}/`,
+      end: prefixEnd(`${key}/`),
+      afterRevision: await store.currentRevision(),
+      onEvents: (events) => seen.push(...events.map(({ revision }) => revision)),
+      onError: assert.fail,
+    });
+    const written: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      for (let index = 0; index < 10; index++) written.push((await put(other, `${key}/${index}`, `${round}`)).revision);
+      if (round % 2 === 0) proxy.cutClients();
+    }
+    await until(() => (seen.at(-1) ?? 0) >= written.at(-1)!);
+    assert.deepEqual(seen, written);
+    watch.close();
+  });
+
+  it('a watch that was away while history was forgotten is told so, and the store goes on', async () => {
+    const lone = await openEtcdStore({ endpoints: [proxy.endpoint] });
+    try {
+      const { revision: afterRevision } = await put(lone, key, '1');
+      const failed = new Promise<Error>((resolve) => {
+        lone.watch({ start: key, end: prefixEnd(key), afterRevision, onEvents() {}, onError: resolve });
+      });
+      proxy.refuse(true);
+      proxy.cutClients();
+      for (let index = 0; index < 5; index++) await put(other, key, `away ${index}`);
+      await other.compact(await other.currentRevision());
+      proxy.refuse(false);
+      assert.ok((await failed) instanceof CompactedError);
+      const { revision } = await put(lone, key, '2');
+      await new Promise<void>((resolve, reject) => {
+        lone.watch({
+          start: key,
+          end: prefixEnd(key),
+          afterRevision: revision - 1,
+          onEvents: (events) => events.length > 0 && resolve(),
+          onError: reject,
+        });
+      });
+    } finally {
+      await lone.close();
+    }
+  });
+
+  it('reads history of before it was opened, though its connection breaks', async () => {
+    const { revision } = await put(other, `${key}/0`, '0');
+    for (let index = 1; index < 700; index++) await put(other, `${key}/${index % 10}`, `${index}`);
+    const late = await openEtcdStore({ endpoints: [proxy.endpoint] });
+    try {
+      const seen: string[] = [];
+      await new Promise<void>((resolve, reject) => {
+        late.watch({
+          start: `${key}/`,
+          end: prefixEnd(`${key}/`),
+          afterRevision: revision - 1,
+          onEvents(events) {
+            seen.push(...events.map((event) => (event.type === 'put' ? Buffer.from(event.value).toString() : '')));
+            if (seen.length === 700) resolve();
+          },
+          onError: reject,
+        });
+        setTimeout(() => proxy.cutClients(), 5);
+      });
+      assert.deepEqual(
+        seen,
+        Array.from({ length: 700 }, (_, index) => `${index}`),
+      );
+    } finally {
+      await late.close();
+    }
+  });
+
+  it('is told of the newest revision when others write elsewhere in etcd', async () => {
+    const neighbour = await openEtcdStore({ ...etcd, prefix: '/neighbour' });
+    try {
+      const { revision } = await put(neighbour, '/k', 'x');
+      await new Promise<void>((resolve, reject) => {
+        const watch = store.watch({
+          start: '/p/',
+          end: '/p0',
+          afterRevision: revision - 1,
+          onEvents(_events, at) {
+            if (at < revision) return;
+            watch.close();
+            resolve();
+          },
+          onError: reject,
+        });
+        void store.currentRevision().then((current) => assert.ok(current >= revision), reject);
+      });
+      assert.equal(await store.get('/k'), undefined);
+      assert.equal((await neighbour.range({ start: '/', end: '0' })).count, 1);
+    } finally {
+      await neighbour.close();
+    }
+  });
+
+  it('reads whole resources in pages at one revision', async () => {
+    for (let round = 0; round < 30; round++) {
+      await store.commit({
+        compare: [],
+        operations: Array.from({ length: 100 }, (_, index) => ({
+          type: 'put' as const,
+          key: `${key}/${String(round * 100 + index).padStart(5, '0')}`,
+          value: Buffer.from('x'),
+        })),
+      });
+    }
+    const reading = store.range({ start: `${key}/0`, end: `${key}/1` });
+    await put(other, `${key}/00000`, 'later');
+    const { items, count } = await reading;
+    assert.deepEqual([items.length, count], [3000, 3000]);
+    const limited = await store.range({ start: `${key}/0`, end: `${key}/1`, limit: 1500 });
+    assert.deepEqual([limited.items.length, limited.count, limited.items.at(-1)!.key], [1500, 3000, `${key}/01499`]);
+  });
+
+  it('refuses what is too large by name', async () => {
+    await assert.rejects(put(store, key, 'x'.repeat(2_000_000)), ValueTooLargeError);
+    assert.equal(await other.get(key), undefined);
+  });
+});
+
+describe('etcd by TLS', { skip: etcdMissing, timeout: 60_000 }, () => {
+  it('is spoken to with its certificate checked', async () => {
+    const etcd = await startEtcd({ secure: true });
+    try {
+      const certificate = join(etcd.directory, 'm0', 'fixtures', 'client', 'cert.pem');
+      let ca: Buffer | undefined;
+      await until(() => {
+        try {
+          ca = readFileSync(certificate);
+        } catch {}
+        return ca !== undefined;
+      });
+      const store = await openEtcdStore({ endpoints: etcd.endpoints, tls: { ca: ca! } });
+      assert.equal((await put(store, '/k', 'x')).committed, true);
+      await store.close();
+      await assert.rejects(openEtcdStore({ endpoints: etcd.endpoints, tls: {}, callTimeoutMs: 500 }), /not available/);
+    } finally {
+      await etcd.destroy();
+    }
+  });
+});
