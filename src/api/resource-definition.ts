@@ -42,11 +42,18 @@ export interface ResourceDefinition extends GroupVersionResource, GroupVersionKi
 
 /** One version's look at stored objects; both ways give fresh objects or what they were given, never changed. */
 export interface VersionedForm {
-  toStored(object: KubeObject): KubeObject;
+  /** The apiVersion that is stored today; objects written before may be of another. */
+  readonly storedApiVersion: string;
+  toStored(object: KubeObject): KubeObject | Promise<KubeObject>;
   /** The same object for the same input, as long as that lives. */
   fromStored(object: KubeObject): KubeObject;
   /** An object of any version in another one of them (an apiVersion); rejects when the conversion webhook fails. */
   convert(object: KubeObject, apiVersion: string): Promise<KubeObject>;
+  /**
+   * Where a webhook converts, instead of fromStored: all of them in one call, in the same order. Rejects with the
+   * StatusError that upstream would answer with.
+   */
+  fromStoredRemotely?(stored: KubeObject[]): Promise<KubeObject[]>;
 }
 
 export interface SubresourceDefinition {

@@ -1,11 +1,14 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
+import type { VersionedForm } from '../api/resource-definition.ts';
 import type { Store, WriteOperation } from '../store/store.ts';
 import {
+  nameFilter,
+  versionedEntries,
   versionedEntry,
   versionedFilter,
   versionedFormOf,
-  versionedWatch,
 } from './custom-resources/versioned-entries.ts';
+import { watchVersioned } from './custom-resources/versioned-watch.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from './filters/tenant-resolution.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
 import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
@@ -62,7 +65,7 @@ export class Objects {
     const cache = await this.cache(resource);
     const stored = cache.get(tenant, namespace, name);
     const form = versionedFormOf(resource);
-    if (form !== undefined) return stored === undefined ? undefined : versionedEntry(form, stored);
+    if (form !== undefined) return stored === undefined ? undefined : (await versionedEntries(form, [stored]))[0];
     if (stored !== undefined || !this.#sharedLayer.covers(resource, tenant)) return stored;
     const tenantEntry = await this.#tenants.entry(tenant);
     return tenantEntry === undefined ? undefined : this.#sharedLayer.entry(resource, tenantEntry, namespace, name);
@@ -72,7 +75,11 @@ export class Objects {
     const cache = await this.cache(resource);
     const form = versionedFormOf(resource);
     if (form !== undefined) {
-      return cache.entries(scope, versionedFilter(form, filter)).map((entry) => versionedEntry(form, entry));
+      if (form.fromStoredRemotely === undefined) {
+        return cache.entries(scope, versionedFilter(form, filter)).map((entry) => versionedEntry(form, entry));
+      }
+      const converted = await versionedEntries(form, cache.entries(scope, nameFilter(filter)));
+      return filter === undefined ? converted : converted.filter(({ object }) => filter.matches(object));
     }
     const entries = cache.entries(scope, filter);
     return this.#sharedLayer.covers(resource, scope.tenant)
@@ -92,8 +99,7 @@ export class Objects {
     const cache = await this.cache(resource);
     const form = versionedFormOf(resource);
     if (form !== undefined) {
-      const list = await cache.list({ ...request, filter: versionedFilter(form, request.filter) });
-      return { ...list, entries: list.entries.map((entry) => versionedEntry(form, entry)) };
+      return this.#listVersioned(cache, form, request);
     }
     const list = await cache.list(request);
     // Shared objects come with the last page: a page in the middle can't tell which of them it would pass.
@@ -104,7 +110,7 @@ export class Objects {
   async watch(resource: GroupResource): Promise<(request: CacheWatchRequest) => CacheWatch> {
     const cache = await this.cache(resource);
     const form = versionedFormOf(resource);
-    if (form !== undefined) return (request) => cache.watch(versionedWatch(form, request));
+    if (form !== undefined) return (request) => watchVersioned(form, cache, request);
     const tenants = await this.#tenants.cache();
     return (request) =>
       this.#sharedLayer.covers(resource, request.tenant)
@@ -127,7 +133,7 @@ export class Objects {
       compare.push({ key, modRevision });
       const form = versionedFormOf(resource);
       if (after !== undefined) {
-        operations.push({ type: 'put', key, value: encodeForStore(form?.toStored(after) ?? after) });
+        operations.push({ type: 'put', key, value: encodeForStore((await form?.toStored(after)) ?? after) });
       } else if (modRevision !== 0) operations.push({ type: 'delete', key });
     }
     const result = await this.#store.commit({ compare, operations });
@@ -142,7 +148,7 @@ export class Objects {
           : operations.find((operation) => operation.key === storeKey(resource, tenant, namespace, name));
       const entry = put?.type === 'put' ? cache.entryAt(put.key, result.revision, put.value) : undefined;
       const form = versionedFormOf(resource);
-      entries.push(entry === undefined || form === undefined ? entry : versionedEntry(form, entry));
+      entries.push(entry === undefined || form === undefined ? entry : (await versionedEntries(form, [entry]))[0]!);
     }
     return result.committed ? { revision: result.revision, entries } : undefined;
   }
@@ -154,6 +160,20 @@ export class Objects {
   async fresh(resource: GroupResource, revision?: number): Promise<void> {
     const cache = await this.cache(resource);
     await (revision === undefined ? cache.fresh() : cache.waitForRevision(revision));
+  }
+
+  async #listVersioned(cache: WatchCache, form: VersionedForm, request: CacheListRequest): Promise<CacheList> {
+    const { filter } = request;
+    if (form.fromStoredRemotely === undefined) {
+      const list = await cache.list({ ...request, filter: versionedFilter(form, filter) });
+      return { ...list, entries: list.entries.map((entry) => versionedEntry(form, entry)) };
+    }
+    // A page is converted as a whole, then looked at: it may turn out shorter than asked for.
+    const list = await cache.list({ ...request, filter: nameFilter(filter) });
+    const entries = await versionedEntries(form, list.entries);
+    if (filter === undefined) return { ...list, entries };
+    const { remainingItemCount: _remaining, ...rest } = list;
+    return { ...rest, entries: entries.filter(({ object }) => filter.matches(object)) };
   }
 
   async #withShared(

@@ -108,7 +108,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     ...aggregationTemplates(frontProxy, [...options.resources, ...metricsResources], options.platformResources),
   });
   const objects = new Objects(store, caches, sharedLayer, tenants);
-  const customResources = new CustomResourceCatalog();
+  let connector: PodConnector | undefined;
+  const dialService = createServiceDialer(objects, () => connector);
+  const webhookClient = createWebhookClient({ dialService, egress: options.webhookEgress });
+  const customResources = new CustomResourceCatalog(webhookClient);
   const builtin = [...options.resources, ...metricsResources];
   const registry = new ResourceRegistry(builtin, options.platformResources, customResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);
@@ -122,10 +125,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const serviceAccounts = new ServiceAccountAuthenticator(tokens, objects, tenants, clock);
   const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock);
-  let connector: PodConnector | undefined;
   let metrics: MetricsProvider | undefined;
-  const dialService = createServiceDialer(objects, () => connector);
-  const webhookClient = createWebhookClient({ dialService, egress: options.webhookEgress });
   const aggregation = new Aggregation({
     own: [...options.resources, ...options.platformResources],
     dialService,

@@ -2,8 +2,11 @@ import type { CustomResourceDefinition } from '../../api/generated/apiextensions
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
+import type { WebhookClient } from '../webhooks/webhook-client.ts';
 import { isConditionTrue } from './conditions.ts';
+import { type Converter, webhookConverter } from './conversion/webhook-converter.ts';
 import { resourceOf } from './definition.ts';
+import { endWatches } from './versioned-watch.ts';
 
 export const CUSTOM_RESOURCE_DEFINITIONS = {
   group: 'apiextensions.k8s.io',
@@ -27,8 +30,12 @@ class Defined {
   readonly identity: string;
   readonly #versions = new Map<string, ResourceDefinition>();
 
-  constructor(crd: CustomResourceDefinition) {
+  readonly #converter: Converter | undefined;
+
+  constructor(crd: CustomResourceDefinition, tenant: string, client: WebhookClient | undefined) {
     this.crd = crd;
+    const isRemote = crd.spec.conversion?.strategy === 'Webhook';
+    this.#converter = isRemote ? webhookConverter(crd, tenant, client) : undefined;
     this.identity = JSON.stringify([
       crd.metadata.uid,
       crd.metadata.generation,
@@ -43,8 +50,14 @@ class Defined {
 
   resource(version: string): ResourceDefinition {
     let resource = this.#versions.get(version);
-    if (resource === undefined) this.#versions.set(version, (resource = resourceOf(this.crd, version)));
+    if (resource === undefined)
+      this.#versions.set(version, (resource = resourceOf(this.crd, version, this.#converter)));
     return resource;
+  }
+
+  /** It is gone, or defined anew: whoever watches in the old form begins again. */
+  retire(): void {
+    for (const { versioned } of this.#versions.values()) endWatches(versioned!);
   }
 
   servedVersions(): string[] {
@@ -61,6 +74,12 @@ export class CustomResourceCatalog implements CustomResources {
   /** Tenants by `resource.group`: who is asked when all are meant. */
   readonly #definedBy = new Map<string, Set<string>>();
   readonly #listeners: CatalogListener[] = [];
+  readonly #webhookClient: WebhookClient | undefined;
+
+  /** Without a client, definitions that convert by webhook serve what needs no conversion. */
+  constructor(webhookClient?: WebhookClient) {
+    this.#webhookClient = webhookClient;
+  }
 
   onChange(listener: CatalogListener): void {
     this.#listeners.push(listener);
@@ -105,11 +124,16 @@ export class CustomResourceCatalog implements CustomResources {
     return defined.servedVersions().includes(version) ? defined.resource(version) : undefined;
   }
 
-  /** What is stored, whether served or not; undefined when there is no such definition. */
+  /**
+   * What is stored, as it is stored and whether served or not: nothing needs to be converted to go. undefined when there
+   * is no such definition.
+   */
   storageResource(tenant: string, name: string): ResourceDefinition | undefined {
     const defined = this.#tenants.get(tenant)?.get(name);
     const version = defined?.crd.spec.versions.find(({ storage }) => storage);
-    return version === undefined ? undefined : defined!.resource(version.name);
+    if (version === undefined) return undefined;
+    const { versioned: _versioned, ...resource } = defined!.resource(version.name);
+    return resource;
   }
 
   definitions(tenant: string): ResourceDefinition[] {
@@ -140,14 +164,17 @@ export class CustomResourceCatalog implements CustomResources {
   #set(tenant: string, name: string, object: object | undefined): void {
     const definitions = this.#tenants.get(tenant) ?? new Map<string, Defined>();
     if (object === undefined) {
+      definitions.get(name)?.retire();
       definitions.delete(name);
       const tenants = this.#definedBy.get(name);
       tenants?.delete(tenant);
       if (tenants?.size === 0) this.#definedBy.delete(name);
     } else {
       const known = definitions.get(name);
-      const defined = new Defined(object as CustomResourceDefinition);
-      definitions.set(name, known?.identity === defined.identity ? withState(known, defined) : defined);
+      const defined = new Defined(object as CustomResourceDefinition, tenant, this.#webhookClient);
+      const isSame = known?.identity === defined.identity;
+      definitions.set(name, isSame ? withState(known!, defined) : defined);
+      if (!isSame) known?.retire();
       const tenants = this.#definedBy.get(name) ?? new Set<string>();
       this.#definedBy.set(name, tenants.add(tenant));
     }

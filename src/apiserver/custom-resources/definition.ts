@@ -7,6 +7,7 @@ import type { ResourceDefinition, SubresourceDefinition } from '../../api/resour
 import { parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
 import { typeSchemaOf } from '../../api/structural-schema/type-schema.ts';
 import { columnsOf } from './columns.ts';
+import type { Converter } from './conversion/webhook-converter.ts';
 import { customResourceStrategy } from './strategy.ts';
 import { schemaOfVersion } from './version-schema.ts';
 import { versionedForm } from './versioned-form.ts';
@@ -19,7 +20,11 @@ export const modelName = (group: string, version: string, kind: string): string 
   `${group.split('.').reverse().join('.')}.${version}.${kind}`;
 
 /** What built-in resources have written by hand: one version of a CustomResourceDefinition as a resource. */
-export function resourceOf(crd: CustomResourceDefinition, versionName: string): ResourceDefinition {
+export function resourceOf(
+  crd: CustomResourceDefinition,
+  versionName: string,
+  converter?: Converter,
+): ResourceDefinition {
   const version = crd.spec.versions.find(({ name }) => name === versionName)!;
   const { group } = crd.spec;
   const accepted = crd.status?.acceptedNames;
@@ -45,7 +50,7 @@ export function resourceOf(crd: CustomResourceDefinition, versionName: string): 
     selectableFields: selectableFieldsOf(version),
     hasGeneration: true,
     strategy: customResourceStrategy(structural, scale),
-    versioned: versionedForm(crd, versionName),
+    versioned: versionedForm(crd, versionName, converter),
     ...(deprecated === true && {
       deprecationWarning: deprecationWarning ?? `${group}/${versionName} ${kind} is deprecated`,
     }),

@@ -141,9 +141,14 @@ export class DefinitionReconciler {
       for (const entry of await environment.objects.entries(resource, { tenant })) {
         if (entry.object.metadata.deletionTimestamp !== undefined) continue;
         const place = { definition: resource, tenant, namespace: entry.namespace, name: entry.name };
-        await deleteObject(environment, { ...place, identity, dryRun: false, warnings: [], options: {} }).catch(
-          ignoreNotFound,
-        );
+        await deleteObject(environment, {
+          ...place,
+          identity,
+          dryRun: false,
+          warnings: [],
+          options: {},
+          trusted: true,
+        }).catch(ignoreNotFound);
       }
       const left = await environment.objects.entries(resource, { tenant });
       if (left.length > 0) return this.#later(key);

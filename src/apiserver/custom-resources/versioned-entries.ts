@@ -1,70 +1,94 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition, VersionedForm } from '../../api/resource-definition.ts';
-import type { CacheEntry, CacheEvent, CacheWatchRequest, ObjectFilter, Variant } from '../watch-cache/watch-cache.ts';
+import type { CacheEntry, ObjectFilter, Variant } from '../watch-cache/watch-cache.ts';
 
 /** The form a resource is asked for in, where that may differ from what is stored. */
 export const versionedFormOf = (resource: GroupResource): VersionedForm | undefined =>
   (resource as Partial<ResourceDefinition>).versioned;
 
-const entries = new WeakMap<VersionedForm, WeakMap<CacheEntry, CacheEntry>>();
+/** By entry, made once as long as both live: any number of readers of a revision cost one conversion. */
+const made = new WeakMap<VersionedForm, WeakMap<CacheEntry, CacheEntry | Promise<CacheEntry>>>();
 
-/** The entry as one version shows it, made once as long as both live; the very entry where nothing differs. */
+function madeOf(form: VersionedForm): WeakMap<CacheEntry, CacheEntry | Promise<CacheEntry>> {
+  let ofForm = made.get(form);
+  if (ofForm === undefined) made.set(form, (ofForm = new WeakMap()));
+  return ofForm;
+}
+
+/** The entry as one version shows it; the very entry where nothing differs. Not for forms that a webhook makes. */
 export function versionedEntry(form: VersionedForm, entry: CacheEntry): CacheEntry {
-  if (form.fromStored(entry.object) === entry.object) return entry;
-  let ofForm = entries.get(form);
-  if (ofForm === undefined) entries.set(form, (ofForm = new WeakMap()));
-  let versioned = ofForm.get(entry);
-  if (versioned === undefined)
-    ofForm.set(entry, (versioned = new VersionedEntry(entry, form.fromStored(entry.object))));
+  const object = form.fromStored(entry.object);
+  if (object === entry.object) return entry;
+  const ofForm = madeOf(form);
+  let versioned = ofForm.get(entry) as CacheEntry | undefined;
+  if (versioned === undefined) ofForm.set(entry, (versioned = new VersionedEntry(entry, object)));
   return versioned;
 }
 
-/** Selectors speak of the version's fields. */
+/** The same for any form, in the same order; what a webhook has to convert goes there in one call. */
+export async function versionedEntries(form: VersionedForm, entries: CacheEntry[]): Promise<CacheEntry[]> {
+  const { fromStoredRemotely } = form;
+  if (fromStoredRemotely === undefined) return entries.map((entry) => versionedEntry(form, entry));
+  const ofForm = madeOf(form);
+  const missing = [...new Set(entries)].filter((entry) => !ofForm.has(entry));
+  if (missing.length > 0) {
+    const batch = fromStoredRemotely(missing.map(({ object }) => object));
+    missing.forEach((entry, index) => {
+      const one = batch.then((objects) => {
+        const object = objects[index]!;
+        const versioned = object === entry.object ? entry : new VersionedEntry(entry, object);
+        ofForm.set(entry, versioned);
+        return versioned;
+      });
+      ofForm.set(entry, one);
+      // The next reader tries again.
+      one.catch(() => ofForm.delete(entry));
+    });
+  }
+  return Promise.all(entries.map((entry) => ofForm.get(entry)!));
+}
+
+/** Stored under another version than is stored today: a write brings it up to date even if it changes nothing else. */
+export function isStoredElsewise(resource: GroupResource, entry: CacheEntry): boolean {
+  const form = versionedFormOf(resource);
+  if (form === undefined) return false;
+  const stored = entry instanceof VersionedEntry ? entry.storedApiVersion : entry.object.apiVersion;
+  return stored !== form.storedApiVersion;
+}
+
+/** Selectors speak of the version's fields. Not for forms that a webhook makes. */
 export function versionedFilter(form: VersionedForm, filter: ObjectFilter | undefined): ObjectFilter | undefined {
   if (filter === undefined) return undefined;
   return { ...filter, matches: (object) => filter.matches(form.fromStored(object)) };
 }
 
-export function versionedWatch(form: VersionedForm, request: CacheWatchRequest): CacheWatchRequest {
-  return {
-    ...request,
-    filter: versionedFilter(form, request.filter),
-    onEvents: (events) => request.onEvents(events.map((event) => versionedEvent(form, event))),
-  };
+/** What can be said of the stored form already: an object has one name in all versions. */
+export function nameFilter(filter: ObjectFilter | undefined): ObjectFilter | undefined {
+  const name = filter?.exactFields?.['metadata.name'];
+  if (name === undefined) return undefined;
+  return { matches: (object) => object.metadata.name === name, exactFields: { 'metadata.name': name } };
 }
 
-function versionedEvent(form: VersionedForm, event: CacheEvent): CacheEvent {
-  if (event.type === 'BOOKMARK') return event;
-  const entry = versionedEntry(form, event.entry);
-  if (entry === event.entry) return event;
-  return {
-    type: event.type,
-    revision: event.revision,
-    entry,
-    previousEntry: event.previousEntry === undefined ? undefined : versionedEntry(form, event.previousEntry),
-    frame: (variant) =>
-      Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), entry.bytes(variant), Buffer.from('}\n')]),
-  };
-}
-
-class VersionedEntry implements CacheEntry {
+export class VersionedEntry implements CacheEntry {
   readonly tenant: string;
   readonly namespace: string;
   readonly name: string;
   readonly revision: number;
   readonly key: string;
-  declare readonly stale?: true;
   readonly object: KubeObject;
+  declare readonly stale?: true;
+  readonly storedApiVersion: string | undefined;
   readonly #representations = new Map<string, unknown>();
 
-  constructor(entry: CacheEntry, object: KubeObject) {
+  constructor(entry: CacheEntry, object: KubeObject, revision = entry.revision) {
     this.tenant = entry.tenant;
     this.namespace = entry.namespace;
     this.name = entry.name;
-    this.revision = entry.revision;
+    this.revision = revision;
     this.key = entry.key;
-    if (entry.stale === true) this.stale = true;
     this.object = object;
+    if (entry.stale === true) this.stale = true;
+    this.storedApiVersion = entry instanceof VersionedEntry ? entry.storedApiVersion : entry.object.apiVersion;
   }
 
   bytes(variant: Variant): Buffer {

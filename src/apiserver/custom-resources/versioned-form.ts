@@ -4,63 +4,84 @@ import type { CustomResourceDefinition } from '../../api/generated/apiextensions
 import { cloneJson } from '../../api/json.ts';
 import { type KubeObject, parseApiVersion } from '../../api/object.ts';
 import type { VersionedForm } from '../../api/resource-definition.ts';
-import { internalError } from '../../api/status.ts';
 import { applySchemaDefaults, leadsToDefault } from '../../api/structural-schema/defaults.ts';
 import { prune } from '../../api/structural-schema/prune.ts';
+import type { Converter } from './conversion/webhook-converter.ts';
 import { schemaOfVersion } from './version-schema.ts';
 
 /**
- * One version's look at what is stored: defaults of the version it was written in, the other version's name, and
- * nothing that this version's schema does not know. Source: apiextensions' crdConversionRESTOptionsGetter.
+ * One version's look at what is stored: defaults of the version it was written in, the other version's name (or what
+ * `converter`, the definition's webhook, makes of it), and nothing that this version's schema does not know.
+ * Source: apiextensions' crdConversionRESTOptionsGetter.
  */
-export function versionedForm(crd: CustomResourceDefinition, versionName: string): VersionedForm {
-  const { group, versions, conversion } = crd.spec;
+export function versionedForm(
+  crd: CustomResourceDefinition,
+  versionName: string,
+  converter: Converter | undefined,
+): VersionedForm {
+  const { group, versions } = crd.spec;
   const storage = versions.find((version) => version.storage)!;
-  const own = schemaOfVersion(versions.find(({ name }) => name === versionName)!);
+  const versionOf = (apiVersion: string) =>
+    versions.find(({ name }) => name === parseApiVersion(apiVersion).version) ?? storage;
   const apiVersion = `${group}/${versionName}`;
   const storedApiVersion = `${group}/${storage.name}`;
   // What was written since is pruned and defaulted already.
   const definedAt = Number(crd.metadata.resourceVersion);
   const seen = new WeakMap<KubeObject, KubeObject>();
 
-  const convert = (object: KubeObject, wanted: string): KubeObject => {
+  const named = (object: KubeObject, wanted: string): KubeObject =>
+    object.apiVersion === wanted ? object : { ...object, apiVersion: wanted };
+  const isCurrent = (stored: KubeObject) =>
+    stored.apiVersion === apiVersion && Number(stored.metadata.resourceVersion) > definedAt;
+
+  /** As decoded: with the defaults of the version it was written in. */
+  const decoded = (stored: KubeObject): KubeObject => {
+    const schema = schemaOfVersion(versionOf(stored.apiVersion!));
+    if (!leadsToDefault(schema)) return stored;
+    const { metadata, ...content } = stored;
+    const object = { ...cloneJson(content), metadata } as KubeObject;
+    applySchemaDefaults(schema, object);
+    return object;
+  };
+  const pruned = (converted: KubeObject): KubeObject => {
+    const schema = schemaOfVersion(versionOf(converted.apiVersion!));
+    const { kind, metadata, ...content } = converted;
+    const kept = prune(schema, content, new DecodeIssues(false), (value) => value, true) as KubeObject;
+    return { kind: kind!, ...kept, metadata };
+  };
+  /** Most often there was nothing to do: the stored bytes serve as they are. */
+  const sameIfEqual = (stored: KubeObject, read: KubeObject) =>
+    stored.apiVersion === apiVersion && deepEqual(read, stored) ? stored : read;
+
+  const fromStored = (stored: KubeObject): KubeObject => {
+    let object = seen.get(stored);
+    if (object === undefined) {
+      object = isCurrent(stored) ? stored : sameIfEqual(stored, pruned(named(decoded(stored), apiVersion)));
+      seen.set(stored, object);
+    }
+    return object;
+  };
+
+  if (converter === undefined) {
+    return {
+      storedApiVersion,
+      toStored: (object) => named(object, storedApiVersion),
+      convert: async (object, wanted) => named(object, wanted),
+      fromStored,
+    };
+  }
+  const convert = async (object: KubeObject, wanted: string): Promise<KubeObject> => {
     if (object.apiVersion === wanted) return object;
-    if (conversion?.strategy === 'Webhook') {
-      throw internalError(
-        `conversion webhook for ${object.apiVersion}, Kind=${object.kind} failed: conversion by webhook is not served yet`,
-      );
-    }
-    return { ...object, apiVersion: wanted };
+    return pruned((await converter([object], wanted))[0]!);
   };
-
-  const read = (stored: KubeObject): KubeObject => {
-    const writtenIn = versions.find(({ name }) => name === parseApiVersion(stored.apiVersion!).version) ?? storage;
-    const schema = schemaOfVersion(writtenIn);
-    const isCurrent = stored.apiVersion === apiVersion && Number(stored.metadata.resourceVersion) > definedAt;
-    if (isCurrent) return stored;
-    let object = stored;
-    if (leadsToDefault(schema)) {
-      const { metadata, ...content } = stored;
-      object = { ...cloneJson(content), metadata } as KubeObject;
-      applySchemaDefaults(schema, object);
-    }
-    const { kind, metadata, ...content } = convert(object, apiVersion);
-    const pruned = prune(own, content, new DecodeIssues(false), (value) => value, true) as KubeObject;
-    // Most often there was nothing to do: the stored bytes serve as they are.
-    if (stored.apiVersion === apiVersion && deepEqual({ ...pruned, kind, metadata }, stored)) return stored;
-    return { kind: kind!, ...pruned, metadata };
-  };
-
   return {
-    toStored: (object) => convert(object, storedApiVersion),
-    convert: async (object, wanted) => convert(object, wanted),
-    fromStored(stored) {
-      let object = seen.get(stored);
-      if (object === undefined) {
-        object = read(stored);
-        seen.set(stored, object);
-      }
-      return object;
+    storedApiVersion,
+    toStored: (object) => (object.apiVersion === storedApiVersion ? object : convert(object, storedApiVersion)),
+    convert,
+    fromStored,
+    async fromStoredRemotely(stored) {
+      const converted = await converter(stored.map(decoded), apiVersion);
+      return stored.map((one, index) => (isCurrent(one) ? one : sameIfEqual(one, pruned(converted[index]!))));
     },
   };
 }

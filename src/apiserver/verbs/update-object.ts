@@ -4,6 +4,7 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { conflict, invalid, notFound, objectModified } from '../../api/status.ts';
 import { validateObjectStatusUpdate, validateObjectUpdate } from '../../api/validation/index.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
+import { isStoredElsewise } from '../custom-resources/versioned-entries.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
@@ -75,7 +76,8 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     const hooks = environment.hooks.get(hookKey(definition));
     const scope = { tenant, namespace, name, dryRun: request.dryRun };
     const alongside = (await hooks?.onUpdate?.(object, old, scope)) ?? [];
-    if (unchanged(object, old) && before.stale !== true) return { entry: before };
+    const isOutdated = before.stale === true || isStoredElsewise(definition, before);
+    if (unchanged(object, old) && !isOutdated) return { entry: before };
     if (request.dryRun) return { object };
 
     const gone = isDone(definition, object);
