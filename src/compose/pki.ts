@@ -29,8 +29,7 @@ export interface Pki {
 
 /** Everything secret of the platform, made at the first start and renewed when it nears its end. */
 export async function openPki(data: DataDirectory, listen: ListenAddress, clock: Clock): Promise<Pki> {
-  const { authority, tenantServers, tokenKeyPem } = await openRoots(data, clock);
-  const frontProxyAuthority = await openAuthority(data, clock, 'front-proxy-ca');
+  const { authority, tenantServers, frontProxyAuthority, tokenKeyPem } = await openRoots(data, clock);
   return {
     authority,
     frontProxy: {
@@ -50,9 +49,10 @@ export async function openPki(data: DataDirectory, listen: ListenAddress, clock:
 export async function openRoots(data: DataDirectory, clock: Clock) {
   const authority = await openAuthority(data, clock);
   const tenantServers = await openAuthority(data, clock, 'tenant-servers');
+  const frontProxyAuthority = await openAuthority(data, clock, 'front-proxy-ca');
   const tokenKeyFile = join(data.pki, 'service-account.key');
   if (!existsSync(tokenKeyFile)) writeSecret(tokenKeyFile, await ServiceAccountTokens.generateKeyPem());
-  return { authority, tenantServers, tokenKeyPem: readFileSync(tokenKeyFile, 'utf8') };
+  return { authority, tenantServers, frontProxyAuthority, tokenKeyPem: readFileSync(tokenKeyFile, 'utf8') };
 }
 
 /** The authority alone, as `skypod tenant create` needs it. */

@@ -6,7 +6,10 @@ import { CommandError } from './command-error.ts';
 import type { DataDirectory } from './data-directory.ts';
 
 /** What all control planes of one Skypod must have in common; all else of `pki/` each makes for itself. */
-const sharedFiles = ['ca.key', 'ca.crt', 'tenant-servers.key', 'tenant-servers.crt', 'service-account.key'];
+const sharedFiles = [
+  ...['ca', 'tenant-servers', 'front-proxy-ca'].flatMap((name) => [`${name}.key`, `${name}.crt`]),
+  'service-account.key',
+];
 
 /** No resource has this key: its second part is no resource's name. */
 const identityKey = '/skypod.internal/identity/control-plane';

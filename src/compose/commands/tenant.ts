@@ -16,7 +16,7 @@ interface TenantCommandOptions {
 }
 
 export async function createTenant(name: string, { dataDir }: TenantCommandOptions): Promise<void> {
-  const { data, client, server } = await openOperatorClient(dataDir);
+  const { data, client, server, peers } = await openOperatorClient(dataDir);
   try {
     await client
       .resource<Tenant>(SYSTEM_TENANT, TENANTS)
@@ -27,7 +27,7 @@ export async function createTenant(name: string, { dataDir }: TenantCommandOptio
   }
   const path = data.tenantKubeconfig(name);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  await writeTenantKubeconfig(path, await openAuthority(data, systemClock), server, name);
+  await writeTenantKubeconfig(path, await openAuthority(data, systemClock), server, name, peers);
   process.stdout.write(`tenant ${name} created: export KUBECONFIG=${path}\n`);
 }
 
