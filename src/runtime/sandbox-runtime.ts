@@ -48,6 +48,9 @@ export interface SandboxRuntime {
   imageStatus(image: string): Promise<ImageStatus | undefined>;
   listImages(): Promise<ImageStatus[]>;
   removeImage(image: string): Promise<void>;
+  /** Mounts an image that is here (by its id), read-only, at an existing directory of the host; anew when it is mounted. */
+  mountImage(imageId: string, target: string): Promise<void>;
+  unmountImage(target: string): Promise<void>;
 
   close(): Promise<void>;
 }

@@ -50,6 +50,8 @@ function suiteRecipes(programs: Record<ProgramName, string>): ImageRecipe[] {
       const localhost = join(testImages, 'agnhost/porter');
       for (const file of ['localhost.crt', 'localhost.key']) copy(join(localhost, file), join(root, file));
       if (pages === undefined) return;
+      // The suite's own are made on Alpine, by which a test of image volumes knows them.
+      writeFileSync(join(root, 'etc/os-release'), 'NAME="Alpine Linux"\nID=alpine\n');
       for (const file of ['data.json', `${pages}.jpg`]) copy(join(testImages, pages, 'html', file), join(root, file));
     },
   });

@@ -9,7 +9,7 @@ export function etcHosts(instance: ContainerInstance, address: PodAddress): stri
   const domain = pod.subdomain ? `${pod.subdomain}.${podRef.namespace}.svc.${vpc.clusterDomain}` : '';
   const names = domain === '' ? [hostname] : [`${hostname}.${domain}`, hostname];
   const lines = [
-    '# Kubernetes-managed hosts file.',
+    pod.hostNetwork === true ? '# Kubernetes-managed hosts file (host network).' : '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
     'fe00::0\tip6-localnet',

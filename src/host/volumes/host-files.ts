@@ -34,6 +34,7 @@ export interface HostFilesOptions {
  *     memory/UID/VOLUME           content of configMap, secret, projected, downwardAPI: one tmpfs for all, never on disk
  *     pods/UID/empty-dir/VOLUME
  *     pods/UID/tmpfs/VOLUME       emptyDir with medium Memory: a tmpfs each, for its size
+ *     pods/UID/images/VOLUME      image volumes, mounted by the runtime
  *     pods/UID/sub-paths/NAME     bind mounts of volumes' subPaths
  *     pods/UID/termination/CONTAINER.ATTEMPT
  *     pods/UID/etc-hosts
@@ -80,6 +81,7 @@ class HostFiles implements PodFiles {
   }
 
   #volume(podUid: string, volume: Volume): string {
+    if (volume.image !== undefined) return this.#pod(podUid, 'images', volume.name);
     if (volume.emptyDir === undefined) return join(this.#directory, 'memory', podUid, volume.name);
     return this.#pod(podUid, volume.emptyDir.medium === 'Memory' ? 'tmpfs' : 'empty-dir', volume.name);
   }
@@ -107,6 +109,10 @@ class HostFiles implements PodFiles {
       }
       if (groupId !== undefined) await chown(path, 0, groupId);
       await chmod(path, groupId === undefined ? 0o777 : 0o2777);
+      return;
+    }
+    if (volume.image !== undefined) {
+      await mkdir(path, { recursive: true });
       return;
     }
     if (!isFileVolume(volume)) throw new Error(refusal(volume));
@@ -185,7 +191,7 @@ class HostFiles implements PodFiles {
         : mount.mountPropagation === 'HostToContainer'
           ? 'hostToContainer'
           : 'private';
-    const readonly = mount.readOnly === true || isFileVolume(volume);
+    const readonly = mount.readOnly === true || isFileVolume(volume) || volume.image !== undefined;
     return { containerPath: mount.mountPath, hostPath, readonly, propagation };
   }
 
@@ -215,7 +221,7 @@ class HostFiles implements PodFiles {
 
   async release(podUid: string): Promise<void> {
     await this.#unmountAll(podUid);
-    for (const name of ['empty-dir', 'tmpfs', 'sub-paths', 'etc-hosts']) {
+    for (const name of ['empty-dir', 'tmpfs', 'images', 'sub-paths', 'etc-hosts']) {
       await rm(this.#pod(podUid, name), { recursive: true, force: true });
     }
     await rm(join(this.#directory, 'memory', podUid), { recursive: true, force: true });
@@ -223,7 +229,7 @@ class HostFiles implements PodFiles {
 
   async #unmountAll(podUid: string): Promise<void> {
     const paths: string[] = [];
-    for (const kind of ['sub-paths', 'tmpfs']) {
+    for (const kind of ['sub-paths', 'tmpfs', 'images']) {
       const names = await readdir(this.#pod(podUid, kind)).catch(() => [] as string[]);
       paths.push(...names.map((name) => this.#pod(podUid, kind, name)));
     }
@@ -242,6 +248,15 @@ class HostFiles implements PodFiles {
     const names = await readdir(directory).catch(() => [] as string[]);
     for (const name of names) if (name.startsWith(`${attempt}.log`)) await rm(join(directory, name), { force: true });
     await rm(this.#pod(podUid, 'termination', `${container}.${attempt}`), { force: true });
+  }
+
+  imageDirectory(podUid: string, volume: string): string {
+    return this.#pod(podUid, 'images', volume);
+  }
+
+  async imageDirectories(podUid: string): Promise<string[]> {
+    const names = await readdir(this.#pod(podUid, 'images')).catch(() => [] as string[]);
+    return names.map((name) => this.#pod(podUid, 'images', name));
   }
 
   emptyDirectory(podUid: string, volume: string): string {

@@ -19,6 +19,7 @@ export function initialMemory(instance: ContainerInstance, now: number): WorkerM
     starting: new Set(),
     restarting: new Set(),
     actuated: new Map(),
+    imageVolumes: new Set(),
     probes: new Map(),
     busy: new Set(),
     gone: false,

@@ -1,6 +1,7 @@
 import type { ContainerInstanceSpec } from '../../api/pool.ts';
 import type { WorkerContext } from './context.ts';
 import { createSandbox, networkRequest, stopSandboxes } from './create-sandbox.ts';
+import { releaseImageVolumes } from './image-volumes.ts';
 import { removePod } from './remove-pod.ts';
 import { resizePod } from './resize.ts';
 import { startContainer } from './start-container.ts';
@@ -50,6 +51,7 @@ export function operationOf(
         'sandbox',
         async () => {
           await stopSandboxes(context);
+          await releaseImageVolumes(dependencies, uid);
           await files.release(uid);
         },
       ];

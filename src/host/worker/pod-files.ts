@@ -33,6 +33,10 @@ export interface PodFiles {
   removeLog(podUid: string, container: string, attempt: number): Promise<void>;
   /** Where an emptyDir on disk lies. */
   emptyDirectory(podUid: string, volume: string): string;
+  /** Where an image volume is to be mounted; `prepare` makes the directory. */
+  imageDirectory(podUid: string, volume: string): string;
+  /** Those that there are: the runtime lets go of them before `release` or `remove`. */
+  imageDirectories(podUid: string): Promise<string[]>;
   /** Pods that have anything here, so that what a crash left behind is found. */
   list(): Promise<string[]>;
 }
@@ -60,6 +64,8 @@ export function simulatedPodFiles(logsDirectory: string): PodFiles {
     remove: (podUid) => rm(logDirectory(podUid), { recursive: true, force: true }),
     removeLog: (podUid, container, attempt) =>
       rm(join(logDirectory(podUid), container, `${attempt}.log`), { force: true }),
+    imageDirectory: (podUid, volume) => join(logDirectory(podUid), volume),
+    imageDirectories: async () => [],
     emptyDirectory: (podUid, volume) => join(logDirectory(podUid), volume),
     list: async () => [],
   };

@@ -1,4 +1,5 @@
 import type { WorkerDependencies } from './context.ts';
+import { releaseImageVolumes } from './image-volumes.ts';
 
 /** Removes every trace of a pod from this host. Also for pods that have no instance (any more). */
 export async function removePod(
@@ -17,5 +18,6 @@ export async function removePod(
   }
   cache.podRemoved(uid);
   await network.tearDown({ tenant, uid });
+  await releaseImageVolumes({ runtime, files }, uid);
   await files.remove(uid);
 }

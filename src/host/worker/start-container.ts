@@ -4,6 +4,7 @@ import { lengthen } from './back-off.ts';
 import { containerConfig, sandboxConfig } from './container-config.ts';
 import { ContainerStartError } from './container-start-error.ts';
 import type { WorkerContext } from './context.ts';
+import { mountImageVolumes } from './image-volumes.ts';
 import { crashRecord } from './plan.ts';
 import { isPodResizePending, resizePod } from './resize.ts';
 import { podDescription } from './state.ts';
@@ -95,6 +96,14 @@ async function startIt(
   ).catch((error) => {
     if (error instanceof ContainerStartError) failed(error.reason);
     throw error;
+  });
+
+  await untilEnding(context, mountImageVolumes(context, container)).catch((error) => {
+    if (context.ending.aborted) throw error;
+    failed((error as Error).message);
+    throw error instanceof ContainerStartError
+      ? error
+      : new ContainerStartError('CreateContainerError', (error as Error).message);
   });
 
   const started = await starts.run(async () => {

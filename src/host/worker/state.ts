@@ -62,6 +62,8 @@ export interface WorkerMemory {
   restarting: Set<string>;
   /** By container id: the resources it runs with. */
   actuated: Map<string, ResourceRequirements>;
+  /** Names of the image volumes that are mounted. */
+  imageVolumes: Set<string>;
   /** What the pod's cgroup was last set to; undefined: by an earlier agent. */
   podResources?: ContainerResources;
   /** Why the last resize did not go through. */

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ImagePullError } from '../sandbox-runtime.ts';
 import type { AddTest } from './add-test.ts';
 
@@ -26,6 +29,27 @@ export function imageTests(add: AddTest): void {
     const pulled = await Promise.all([1, 2, 3].map(() => runtime.pullImage(harness.image)));
     assert.equal(new Set(pulled.map((image) => image.id)).size, 1);
   });
+
+  add(
+    'an image is mounted read-only, and gone again',
+    async ({ runtime, harness }) => {
+      const { id } = await runtime.pullImage(harness.image);
+      const target = mkdtempSync(join(tmpdir(), 'skypod-image-'));
+      const hasFiles = () => existsSync(join(target, 'bin/sh'));
+      try {
+        await runtime.mountImage(id, target);
+        await runtime.mountImage(id, target);
+        assert.ok(hasFiles());
+        assert.throws(() => writeFileSync(join(target, 'file'), ''), { code: 'EROFS' });
+      } finally {
+        await runtime.unmountImage(target);
+        await runtime.unmountImage(target);
+      }
+      assert.ok(!hasFiles());
+      rmdirSync(target);
+    },
+    'processes',
+  );
 
   for (const kind of ['notFound', 'unauthorized', 'registryUnavailable', 'invalidName'] as const) {
     add(`a pull that fails says why: ${kind}`, async ({ runtime, harness }) => {

@@ -19,6 +19,7 @@ import { ExecTimeoutError } from '../sandbox-runtime.ts';
 import { ContainerStates } from './container-states.ts';
 import { Containerd, type ContainerdOptions } from './containerd.ts';
 import { CriClient, CriError, criStatus } from './cri-client.ts';
+import { ImageMounts } from './image-mounts.ts';
 import { CriImages } from './images.ts';
 import type { CriContainerStats, CriSandbox } from './messages.ts';
 import { makePodCgroup, removeEmptyCgroups, removePodCgroup, updatePodCgroup } from './pod-cgroup.ts';
@@ -53,6 +54,7 @@ class ContainerdCriRuntime implements CriRuntime {
   readonly #containerd: Containerd;
   readonly #client: CriClient;
   readonly #images: CriImages;
+  readonly #imageMounts: ImageMounts;
   readonly #states: ContainerStates;
   readonly #sandboxCgroups = new Map<string, string>();
   /** Groups above pods' own, to be removed at shutdown: by their parents' paths. */
@@ -62,6 +64,7 @@ class ContainerdCriRuntime implements CriRuntime {
     this.#containerd = containerd;
     this.#client = new CriClient(containerd.paths.socket);
     this.#images = new CriImages(this.#client, containerd.paths.certificates);
+    this.#imageMounts = new ImageMounts(containerd.paths);
     this.#states = new ContainerStates(this.#client, logger);
   }
 
@@ -270,6 +273,14 @@ class ContainerdCriRuntime implements CriRuntime {
 
   removeImage(image: string): Promise<void> {
     return this.#images.remove(image);
+  }
+
+  mountImage(imageId: string, target: string): Promise<void> {
+    return this.#imageMounts.mount(imageId, target);
+  }
+
+  unmountImage(target: string): Promise<void> {
+    return this.#imageMounts.unmount(target);
   }
 
   async close(): Promise<void> {

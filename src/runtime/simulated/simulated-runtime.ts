@@ -257,6 +257,10 @@ class SimulatedRuntime implements SandboxRuntime {
     return () => this.#listeners.delete(listener);
   }
 
+  async mountImage(): Promise<void> {}
+
+  async unmountImage(): Promise<void> {}
+
   async updatePodSandboxResources(sandboxId: string, _resources: ContainerResources): Promise<void> {
     if (!this.#sandboxes.has(sandboxId)) throw new Error(`sandbox ${sandboxId} not found`);
   }
