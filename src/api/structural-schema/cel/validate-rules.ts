@@ -1,6 +1,8 @@
+import { Optional } from '../../cel/values.ts';
 import { deepEqual } from '../../equality.ts';
 import type { FieldError } from '../../status.ts';
 import {
+  isEmbeddedResource,
   isRecord,
   itemsOf,
   type JsonSchema,
@@ -10,9 +12,12 @@ import {
   valuesOf,
 } from '../json-schema.ts';
 import { correlate } from '../validate-value.ts';
-import { Budget, BudgetExceeded } from './budget.ts';
-import { compile, optionalOf } from './program.ts';
+import { type CompiledRule, compiledRules } from './compile.ts';
 import { celValue } from './values.ts';
+
+/** What all rules of one write may cost. Source: apiserver's pkg/apis/cel. */
+const RUNTIME_BUDGET = 10_000_000;
+const LONGEST_MESSAGE = 5 * 1024;
 
 const withRules = new WeakMap<JsonSchema, boolean>();
 
@@ -26,127 +31,265 @@ export function hasRules(schema: JsonSchema): boolean {
 }
 
 interface Walk {
-  budget: Budget;
+  budget: number;
   findings: FieldError[];
+}
+
+/** Nothing more is evaluated: the budget is spent. */
+class BudgetSpent {}
+
+/** One value and what it was; `isUnchanged` counts for what cannot be found again among the old, too. */
+interface Subject {
+  value: unknown;
+  old: unknown;
+  isUnchanged: boolean;
 }
 
 /**
  * Holds an object to its schema's x-kubernetes-validations; `old` is there on updates. Rules about what has not
- * changed are not enforced again. Source: apiextensions' schema/cel/validation.go, KEP-2876.
+ * changed are not enforced again. Source: apiextensions' schema/cel/validation.go, KEP-2876, KEP-4008.
  */
 export function validateRules(schema: JsonSchema, value: unknown, old?: unknown): FieldError[] {
   if (!hasRules(schema)) return [];
-  const walk: Walk = { budget: new Budget(), findings: [] };
+  const walk: Walk = { budget: RUNTIME_BUDGET, findings: [] };
   try {
-    visit(schema, value, old, '', true, walk);
+    visit(schema, { value, old, isUnchanged: old !== undefined && deepEqual(value, old) }, '', true, walk);
   } catch (error) {
-    if (!(error instanceof BudgetExceeded)) throw error;
+    if (!(error instanceof BudgetSpent)) throw error;
   }
   return walk.findings;
 }
 
-function visit(schema: JsonSchema, value: unknown, old: unknown, path: string, isRoot: boolean, walk: Walk): void {
+function visit(schema: JsonSchema, subject: Subject, path: string, isRoot: boolean, walk: Walk): void {
+  const { value, old, isUnchanged } = subject;
   if (value === null || value === undefined || !hasRules(schema)) return;
-  const rules = schema['x-kubernetes-validations'] ?? [];
-  if (rules.length > 0) {
-    const self = celValue(schema, value, isRoot);
-    const oldSelf = old === undefined || old === null ? null : celValue(schema, old, isRoot);
-    const isUnchanged = oldSelf !== null && deepEqual(value, old);
-    for (const rule of rules) apply(rule, schema, { value, self, oldSelf, isUnchanged }, path, walk);
-  }
-  for (const part of schema.allOf ?? []) visit(part, value, old, path, isRoot, walk);
+  if ((schema['x-kubernetes-validations'] ?? []).length > 0) applyAll(schema, schema, subject, path, isRoot, walk);
+  for (const part of schema.allOf ?? []) visitAllOf(part, schema, subject, path, isRoot, walk);
   if (Array.isArray(value)) {
     const items = itemsOf(schema);
-    const before = correlate(schema, old);
     if (items === undefined) return;
+    const before = correlate(schema, old);
     value.forEach((item, index) => {
-      visit(items, item, before?.(item), `${path}[${index}]`, false, walk);
+      const was = before?.(item);
+      const part = { value: item, old: was, isUnchanged: isUnchanged || (was !== undefined && deepEqual(item, was)) };
+      visit(items, part, `${path}[${index}]`, isEmbeddedResource(items), walk);
     });
   } else if (isRecord(value)) {
     const values = valuesOf(schema);
     const oldRecord = isRecord(old) ? old : {};
     for (const key in value) {
       const property = propertyOf(schema, key);
+      const was = Object.hasOwn(oldRecord, key) ? oldRecord[key] : undefined;
+      const part = {
+        value: value[key],
+        old: was,
+        isUnchanged: isUnchanged || (was !== undefined && deepEqual(value[key], was)),
+      };
       if (property !== undefined) {
-        visit(property, value[key], oldRecord[key], path === '' ? key : `${path}.${key}`, false, walk);
-      } else if (values !== undefined) visit(values, value[key], oldRecord[key], `${path}[${key}]`, false, walk);
+        visit(property, part, path === '' ? key : `${path}.${key}`, isEmbeddedResource(property), walk);
+      } else if (values !== undefined) visit(values, part, `${path}[${key}]`, isEmbeddedResource(values), walk);
     }
   }
 }
 
-interface Subject {
-  value: unknown;
-  self: unknown;
-  oldSelf: unknown;
-  isUnchanged: boolean;
+/** Rules within allOf speak of values as the schema around them types them. */
+function visitAllOf(
+  part: JsonSchema,
+  around: JsonSchema,
+  subject: Subject,
+  path: string,
+  isRoot: boolean,
+  walk: Walk,
+): void {
+  if (!hasRules(part)) return;
+  let typed = typedParts.get(part);
+  if (typed === undefined) {
+    typed = typedAs(part, around);
+    typedParts.set(part, typed);
+  }
+  visit(typed, subject, path, isRoot, walk);
 }
 
-function apply(rule: ValidationRule, schema: JsonSchema, subject: Subject, path: string, walk: Walk): void {
-  const name = path === '' ? '<nil>' : path;
-  const type = JSON.stringify(schema.type ?? '');
-  const report = (field: string, message: string, reason: FieldError['reason'] = 'FieldValueInvalid') =>
-    walk.findings.push({ reason, field, message });
-  let program: ReturnType<typeof compile>;
-  try {
-    program = compile(rule.rule, 'bool');
-  } catch (error) {
-    report(name, `Invalid value: ${type}: rule compile error: ${(error as Error).message}`);
-    return;
+const typedParts = new WeakMap<JsonSchema, JsonSchema>();
+
+function typedAs(part: JsonSchema, around: JsonSchema): JsonSchema {
+  const { allOf: _allOf, 'x-kubernetes-validations': _rules, ...structure } = around;
+  const typed: JsonSchema = { ...structure, ...withoutUndefined(part) };
+  const [partItems, items] = [itemsOf(part), itemsOf(around)];
+  if (partItems !== undefined && items !== undefined) typed.items = typedAs(partItems, items);
+  else if (items !== undefined) typed.items = bare(items);
+  const [partValues, values] = [valuesOf(part), valuesOf(around)];
+  if (partValues !== undefined && values !== undefined) typed.additionalProperties = typedAs(partValues, values);
+  else if (values !== undefined) typed.additionalProperties = bare(values);
+  if (around.properties !== undefined) {
+    typed.properties = Object.fromEntries(
+      Object.entries(around.properties).map(([name, property]) => {
+        const own = propertyOf(part, name);
+        return [name, own === undefined ? bare(property) : typedAs(own, property)];
+      }),
+    );
   }
-  const isOptional = rule.optionalOldSelf === true;
-  if (program.usesOldSelf && subject.oldSelf === null && !isOptional) return;
-  const oldSelf = isOptional ? optionalOf(subject.oldSelf) : subject.oldSelf;
-  let holds: unknown;
-  try {
-    holds = program.run({ self: subject.self, oldSelf }, walk.budget);
-  } catch (error) {
-    report(name, `Invalid value: ${type}: ${evaluationFailure(error as Error, rule)}`);
-    if (error instanceof BudgetExceeded) throw error;
-    return;
+  return typed;
+}
+
+const withoutUndefined = (schema: JsonSchema): JsonSchema =>
+  Object.fromEntries(Object.entries(schema).filter(([, value]) => value !== undefined && value !== ''));
+
+/** The same types without rules: those are held to elsewhere. */
+function bare(schema: JsonSchema): JsonSchema {
+  return typedAs({}, schema);
+}
+
+function applyAll(
+  schema: JsonSchema,
+  typed: JsonSchema,
+  subject: Subject,
+  path: string,
+  isRoot: boolean,
+  walk: Walk,
+): void {
+  const { value, old } = subject;
+  let self: unknown;
+  let oldSelf: unknown;
+  const values = (name: string, isOptional: boolean): unknown => {
+    if (name === 'self') {
+      self ??= celValue(typed, value, isRoot);
+      return self;
+    }
+    if (old === undefined || old === null) return isOptional ? Optional.none : undefined;
+    oldSelf ??= celValue(typed, old, isRoot);
+    return isOptional ? Optional.of(oldSelf) : oldSelf;
+  };
+  if (walk.budget <= 0) {
+    refuse(
+      walk,
+      schema,
+      path,
+      'validation failed due to running out of cost budget, no further validation rules will be run',
+    );
+    throw new BudgetSpent();
   }
-  if (holds === true || (subject.isUnchanged && !program.usesOldSelf)) return;
-  const detail = messageOf(rule, { self: subject.self, oldSelf }, walk.budget);
-  const field = rule.fieldPath ? `${path}${path === '' ? rule.fieldPath.replace(/^\./, '') : rule.fieldPath}` : name;
-  const isContainer = schema.type === 'object' || schema.type === 'array';
-  const shown = isContainer ? '' : `: ${JSON.stringify(subject.value)}`;
-  switch (rule.reason) {
-    case 'FieldValueForbidden':
-      report(field, `Forbidden: ${detail}`, 'FieldValueForbidden');
-      break;
-    case 'FieldValueRequired':
-      report(field, `Required value: ${detail}`, 'FieldValueRequired');
-      break;
-    case 'FieldValueDuplicate':
-      report(field, `Duplicate value${shown}`, 'FieldValueDuplicate');
-      break;
-    default:
-      report(field, `Invalid value${shown}: ${detail}`);
+  for (const compiled of compiledRules(schema, isRoot)) {
+    const isOptional = compiled.rule.optionalOldSelf === true;
+    apply(compiled, schema, subject, (name) => values(name, isOptional), path, walk);
   }
 }
 
-const textOf = (rule: ValidationRule) => (rule.message || rule.rule).trim();
+const nameOf = (path: string) => (path === '' ? '<nil>' : path);
 
-function evaluationFailure(error: Error, rule: ValidationRule): string {
-  const { summary = error.message } = error as { summary?: string };
-  if (error instanceof BudgetExceeded) {
-    return `'${summary}': no further validation rules will be run due to call cost exceeds limit for rule: ${textOf(rule)}`;
+function refuse(walk: Walk, { type = '' }: JsonSchema, path: string, detail: string): void {
+  const message = `Invalid value: ${JSON.stringify(type)}: ${detail}`;
+  walk.findings.push({ reason: 'FieldValueInvalid', field: nameOf(path), message });
+}
+
+function apply(
+  compiled: CompiledRule,
+  schema: JsonSchema,
+  { value, old, isUnchanged }: Subject,
+  resolve: (name: string) => unknown,
+  path: string,
+  walk: Walk,
+): void {
+  const { rule, program, error, usesOldSelf } = compiled;
+  if (error !== undefined) {
+    refuse(walk, schema, path, `rule compile error: ${error}`);
+    return;
   }
-  if (/^no such overload/i.test(summary)) {
-    return `'${summary}': call arguments did not match a supported operator, function or macro signature for rule: ${textOf(rule)}`;
+  if (program === undefined) return;
+  if (usesOldSelf && (old === undefined || old === null) && rule.optionalOldSelf !== true) return;
+  const outcome = program.evaluate(resolve);
+  if (outcome.cost > walk.budget) {
+    refuse(
+      walk,
+      schema,
+      path,
+      'validation failed due to running out of cost budget, no further validation rules will be run',
+    );
+    throw new BudgetSpent();
   }
-  return `${summary.replace(/^No such key/, 'no such key')} evaluating rule: ${textOf(rule)}`;
+  walk.budget -= outcome.cost;
+  if (outcome.error !== undefined) {
+    refuse(walk, schema, path, failureText(outcome.error, outcome.isExceeded, rule));
+    if (outcome.isExceeded) throw new BudgetSpent();
+    return;
+  }
+  if (outcome.value === true) return;
+  const detail = detailOf(compiled, schema, resolve, path, walk);
+  if (isUnchanged && !usesOldSelf) return;
+  report(rule, schema, value, path, detail, walk);
+}
+
+const ruleText = (rule: ValidationRule) => (rule.message || rule.rule).trim();
+
+function failureText(error: string, isExceeded: boolean, rule: ValidationRule): string {
+  if (isExceeded) {
+    return `'${error}': no further validation rules will be run due to call cost exceeds limit for rule: ${ruleText(rule)}`;
+  }
+  if (error.startsWith('no such overload')) {
+    return `'${error}': call arguments did not match a supported operator, function or macro signature for rule: ${ruleText(rule)}`;
+  }
+  return `${error} evaluating rule: ${ruleText(rule)}`;
 }
 
 /** The rule's own expression, when it gives a good text; else its message; else the rule. */
-function messageOf(rule: ValidationRule, values: { self: unknown; oldSelf: unknown }, budget: Budget): string {
-  if (rule.messageExpression) {
-    try {
-      const text = compile(rule.messageExpression, 'string').run(values, budget);
-      const isGood = typeof text === 'string' && text.trim() !== '' && !/[\n\r]/.test(text);
-      if (isGood && Buffer.byteLength(text as string) <= 5120) return (text as string).trim();
-    } catch (error) {
-      if (error instanceof BudgetExceeded) throw error;
+function detailOf(
+  { rule, messageProgram }: CompiledRule,
+  schema: JsonSchema,
+  resolve: (name: string) => unknown,
+  path: string,
+  walk: Walk,
+): string {
+  if (messageProgram !== undefined) {
+    const { value, cost, isExceeded } = messageProgram.evaluate(resolve);
+    if (cost > walk.budget) {
+      refuse(
+        walk,
+        schema,
+        path,
+        'messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run',
+      );
+      throw new BudgetSpent();
     }
+    if (isExceeded === true) {
+      refuse(
+        walk,
+        schema,
+        path,
+        `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(rule.messageExpression)}`,
+      );
+      throw new BudgetSpent();
+    }
+    walk.budget -= cost;
+    const text = typeof value === 'string' ? value.trim() : '';
+    if (text !== '' && !text.includes('\n') && Buffer.byteLength(text) <= LONGEST_MESSAGE) return text;
   }
   return rule.message ? rule.message.trim() : `failed rule: ${rule.rule.trim()}`;
+}
+
+function report(
+  rule: ValidationRule,
+  schema: JsonSchema,
+  value: unknown,
+  path: string,
+  detail: string,
+  walk: Walk,
+): void {
+  const below = rule.fieldPath ? (path === '' ? rule.fieldPath.replace(/^\./, '') : rule.fieldPath) : '';
+  const field = below === '' ? nameOf(path) : `${path}${below}`;
+  const isContainer = schema.type === 'object' || schema.type === 'array';
+  const shown = isContainer ? '' : `: ${JSON.stringify(value)}`;
+  const push = (reason: FieldError['reason'], message: string) => walk.findings.push({ reason, field, message });
+  switch (rule.reason) {
+    case 'FieldValueForbidden':
+      push('FieldValueForbidden', `Forbidden: ${detail}`);
+      break;
+    case 'FieldValueRequired':
+      push('FieldValueRequired', `Required value: ${detail}`);
+      break;
+    case 'FieldValueDuplicate':
+      push('FieldValueDuplicate', `Duplicate value${shown}`);
+      break;
+    default:
+      push('FieldValueInvalid', `Invalid value${shown}: ${detail}`);
+  }
 }

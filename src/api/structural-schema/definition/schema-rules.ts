@@ -34,7 +34,7 @@ export function validateSchemaOfVersion(
     own.list.push(...structure.list);
   }
   walk(schema, path, { isInMetadata: false, isRoot: true }, own);
-  if (own.isEmpty) compileRules(schema, path, undefined, own, true);
+  if (own.isEmpty) compileRules(schema, path, own);
   // A schema that was wrong before may stay as wrong as it was.
   const before = new Findings();
   if (old !== undefined) validateSchemaOfVersion(old, undefined, path, hasStatus, before);

@@ -1,0 +1,88 @@
+import { estimateCost } from '../../cel/cost-estimate.ts';
+import { CompileError } from '../../cel/issues.ts';
+import { kubernetesFunctions } from '../../cel/library.ts';
+import { compileProgram, type Environment, type Program } from '../../cel/program.ts';
+import { boolType, optionalOf, sameType, stringType } from '../../cel/types.ts';
+import type { JsonSchema, ValidationRule } from '../json-schema.ts';
+import { type DeclaredType, declaredType, maxSizeAt, SchemaTypes } from './declared-type.ts';
+
+/** One of x-kubernetes-validations. Costs are at most so high, for one value. */
+export interface CompiledRule {
+  rule: ValidationRule;
+  program: Program | undefined;
+  /** Why it does not compile. */
+  error: string | undefined;
+  usesOldSelf: boolean;
+  maxCost: number;
+  messageProgram: Program | undefined;
+  messageError: string | undefined;
+  messageMaxCost: number;
+}
+
+const kept = new WeakMap<JsonSchema, { isRoot: boolean; rules: CompiledRule[] }>();
+
+/** The rules of one node of a schema, compiled when they are first asked for. Source: apiextensions' cel/compilation.go. */
+export function compiledRules(schema: JsonSchema, isRoot: boolean): CompiledRule[] {
+  const rules = schema['x-kubernetes-validations'] ?? [];
+  let known = kept.get(schema);
+  if (known === undefined || known.isRoot !== isRoot) {
+    const type = declaredType(schema, isRoot) ?? { maxElements: 0, minSerializedSize: 0, fields: new Map() };
+    known = { isRoot, rules: rules.map((rule) => compileRule(rule, type)) };
+    kept.set(schema, known);
+  }
+  return known.rules;
+}
+
+function compileRule(rule: ValidationRule, type: DeclaredType): CompiledRule {
+  const made: CompiledRule = {
+    rule,
+    program: undefined,
+    error: undefined,
+    usesOldSelf: false,
+    maxCost: 0,
+    messageProgram: undefined,
+    messageError: undefined,
+    messageMaxCost: 0,
+  };
+  if ((rule.rule ?? '').trim() === '') return made;
+  const types = new SchemaTypes(type);
+  const environment: Environment = {
+    functions: kubernetesFunctions(),
+    variables: new Map([
+      ['self', types.self],
+      ['oldSelf', rule.optionalOldSelf === true ? optionalOf(types.self) : types.self],
+    ]),
+    structs: types,
+  };
+  const sizes = (path: readonly string[]) => maxSizeAt(type, path);
+  try {
+    const program = compileProgram(rule.rule, environment);
+    if (!sameType(program.type, boolType)) {
+      made.error = 'cel expression must evaluate to a bool';
+      return made;
+    }
+    made.usesOldSelf = program.names('oldSelf');
+    made.maxCost = estimateCost(program.tree, sizes).max;
+    made.program = program;
+  } catch (error) {
+    made.error = `compilation failed: ${messageOf(error)}`;
+    return made;
+  }
+  if (!rule.messageExpression) return made;
+  try {
+    const program = compileProgram(rule.messageExpression, environment);
+    if (!sameType(program.type, stringType)) made.messageError = 'messageExpression must evaluate to a string';
+    else {
+      made.messageMaxCost = estimateCost(program.tree, sizes).max;
+      made.messageProgram = program;
+    }
+  } catch (error) {
+    made.messageError = `messageExpression compilation failed: ${messageOf(error)}`;
+  }
+  return made;
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof CompileError) return error.message;
+  throw error;
+}
