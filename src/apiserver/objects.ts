@@ -1,5 +1,6 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
 import type { VersionedForm } from '../api/resource-definition.ts';
+import { qualifiedResource } from '../api/status.ts';
 import type { Store, WriteOperation } from '../store/store.ts';
 import {
   nameFilter,
@@ -93,6 +94,14 @@ export class Objects {
     if (cache === undefined) return 0;
     const everyone = tenant === ALL_TENANTS;
     return everyone ? cache.size : cache.count({ tenant, ...(namespace !== '' && { namespace }) });
+  }
+
+  /** Stored objects by resource, as far as they are in memory: what has been asked for since the start. */
+  *counts(tenant: string | undefined): IterableIterator<{ labels: string[]; value: number }> {
+    for (const cache of this.#caches.loaded()) {
+      const value = tenant === undefined ? cache.size : cache.count({ tenant });
+      if (value > 0 || tenant === undefined) yield { labels: [qualifiedResource(cache.resource)], value };
+    }
   }
 
   async list(resource: GroupResource, request: CacheListRequest): Promise<CacheList> {

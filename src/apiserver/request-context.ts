@@ -46,6 +46,12 @@ export interface RequestContext {
   readonly rawQuery: string;
   readonly userAgent: string;
   readonly accept: string;
+  /** When it arrived, by `performance.now`; absent in process. */
+  readonly receivedMs?: number;
+  /** Of the answer's body, once they are known. */
+  responseBytes?: number;
+  /** Hears how many events were sent on a watch. */
+  onWatchEvents?: (count: number) => void;
   /** Sent with whatever the answer is. */
   responseHeaders?: Record<string, string>;
   /** What the store was at when the request came, and what this process has seen; where the store is shared. */

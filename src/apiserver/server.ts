@@ -43,6 +43,8 @@ import { type Identity, platformIdentity } from './identity/identity.ts';
 import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import { createInProcessTransport } from './in-process.ts';
+import { ApiMetrics } from './metrics/api-metrics.ts';
+import { instrumentAdmission } from './metrics/instrument-admission.ts';
 import { Objects } from './objects.ts';
 import { createOpenApi } from './openapi/handler.ts';
 import type { PodConnector } from './pod-connector.ts';
@@ -152,7 +154,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     logger,
   };
+  const scheduler = new Scheduler({ clock });
+  const apiMetrics = new ApiMetrics({ registry, objects, scheduler });
+  instrumentAdmission(environment.admission, apiMetrics);
   const nonResource = createNonResourceHandler({
+    // A tenant's own are its own; the process' are the platform's.
+    metrics: ({ identity, tenant }) =>
+      identity.kind === 'platform' ? apiMetrics.text() : apiMetrics.tenantText(tenant),
     registry,
     tokens,
     version: { ...defaultVersion, ...options.version },
@@ -164,7 +172,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion, aggregation),
   });
   const dispatch = createDispatch(environment, nonResource);
-  const scheduler = new Scheduler({ clock });
   const configurations = new FlowControlConfigurations(objects, () => {});
   const filters: Filters = {
     accessLog: accessLogFilter(logger, clock),
@@ -180,7 +187,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     authentication: authenticationFilter(credentialsOfContext, authenticator),
     tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
     impersonation: impersonationFilter(authorizer),
-    priorityAndFairness: priorityAndFairnessFilter({ scheduler, configurations, objects, nowMs: () => clock.now() }),
+    priorityAndFairness: priorityAndFairnessFilter({
+      scheduler,
+      configurations,
+      objects,
+      observer: apiMetrics,
+      nowMs: () => clock.now(),
+    }),
     authorization: authorizationFilter(authorizer),
   };
   const httpHandler = httpChain(filters, dispatch);
@@ -206,6 +219,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         servingKeyPem: options.serving.keyPem,
         caPem: options.caPem,
         handler: httpHandler,
+        observer: apiMetrics,
         clock,
         logger,
       });

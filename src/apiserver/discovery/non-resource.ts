@@ -28,6 +28,8 @@ export interface NonResourceOptions {
   tokens: ServiceAccountTokens;
   version: VersionInfo;
   checks: HealthCheck[];
+  /** In Prometheus' text format. */
+  metrics(context: RequestContext): Promise<string> | string;
   openApi(context: RequestContext): Answer | Promise<Answer>;
 }
 
@@ -49,6 +51,9 @@ export function createNonResourceHandler(options: NonResourceOptions): Handler {
       case 'livez':
       case 'readyz':
         return health(context, options.checks);
+      case 'metrics':
+        if (path === '/metrics') return metricsAnswer(await options.metrics(context));
+        throw pathNotFound();
       case 'openapi':
         return options.openApi(context);
       case 'openid':
@@ -72,12 +77,17 @@ const rootPaths = [
   '/apis',
   '/healthz',
   '/livez',
+  '/metrics',
   '/openapi/v2',
   '/openapi/v3',
   '/openid/v1/jwks',
   '/readyz',
   '/version',
 ];
+
+function metricsAnswer(text: string): Answer {
+  return { type: 'bytes', code: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', bytes: text };
+}
 
 /** Any verifier may keep these for an hour, as upstream's. */
 function publicDocument(contentType: string, document: object): Answer {

@@ -34,8 +34,16 @@ export interface ListenerOptions {
   /** Client certificates are checked against it. */
   caPem: string;
   handler: Handler;
+  /** Hears of answers that stay open, and of the end of each. */
+  observer?: RequestObserver;
   clock: Clock;
   logger: Logger;
+}
+
+export interface RequestObserver {
+  longRunning(context: RequestContext): void;
+  /** `code` is 0 where the client left without an answer. */
+  finished(context: RequestContext, code: number): void;
 }
 
 export interface Listener {
@@ -49,7 +57,7 @@ export const credentialsOfContext = (context: RequestContext): Credentials => cr
 
 /** One port for HTTP/1.1, HTTP/2 and Upgrade, with TLS; client certificates are asked for, not required. */
 export async function listen(at: { host: string; port: number }, options: ListenerOptions): Promise<Listener> {
-  const { handler, clock, logger } = options;
+  const { handler, observer, clock, logger } = options;
   const endWatches = new Set<() => void>();
   const onServerClose = (end: () => void) => {
     endWatches.add(end);
@@ -114,6 +122,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       if (response.destroyed) return;
       switch (answer.type) {
         case 'watch': {
+          observer?.longRunning(context);
           const startedMs = performance.now();
           const watch = respondWatch(context, answer, response as unknown as WatchResponse, clock, onServerClose);
           context.turn?.charge(performance.now() - startedMs);
@@ -122,6 +131,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
           return await watch;
         }
         case 'stream':
+          observer?.longRunning(context);
           context.turn?.end();
           plain.writeHead(answer.code, {
             ...commonHeaders(context),
@@ -152,6 +162,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       await respondError(context, status, respondOptions);
     } finally {
       context.turn?.end();
+      observer?.finished(context, response.headersSent ? response.statusCode : 0);
     }
   }
 
@@ -166,7 +177,11 @@ export async function listen(at: { host: string; port: number }, options: Listen
       try {
         const answer = await handler(context);
         context.turn?.end();
-        if (answer.type === 'upgrade') return await answer.handle(request, socket, head);
+        if (answer.type === 'upgrade') {
+          observer?.longRunning(context);
+          socket.once('close', () => observer?.finished(context, 101));
+          return await answer.handle(request, socket, head);
+        }
         if (answer.type === 'stream' && request.headers.upgrade?.toLowerCase() === 'websocket') {
           return await streamOverWebSocket(request, socket, head, answer.chunks);
         }
@@ -177,6 +192,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
         );
         context.turn?.end();
       }
+      observer?.finished(context, status.code);
     }
     if (socket.destroyed) return;
     const body = JSON.stringify(status.toStatus());
@@ -218,6 +234,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       rawHeaders: request.rawHeaders,
       rawQuery,
       userAgent: String(request.headers['user-agent'] ?? ''),
+      receivedMs: performance.now(),
       accept: String(request.headers['accept'] ?? ''),
     };
     credentialsByContext.set(context, credentialsOf(socket as TLSSocket, request.headers));

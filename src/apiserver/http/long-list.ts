@@ -69,6 +69,7 @@ export async function respondLongList(
   let checked = 0;
   const flush = async (): Promise<boolean> => {
     const buffer = piece;
+    context.responseBytes = (context.responseBytes ?? 0) + size;
     const written = writeOut(output, response, buffer.subarray(0, size));
     size = 0;
     const goesOn = await written;

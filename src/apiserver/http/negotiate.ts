@@ -2,7 +2,7 @@ import { notAcceptable } from '../../api/status.ts';
 
 /** What form an answer takes. Source: API concepts, "Alternate representations of resources". */
 export interface AcceptedForm {
-  format: 'json' | 'yaml';
+  format: 'json' | 'yaml' | 'protobuf';
   /** Of single objects, lists and watch events; plain when absent. */
   as?: 'Table' | 'PartialObjectMetadata';
   /** v1 or v1beta1 of meta.k8s.io. */
@@ -32,35 +32,54 @@ export function parseAccept(accept: string): MediaType[] {
   });
 }
 
+/** What the answer can be given as. */
+export interface OfferedForms {
+  /** The whole object has a protobuf form: custom resources have none. Partial metadata always has one. */
+  protobuf?: boolean;
+  /** A watch: there is no stream of YAML. */
+  stream?: boolean;
+}
+
 /** The first form asked for that can be given; 406 when there is none. */
-export function acceptedForm(accept: string): AcceptedForm {
+export function acceptedForm(accept: string, offered: OfferedForms = {}): AcceptedForm {
   if (accept === '' || accept === 'application/json' || accept === '*/*') return plainJson;
-  const known = formsByHeader.get(accept);
+  const key = `${offered.protobuf === true}${offered.stream === true}${accept}`;
+  const known = formsByHeader.get(key);
   if (known !== undefined) return known;
-  const form = chooseForm(accept);
+  const form = chooseForm(accept, offered);
   // Clients send a handful of headers; the bound keeps a hostile one from filling memory.
-  if (formsByHeader.size < 256) formsByHeader.set(accept, form);
+  if (formsByHeader.size < 256 && accept.length < 1024) formsByHeader.set(key, form);
   return form;
 }
 
-function chooseForm(accept: string): AcceptedForm {
+const formats: Record<string, AcceptedForm['format']> = {
+  'application/json': 'json',
+  'application/*': 'json',
+  '*/*': 'json',
+  'application/yaml': 'yaml',
+  'text/yaml': 'yaml',
+  'application/x-yaml': 'yaml',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
+};
+
+function chooseForm(accept: string, offered: OfferedForms): AcceptedForm {
   for (const { type, parameters } of parseAccept(accept)) {
-    const format =
-      type === 'application/yaml' || type === 'text/yaml' || type === 'application/x-yaml'
-        ? 'yaml'
-        : type === 'application/json' || type === '*/*' || type === 'application/*'
-          ? 'json'
-          : undefined;
-    if (format === undefined) continue;
+    const format = Object.hasOwn(formats, type) ? formats[type]! : undefined;
+    if (format === undefined || (format === 'yaml' && offered.stream === true)) continue;
     const { as, g, v } = parameters;
-    if (as === undefined) return { format };
+    if (as === undefined) {
+      if (format === 'protobuf' && offered.protobuf !== true) continue;
+      return { format };
+    }
     if (g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) continue;
-    if (as === 'Table') return { format, as, version: v };
+    if (as === 'Table' && format !== 'protobuf') return { format, as, version: v };
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
       return { format, as: 'PartialObjectMetadata', version: v };
     }
   }
   throw notAcceptable(
-    'only the following media types are accepted: application/json, application/yaml, application/json;stream=watch',
+    offered.stream === true
+      ? 'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
+      : 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
   );
 }

@@ -4,12 +4,14 @@ import { stringify as stringifyYaml } from 'yaml';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import type { StatusError } from '../../api/status.ts';
 import type { Answer, EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
+import { encodeObject, PROTOBUF } from '../protobuf/encode-protobuf.ts';
 import type { RequestContext } from '../request-context.ts';
 import { isTrue } from '../request-info.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
 import { longListEntries, respondLongList } from './long-list.ts';
 import { type AcceptedForm, acceptedForm } from './negotiate.ts';
+import { offersProtobuf, protobufBytes } from './protobuf-form.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
 
 const gzipAsync = promisify(gzip);
@@ -49,7 +51,8 @@ export async function respond(
     );
   }
   const code = answer.type === 'list' ? 200 : answer.code;
-  const form = acceptedForm(context.accept);
+  const form = formOf(context, answer);
+  if (form.format === 'protobuf') return send(context, options, code, PROTOBUF, await protobufBytes(answer, form));
   if (
     answer.type === 'list' &&
     answer.entries.length > longListEntries &&
@@ -80,16 +83,39 @@ export async function respond(
   return send(context, options, code, contentType, Buffer.from(text));
 }
 
+/** Documents that say no kind (/version) are JSON whatever is asked for, as upstream. */
+function formOf(context: RequestContext, answer: EntryAnswer | ListAnswer | ObjectAnswer): AcceptedForm {
+  const isKindless = answer.type === 'object' && (answer.object as Partial<KubeObject>).kind === undefined;
+  return isKindless ? { format: 'json' } : acceptedForm(context.accept, { protobuf: offersProtobuf(answer) });
+}
+
 export function respondError(context: RequestContext, error: StatusError, options: RespondOptions): Promise<void> {
   const retryAfter = error.details?.retryAfterSeconds;
-  const text = wantsPretty(context)
-    ? `${JSON.stringify(error.toStatus(), undefined, 2)}\n`
-    : `${JSON.stringify(error.toStatus())}\n`;
-  return send(context, options, error.code, 'application/json', Buffer.from(text), {
+  const extra = {
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
     // An oversized body is not read to its end; nothing after it on this connection can be understood.
     ...(error.code === 401 && { 'www-authenticate': 'Bearer realm="kubernetes"' }),
-  });
+  };
+  const format = errorFormat(context.accept);
+  if (format === 'protobuf') {
+    return send(context, options, error.code, PROTOBUF, encodeObject(error.toStatus())!, extra);
+  }
+  if (format === 'yaml') {
+    return send(context, options, error.code, 'application/yaml', Buffer.from(stringifyYaml(error.toStatus())), extra);
+  }
+  const text = wantsPretty(context)
+    ? `${JSON.stringify(error.toStatus(), undefined, 2)}\n`
+    : `${JSON.stringify(error.toStatus())}\n`;
+  return send(context, options, error.code, 'application/json', Buffer.from(text), extra);
+}
+
+/** A Status has every form; JSON where the client takes none. */
+function errorFormat(accept: string): AcceptedForm['format'] {
+  try {
+    return acceptedForm(accept, { protobuf: true }).format;
+  } catch {
+    return 'json';
+  }
 }
 
 /** Bytes that lists, gets and watches share; undefined where the answer has to be built. */
@@ -219,6 +245,7 @@ async function send(
     headers['vary'] = 'Accept-Encoding';
   }
   headers['content-length'] = body.length;
+  context.responseBytes = body.length;
   options.response.writeHead(code, headers);
   options.response.end(options.head ? undefined : body);
 }

@@ -1,12 +1,15 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { WatchAnswer } from '../answer.ts';
 import { asStatusError } from '../filters/panic-recovery.ts';
+import { hasProtobuf, PROTOBUF_WATCH } from '../protobuf/encode-protobuf.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { CacheEvent } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
 import { acceptedForm } from './negotiate.ts';
+import { protobufFrame } from './protobuf-form.ts';
 import { commonHeaders, type ServerResponseLike } from './respond.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
+import { WatchOutbox } from './watch-outbox.ts';
 
 /** A watcher that leaves so much unread is ended: it lists again when it can keep up. The first backlog is free. */
 const unsentLimitBytes = 16 * 1024 * 1024;
@@ -26,6 +29,7 @@ export function respondWatch(
   onServerClose: (end: () => void) => () => void,
 ): Promise<void> {
   const variant = context.showTenant ? 'platform' : 'tenant';
+  const contentType = watchForm(context, answer).format === 'protobuf' ? PROTOBUF_WATCH : 'application/json';
   const frameOf = frameBuilder(context, answer, () => clock.now());
   return new Promise((resolve, reject) => {
     let ended = false;
@@ -37,12 +41,13 @@ export function respondWatch(
       stop?.();
       cancelTimeout?.();
       forgetServer();
+      outbox.flush();
       response.end();
       resolve();
     };
     const sendHead = () => {
       headSent = true;
-      response.writeHead(200, { ...commonHeaders(context), 'content-type': 'application/json' });
+      response.writeHead(200, { ...commonHeaders(context), 'content-type': contentType });
       response.flushHeaders?.();
     };
     const forgetServer = onServerClose(end);
@@ -51,14 +56,17 @@ export function respondWatch(
 
     let allowedBytes = unsentLimitBytes;
     let starting = true;
-    const onEvents = (events: CacheEvent[]) => {
-      if (ended) return;
-      if (!headSent) sendHead();
-      const frames = events.map((event) => (frameOf === undefined ? event.frame(variant) : frameOf(event)));
-      const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+    const outbox = new WatchOutbox((bytes) => {
       if (starting) allowedBytes += bytes.length;
       response.write(bytes);
       if (response.writableLength > allowedBytes) end();
+    });
+    const onEvents = (events: CacheEvent[]) => {
+      if (ended) return;
+      if (!headSent) sendHead();
+      context.onWatchEvents?.(events.length);
+      outbox.add(events.map((event) => (frameOf === undefined ? event.frame(variant) : frameOf(event))));
+      if (starting) outbox.flush();
     };
     try {
       // What is already there may come before `start` returns. A 410 is thrown here, while a status can still be sent.
@@ -75,13 +83,17 @@ export function respondWatch(
   });
 }
 
+const watchForm = (context: RequestContext, answer: WatchAnswer) =>
+  acceptedForm(context.accept, { protobuf: hasProtobuf(answer.definition), stream: true });
+
 /** Builds lines for Table and PartialObjectMetadata watches; undefined for the plain form, whose lines are shared. */
 function frameBuilder(
   context: RequestContext,
   answer: WatchAnswer,
   nowMs: () => number,
 ): ((event: CacheEvent) => Buffer) | undefined {
-  const form = acceptedForm(context.accept);
+  const form = watchForm(context, answer);
+  if (form.format === 'protobuf') return (event) => protobufFrame(answer.definition, event, form);
   if (form.as === undefined) return undefined;
   const includeObject = parseIncludeObject(context.query.get('includeObject'));
   let columnsSent = false;

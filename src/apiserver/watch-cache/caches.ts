@@ -54,6 +54,7 @@ export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
       return cache;
     },
     peek: (resource) => loaded.get(qualifiedResource(resource)),
+    loaded: () => loaded.values(),
     drop(resource) {
       const name = qualifiedResource(resource);
       loaded.get(name)?.close();

@@ -30,6 +30,8 @@ export interface WatchCaches {
   for(resource: GroupResource): Promise<WatchCache>;
   /** The cache if it is there and loaded: saves hot paths the promise. */
   peek(resource: GroupResource): WatchCache | undefined;
+  /** All caches that are loaded. */
+  loaded(): Iterable<WatchCache>;
   /** Drops the cache of a resource that is no more (a deleted CRD): its watches end. */
   drop(resource: GroupResource): void;
   /** Ends every watch and lets go of the store. */

@@ -1,0 +1,73 @@
+import { apiVersionOf, type KubeObject } from '../../api/object.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { notAcceptable } from '../../api/status.ts';
+import type { EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
+import {
+  encodeList,
+  encodeObject,
+  encodeResource,
+  envelope,
+  hasProtobuf,
+  protobufSchema,
+  watchFrame,
+} from '../protobuf/encode-protobuf.ts';
+import type { CacheEntry, CacheEvent } from '../watch-cache/watch-cache.ts';
+import type { AcceptedForm } from './negotiate.ts';
+import { partialMetadata } from './table.ts';
+
+/** Whether the whole answer has a protobuf form. */
+export function offersProtobuf(answer: EntryAnswer | ListAnswer | ObjectAnswer): boolean {
+  if (answer.definition !== undefined) return hasProtobuf(answer.definition);
+  const { kind = '', apiVersion = '' } = (answer as ObjectAnswer).object as Partial<KubeObject>;
+  return protobufSchema(kind, apiVersion) !== undefined;
+}
+
+/** The bare message of an entry, encoded once per revision when somebody asks and shared by lists, gets and watches. */
+const messageOf = (definition: ResourceDefinition, entry: CacheEntry): Buffer =>
+  entry.representation('protobuf', (object) => encodeResource(definition, object));
+
+/** So many objects are encoded before others get a turn. */
+const itemsAtOnce = 200;
+
+export async function protobufBytes(
+  answer: EntryAnswer | ListAnswer | ObjectAnswer,
+  form: AcceptedForm,
+): Promise<Buffer> {
+  const isPartial = form.as === 'PartialObjectMetadata';
+  if (answer.type === 'object') {
+    const object = answer.object as KubeObject;
+    return encoded(isPartial && answer.definition !== undefined ? partialMetadata(object, form.version!) : object);
+  }
+  const { definition } = answer;
+  if (answer.type === 'entry') {
+    if (isPartial) return encoded(partialMetadata(answer.entry.object, form.version!));
+    return envelope(definition.kind, apiVersionOf(definition), messageOf(definition, answer.entry));
+  }
+  const items: Buffer[] = [];
+  for (const entry of answer.entries) {
+    if (items.length > 0 && items.length % itemsAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+    items.push(isPartial ? partialMessage(entry) : messageOf(definition, entry));
+  }
+  return isPartial
+    ? encodeList('PartialObjectMetadataList', `meta.k8s.io/${form.version}`, answer.metadata, items)
+    : encodeList(definition.listKind, apiVersionOf(definition), answer.metadata, items);
+}
+
+const partialMessage = (entry: CacheEntry): Buffer =>
+  encodeResource({ schema: protobufSchema('PartialObjectMetadata', 'meta.k8s.io/v1')! }, entry.object);
+
+/** One event of a watch. */
+export function protobufFrame(definition: ResourceDefinition, event: CacheEvent, form: AcceptedForm): Buffer {
+  const { type, entry } = event;
+  const object =
+    form.as === 'PartialObjectMetadata'
+      ? envelope('PartialObjectMetadata', `meta.k8s.io/${form.version}`, partialMessage(entry))
+      : envelope(definition.kind, apiVersionOf(definition), messageOf(definition, entry));
+  return watchFrame(type, object);
+}
+
+function encoded(object: object): Buffer {
+  const bytes = encodeObject(object);
+  if (bytes === undefined) throw notAcceptable('the object has no protobuf form');
+  return bytes;
+}

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:https';
+import { after, before, describe, test } from 'node:test';
+import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { Counter, Histogram } from './series.ts';
+
+/** What is counted when an answer has gone out may be a moment late. */
+async function eventually(check: () => Promise<void>): Promise<void> {
+  for (const deadline = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
+test('series are written as Prometheus reads them', () => {
+  const lines: string[] = [];
+  const counter = new Counter('things_total', 'Things.', ['kind']);
+  counter.with('a"b\\\n').add(2);
+  counter.write(lines);
+  const histogram = new Histogram('took_seconds', 'Time.', ['verb'], [0.1, 1]);
+  for (const value of [0.05, 0.5, 5]) histogram.with('GET').observe(value);
+  histogram.write(lines);
+  assert.deepEqual(lines, [
+    '# HELP things_total Things.',
+    '# TYPE things_total counter',
+    'things_total{kind="a\\"b\\\\\\n"} 2',
+    '# HELP took_seconds Time.',
+    '# TYPE took_seconds histogram',
+    'took_seconds_bucket{verb="GET",le="0.1"} 1',
+    'took_seconds_bucket{verb="GET",le="1"} 2',
+    'took_seconds_bucket{verb="GET",le="+Inf"} 3',
+    'took_seconds_sum{verb="GET"} 5.55',
+    'took_seconds_count{verb="GET"} 3',
+  ]);
+});
+
+test('label values made up without end are counted together', () => {
+  const counter = new Counter('asked_total', 'Asked.', ['path']);
+  for (let index = 0; index < 20_000; index++) counter.with(`/${index}`).add();
+  const lines: string[] = [];
+  counter.write(lines);
+  assert.ok(lines.length <= 10_003);
+  assert.equal(counter.with('other').value, 10_000);
+});
+
+describe('what the server tells of itself', () => {
+  let server: TestServer;
+  let port: number;
+  const credentials: Record<string, { cert: string; key: string }> = {};
+
+  before(async () => {
+    server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'] });
+    ({ port } = await server.server.listen({ host: '127.0.0.1', port: 0 }));
+    const keep = (name: string, pair: { certificatePem: string; keyPem: string }) => {
+      credentials[name] = { cert: pair.certificatePem, key: pair.keyPem };
+    };
+    for (const tenant of ['a', 'b']) {
+      keep(tenant, await server.authority.issueTenantUser(tenant, 'admin', ['system:masters']));
+      keep(`${tenant}-user`, await server.authority.issueTenantUser(tenant, 'user', []));
+    }
+    keep('platform', await server.authority.issuePlatformClient('operator'));
+  });
+  after(() => server.close());
+
+  async function ask(who: string | undefined, path: string, method = 'GET', body?: object) {
+    const asked = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      ca: server.authority.certificatePem,
+      agent: false,
+      headers: { 'content-type': 'application/json' },
+      ...(who !== undefined && credentials[who]),
+    });
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
+    const [response] = await once(asked, 'response');
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk);
+    return { code: response.statusCode as number, headers: response.headers, text: Buffer.concat(chunks).toString() };
+  }
+
+  test('requests are counted by verb, resource and code', async () => {
+    await ask('a', '/api/v1/namespaces/default/configmaps', 'POST', { metadata: { name: 'x' } });
+    await ask('a', '/api/v1/namespaces/default/configmaps/x');
+    await ask('a', '/api/v1/namespaces/default/configmaps/y');
+    await ask('a', '/api/v1/namespaces/default/made-up-by-a');
+    await eventually(async () => {
+      const { code, text } = await ask('platform', '/metrics');
+      assert.equal(code, 200);
+      const counted = (labels: string) => {
+        const line = text.split('\n').find((one) => one.startsWith(`apiserver_request_total{${labels}`));
+        return Number(line?.split(' ').at(-1));
+      };
+      const resource = 'group="",version="v1",resource="configmaps",subresource=""';
+      assert.equal(counted(`verb="POST",dry_run="",${resource},scope="namespace",component="apiserver",code="201"`), 1);
+      assert.equal(counted(`verb="GET",dry_run="",${resource},scope="resource",component="apiserver",code="200"`), 1);
+      assert.equal(counted(`verb="GET",dry_run="",${resource},scope="resource",component="apiserver",code="404"`), 1);
+      for (const name of [
+        'apiserver_request_duration_seconds_bucket',
+        'apiserver_response_sizes_sum',
+        'apiserver_flowcontrol_dispatched_requests_total{priority_level="exempt",flow_schema="exempt"}',
+        'apiserver_admission_step_admission_duration_seconds_count{type="admit",operation="CREATE",rejected="false"}',
+        'apiserver_storage_objects{resource="configmaps"}',
+        'apiserver_current_inflight_requests',
+        'process_resident_memory_bytes',
+        'nodejs_heap_size_used_bytes',
+      ]) {
+        assert.ok(text.includes(name), name);
+      }
+      assert.ok(!text.includes('made-up-by-a'));
+    });
+  });
+
+  test('watches that are open, and what they sent', async () => {
+    const watch = request({
+      host: '127.0.0.1',
+      port,
+      path: '/api/v1/namespaces/default/secrets?watch=true',
+      ca: server.authority.certificatePem,
+      agent: false,
+      ...credentials['a'],
+    });
+    watch.on('error', () => {});
+    watch.end();
+    const [response] = await once(watch, 'response');
+    await ask('a', '/api/v1/namespaces/default/secrets', 'POST', { metadata: { name: 's' } });
+    await once(response, 'data');
+    const open = 'apiserver_longrunning_requests{verb="WATCH",group="",version="v1",resource="secrets"';
+    const figure = async (prefix: string) =>
+      (await ask('platform', '/metrics')).text
+        .split('\n')
+        .find((one) => one.startsWith(prefix))
+        ?.split(' ')
+        .at(-1);
+    assert.equal(await figure(open), '1');
+    assert.equal(await figure('apiserver_watch_events_total{group="",version="v1",resource="secrets"}'), '1');
+    watch.destroy();
+    await eventually(async () => assert.equal(await figure(open), '0'));
+  });
+
+  test('a tenant hears of itself only, and only who may', async () => {
+    await ask('b', '/api/v1/namespaces/default/secrets');
+    await eventually(async () => {
+      const { code, text } = await ask('b', '/metrics');
+      assert.equal(code, 200);
+      assert.ok(text.includes('verb="LIST",dry_run="",group="",version="v1",resource="secrets"'));
+      assert.ok(!text.includes('configmaps'));
+      assert.ok(!text.includes('process_'));
+    });
+    assert.equal((await ask('b-user', '/metrics')).code, 403);
+    assert.equal((await ask(undefined, '/metrics')).code, 403);
+  });
+
+  test('health: whole, verbose, without a check, one check', async () => {
+    const { code, text, headers } = await ask(undefined, '/readyz');
+    assert.deepEqual([code, text], [200, 'ok']);
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.equal(
+      (await ask(undefined, '/livez?verbose&exclude=store&exclude=nothing')).text,
+      '[+]ping ok\n[+]store excluded: ok\n' +
+        'warn: some health checks cannot be excluded: no matches for "nothing"\nlivez check passed\n',
+    );
+    assert.equal((await ask('a', '/healthz/store')).text, 'ok');
+    assert.equal((await ask('a', '/healthz/none')).code, 404);
+  });
+});
