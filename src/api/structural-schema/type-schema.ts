@@ -45,6 +45,8 @@ function fieldOf(type: ValueSchema, schema: JsonSchema): FieldSchema {
     ...(listType !== undefined && { listType }),
     ...(listType === 'map' && listMapKeys !== undefined && { listMapKeys }),
     ...(mapType !== undefined && { mapType }),
+    // What a list's key is when an item leaves it out: merging goes by it before defaults are filled in.
+    ...(schema.default !== undefined && { default: schema.default }),
   };
 }
 

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mergeObjects, mergeTypeOf } from '../managed-fields/index.ts';
+import { typeSchemaOf } from './type-schema.ts';
+
+test('a key that an item leaves out is its default', () => {
+  const type = mergeTypeOf(
+    typeSchemaOf('Thing', {
+      type: 'object',
+      properties: {
+        ports: {
+          type: 'array',
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['port', 'protocol'],
+          items: {
+            type: 'object',
+            required: ['port', 'protocol'],
+            properties: {
+              port: { type: 'integer' },
+              protocol: { type: 'string', default: 'TCP' },
+              name: { type: 'string' },
+            },
+          },
+        },
+      },
+    }),
+  );
+  const live = { ports: [{ port: 80, protocol: 'TCP', name: 'a' }] };
+  assert.deepEqual(mergeObjects(type, live, { ports: [{ port: 80, name: 'b' }] }), {
+    ports: [{ port: 80, protocol: 'TCP', name: 'b' }],
+  });
+});
