@@ -19,10 +19,13 @@ export function typeSchemaOf(name: string, structural: JsonSchema): TypeSchema {
   return { ...objectOf(name, structural, true), structural };
 }
 
-function objectOf(name: string, schema: JsonSchema, isResource: boolean): TypeSchema {
+/** `keys` are those of the list whose item it is: what they are when left out counts before defaults are filled in. */
+function objectOf(name: string, schema: JsonSchema, isResource: boolean, keys: readonly string[] = []): TypeSchema {
   const fields: Record<string, FieldSchema> = {};
   for (const [property, part] of Object.entries(schema.properties ?? {})) {
-    fields[property] = fieldOf(valueSchemaOf(`${name}.${property}`, part), part);
+    const field = fieldOf(valueSchemaOf(`${name}.${property}`, part), part);
+    if (part.default !== undefined && keys.includes(property)) field.default = part.default;
+    fields[property] = field;
   }
   if (isResource) {
     fields['apiVersion'] = fieldOf(string, {});
@@ -45,12 +48,10 @@ function fieldOf(type: ValueSchema, schema: JsonSchema): FieldSchema {
     ...(listType !== undefined && { listType }),
     ...(listType === 'map' && listMapKeys !== undefined && { listMapKeys }),
     ...(mapType !== undefined && { mapType }),
-    // What a list's key is when an item leaves it out: merging goes by it before defaults are filled in.
-    ...(schema.default !== undefined && { default: schema.default }),
   };
 }
 
-function valueSchemaOf(name: string, schema: JsonSchema): ValueSchema {
+function valueSchemaOf(name: string, schema: JsonSchema, keys?: readonly string[]): ValueSchema {
   if (isIntOrString(schema)) return { kind: 'intOrString' };
   switch (schema.type) {
     case 'string':
@@ -63,14 +64,16 @@ function valueSchemaOf(name: string, schema: JsonSchema): ValueSchema {
       return { kind: 'double' };
     case 'array': {
       const items = itemsOf(schema);
-      return { kind: 'array', items: items === undefined ? { kind: 'any' } : valueSchemaOf(`${name}.items`, items) };
+      if (items === undefined) return { kind: 'array', items: { kind: 'any' } };
+      const itemKeys = schema['x-kubernetes-list-map-keys'];
+      return { kind: 'array', items: valueSchemaOf(`${name}.items`, items, itemKeys) };
     }
     case 'object': {
       const values = valuesOf(schema);
       if (values !== undefined && schema.properties === undefined) {
         return { kind: 'map', values: valueSchemaOf(`${name}.values`, values) };
       }
-      return { kind: 'object', type: name, schema: objectOf(name, schema, isEmbeddedResource(schema)) };
+      return { kind: 'object', type: name, schema: objectOf(name, schema, isEmbeddedResource(schema), keys) };
     }
     default:
       return { kind: 'any' };
