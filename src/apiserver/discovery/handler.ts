@@ -2,6 +2,7 @@ import { notAcceptable, pathNotFound, StatusError } from '../../api/status.ts';
 import type { Aggregation } from '../aggregation/index.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { parseAccept } from '../http/negotiate.ts';
+import { PROTOBUF } from '../protobuf/encode-protobuf.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
 import {
@@ -71,8 +72,9 @@ function aggregatedVersion(accept: string): 'v2' | 'v2beta1' | undefined {
   if (accept === '') return undefined;
   for (const { type, parameters } of parseAccept(accept)) {
     if (type === '*/*' || type === 'application/*') return undefined;
-    if (type !== 'application/json') continue;
     const { as, g, v } = parameters;
+    if (type === PROTOBUF && as === undefined) return undefined;
+    if (type !== 'application/json') continue;
     if (as === undefined) return undefined;
     if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && (v === 'v2' || v === 'v2beta1')) return v;
   }

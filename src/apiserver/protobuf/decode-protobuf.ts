@@ -89,7 +89,7 @@ function readInto(object: Record<string, any>, bytes: Buffer, fields: MessageFie
       object[name] = readUnion(reader.bytes());
       return;
     }
-    if (type.kind === 'array') {
+    if (type.kind === 'array' && goType !== 'v1.Verbs') {
       const list: unknown[] = (object[name] ??= []);
       readItems(list, type.items, wireType, reader);
     } else if (type.kind === 'map') {

@@ -1,0 +1,97 @@
+/**
+ * Writes protobuf's wire format from the end to the beginning: what a message holds is written before its length is
+ * needed, so that nothing is measured first. Source: https://protobuf.dev/programming-guides/encoding/
+ */
+export class WireWriter {
+  #buffer: Buffer = Buffer.allocUnsafe(1024);
+  /** Where the bytes written so far begin. */
+  #at = 1024;
+
+  /** How much is written: the difference of two of these is the length of what came between. */
+  get length(): number {
+    return this.#buffer.length - this.#at;
+  }
+
+  /** A copy of its own of what was written; the writer is empty afterwards. */
+  take(): Buffer {
+    // Memory of its own: a slice of Node's pool would keep its neighbours' alive as long as the object.
+    const bytes = Buffer.allocUnsafeSlow(this.length);
+    this.#buffer.copy(bytes, 0, this.#at);
+    this.#at = this.#buffer.length;
+    return bytes;
+  }
+
+  tag(number: number, wireType: number): void {
+    this.varint(number * 8 + wireType);
+  }
+
+  /** A whole number of at most 53 bits, not negative. */
+  varint(value: number): void {
+    if (value < 0x80) {
+      this.#reserve(1);
+      this.#buffer[--this.#at] = value;
+      return;
+    }
+    let length = 1;
+    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) length += 1;
+    this.#reserve(length);
+    this.#at -= length;
+    let rest = value;
+    for (let index = 0; index < length; index++) {
+      const more = index < length - 1 ? 0x80 : 0;
+      this.#buffer[this.#at + index] = (rest % 128) | more;
+      rest = Math.floor(rest / 128);
+    }
+  }
+
+  /** int32 and int64: negative numbers take ten bytes. */
+  signed(value: number): void {
+    if (value >= 0) {
+      this.varint(value);
+      return;
+    }
+    let rest = BigInt.asUintN(64, BigInt(value));
+    this.#reserve(10);
+    this.#at -= 10;
+    for (let index = 0; index < 10; index++) {
+      this.#buffer[this.#at + index] = Number(rest & 0x7fn) | (index < 9 ? 0x80 : 0);
+      rest >>= 7n;
+    }
+  }
+
+  double(value: number): void {
+    this.#reserve(8);
+    this.#at -= 8;
+    this.#buffer.writeDoubleLE(value, this.#at);
+  }
+
+  /** UTF-8 with its length before it. */
+  text(value: string): void {
+    const length = Buffer.byteLength(value);
+    this.#reserve(length);
+    this.#at -= length;
+    this.#buffer.write(value, this.#at);
+    this.varint(length);
+  }
+
+  /** Bytes with their length before them. */
+  bytes(value: Uint8Array): void {
+    this.raw(value);
+    this.varint(value.length);
+  }
+
+  raw(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#at -= value.length;
+    this.#buffer.set(value, this.#at);
+  }
+
+  #reserve(length: number): void {
+    if (this.#at >= length) return;
+    const written = this.length;
+    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, written + length));
+    this.#buffer.copy(grown, grown.length - written, this.#at);
+    this.#buffer = grown;
+    this.#at = grown.length - written;
+  }
+}
