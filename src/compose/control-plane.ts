@@ -1,5 +1,4 @@
-import { randomUUID, X509Certificate } from 'node:crypto';
-import { hostname } from 'node:os';
+import { X509Certificate } from 'node:crypto';
 import { apiVersionOf } from '../api/object.ts';
 import type { Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
@@ -8,14 +7,13 @@ import { isAlreadyExists } from '../api/status.ts';
 import { defaultCompaction, startCompaction } from '../apiserver/compaction.ts';
 import { createTenantSigner } from '../apiserver/identity/certificate-signer.ts';
 import { createApiServer } from '../apiserver/server.ts';
-import { aborted, sleep } from '../base/abort.ts';
+import { aborted } from '../base/abort.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { Client, SYSTEM_TENANT } from '../client/client.ts';
 import { runController } from '../client/controller.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
-import { runWhileLeader } from '../client/leader-election.ts';
 import { startControllers } from '../controllers/all.ts';
 import type { CertificateSigner } from '../controllers/certificate-signing/signer.ts';
 import { createHostIndexController } from '../controllers/host-index/index.ts';
@@ -24,6 +22,7 @@ import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { encryptedStore } from '../store/encryption/encrypted-store.ts';
 import { openEtcdStore } from '../store/etcd/etcd-store.ts';
+import { fencedStore } from '../store/fenced-store.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
 import type { Store } from '../store/store.ts';
 import { startTenancy } from '../tenancy/index.ts';
@@ -36,6 +35,7 @@ import {
 import type { ControlPlaneSettings } from './control-plane-settings.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
+import { leadInTurn } from './leadership.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { createLogger } from './logger.ts';
 import {
@@ -66,7 +66,9 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   // Only an etcd can have other control planes on it.
   const isShared = settings.etcd !== undefined;
   const engine = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcdStore(settings.etcd);
-  const store = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
+  const encrypted = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
+  const shared = isShared ? fencedStore(encrypted) : undefined;
+  const store = shared ?? encrypted;
   if (isShared) {
     const create = async () => void (await openRoots(data, clock));
     await shareIdentity({ store: engine, data, clusterKeyFile: settings.clusterKeyFile, create });
@@ -90,7 +92,8 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     clock,
     logger,
   });
-  const client = new Client(apiServer.inProcess('skypod:control-plane'));
+  const transport = apiServer.inProcess('skypod:control-plane');
+  const client = new Client(transport);
   await ensureDefaultTenant(client);
   await apiServer.listen(listen);
 
@@ -108,10 +111,15 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   apiServer.setMetricsProvider(metrics);
   const signer = createTenantSigner({ clients: pki.authority, servers: pki.tenantServers });
   const rootCa = pki.authority.certificatePem;
-  const partsOptions = { client, clock, logger, zones, rootCa, signer };
-  const parts = isShared
-    ? leadInTurn({ ...partsOptions, store, election: settings.election, stop })
-    : startParts({ ...partsOptions, informers, stop });
+  const common = { clock, logger, zones, rootCa, signer };
+  const parts =
+    shared === undefined
+      ? startParts({ ...common, client, informers, stop })
+      : leadInTurn(
+          { store: shared, transport, election: settings.election, clock, logger },
+          (leader, signal) => runParts({ ...common, client: leader, stop: signal }, store),
+          stop,
+        );
   informers.start(stop);
 
   await openHostPair(data, pki.authority, localHostName(data), clock);
@@ -131,33 +139,14 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   await store.close();
 }
 
-interface LeadOptions extends Omit<PartsOptions, 'informers'> {
-  store: Store;
-  election: ControlPlaneSettings['election'];
-}
-
-/** How long the parts may take to end once the lease is lost, before the process ends them. */
-const stepDownMs = 4_000;
-
-/** Of several control planes one at a time works on objects; all serve the API. */
-function leadInTurn({ store, election, stop, ...options }: LeadOptions): Promise<void> {
-  const { client, clock, logger } = options;
-  const identity = `${hostname()}_${randomUUID()}`;
-  const lead = async (signal: AbortSignal): Promise<void> => {
-    const informers = createInformerFactory(client, { clock, logger });
-    const stopCompaction = startCompaction(store, clock, logger, defaultCompaction);
-    const parts = startParts({ ...options, informers, stop: signal });
-    informers.start(signal);
-    const overdue = aborted(signal)
-      .then(() => sleep(stepDownMs))
-      .then(() => 'overdue' as const);
-    const ended = await Promise.race([parts, overdue]).finally(stopCompaction);
-    if (ended !== 'overdue' || stop.aborted) return;
-    logger.error({ identity }, 'parts went on after the lease was lost: the process ends');
-    process.exit(1);
-  };
-  const lease = { tenant: SYSTEM_TENANT, namespace: 'kube-system', name: 'skypod-control-plane', identity };
-  return runWhileLeader({ client, clock, logger, ...lease, ...election }, lead, stop);
+/** One term of a leader: with informers of its own, since the parts' handlers stay with theirs. */
+async function runParts(options: Omit<PartsOptions, 'informers'>, store: Store): Promise<void> {
+  const { client, clock, logger, stop } = options;
+  const informers = createInformerFactory(client, { clock, logger });
+  const stopCompaction = startCompaction(store, clock, logger, defaultCompaction);
+  const parts = startParts({ ...options, informers });
+  informers.start(stop);
+  await parts.finally(stopCompaction);
 }
 
 interface PartsOptions {

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { LEASES } from '../api/resources.ts';
+import type { Transport } from '../api/transport.ts';
+import { aborted, sleep } from '../base/abort.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { Client, SYSTEM_TENANT } from '../client/client.ts';
+import { runWhileLeader } from '../client/leader-election.ts';
+import type { FencedStore } from '../store/fenced-store.ts';
+import type { ControlPlaneSettings } from './control-plane-settings.ts';
+
+export interface LeadershipOptions {
+  store: FencedStore;
+  /** The API in this process. */
+  transport: Transport;
+  election: ControlPlaneSettings['election'];
+  clock: Clock;
+  logger: Logger;
+}
+
+const namespace = 'kube-system';
+const leaseName = 'skypod-control-plane';
+/** No resource has this key. Its holder's name, written once a term. */
+const termKey = '/skypod.internal/terms/control-plane';
+/** How long the work may take to end once the lease is lost, before the process ends it. */
+const stepDownMs = 4_000;
+
+/**
+ * Of several control planes one at a time does `work`, all the others wait. What the client given to `work` writes is
+ * fenced: when the next one's term has begun, nothing of it arrives any more, however long this process slept.
+ */
+export function leadInTurn(
+  options: LeadershipOptions,
+  work: (client: Client, signal: AbortSignal) => Promise<void>,
+  stop: AbortSignal,
+): Promise<void> {
+  const { store, transport, election, clock, logger } = options;
+  const identity = `${hostname()}_${randomUUID()}`;
+  const client = new Client(transport);
+
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    const modRevision = await beginTerm(store, client, identity, signal);
+    if (modRevision === undefined) return;
+    const replaced = new AbortController();
+    const fence = { key: termKey, modRevision, onLost: () => replaced.abort() };
+    const fenced = new Client({
+      request: (request) => store.within(fence, () => transport.request(request)),
+      watch: (request) => transport.watch(request),
+    });
+    const over = AbortSignal.any([signal, replaced.signal]);
+    const overdue = aborted(over)
+      .then(() => sleep(stepDownMs))
+      .then(() => 'overdue' as const);
+    const ended = await Promise.race([work(fenced, over), overdue]);
+    if (ended !== 'overdue' || stop.aborted) return;
+    logger.error({ identity }, 'work went on after the lease was lost: the process ends');
+    process.exit(1);
+  };
+  const lease = { tenant: SYSTEM_TENANT, namespace, name: leaseName, identity };
+  return runWhileLeader({ client, clock, logger, ...lease, ...election }, lead, stop);
+}
+
+/** Writes the term, if the lease is held at that very moment. undefined when it is not. */
+async function beginTerm(
+  store: FencedStore,
+  client: Client,
+  identity: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const leaseKey = `/${LEASES.group}/${LEASES.resource}/${SYSTEM_TENANT}/${namespace}/${leaseName}`;
+  const leases = client.resource(SYSTEM_TENANT, LEASES, namespace);
+  while (!signal.aborted) {
+    const lease = await leases.get(leaseName);
+    if (lease['spec']?.holderIdentity !== identity) return undefined;
+    const result = await store.commit({
+      compare: [{ key: leaseKey, modRevision: Number(lease.metadata.resourceVersion) }],
+      operations: [{ type: 'put', key: termKey, value: Buffer.from(identity) }],
+    });
+    if (result.committed) return result.revision;
+    // Renewed in between, or taken by another.
+    await sleep(10, signal);
+  }
+  return undefined;
+}
