@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { makePodCgroup, removeEmptyCgroups, removePodCgroup, weightOfShares } from './pod-cgroup.ts';
+import { makePodCgroup, removeEmptyCgroups, removePodCgroup, updatePodCgroup, weightOfShares } from './pod-cgroup.ts';
 
 let root: string;
 beforeEach(() => {
@@ -51,4 +51,17 @@ test('removal takes the pod in every hierarchy, then what is empty above it', ()
 
 test('shares become weights as KEP-2254 has it', () => {
   assert.deepEqual([2, 1024, 262_144, 0].map(weightOfShares), [1, 39, 10_000, 1]);
+});
+
+test('a pod that stands is given other limits; what is left out is unlimited', () => {
+  for (const controller of ['memory', 'cpu']) mkdirSync(join(root, controller));
+  makePodCgroup('/skypod/pod1', resources, root);
+  const read = (path: string) => readFileSync(join(root, path), 'utf8');
+  updatePodCgroup('/skypod/pod1', { cpuShares: 1024, cpuQuota: 70_000, memoryLimitBytes: 2 << 20 }, root);
+  assert.equal(read('memory/skypod/pod1/memory.limit_in_bytes'), String(2 << 20));
+  assert.equal(read('cpu/skypod/pod1/cpu.shares'), '1024');
+  assert.equal(read('cpu/skypod/pod1/cpu.cfs_quota_us'), '70000');
+  updatePodCgroup('/skypod/pod1', { cpuShares: 2 }, root);
+  assert.equal(read('memory/skypod/pod1/memory.limit_in_bytes'), '-1');
+  assert.equal(read('cpu/skypod/pod1/cpu.cfs_quota_us'), '-1');
 });
