@@ -173,3 +173,31 @@ test('goes to the next server when one is gone, and does nothing twice', async (
   await reader.watch({ path: '/api/v1/pods', signal: AbortSignal.timeout(10_000), onEvents: () => {} });
   assert.deepEqual(seen, ['good GET']);
 });
+
+test('leaves a server that hangs with its connections open', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let hangs = false;
+  const asked: string[] = [];
+  const hanging = await serve(t, (request, response) => {
+    asked.push(request.url!);
+    if (request.url!.includes('watch=true')) response.write('{"type":"BOOKMARK","object":{}}\n');
+    else if (hangs) request.socket.destroy();
+    else response.end('ok');
+  });
+  const good = await serve(t, (_request, response) => response.end('{}'));
+  const transport = new HttpTransport({ server: [hanging, good] });
+  t.after(() => transport.close());
+  let heard = 0;
+  const signal = AbortSignal.timeout(30_000);
+  const watching = transport.watch({ path: '/api/v1/pods', signal, onEvents: () => heard++ });
+  watching.catch(() => {});
+  await until(() => heard === 1);
+  t.mock.timers.tick(10_000);
+  await until(() => asked.length === 2);
+  assert.equal(asked[1], '/livez');
+  hangs = true;
+  t.mock.timers.tick(10_000);
+  await assert.rejects(watching);
+  await transport.request({ method: 'POST', path: '/api/v1/pods', body: {} });
+  assert.equal(asked.length, 3, 'the other was asked');
+});

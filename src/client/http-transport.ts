@@ -55,6 +55,10 @@ const reasonOfCode: Record<number, string> = {
 /** The connection was not made, so nothing was done. */
 const neverConnected = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
 
+/** A watch may rightly be silent for long; its server, asked, may not. Only asked where there is another to go to. */
+const silenceMs = 10_000;
+const livenessTimeoutMs = 5_000;
+
 /** A server that does not know the form answers in full. */
 const metadataForm = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
@@ -82,6 +86,9 @@ export class HttpTransport implements Transport {
   readonly #requestAgent: http.Agent;
   /** Watches hold their connection, so they must not use up the requests' ones. */
   readonly #watchAgent: http.Agent;
+  /** Watches under way, with what ends them because their server is dead. */
+  readonly #watches = new Map<(error: Error) => void, URL>();
+  #livenessTimer: NodeJS.Timeout | undefined;
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
@@ -122,6 +129,32 @@ export class HttpTransport implements Transport {
   /** Leaves a server that failed, unless somebody has already. */
   #leave(url: URL): void {
     if (this.#urls[this.#current] === url) this.#current = (this.#current + 1) % this.#urls.length;
+  }
+
+  /** A process that hangs keeps its connections open, so that only a question tells. */
+  #watchOver(url: URL, end: (error: Error) => void): () => void {
+    if (this.#urls.length === 1) return () => {};
+    this.#watches.set(end, url);
+    this.#livenessTimer ??= setInterval(() => {
+      for (const asked of new Set(this.#watches.values())) this.#checkLiveness(asked);
+    }, silenceMs);
+    return () => {
+      this.#watches.delete(end);
+      if (this.#watches.size > 0) return;
+      clearInterval(this.#livenessTimer);
+      this.#livenessTimer = undefined;
+    };
+  }
+
+  #checkLiveness(url: URL): void {
+    const options = { ...this.#place(url), path: '/livez', agent: this.#requestAgent, timeout: livenessTimeoutMs };
+    const question = this.#send(options, (response) => response.resume());
+    question.on('timeout', () => question.destroy(new Error('the API server does not answer')));
+    question.on('error', (error) => {
+      this.#leave(url);
+      for (const [end, server] of this.#watches) if (server === url) end(error);
+    });
+    question.end();
   }
 
   #path(url: URL, path: string, query?: Record<string, string>): string {
@@ -220,15 +253,18 @@ export class HttpTransport implements Transport {
         agent: this.#watchAgent,
       });
       const stop = () => {
+        forget();
         request.signal.removeEventListener('abort', stop);
         outgoing.destroy();
         resolve();
       };
       const fail = (error: Error) => {
+        forget();
         request.signal.removeEventListener('abort', stop);
         outgoing.destroy();
         reject(error);
       };
+      const forget = this.#watchOver(url, fail);
       request.signal.addEventListener('abort', stop, { once: true });
       // A peer that vanished without a word shows only through probes of the idle connection.
       outgoing.on('socket', (socket) => socket.setKeepAlive(true, 15_000));

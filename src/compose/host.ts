@@ -36,6 +36,8 @@ export async function runHost({ data, runtime: kind, zones, servers, onReady, st
   const apiServers = servers ?? readEndpoints(data);
   const transport = new HttpTransport({
     server: apiServers.map(urlOf),
+    // Where there is another to go to, one that hangs is not waited for.
+    ...(apiServers.length > 1 && { requestTimeoutMs: 15_000 }),
     ca: pair.caPem,
     cert: pair.certificatePem,
     key: pair.keyPem,

@@ -47,12 +47,12 @@ async function run(cluster: ControlPlanes, say: (line: string) => void): Promise
     return eventually(`writes go on ${what}`, () => acknowledged() >= goal, { timeoutMs: 60_000 });
   };
   let replicas = 2;
-  const scale = async (what: string) => {
+  const scale = async (what: string, through = planes) => {
     replicas = replicas === 5 ? 2 : replicas + 1;
-    await onAny(planes, 'PATCH', deployment, { spec: { replicas } });
+    await onAny(through, 'PATCH', deployment, { spec: { replicas } });
     await eventually(
       `the deployment scales to ${replicas} ${what}`,
-      async () => (await readyReplicas(planes)) === replicas,
+      async () => (await readyReplicas(through)) === replicas,
       {
         retryErrors: true,
         timeoutMs: 60_000,
@@ -106,6 +106,22 @@ async function run(cluster: ControlPlanes, say: (line: string) => void): Promise
         await pause(2_000);
         etcd.resume(member);
         await progress('afterwards');
+      },
+    ],
+    [
+      'the leader sleeps through the end of its lease',
+      async () => {
+        const leader = await eventually('there is a leader', () => cluster.leader());
+        leader.signal('SIGSTOP');
+        leader.ends.push(Date.now());
+        await scale(
+          'while the leader sleeps',
+          planes.filter((plane) => plane !== leader),
+        );
+        leader.signal('SIGCONT');
+        await leader.ready();
+        await scale('after it woke up');
+        await eventually('it has stepped down', () => leader.log().some(({ msg }) => msg === 'lost the lease'));
       },
     ],
     ...[1, 2].map((index): [string, () => Promise<void>] => [

@@ -83,7 +83,7 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
       dataDir,
       ends: [],
       get transport() {
-        transport ??= transportFromKubeconfig(join(dataDir, 'kubeconfig'), { requestTimeoutMs: 20_000 });
+        transport ??= transportFromKubeconfig(join(dataDir, 'kubeconfig'), { requestTimeoutMs: 8_000 });
         return transport;
       },
       start() {
