@@ -5,6 +5,7 @@ import type { FieldError } from '../status.ts';
 import * as prepare from '../strategies/prepare.ts';
 import { definitionStrategy } from '../structural-schema/definition/strategy.ts';
 import * as access from '../validation/access.ts';
+import * as policies from '../validation/admission-policies.ts';
 import * as apiRegistration from '../validation/api-registration.ts';
 import * as autoscaling from '../validation/autoscaling.ts';
 import * as batch from '../validation/batch.ts';
@@ -74,6 +75,16 @@ const webhookConfiguration: ResourceStrategy = {
 /** What a built-in kind does besides being data, by `group/resource`. */
 export const strategies: Record<string, ResourceStrategy> = {
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': validated(
+    policies.validateMutatingPolicy,
+    policies.validateMutatingPolicyUpdate,
+  ),
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings': validated(policies.validateMutatingBinding),
+  'admissionregistration.k8s.io/validatingadmissionpolicies': {
+    ...validated(policies.validateValidatingPolicy, policies.validateValidatingPolicyUpdate),
+    validateStatusUpdate: check(policies.validatePolicyStatus),
+  },
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings': validated(policies.validateValidatingBinding),
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookConfiguration,
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookConfiguration,
   '/pods': {

@@ -1,4 +1,4 @@
-import { compileAdmissionExpression } from '../cel/admission.ts';
+import { type AdmissionNames, compileAdmissionExpression } from '../cel/admission.ts';
 import { boolType } from '../cel/types.ts';
 import { deepEqual } from '../equality.ts';
 import type {
@@ -127,8 +127,13 @@ function validateReviewVersions(versions: string[], lenience: Lenience, path: st
 
 const matchConditionsLimit = 64;
 
-/** Of webhooks: expressions have the authorizer and no parameters. */
-export function validateMatchConditions(conditions: MatchCondition[], path: string, findings: Findings): void {
+/** Expressions of webhooks have the authorizer and no parameters. */
+export function validateMatchConditions(
+  conditions: MatchCondition[],
+  path: string,
+  findings: Findings,
+  expressionNames: AdmissionNames = { authorizer: true },
+): void {
   if (conditions.length > matchConditionsLimit) findings.tooMany(path, conditions.length, matchConditionsLimit);
   const names = new Set<string>();
   conditions.forEach(({ name, expression }, index) => {
@@ -137,7 +142,7 @@ export function validateMatchConditions(conditions: MatchCondition[], path: stri
     if (trimmed === '') findings.required(`${at}.expression`);
     else {
       try {
-        compileAdmissionExpression(trimmed, { authorizer: true }, [boolType]);
+        compileAdmissionExpression(trimmed, expressionNames, [boolType]);
       } catch (error) {
         findings.invalid(`${at}.expression`, trimmed, (error as Error).message);
       }
