@@ -139,7 +139,7 @@ export class Feed {
     const { connection, keyspace } = this.#options;
     this.#fragments = [];
     this.#stream = connection.watch(
-      { ...keyspace.everything, startRevision: this.#revision + 1, progressNotify: true, fragment: true },
+      { ...keyspace.everything, startRevision: this.#revision + 1, fragment: true },
       (response) => this.#take(response),
       () => {
         this.#reconnect = setTimeout(() => this.#connect(), reconnectPauseMs);
@@ -162,8 +162,6 @@ export class Feed {
     this.#fragments = [];
     for (const event of events) this.#options.onEvent(event);
     const revisions = this.#options.keyspace.revisionsOf(events);
-    // A progress notification: everything up to the header's revision was told, wherever it happened.
-    if (events.length === 0) revisions.push({ revision: response.header.revision, events: [] });
     this.#publish(revisions.filter(({ revision }) => revision > this.#revision));
   }
 
@@ -214,7 +212,7 @@ export class Feed {
       let found: Revision[] = [];
       let fragments: EtcdEvent[] = [];
       const stream = connection.watch(
-        { ...keyspace.everything, startRevision: after + 1, progressNotify: false, fragment: true },
+        { ...keyspace.everything, startRevision: after + 1, fragment: true },
         (response) => {
           if (response.canceled) {
             stream.close();

@@ -62,7 +62,6 @@ export interface EtcdWatchCreate {
   key: Buffer;
   rangeEnd: Buffer;
   startRevision: number;
-  progressNotify: boolean;
   fragment: boolean;
 }
 
