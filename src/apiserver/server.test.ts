@@ -473,6 +473,9 @@ describe('the verbs, in process', { timeout: 60_000 }, () => {
     assert.equal(kubernetes.spec.clusterIP, '10.96.0.1');
     const other = await get('/clusters/b/api/v1/namespaces/default/services/kubernetes');
     assert.notEqual(kubernetes.metadata.uid, other.metadata.uid);
+    const range = await get('/clusters/a/apis/networking.k8s.io/v1/servicecidrs/kubernetes/status');
+    assert.deepEqual(range.spec.cidrs, ['10.96.0.0/12']);
+    assert.equal(range.status.conditions[0].status, 'True');
     const seen: WatchEvent[] = [];
     const abort = new AbortController();
     const watching = server.transport.watch({

@@ -1,5 +1,5 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
-import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS } from '../../api/pool.ts';
+import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { bootstrapObjects } from '../authorization/bootstrap/policy.ts';
 import { flowControlObjects } from '../fairness/bootstrap.ts';
@@ -69,6 +69,7 @@ export class SharedLayer {
       });
     }
     add(this.#templates, 'services', kubernetesService(options.advertise.port));
+    add(this.#templates, 'servicecidrs.networking.k8s.io', defaultServiceCidr);
     add(this.#templates, 'endpoints', kubernetesEndpoints(options.advertise));
     add(this.#templates, 'endpointslices.discovery.k8s.io', kubernetesEndpointSlice(options.advertise));
     for (const priorityClass of systemPriorityClasses) {
@@ -172,6 +173,27 @@ const systemPriorityClasses: Template[] = [
   value,
   preemptionPolicy: 'PreemptLowerPriority',
 }));
+
+/** The one range of service addresses there is, as the API server's own flag would make it. */
+const defaultServiceCidr: Template = {
+  kind: 'ServiceCIDR',
+  apiVersion: 'networking.k8s.io/v1',
+  metadata: { name: 'kubernetes' },
+  spec: { cidrs: [VPC_SERVICE_CIDR] },
+  build: (createdAt) => ({
+    status: {
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: '',
+          message: 'Kubernetes default Service CIDR is ready',
+          lastTransitionTime: createdAt,
+        },
+      ],
+    },
+  }),
+};
 
 function kubernetesService(targetPort: number): Template {
   return {
