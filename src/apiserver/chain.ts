@@ -9,6 +9,8 @@ export interface Filters {
   panicRecovery: Filter;
   /** Only where several control planes share a store. */
   freshness?: Filter;
+  /** Only with an audit policy. */
+  audit?: { authentication: Filter; request: Filter };
   authentication: Filter;
   tenantResolution: Filter;
   impersonation: Filter;
@@ -26,10 +28,11 @@ export function httpChain(filters: Filters, dispatch: Handler): Handler {
       filters.accessLog,
       filters.panicRecovery,
       ...(filters.freshness === undefined ? [] : [filters.freshness]),
+      ...(filters.audit === undefined ? [] : [filters.audit.authentication]),
       filters.authentication,
       filters.tenantResolution,
+      ...(filters.audit === undefined ? [] : [filters.audit.request]),
       filters.impersonation,
-      // audit: an event per stage, by the tenant's policy.
       filters.priorityAndFairness,
       filters.authorization,
       // admission belongs to the writing verbs: it needs the decoded object. See admission/.

@@ -48,6 +48,10 @@ export interface RequestContext {
   readonly accept: string;
   /** When it arrived, by `performance.now`; absent in process. */
   readonly receivedMs?: number;
+  /** The other end of the connection; absent in process. */
+  readonly remoteAddress?: string;
+  /** Of the audit event, by key; absent where the request is not recorded. */
+  auditAnnotations?: Record<string, string>;
   /** Of the answer's body, once they are known. */
   responseBytes?: number;
   /** Hears how many events were sent on a watch. */

@@ -12,6 +12,7 @@ import type { Store } from '../store/store.ts';
 import { createAdmission } from './admission/plugins.ts';
 import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts';
 import { Aggregation, aggregationTemplates } from './aggregation/index.ts';
+import { Audit, type AuditOptions } from './audit/audit.ts';
 import { createAuthorizer } from './authorization/authorizer.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
@@ -79,6 +80,8 @@ export interface ApiServerOptions {
   version?: Partial<VersionInfo>;
   /** false: another process sees to it. */
   compaction?: Partial<CompactionOptions> | false;
+  /** No audit log when absent. */
+  audit?: AuditOptions;
   /** Other processes write to the store too. */
   isStoreShared?: boolean;
   clock: Clock;
@@ -173,7 +176,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const dispatch = createDispatch(environment, nonResource);
   const configurations = new FlowControlConfigurations(objects, () => {});
+  const audit = options.audit === undefined ? undefined : new Audit(options.audit, { registry, clock, logger });
+  audit?.followAdmission(environment.admission);
   const filters: Filters = {
+    ...(audit !== undefined && {
+      audit: { authentication: audit.authenticationFilter, request: audit.filter },
+    }),
     accessLog: accessLogFilter(logger, clock),
     panicRecovery: panicRecoveryFilter(logger),
     ...(options.isStoreShared === true && {
@@ -219,7 +227,19 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         servingKeyPem: options.serving.keyPem,
         caPem: options.caPem,
         handler: httpHandler,
-        observer: apiMetrics,
+        observer:
+          audit === undefined
+            ? apiMetrics
+            : {
+                longRunning(context) {
+                  apiMetrics.longRunning(context);
+                  audit.longRunning(context);
+                },
+                finished(context, code) {
+                  apiMetrics.finished(context, code);
+                  audit.finished(context, code);
+                },
+              },
         clock,
         logger,
       });
@@ -239,6 +259,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       webhookClient.close();
       aggregationRun.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
+      await audit?.close();
       configurations.close();
       scheduler.close();
       caches.close();

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { AuditOptions } from '../apiserver/audit/audit.ts';
+import { loadPolicy } from '../apiserver/audit/policy.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { CommandError } from './command-error.ts';
@@ -19,6 +21,10 @@ export interface ControlPlaneFlags {
   leaderElectLeaseDuration: string;
   leaderElectRenewDeadline: string;
   leaderElectRetryPeriod: string;
+  auditPolicyFile?: string;
+  auditLogPath?: string;
+  auditLogMaxsize?: string;
+  auditLogMaxbackup?: string;
 }
 
 const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
@@ -47,6 +53,10 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
     '10s',
   ],
   ['leaderElectRetryPeriod', '--leader-elect-retry-period <time>', 'how often leadership is asked for', '2s'],
+  ['auditPolicyFile', '--audit-policy-file <file>', 'what the audit log records (Policy of audit.k8s.io/v1)'],
+  ['auditLogPath', '--audit-log-path <file>', 'where the audit log is written; - is standard output'],
+  ['auditLogMaxsize', '--audit-log-maxsize <MiB>', 'size at which the audit log is put aside'],
+  ['auditLogMaxbackup', '--audit-log-maxbackup <count>', 'how many audit logs put aside are kept; 0: all'],
 ];
 
 export function addControlPlaneOptions(command: Command): Command {
@@ -66,6 +76,8 @@ export interface ControlPlaneSettings {
   /** undefined: everything is stored as it is. */
   encryption: EncryptionRules | undefined;
   peers: ListenAddress[];
+  /** undefined: no audit log. */
+  audit: AuditOptions | undefined;
   election: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
 }
 
@@ -86,7 +98,31 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     encryption:
       given.encryptionProviderConfig === undefined ? undefined : readEncryption(given.encryptionProviderConfig),
     peers: given.peers === undefined ? [] : parseServers('--peers', given.peers),
+    audit: parseAudit(given),
     election,
+  };
+}
+
+function parseAudit(given: ControlPlaneFlags): AuditOptions | undefined {
+  const { auditPolicyFile: policyFile, auditLogPath: logPath } = given;
+  if (policyFile === undefined && logPath === undefined) return undefined;
+  if (policyFile === undefined || logPath === undefined)
+    throw new CommandError('--audit-policy-file and --audit-log-path go together');
+  const whole = (option: string, text: string | undefined) => {
+    if (text !== undefined && !/^\d{1,9}$/.test(text))
+      throw new CommandError(`${option} ${text} is not a whole number`);
+    return Number(text ?? 0);
+  };
+  try {
+    loadPolicy(policyFile);
+  } catch (error) {
+    throw new CommandError(`--audit-policy-file: ${(error as Error).message}`);
+  }
+  return {
+    policyFile,
+    logPath,
+    logMaxSize: whole('--audit-log-maxsize', given.auditLogMaxsize),
+    logMaxBackup: whole('--audit-log-maxbackup', given.auditLogMaxbackup),
   };
 }
 

@@ -88,6 +88,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     frontProxy: pki.frontProxy,
     advertise: { address: endpoint.host, port: endpoint.port },
     // Compaction is the leader's.
+    ...(settings.audit !== undefined && { audit: settings.audit }),
     ...(isShared && { compaction: false, isStoreShared: true }),
     clock,
     logger,

@@ -218,7 +218,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
     const socket = ('stream' in request && request.stream?.session?.socket) || request.socket;
     let body: ReturnType<typeof readBody> | undefined;
     const context: RequestContext = {
-      id: randomUUID(),
+      // As upstream: a client may name its request itself.
+      id: String(request.headers['audit-id'] || randomUUID()),
       method: request.method ?? 'GET',
       query,
       info,
@@ -235,6 +236,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       rawQuery,
       userAgent: String(request.headers['user-agent'] ?? ''),
       receivedMs: performance.now(),
+      remoteAddress: socket.remoteAddress,
       accept: String(request.headers['accept'] ?? ''),
     };
     credentialsByContext.set(context, credentialsOf(socket as TLSSocket, request.headers));

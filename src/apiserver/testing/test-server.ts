@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
 import type { FrontProxy } from '../aggregation/front-proxy.ts';
+import type { AuditOptions } from '../audit/audit.ts';
 import { CertificateAuthority } from '../identity/certificate-authority.ts';
 import { ServiceAccountTokens } from '../identity/service-account-tokens.ts';
 import { type ApiServer, createApiServer } from '../server.ts';
@@ -21,7 +22,7 @@ export interface TestServer {
 /** A whole API server over a store of the test's choice, not listening yet. */
 export async function startTestServer(
   store: Store,
-  options: { tenants?: string[]; clock?: Clock; logger?: Logger; frontProxy?: FrontProxy } = {},
+  options: { tenants?: string[]; clock?: Clock; logger?: Logger; frontProxy?: FrontProxy; audit?: AuditOptions } = {},
 ): Promise<TestServer> {
   const clock = options.clock ?? systemClock;
   const authority = await CertificateAuthority.create();
@@ -35,6 +36,7 @@ export async function startTestServer(
     advertise: { address: '127.0.0.1', port: 6443 },
     clock,
     logger: options.logger ?? silentLogger,
+    ...(options.audit !== undefined && { audit: options.audit }),
     ...(options.frontProxy !== undefined && { frontProxy: options.frontProxy }),
   });
   const transport = server.inProcess('test');

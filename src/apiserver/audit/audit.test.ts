@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { ManualClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/log.ts';
+import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { AuditLog } from './log-backend.ts';
+import { loadPolicy, PolicyEvaluator, validatePolicy } from './policy.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'skypod-audit-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+const identity = { name: 'alice', groups: ['dev', 'system:authenticated'], kind: 'tenant' as const, tenant: 'a' };
+const asked = {
+  tenant: 'a',
+  isResourceRequest: true,
+  verb: 'get',
+  group: '',
+  version: 'v1',
+  resource: 'pods',
+  subresource: '',
+  namespace: 'default',
+  name: 'web',
+  path: '',
+  fieldSelector: '',
+};
+
+describe('audit policies', () => {
+  const level = (rules: object[], attributes: object = {}) =>
+    new PolicyEvaluator({ rules } as never).evaluate(identity, { ...asked, ...attributes }).level;
+
+  test('the first rule that matches decides', () => {
+    const cases: [object, object, boolean][] = [
+      [{}, {}, true],
+      [{ users: ['alice'] }, {}, true],
+      [{ users: ['bob'] }, {}, false],
+      [{ userGroups: ['ops', 'dev'] }, {}, true],
+      [{ verbs: ['list'] }, {}, false],
+      [{ namespaces: ['default'] }, {}, true],
+      [{ namespaces: [''] }, { namespace: '' }, true],
+      [{ resources: [{ group: '', resources: ['pods'] }] }, {}, true],
+      [{ resources: [{ resources: ['pods'] }] }, { subresource: 'log' }, false],
+      [{ resources: [{ resources: ['pods/log'] }] }, { subresource: 'log' }, true],
+      [{ resources: [{ resources: ['pods/*'] }] }, { subresource: 'log' }, true],
+      [{ resources: [{ resources: ['*/log'] }] }, { subresource: 'log' }, true],
+      [{ resources: [{ resources: ['*'] }] }, { subresource: 'log' }, true],
+      [{ resources: [{ group: 'apps' }] }, {}, false],
+      [{ resources: [{ group: '*' }] }, { group: 'apps' }, true],
+      [{ resources: [{ resources: ['pods'], resourceNames: ['db'] }] }, {}, false],
+      [{ nonResourceURLs: ['/healthz*'] }, {}, false],
+      [{ nonResourceURLs: ['/healthz*'] }, { isResourceRequest: false, path: '/healthz/ping' }, true],
+      [{ nonResourceURLs: ['/version'] }, { isResourceRequest: false, path: '/versions' }, false],
+    ];
+    for (const [rule, attributes, matches] of cases) {
+      const found = level([{ level: 'Metadata', ...rule }], attributes);
+      assert.equal(found, matches ? 'Metadata' : 'None', JSON.stringify([rule, attributes]));
+    }
+    assert.equal(level([{ level: 'None', users: ['alice'] }, { level: 'Request' }]), 'None');
+  });
+
+  test('what is wrong with one is said', () => {
+    const valid = { kind: 'Policy', apiVersion: 'audit.k8s.io/v1', rules: [{ level: 'Metadata' }] };
+    assert.deepEqual(validatePolicy(valid), []);
+    assert.equal(validatePolicy({ ...valid, kind: 'Pod' }).length, 1);
+    assert.deepEqual(validatePolicy({ ...valid, rules: [] }), ['loaded illegal policy with 0 rules']);
+    assert.equal(validatePolicy({ ...valid, omitStages: ['Never'] }).length, 1);
+    assert.equal(validatePolicy({ ...valid, rules: [{ level: 'Some' }, {}] }).length, 2);
+    const urls = { level: 'None', nonResourceURLs: ['healthz', '/a*b'] };
+    assert.equal(validatePolicy({ ...valid, rules: [urls] }).length, 2);
+    assert.throws(() => loadPolicy(join(directory, 'none.yaml')), /cannot be read/);
+  });
+});
+
+describe('the log', () => {
+  test('is put aside when it is full, and the oldest go', async () => {
+    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
+    const place = mkdtempSync(join(directory, 'rotation-'));
+    const log = new AuditLog({
+      path: join(place, 'audit.log'),
+      maxSizeBytes: 1000,
+      maxBackups: 2,
+      clock,
+      logger: silentLogger,
+    });
+    for (let index = 0; index < 100; index++) {
+      log.write({ index, filler: 'x'.repeat(80) });
+      if (index % 10 === 9) await log.flush();
+      clock.advance(1000);
+    }
+    await log.close();
+    const files = readdirSync(place).sort();
+    assert.equal(files.length, 3, String(files));
+    assert.ok(
+      files.every((name) => /^audit(-2026-01-01T00-01-[\d.-]+)?\.log$/.test(name)),
+      String(files),
+    );
+    const events = readFileSync(join(place, 'audit.log'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.equal(events.at(-1).index, 99);
+    for (const file of files) assert.ok(readFileSync(join(place, file)).length <= 1000);
+  });
+
+  test('goes on after a failure', async () => {
+    const path = join(directory, 'missing', 'audit.log');
+    const log = new AuditLog({
+      path,
+      maxSizeBytes: 1000,
+      maxBackups: 0,
+      clock: new ManualClock(),
+      logger: silentLogger,
+    });
+    log.write({ lost: true });
+    await log.flush();
+    assert.equal(log.dropped, 1);
+    await log.close();
+  });
+});
+
+describe('requests, recorded', () => {
+  let server: TestServer;
+  let port: number;
+  let admin: { cert: string; key: string };
+  let user: { cert: string; key: string };
+  const path = join(directory, 'audit.log');
+
+  before(async () => {
+    const policyFile = join(directory, 'policy.yaml');
+    writeFileSync(
+      policyFile,
+      `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitManagedFields: true
+rules:
+- level: None
+  nonResourceURLs: ["/healthz*"]
+- level: Metadata
+  resources: [{group: "", resources: [secrets]}]
+- level: RequestResponse
+  omitStages: [RequestReceived]
+  resources: [{group: "", resources: [configmaps]}]
+- level: Metadata
+`,
+    );
+    server = await startTestServer(openMemoryStore(), { tenants: ['a'], audit: { policyFile, logPath: path } });
+    ({ port } = await server.server.listen({ host: '127.0.0.1', port: 0 }));
+    const pair = async (name: string, groups: string[]) => {
+      const issued = await server.authority.issueTenantUser('a', name, groups);
+      return { cert: issued.certificatePem, key: issued.keyPem };
+    };
+    admin = await pair('admin', ['system:masters']);
+    user = await pair('user', []);
+  });
+  after(() => server.close());
+
+  async function ask(who: object, target: string, { method = 'GET', body = undefined as unknown, headers = {} } = {}) {
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      path: target,
+      method,
+      ca: server.authority.certificatePem,
+      agent: false,
+      headers: { 'content-type': 'application/json', 'user-agent': 'test', ...headers },
+      ...who,
+    });
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    const [response] = await once(sent, 'response');
+    response.resume();
+    await once(response, 'end');
+    return response;
+  }
+
+  /** Events of one request, once its last stage is in the log. */
+  async function events(id: string, last = 'ResponseComplete'): Promise<any[]> {
+    for (const deadline = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
+      let text = '';
+      try {
+        text = readFileSync(path, 'utf8');
+      } catch {}
+      const found = text
+        .split('\n')
+        .filter((line) => line.endsWith('}'))
+        .map((line) => JSON.parse(line))
+        .filter((event) => event.auditID === id);
+      if (found.at(-1)?.stage === last) return found;
+      if (Date.now() > deadline) throw new Error(`no ${last} of ${id} in ${text}`);
+    }
+  }
+
+  test('with body and answer, where the policy says so', async () => {
+    const response = await ask(admin, '/api/v1/namespaces/default/configmaps?fieldManager=me', {
+      method: 'POST',
+      body: { metadata: { name: 'settings' }, data: { a: 'b' } },
+      headers: { 'audit-id': 'my-request' },
+    });
+    assert.equal(response.headers['audit-id'], 'my-request');
+    const [event, ...more] = await events('my-request');
+    assert.equal(more.length, 0, 'RequestReceived is omitted');
+    assert.equal(event.level, 'RequestResponse');
+    assert.equal(event.verb, 'create');
+    assert.equal(event.requestURI, '/api/v1/namespaces/default/configmaps?fieldManager=me');
+    assert.equal(event.user.username, 'admin');
+    assert.deepEqual(event.sourceIPs, ['127.0.0.1']);
+    assert.deepEqual(event.objectRef, {
+      resource: 'configmaps',
+      namespace: 'default',
+      name: 'settings',
+      apiVersion: 'v1',
+    });
+    assert.deepEqual(event.responseStatus, { metadata: {}, code: 201 });
+    assert.deepEqual(event.requestObject.data, { a: 'b' });
+    assert.equal(event.responseObject.metadata.name, 'settings');
+    assert.equal(event.responseObject.metadata.managedFields, undefined);
+    assert.equal(event.responseObject.metadata.clusterName, undefined);
+    assert.equal(event.annotations['tenancy.skypod.io/tenant'], 'a');
+    assert.equal(event.annotations['authorization.k8s.io/decision'], 'allow');
+    assert.match(event.requestReceivedTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+  });
+
+  test('without what is secret', async () => {
+    const response = await ask(admin, '/api/v1/namespaces/default/secrets', {
+      method: 'POST',
+      body: { metadata: { name: 'password' }, stringData: { word: 'swordfish' } },
+    });
+    const found = await events(response.headers['audit-id']);
+    assert.deepEqual(
+      found.map((event) => event.stage),
+      ['RequestReceived', 'ResponseComplete'],
+    );
+    assert.ok(!JSON.stringify(found).includes('swordfish'));
+  });
+
+  test('what was refused: by role, and at the door', async () => {
+    const forbidden = await ask(user, '/api/v1/namespaces/default/pods');
+    assert.equal(forbidden.statusCode, 403);
+    const event = (await events(forbidden.headers['audit-id'])).at(-1);
+    assert.equal(event.annotations['authorization.k8s.io/decision'], 'forbid');
+    assert.equal(event.responseStatus.reason, 'Forbidden');
+    const unknown = await ask({}, '/api/v1/pods', { headers: { authorization: 'Bearer wrong' } });
+    assert.equal(unknown.statusCode, 401);
+    const failed = (await events(unknown.headers['audit-id'])).at(-1);
+    assert.equal(failed.responseStatus.code, 401);
+  });
+
+  test('who acts as another', async () => {
+    const response = await ask(admin, '/api/v1/namespaces/default/pods', { headers: { 'impersonate-user': 'bob' } });
+    const event = (await events(response.headers['audit-id'])).at(-1);
+    assert.equal(event.user.username, 'admin');
+    assert.equal(event.impersonatedUser.username, 'bob');
+  });
+
+  test('a watch when it begins, and when it ends', async () => {
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      path: '/api/v1/namespaces/default/pods?watch=true',
+      ca: server.authority.certificatePem,
+      agent: false,
+      ...admin,
+    });
+    sent.on('error', () => {});
+    sent.end();
+    const [response] = await once(sent, 'response');
+    const id = response.headers['audit-id'];
+    const started = await events(id, 'ResponseStarted');
+    assert.deepEqual(
+      started.map((event) => event.stage),
+      ['RequestReceived', 'ResponseStarted'],
+    );
+    sent.destroy();
+    await events(id);
+  });
+
+  test('not what the policy leaves out', async () => {
+    const response = await ask({}, '/healthz');
+    await ask(admin, '/version').then((last) => events(last.headers['audit-id']));
+    assert.ok(!readFileSync(path, 'utf8').includes(response.headers['audit-id']));
+  });
+});

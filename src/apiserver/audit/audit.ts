@@ -1,0 +1,282 @@
+import { parse as parseYaml } from 'yaml';
+import { StatusError } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import { StoreFullError } from '../../store/store.ts';
+import type { Admission, AdmissionRequest } from '../admission/admission.ts';
+import type { Answer } from '../answer.ts';
+import { attributesOf } from '../authorization/attributes.ts';
+import type { Filter } from '../chain.ts';
+import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
+import type { ResourceRegistry } from '../registry.ts';
+import type { RequestBody, RequestContext } from '../request-context.ts';
+import { type AuditEvent, type AuditUser, microTime, statusOf, userOf, withoutManagedFields } from './event.ts';
+import { AuditLog } from './log-backend.ts';
+import { type AuditConfiguration, type AuditStage, auditLevels, loadPolicy, PolicyEvaluator } from './policy.ts';
+
+/** As kube-apiserver's flags of these names. */
+export interface AuditOptions {
+  policyFile: string;
+  logPath: string;
+  /** MiB; 100 when absent. */
+  logMaxSize?: number;
+  /** Files put aside; 0 or absent: all are kept. */
+  logMaxBackup?: number;
+}
+
+export const TENANT_ANNOTATION = 'tenancy.skypod.io/tenant';
+const userAgentLimit = 1024;
+
+interface AuditRecord {
+  event: AuditEvent;
+  configuration: AuditConfiguration;
+  asker: AuditUser;
+  body: RequestBody | undefined;
+  answer: Answer | undefined;
+  failure: StatusError | undefined;
+  panicked: boolean;
+}
+
+/**
+ * The audit log: who asked for what, and what came of it, by the operator's policy. Without one, none of this is in a
+ * request's way. Source: apiserver/pkg/audit and endpoints/filters/audit.go.
+ */
+export class Audit {
+  readonly #evaluator: PolicyEvaluator;
+  readonly #log: AuditLog;
+  readonly #registry: ResourceRegistry;
+  readonly #clock: Clock;
+  readonly #records = new WeakMap<RequestContext, AuditRecord>();
+  /** The list of its warnings is what a request and its admission both hold. */
+  readonly #annotationsByWarnings = new WeakMap<string[], Record<string, string>>();
+
+  constructor(options: AuditOptions, parts: { registry: ResourceRegistry; clock: Clock; logger: Logger }) {
+    this.#evaluator = new PolicyEvaluator(loadPolicy(options.policyFile));
+    this.#registry = parts.registry;
+    this.#clock = parts.clock;
+    this.#log = new AuditLog({
+      path: options.logPath,
+      maxSizeBytes: (options.logMaxSize || 100) * 1024 * 1024,
+      maxBackups: options.logMaxBackup ?? 0,
+      clock: parts.clock,
+      logger: parts.logger,
+    });
+  }
+
+  /** Around authentication: who failed to say who they are is recorded too. */
+  readonly authenticationFilter: Filter = async (context, next) => {
+    try {
+      return await next(context);
+    } catch (error) {
+      if (error instanceof StatusError && error.code === 401 && !this.#records.has(context)) {
+        const record = this.#begin(context);
+        if (record !== undefined) {
+          record.failure = error;
+          record.event.responseStatus = { metadata: {}, message: 'Authentication failed', code: 401 };
+        }
+      }
+      throw error;
+    }
+  };
+
+  /** Before impersonation: both names are recorded. */
+  readonly filter: Filter = async (context, next) => {
+    const record = this.#begin(context);
+    if (record === undefined) return next(context);
+    context.auditAnnotations = record.event.annotations;
+    this.#annotationsByWarnings.set(context.warnings, record.event.annotations);
+    this.#emit(record, 'RequestReceived');
+    if (reaches(record, 'Request')) {
+      const readBody = context.readBody.bind(context);
+      const noting = async () => (record.body = await readBody());
+      Object.assign(context, { readBody: noting });
+    }
+    try {
+      const answer = await next(context);
+      record.answer = answer;
+      return answer;
+    } catch (error) {
+      if (error instanceof StatusError) record.failure = error;
+      else if (!(error instanceof StoreFullError)) {
+        record.panicked = true;
+        record.failure = new StatusError(
+          500,
+          'InternalError',
+          `APIServer panic'd: ${(error as Error)?.message ?? error}`,
+        );
+      }
+      throw error;
+    } finally {
+      this.#noteUsers(record, context);
+    }
+  };
+
+  /** What webhooks and policies say for the audit log goes into the request's event. */
+  followAdmission(admission: Admission): void {
+    const noting = (work: (request: AdmissionRequest) => Promise<void>) => async (request: AdmissionRequest) => {
+      try {
+        await work(request);
+      } finally {
+        const annotations = this.#annotationsByWarnings.get(request.warnings);
+        if (annotations !== undefined) {
+          for (const [key, value] of Object.entries(request.auditAnnotations ?? {})) annotations[key] ??= value;
+        }
+      }
+    };
+    admission.mutate = noting(admission.mutate.bind(admission));
+    admission.validate = noting(admission.validate.bind(admission));
+  }
+
+  /** A watch, log or stream has begun. */
+  longRunning(context: RequestContext): void {
+    const record = this.#records.get(context);
+    if (record === undefined) return;
+    record.event.responseStatus = { metadata: {}, code: record.answer?.type === 'upgrade' ? 101 : 200 };
+    this.#emit(record, 'ResponseStarted');
+  }
+
+  finished(context: RequestContext, code: number): void {
+    const record = this.#records.get(context);
+    if (record === undefined) return;
+    this.#records.delete(context);
+    const { event, failure, answer } = record;
+    this.#noteObjects(record, context);
+    if (failure !== undefined) event.responseStatus ??= statusOf(failure);
+    else event.responseStatus = { metadata: {}, code: code === 0 ? 200 : code };
+    if (code === 0 && failure === undefined && answer?.type !== 'watch') {
+      event.responseStatus = { metadata: {}, status: 'Success', message: 'Connection closed early', code: 200 };
+    }
+    this.#emit(record, record.panicked ? 'Panic' : 'ResponseComplete');
+  }
+
+  flush(): Promise<void> {
+    return this.#log.flush();
+  }
+
+  close(): Promise<void> {
+    return this.#log.close();
+  }
+
+  #begin(context: RequestContext): AuditRecord | undefined {
+    const { info, identity, tenant } = context;
+    const configuration = this.#evaluator.evaluate(identity, attributesOf(context));
+    if (configuration.level === 'None') return undefined;
+    const path = info.tenantPrefix === undefined ? info.path : `/clusters/${info.tenantPrefix}${info.path}`;
+    const { userAgent } = context;
+    const event: AuditEvent = {
+      kind: 'Event',
+      apiVersion: 'audit.k8s.io/v1',
+      level: configuration.level,
+      auditID: context.id,
+      stage: 'RequestReceived',
+      requestURI: context.rawQuery === '' ? path : `${path}?${context.rawQuery}`,
+      verb: info.verb,
+      user: userOf(identity),
+      sourceIPs: sourceAddresses(context),
+      userAgent: userAgent.length > userAgentLimit ? `${userAgent.slice(0, userAgentLimit)}...TRUNCATED` : userAgent,
+      ...(info.isResourceRequest && {
+        objectRef: {
+          ...(info.resource !== '' && { resource: info.resource }),
+          ...(info.namespace !== '' && { namespace: info.namespace }),
+          ...(info.name !== '' && { name: info.name }),
+          ...(info.group !== '' && { apiGroup: info.group }),
+          apiVersion: info.version,
+          ...(info.subresource !== '' && { subresource: info.subresource }),
+        },
+      }),
+      requestReceivedTimestamp: microTime(this.#clock.now() - sinceMs(context)),
+      stageTimestamp: '',
+      annotations: tenant === '' ? {} : { [TENANT_ANNOTATION]: tenant },
+    };
+    const record: AuditRecord = {
+      event,
+      configuration,
+      asker: event.user,
+      body: undefined,
+      answer: undefined,
+      failure: undefined,
+      panicked: false,
+    };
+    this.#records.set(context, record);
+    return record;
+  }
+
+  #noteUsers({ event, asker }: AuditRecord, { identity }: RequestContext): void {
+    if (identity.name !== asker.username) event.impersonatedUser = userOf(identity);
+  }
+
+  #noteObjects(record: AuditRecord, context: RequestContext): void {
+    const { event, body, answer, failure, configuration } = record;
+    const { omitManagedFields } = configuration;
+    const show = (object: unknown) => (omitManagedFields ? withoutManagedFields(object) : object);
+    if (body !== undefined && context.info.isResourceRequest) {
+      const sent = this.#parse(body, context);
+      if (sent !== undefined) event.requestObject = show(sent);
+    }
+    const entry = answer?.type === 'entry' ? answer.entry.object : undefined;
+    const { objectRef } = event;
+    if (objectRef !== undefined && entry !== undefined && context.info.verb === 'create') {
+      objectRef.name ??= entry.metadata.name;
+    }
+    if (!reaches(record, 'RequestResponse') || !context.info.isResourceRequest) return;
+    if (failure !== undefined) event.responseObject = failure.toStatus();
+    else if (entry !== undefined) event.responseObject = show(seen(entry, context));
+    else if (answer?.type === 'object') event.responseObject = show(answer.object);
+    else if (answer?.type === 'list') {
+      event.responseObject = show({
+        kind: answer.definition.listKind,
+        apiVersion: [answer.definition.group, answer.definition.version].filter(Boolean).join('/'),
+        metadata: answer.metadata,
+        items: answer.entries.map((one) => seen(one.object, context)),
+      });
+    }
+  }
+
+  #parse(body: RequestBody, context: RequestContext): unknown {
+    if (body.type === 'value') return body.value;
+    if (body.bytes.length === 0) return undefined;
+    try {
+      if (body.contentType.includes('protobuf')) {
+        const { group, version, resource } = context.info;
+        const definition = this.#registry.find(context.tenant, group, version, resource);
+        return definition === undefined ? undefined : decodeProtobuf(body.bytes, definition.schema);
+      }
+      const text = body.bytes.toString('utf8');
+      return body.contentType.includes('yaml') ? parseYaml(text, { maxAliasCount: 100 }) : JSON.parse(text);
+    } catch {
+      // What could not be read was answered with an error that says so.
+      return undefined;
+    }
+  }
+
+  #emit({ event, configuration }: AuditRecord, stage: AuditStage): void {
+    if (configuration.omitStages.has(stage)) return;
+    event.stage = stage;
+    event.stageTimestamp = microTime(this.#clock.now());
+    const { annotations, ...rest } = event;
+    this.#log.write(Object.keys(annotations).length === 0 ? rest : event);
+  }
+}
+
+const reaches = ({ configuration }: AuditRecord, level: (typeof auditLevels)[number]) =>
+  auditLevels.indexOf(configuration.level) >= auditLevels.indexOf(level);
+
+const sinceMs = ({ receivedMs }: RequestContext) => (receivedMs === undefined ? 0 : performance.now() - receivedMs);
+
+/** Tenants' events show what tenants see. */
+function seen<T extends { metadata: { clusterName?: string } }>(object: T, { showTenant }: RequestContext): T {
+  if (showTenant) return object;
+  const { clusterName: _clusterName, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** What proxies said, then who is connected. All but the last can be made up by the client. */
+function sourceAddresses({ headers, remoteAddress }: RequestContext): string[] {
+  const forwarded = String(headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+    .slice(0, 16);
+  if (remoteAddress !== undefined && forwarded.at(-1) !== remoteAddress) forwarded.push(remoteAddress);
+  return forwarded;
+}
