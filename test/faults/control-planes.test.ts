@@ -22,17 +22,21 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 describe('several control planes on an etcd cluster', { skip: etcdMissing }, () => {
   it('any one of them and of etcd’s members may die: nothing acknowledged is lost, no watch has a gap', async (context) => {
     const cluster = await startControlPlanes();
+    const stop = new AbortController();
     try {
-      await run(cluster, (line) => context.diagnostic(line));
+      await run(cluster, stop, (line) => context.diagnostic(line));
+    } catch (error) {
+      for (const line of cluster.lastWords()) context.diagnostic(line);
+      throw error;
     } finally {
+      stop.abort();
       await cluster.destroy();
     }
   });
 });
 
-async function run(cluster: ControlPlanes, say: (line: string) => void): Promise<void> {
+async function run(cluster: ControlPlanes, stop: AbortController, say: (line: string) => void): Promise<void> {
   const { planes, etcd } = cluster;
-  const stop = new AbortController();
   const journal: Operation[] = [];
   const problems: string[] = [];
   const sessions: WatchSession[] = [];

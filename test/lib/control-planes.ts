@@ -34,6 +34,8 @@ export interface ControlPlanes {
   planes: ControlPlane[];
   /** The one that leads, as far as their logs say. */
   leader(): ControlPlane | undefined;
+  /** The ends of all logs, for a test that failed. */
+  lastWords(): string[];
   destroy(): Promise<void>;
 }
 
@@ -122,6 +124,13 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
       const terms = planes.flatMap((plane) => leaderTerms(plane).map((term) => ({ plane, ...term })));
       return terms.find((term) => term.endMs === Number.POSITIVE_INFINITY)?.plane;
     },
+    lastWords: () =>
+      ['plane-0', 'plane-1', 'plane-2', 'host'].flatMap((name) => {
+        const lines = readFileSync(join(root, `${name}.log`), 'utf8')
+          .trim()
+          .split('\n');
+        return lines.slice(-25).map((line) => `${name}: ${line.slice(0, 500)}`);
+      }),
     async destroy() {
       host.kill('SIGTERM');
       await ended(host);
