@@ -28,6 +28,7 @@ import { createServiceAccountTokenController } from './serviceaccount-token/inde
 import { createStatefulSetController } from './statefulset/index.ts';
 import { createTaintEvictionController } from './taint-eviction/index.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/index.ts';
+import { createValidatingAdmissionPolicyStatusController } from './validating-admission-policy-status/index.ts';
 
 export interface ControllersOptions {
   /** Of a platform identity: it reads and writes every tenant. */
@@ -66,6 +67,7 @@ export function createControllers(
     createJobController(dependencies),
     createCronJobController(dependencies),
     createTtlAfterFinishedController(dependencies),
+    createValidatingAdmissionPolicyStatusController(dependencies, options.resources),
     createEndpointSliceController(dependencies),
     createEndpointsController(dependencies),
     createEndpointSliceMirroringController(dependencies),

@@ -63,12 +63,27 @@ const cannotConstruct: Construct = (typeName) => {
   throw new EvaluationFailure(`unknown type: ${typeName}`);
 };
 
-/** Throws a CompileError whose message is cel-go's. */
-export function compileProgram(source: string, environment: Environment): Program {
+function checkedTree(source: string, environment: Environment): Node {
   const tree = parse(source);
   const issues: Issue[] = [];
   check(tree, environment, issues);
   if (issues.length === 0) checkLiterals(tree, issues);
   if (issues.length > 0) throw new CompileError(source, issues);
+  return tree;
+}
+
+/** The type an expression evaluates to; a text says what does not compile. */
+export function checkProgram(source: string, environment: Environment): CelType | string {
+  try {
+    return checkedTree(source, environment).type!;
+  } catch (error) {
+    if (error instanceof CompileError) return error.message;
+    throw error;
+  }
+}
+
+/** Throws a CompileError whose message is cel-go's. */
+export function compileProgram(source: string, environment: Environment): Program {
+  const tree = checkedTree(source, environment);
   return new Program(source, tree, plan(tree, environment.functions, environment.construct ?? cannotConstruct));
 }
