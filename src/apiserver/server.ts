@@ -70,7 +70,7 @@ export interface ApiServerOptions {
   /** PKCS #8 PEM of the key that signs service accounts' tokens (`ServiceAccountTokens.generateKeyPem`). */
   tokenKeyPem: string;
   /** Where clients inside VPCs are led: the endpoint behind `kubernetes.default`. */
-  advertise: { address: string; port: number };
+  advertise: SharedLayerOptions['advertise'];
   /** More that every tenant but the system's has (virtual nodes), by `resource.group`. */
   tenantTemplates?: SharedLayerOptions['tenantTemplates'];
   /** How the servers behind APIServices know us; one for the life of the process when absent. */

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { apiVersionOf } from '../api/object.ts';
 import type { Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
@@ -86,7 +87,10 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     serving: pki.serving,
     tokenKeyPem: pki.tokenKeyPem,
     frontProxy: pki.frontProxy,
-    advertise: { address: endpoint.host, port: endpoint.port },
+    advertise: {
+      ...advertised(endpoint),
+      peers: settings.peers.filter(({ host }) => isIP(host) !== 0).map(advertised),
+    },
     // Compaction is the leader's.
     ...(settings.audit !== undefined && { audit: settings.audit }),
     ...(isShared && { compaction: false, isStoreShared: true }),
@@ -139,6 +143,8 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   await apiServer.close();
   await store.close();
 }
+
+const advertised = ({ host, port }: ListenAddress) => ({ address: host, port });
 
 /** One term of a leader: with informers of its own, since the parts' handlers stay with theirs. */
 async function runParts(options: Omit<PartsOptions, 'informers'>, store: Store): Promise<void> {

@@ -13,14 +13,20 @@ export const DEFAULT_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 
 export interface SharedLayerOptions {
   /** What kube-root-ca.crt holds. */
   caPem: string;
-  /** Where the API server is reached, for the `kubernetes` EndpointSlice. */
-  advertise: { address: string; port: number };
+  /** Where the API server is reached, and those of other control planes: for the `kubernetes` EndpointSlice. */
+  advertise: Advertise & { peers?: Advertise[] };
   /** More that every tenant has, the system's included, by `resource.group`. */
   everyTenantTemplates?: Readonly<Record<string, Template[]>>;
   /** More that the system's tenant has. */
   systemTemplates?: Readonly<Record<string, Template[]>>;
   /** More that every tenant but the system's has (virtual nodes), by `resource.group`; compose/ hands them in. */
   tenantTemplates?: Readonly<Record<string, Template[]>>;
+}
+
+export interface Advertise {
+  /** IPv4 or IPv6. */
+  address: string;
+  port: number;
 }
 
 export type Template = Omit<KubeObject, 'metadata'> & {
@@ -68,10 +74,11 @@ export class SharedLayer {
         data: { 'ca.crt': options.caPem },
       });
     }
-    add(this.#templates, 'services', kubernetesService(options.advertise.port));
+    const endpoints = endpointsOf(options.advertise);
+    add(this.#templates, 'services', kubernetesService(endpoints.port));
     add(this.#templates, 'servicecidrs.networking.k8s.io', defaultServiceCidr);
-    add(this.#templates, 'endpoints', kubernetesEndpoints(options.advertise));
-    add(this.#templates, 'endpointslices.discovery.k8s.io', kubernetesEndpointSlice(options.advertise));
+    add(this.#templates, 'endpoints', kubernetesEndpoints(endpoints));
+    add(this.#templates, 'endpointslices.discovery.k8s.io', kubernetesEndpointSlice(endpoints));
     for (const priorityClass of systemPriorityClasses) {
       add(this.#templates, 'priorityclasses.scheduling.k8s.io', priorityClass);
     }
@@ -218,7 +225,24 @@ function kubernetesService(targetPort: number): Template {
   };
 }
 
-function kubernetesEndpoints(advertise: { address: string; port: number }): Template {
+interface ServerEndpoints {
+  addresses: string[];
+  port: number;
+}
+
+/**
+ * The same on every control plane, whichever of them is "we": one list of addresses goes with one port, so where ports
+ * differ (on one machine) the first's counts.
+ */
+function endpointsOf({ peers = [], ...own }: SharedLayerOptions['advertise']): ServerEndpoints {
+  const all = [own, ...peers].sort((a, b) =>
+    a.address === b.address ? a.port - b.port : a.address < b.address ? -1 : 1,
+  );
+  const { port } = all[0]!;
+  return { addresses: all.filter((each) => each.port === port).map(({ address }) => address), port };
+}
+
+function kubernetesEndpoints({ addresses, port }: ServerEndpoints): Template {
   return {
     kind: 'Endpoints',
     apiVersion: 'v1',
@@ -229,21 +253,21 @@ function kubernetesEndpoints(advertise: { address: string; port: number }): Temp
     },
     subsets: [
       {
-        addresses: [{ ip: advertise.address }],
-        ports: [{ name: 'https', port: advertise.port, protocol: 'TCP' }],
+        addresses: addresses.map((ip) => ({ ip })),
+        ports: [{ name: 'https', port, protocol: 'TCP' }],
       },
     ],
   };
 }
 
-function kubernetesEndpointSlice(advertise: { address: string; port: number }): Template {
+function kubernetesEndpointSlice({ addresses, port }: ServerEndpoints): Template {
   return {
     kind: 'EndpointSlice',
     apiVersion: 'discovery.k8s.io/v1',
     metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
     addressType: 'IPv4',
-    endpoints: [{ addresses: [advertise.address], conditions: { ready: true } }],
-    ports: [{ name: 'https', port: advertise.port, protocol: 'TCP' }],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
   };
 }
 
