@@ -14,6 +14,8 @@ import {
   write,
 } from '../lib/history.ts';
 
+/** Only faults whose names match. */
+const wanted = new RegExp(process.env['SKYPOD_FAULTS'] ?? '');
 /** Rounds of faults go on until so much time has passed; each kind comes once at least. */
 const faultsMs = Number(process.env['SKYPOD_FAULTS_SECONDS'] ?? 30) * 1000;
 const deployment = '/apis/apps/v1/namespaces/default/deployments/steady';
@@ -92,6 +94,21 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
       },
     ]),
     [
+      'two of etcd’s three members die',
+      async () => {
+        await Promise.all([etcd.kill(0), etcd.kill(1)]);
+        // What was under way may have been acknowledged before.
+        await pause(3_000);
+        const before = acknowledged();
+        await pause(2_000);
+        if (acknowledged() !== before) problems.push('a write was acknowledged without a quorum');
+        etcd.start(0);
+        await progress('when there is a quorum again');
+        etcd.start(1);
+        await scale('afterwards');
+      },
+    ],
+    [
       'kill -9 of the control plane the host speaks to',
       async () => {
         await planes[0]!.kill();
@@ -136,6 +153,7 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
   const endMs = Date.now() + faultsMs;
   for (let round = 0; round === 0 || Date.now() < endMs; round++) {
     for (const [name, fault] of faults) {
+      if (!wanted.test(name)) continue;
       const startedMs = Date.now();
       await fault();
       say(`${name}: over after ${Date.now() - startedMs} ms, ${acknowledged()} writes acknowledged`);
@@ -157,7 +175,7 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
         `${sessions.length} lists, ${events} watch events, ${planes.flatMap(leaderTerms).length} terms`,
     );
     assert.deepEqual(problems.slice(0, 20), [], `${problems.length} problems`);
-    assert.ok(acknowledged() > 200, 'there was something to check');
+    assert.ok(acknowledged() > 100, 'there was something to check');
     assert.ok(events > 500, 'and to watch');
   } finally {
     await store.close();

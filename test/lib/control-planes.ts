@@ -64,6 +64,12 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
       ? Promise.resolve()
       : new Promise<void>((resolve) => child.once('exit', () => resolve()));
 
+  const words = (name: string) => {
+    const path = join(root, `${name}.log`);
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+    return lines.slice(-25).map((line) => `${name}: ${line.slice(0, 500)}`);
+  };
+
   const planes = ports.map((port, index): ControlPlane => {
     const dataDir = join(root, `plane-${index}`);
     const args = ['control-plane', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`];
@@ -94,9 +100,13 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
       async ready() {
         await eventually(
           `control plane ${index} is ready (its log: ${join(root, `plane-${index}.log`)})`,
-          async () =>
-            existsSync(join(dataDir, 'kubeconfig')) && (await plane.transport.request(readiness)) !== undefined,
-          { retryErrors: true, timeoutMs: 60_000 },
+          async () => {
+            if (child?.exitCode)
+              throw new Error(`control plane ${index} ended:\n${words(`plane-${index}`).join('\n')}`);
+            if (!existsSync(join(dataDir, 'kubeconfig'))) return false;
+            return plane.transport.request(readiness).catch(() => false as const);
+          },
+          { timeoutMs: 60_000 },
         );
       },
       signal: (signal) => void child?.kill(signal),
@@ -113,33 +123,34 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
     return plane;
   });
 
-  for (const plane of planes) plane.start();
-  await Promise.all(planes.map((plane) => plane.ready()));
-  const host = run('host', ['host', '--data-dir', planes[0]!.dataDir, '--runtime', 'simulated']);
-
-  return {
+  const cluster: ControlPlanes = {
     etcd,
     planes,
     leader() {
       const terms = planes.flatMap((plane) => leaderTerms(plane).map((term) => ({ plane, ...term })));
       return terms.find((term) => term.endMs === Number.POSITIVE_INFINITY)?.plane;
     },
-    lastWords: () =>
-      ['plane-0', 'plane-1', 'plane-2', 'host'].flatMap((name) => {
-        const lines = readFileSync(join(root, `${name}.log`), 'utf8')
-          .trim()
-          .split('\n');
-        return lines.slice(-25).map((line) => `${name}: ${line.slice(0, 500)}`);
-      }),
+    lastWords: () => ['plane-0', 'plane-1', 'plane-2', 'host'].flatMap(words),
     async destroy() {
-      host.kill('SIGTERM');
-      await ended(host);
+      // The host first, and in good order: what it does not take down is left behind.
+      host?.kill('SIGTERM');
+      if (host !== undefined) await ended(host);
       for (const child of [...children]) child.kill('SIGKILL');
       await Promise.all([...children].map(ended));
       await etcd.destroy();
       rmSync(root, { recursive: true, force: true });
     },
   };
+  let host: ChildProcess | undefined;
+  try {
+    for (const plane of planes) plane.start();
+    await Promise.all(planes.map((plane) => plane.ready()));
+    host = run('host', ['host', '--data-dir', planes[0]!.dataDir, '--runtime', 'simulated']);
+  } catch (error) {
+    await cluster.destroy();
+    throw error;
+  }
+  return cluster;
 }
 
 const readiness = { method: 'GET', path: '/api/v1/namespaces/default' } as const;
