@@ -1,3 +1,4 @@
+import type { JwtAuthenticator } from './authentication/configuration.ts';
 import type { ContainerStatus, PodSpec } from './generated/core-v1.ts';
 import type { KubeObject } from './object.ts';
 
@@ -151,7 +152,11 @@ export const TENANT_FINALIZER = 'tenancy.skypod.io/content';
 
 /** A customer; cluster-scoped; its API is served at `/clusters/NAME`. */
 export interface Tenant extends KubeObject {
-  spec?: { displayName?: string };
+  spec?: {
+    displayName?: string;
+    /** OpenID Connect issuers whose tokens stand for users of this tenant, beside the operator's own issuers. */
+    authentication?: { jwt?: JwtAuthenticator[] };
+  };
   status?: { phase?: 'Active' | 'Terminating' };
 }
 

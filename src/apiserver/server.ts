@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import type { AuthenticationConfiguration } from '../api/authentication/configuration.ts';
 import type { MetricsProvider } from '../api/metrics.ts';
 import { formatTime, type KubeObject } from '../api/object.ts';
 import type { ResourceDefinition } from '../api/resource-definition.ts';
@@ -41,6 +42,7 @@ import { credentialsOfContext, type Listener, listen } from './http/listener.ts'
 import { BearerTokens } from './identity/bearer-tokens.ts';
 import type { PemPair } from './identity/certificate-authority.ts';
 import { type Identity, platformIdentity } from './identity/identity.ts';
+import { OidcTokens } from './identity/oidc/index.ts';
 import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import { createInProcessTransport } from './in-process.ts';
@@ -55,7 +57,7 @@ import { serviceHooks } from './resources/services.ts';
 import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts';
 import { TenantDirectory } from './tenants/tenant-directory.ts';
 import { createWatchCaches } from './watch-cache/caches.ts';
-import type { EgressOptions } from './webhooks/egress.ts';
+import { createEgress, type EgressOptions } from './webhooks/egress.ts';
 import { createWebhookClient } from './webhooks/webhook-client.ts';
 
 export interface ApiServerOptions {
@@ -75,6 +77,8 @@ export interface ApiServerOptions {
   tenantTemplates?: SharedLayerOptions['tenantTemplates'];
   /** How the servers behind APIServices know us; one for the life of the process when absent. */
   frontProxy?: FrontProxy;
+  /** Who else may say who somebody is; `egress` is the way to tenants' own issuers, as that to webhooks when absent. */
+  authentication?: { configuration?: AuthenticationConfiguration; egress?: EgressOptions };
   /** Where webhooks named by a URL may be. */
   webhookEgress?: EgressOptions;
   version?: Partial<VersionInfo>;
@@ -129,7 +133,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     hasInstancesOf: hostCarriers(objects),
   });
   const serviceAccounts = new ServiceAccountAuthenticator(tokens, objects, tenants, clock);
-  const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock);
+  const oidc = new OidcTokens({
+    ...(options.authentication?.configuration !== undefined && {
+      configuration: options.authentication.configuration,
+    }),
+    tenants,
+    operatorEgress: createEgress({ allowPrivateAddresses: true }),
+    tenantEgress: createEgress(options.authentication?.egress ?? options.webhookEgress),
+    clock,
+    logger: logger.child({ part: 'oidc' }),
+  });
+  const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock, oidc);
   let metrics: MetricsProvider | undefined;
   const aggregation = new Aggregation({
     own: [...options.resources, ...options.platformResources],
@@ -192,7 +206,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         return revision;
       }),
     }),
-    authentication: authenticationFilter(credentialsOfContext, authenticator),
+    authentication: authenticationFilter(
+      credentialsOfContext,
+      authenticator,
+      options.authentication?.configuration?.anonymous,
+    ),
     tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
     impersonation: impersonationFilter(authorizer),
     priorityAndFairness: priorityAndFairnessFilter({

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { AuthenticationConfiguration } from '../api/authentication/configuration.ts';
 import type { AuditOptions } from '../apiserver/audit/audit.ts';
 import { loadPolicy } from '../apiserver/audit/policy.ts';
+import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/configuration-file.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { CommandError } from './command-error.ts';
@@ -17,6 +19,7 @@ export interface ControlPlaneFlags {
   etcdKeyfile?: string;
   clusterKeyFile?: string;
   encryptionProviderConfig?: string;
+  authenticationConfig?: string;
   peers?: string;
   leaderElectLeaseDuration: string;
   leaderElectRenewDeadline: string;
@@ -38,6 +41,11 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
     'encryptionProviderConfig',
     '--encryption-provider-config <file>',
     'which resources are stored encrypted, and how (EncryptionConfiguration)',
+  ],
+  [
+    'authenticationConfig',
+    '--authentication-config <file>',
+    'OpenID Connect issuers that every tenant trusts (AuthenticationConfiguration)',
   ],
   ['peers', '--peers <urls>', 'URLs of the other control planes, for kubeconfigs and the host'],
   [
@@ -75,6 +83,8 @@ export interface ControlPlaneSettings {
   clusterKeyFile: string | undefined;
   /** undefined: everything is stored as it is. */
   encryption: EncryptionRules | undefined;
+  /** undefined: no issuers but those of single tenants. */
+  authentication: AuthenticationConfiguration | undefined;
   peers: ListenAddress[];
   /** undefined: no audit log. */
   audit: AuditOptions | undefined;
@@ -97,6 +107,8 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     clusterKeyFile: given.clusterKeyFile,
     encryption:
       given.encryptionProviderConfig === undefined ? undefined : readEncryption(given.encryptionProviderConfig),
+    authentication:
+      given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
     peers: given.peers === undefined ? [] : parseServers('--peers', given.peers),
     audit: parseAudit(given),
     election,
@@ -131,6 +143,14 @@ function readEncryption(path: string): EncryptionRules {
     return parseEncryptionConfiguration(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new CommandError(`--encryption-provider-config ${path}: ${(error as Error).message}`);
+  }
+}
+
+function readAuthentication(path: string): AuthenticationConfiguration {
+  try {
+    return parseAuthenticationConfiguration(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new CommandError(`--authentication-config ${path}: ${(error as Error).message}`);
   }
 }
 

@@ -93,6 +93,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     },
     // Compaction is the leader's.
     ...(settings.audit !== undefined && { audit: settings.audit }),
+    ...(settings.authentication !== undefined && { authentication: { configuration: settings.authentication } }),
     ...(isShared && { compaction: false, isStoreShared: true }),
     clock,
     logger,

@@ -173,8 +173,47 @@ const vpcService = kind('VpcService', {
   ),
 });
 
+const prefixedClaim = type('PrefixedClaim', { claim: field(string), prefix: field(string), expression: field(string) });
+const jwtAuthenticator = type('JwtAuthenticator', {
+  issuer: required(
+    type('TokenIssuer', {
+      url: required(string),
+      discoveryURL: field(string),
+      certificateAuthority: field(string),
+      audiences: required(list(string)),
+      audienceMatchPolicy: field(string),
+    }),
+  ),
+  claimValidationRules: field(
+    list(
+      type('ClaimValidationRule', {
+        claim: field(string),
+        requiredValue: field(string),
+        expression: field(string),
+        message: field(string),
+      }),
+    ),
+  ),
+  claimMappings: required(
+    type('ClaimMappings', {
+      username: required(prefixedClaim),
+      groups: field(prefixedClaim),
+      uid: field(type('ClaimOrExpression', { claim: field(string), expression: field(string) })),
+      extra: field(list(type('ExtraMapping', { key: required(string), valueExpression: required(string) }))),
+    }),
+  ),
+  userValidationRules: field(
+    list(type('UserValidationRule', { expression: required(string), message: field(string) })),
+  ),
+});
+
 const tenant = kind('Tenant', {
-  spec: field(type('TenantSpec', { displayName: field(string) })),
+  spec: field(
+    type('TenantSpec', {
+      displayName: field(string),
+      authentication: field(type('TenantAuthentication', { jwt: field(list(jwtAuthenticator)) })),
+    }),
+  ),
   status: field(type('TenantStatus', { phase: field(string) })),
 });
 

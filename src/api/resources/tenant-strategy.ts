@@ -1,6 +1,9 @@
+import { validateAuthentication } from '../authentication/validate.ts';
 import type { KubeObject } from '../object.ts';
-import { TENANT_FINALIZER } from '../pool.ts';
+import { TENANT_FINALIZER, type Tenant } from '../pool.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
+import type { FieldError } from '../status.ts';
+import { Findings } from '../validation/findings.ts';
 
 /**
  * Namespaces of the system tenant are named as tenants are, so its own namespaces' names are taken. `system` itself is a
@@ -26,7 +29,16 @@ export function tenantNameFindings(name: string): string[] {
   return findings;
 }
 
+function authenticationFindings(tenant: KubeObject): FieldError[] {
+  const findings = new Findings();
+  const { authentication } = (tenant as Tenant).spec ?? {};
+  if (authentication !== undefined) validateAuthentication(authentication, findings, { root: 'spec.authentication.' });
+  return findings.list;
+}
+
 export const tenantStrategy: ResourceStrategy = {
+  validateCreate: authenticationFindings,
+  validateUpdate: authenticationFindings,
   validateName: tenantNameFindings,
   /** From its first moment, so that no deletion can overtake the clean-up. */
   prepareForCreate(tenant: KubeObject): void {

@@ -1,3 +1,4 @@
+import type { AnonymousConfiguration } from '../../api/authentication/configuration.ts';
 import { unauthorized } from '../../api/status.ts';
 import type { Filter } from '../chain.ts';
 import { anonymous, type Identity } from '../identity/identity.ts';
@@ -25,7 +26,14 @@ export interface TokenAuthenticator {
 export function authenticationFilter(
   credentialsOf: (context: RequestContext) => Credentials,
   tokens: TokenAuthenticator,
+  /** Absent: strangers are anonymous everywhere. */
+  strangers?: AnonymousConfiguration,
 ): Filter {
+  const takesAnonymous = (path: string) =>
+    strangers === undefined ||
+    (strangers.enabled &&
+      ((strangers.conditions ?? []).length === 0 || strangers.conditions!.some((one) => one.path === path)));
+
   return async (context, next) => {
     const { certificate, bearerToken } = credentialsOf(context);
     if (certificate === 'rejected') throw unauthorized();
@@ -36,6 +44,7 @@ export function authenticationFilter(
       if (identity === undefined) throw unauthorized();
       context.identity = identity;
     } else {
+      if (!takesAnonymous(context.info.path)) throw unauthorized();
       context.identity = anonymous;
     }
     return next(context);

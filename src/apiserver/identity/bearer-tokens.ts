@@ -4,6 +4,7 @@ import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import { bootstrapIdentity } from './bootstrap-tokens.ts';
 import type { Identity } from './identity.ts';
+import type { OidcTokens } from './oidc/index.ts';
 import { apiAudiences } from './service-account-tokens.ts';
 import type { ServiceAccountAuthenticator } from './token-authenticator.ts';
 
@@ -14,7 +15,16 @@ export class BearerTokens implements TokenAuthenticator {
   readonly #tenants: TenantDirectory;
   readonly #clock: Clock;
 
-  constructor(serviceAccounts: ServiceAccountAuthenticator, objects: Objects, tenants: TenantDirectory, clock: Clock) {
+  readonly #oidc: OidcTokens | undefined;
+
+  constructor(
+    serviceAccounts: ServiceAccountAuthenticator,
+    objects: Objects,
+    tenants: TenantDirectory,
+    clock: Clock,
+    oidc?: OidcTokens,
+  ) {
+    this.#oidc = oidc;
     this.#serviceAccounts = serviceAccounts;
     this.#objects = objects;
     this.#tenants = tenants;
@@ -24,7 +34,7 @@ export class BearerTokens implements TokenAuthenticator {
   async authenticate(token: string, tenantPrefix: string | undefined): Promise<Identity | undefined> {
     const account = await this.#serviceAccounts.authenticate(token);
     if (account !== undefined || tenantPrefix === undefined) return account;
-    return this.#bootstrap(token, tenantPrefix);
+    return (await this.#bootstrap(token, tenantPrefix)) ?? this.#oidc?.authenticate(token, tenantPrefix);
   }
 
   /** For TokenReview: the identity, and which of the audiences asked for the token is good for. */
@@ -38,7 +48,7 @@ export class BearerTokens implements TokenAuthenticator {
     const own = apiAudiences(tenant);
     const accepted = audiences.length === 0 ? own : audiences.filter((audience) => own.includes(audience));
     if (accepted.length === 0) return undefined;
-    const identity = await this.#bootstrap(token, tenant);
+    const identity = (await this.#bootstrap(token, tenant)) ?? (await this.#oidc?.authenticate(token, tenant));
     return identity === undefined ? undefined : { identity, audiences: accepted };
   }
 

@@ -7,7 +7,7 @@ import type { FrontProxy } from '../aggregation/front-proxy.ts';
 import type { AuditOptions } from '../audit/audit.ts';
 import { CertificateAuthority } from '../identity/certificate-authority.ts';
 import { ServiceAccountTokens } from '../identity/service-account-tokens.ts';
-import { type ApiServer, createApiServer } from '../server.ts';
+import { type ApiServer, type ApiServerOptions, createApiServer } from '../server.ts';
 
 export interface TestServer {
   server: ApiServer;
@@ -22,7 +22,14 @@ export interface TestServer {
 /** A whole API server over a store of the test's choice, not listening yet. */
 export async function startTestServer(
   store: Store,
-  options: { tenants?: string[]; clock?: Clock; logger?: Logger; frontProxy?: FrontProxy; audit?: AuditOptions } = {},
+  options: {
+    tenants?: string[];
+    clock?: Clock;
+    logger?: Logger;
+    frontProxy?: FrontProxy;
+    authentication?: ApiServerOptions['authentication'];
+    audit?: AuditOptions;
+  } = {},
 ): Promise<TestServer> {
   const clock = options.clock ?? systemClock;
   const authority = await CertificateAuthority.create();
@@ -37,6 +44,7 @@ export async function startTestServer(
     clock,
     logger: options.logger ?? silentLogger,
     ...(options.audit !== undefined && { audit: options.audit }),
+    ...(options.authentication !== undefined && { authentication: options.authentication }),
     ...(options.frontProxy !== undefined && { frontProxy: options.frontProxy }),
   });
   const transport = server.inProcess('test');

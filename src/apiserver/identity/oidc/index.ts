@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { decodeJwt, jwtVerify } from 'jose';
+import type { AuthenticationConfiguration, JwtAuthenticator } from '../../../api/authentication/configuration.ts';
+import type { Tenant } from '../../../api/pool.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { Logger } from '../../../base/log.ts';
+import type { TenantDirectory } from '../../tenants/tenant-directory.ts';
+import type { CacheEntry } from '../../watch-cache/watch-cache.ts';
+import type { Egress } from '../../webhooks/egress.ts';
+import type { Identity } from '../identity.ts';
+import { IssuerKeys } from './key-sets.ts';
+import { type MappedUser, mappedUser } from './mapped-user.ts';
+
+export interface OidcOptions {
+  /** The operator's own, good in every tenant: what its users may do there is up to the tenant's roles. */
+  configuration?: AuthenticationConfiguration;
+  tenants: TenantDirectory;
+  /** To issuers that the operator's own file names. */
+  operatorEgress: Egress;
+  /** To issuers of single tenants. */
+  tenantEgress: Egress;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Source: AllValidSigningAlgorithms upstream. */
+const algorithms = ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'];
+/** A token is taken again without a look at its signature for so long, as upstream's token cache does. */
+const rememberedMs = 10_000;
+const rememberedTokens = 1000;
+/** So many tenants' issuers are kept ready. */
+const tenantsKept = 256;
+/** go-oidc's leeway for `nbf`, the only one it gives. */
+const notBeforeLeewaySeconds = 300;
+
+/** Tokens of OpenID Connect issuers: the operator's, and those of `Tenant.spec.authentication`. */
+export class OidcTokens {
+  readonly #options: OidcOptions;
+  readonly #operators: Issuers;
+  readonly #byTenant = new Map<string, { configured: unknown; issuers: Issuers }>();
+
+  constructor(options: OidcOptions) {
+    this.#options = options;
+    this.#operators = this.#issuersOf(options.configuration?.jwt ?? [], options.operatorEgress);
+  }
+
+  /** Whom a token stands for in a tenant; undefined: it is no token of an issuer that the tenant trusts. */
+  async authenticate(token: string, tenant: string): Promise<Identity | undefined> {
+    const issuer = issuerOf(token);
+    if (issuer === undefined) return undefined;
+    const entry = await this.#options.tenants.entry(tenant);
+    if (entry === undefined) return undefined;
+    const trusted = this.#ofTenant(entry).get(issuer) ?? this.#operators.get(issuer);
+    if (trusted === undefined) return undefined;
+    try {
+      const user = await trusted.user(token);
+      return { ...user, groups: [...user.groups, 'system:authenticated'], kind: 'tenant', tenant };
+    } catch (error) {
+      this.#options.logger.debug({ tenant, issuer, error: (error as Error).message }, 'token refused');
+      return undefined;
+    }
+  }
+
+  /** Made when the first token comes, and anew when the tenant's settings change. */
+  #ofTenant(entry: CacheEntry): Issuers {
+    const configured = (entry.object as Tenant).spec?.authentication?.jwt ?? none;
+    if (configured.length === 0) return noIssuers;
+    const known = this.#byTenant.get(entry.name);
+    // The same settings may come in another object: the tenant's status has changed, or it was read anew.
+    const isSame = known?.configured === configured || JSON.stringify(known?.configured) === JSON.stringify(configured);
+    if (known !== undefined && isSame) {
+      known.configured = configured;
+      return known.issuers;
+    }
+    const issuers = this.#issuersOf(configured, this.#options.tenantEgress);
+    this.#byTenant.delete(entry.name);
+    this.#byTenant.set(entry.name, { configured, issuers });
+    if (this.#byTenant.size > tenantsKept) this.#byTenant.delete(this.#byTenant.keys().next().value!);
+    return issuers;
+  }
+
+  #issuersOf(jwt: JwtAuthenticator[], egress: Egress): Issuers {
+    const { clock } = this.#options;
+    return new Map(jwt.map((one) => [one.issuer.url, new TrustedIssuer(one, egress, clock)]));
+  }
+}
+
+type Issuers = ReadonlyMap<string, TrustedIssuer>;
+const none: JwtAuthenticator[] = [];
+const noIssuers: Issuers = new Map();
+
+class TrustedIssuer {
+  readonly #authenticator: JwtAuthenticator;
+  readonly #keys: IssuerKeys;
+  readonly #clock: Clock;
+  readonly #remembered = new Map<string, { user: MappedUser; untilMs: number }>();
+
+  constructor(authenticator: JwtAuthenticator, egress: Egress, clock: Clock) {
+    this.#authenticator = authenticator;
+    this.#keys = new IssuerKeys(authenticator.issuer, egress, clock);
+    this.#clock = clock;
+  }
+
+  async user(token: string): Promise<MappedUser> {
+    const key = createHash('sha256').update(token).digest('base64');
+    const known = this.#remembered.get(key);
+    if (known !== undefined && known.untilMs > this.#clock.now()) return known.user;
+    this.#remembered.delete(key);
+    const { url, audiences } = this.#authenticator.issuer;
+    const nowMs = this.#clock.now();
+    const { payload } = await jwtVerify(token, (header, input) => this.#keys.key(header, input), {
+      algorithms,
+      issuer: url,
+      audience: audiences,
+      currentDate: new Date(nowMs),
+      requiredClaims: ['exp'],
+      clockTolerance: notBeforeLeewaySeconds,
+    });
+    // The leeway is for the beginning only.
+    const expiresMs = payload.exp! * 1000;
+    if (expiresMs <= nowMs) throw new Error('oidc: token is expired');
+    const user = mappedUser(this.#authenticator, payload as Record<string, unknown>);
+    this.#remembered.set(key, { user, untilMs: Math.min(expiresMs, nowMs + rememberedMs) });
+    if (this.#remembered.size > rememberedTokens) this.#remembered.delete(this.#remembered.keys().next().value!);
+    return user;
+  }
+}
+
+/** What an unverified token says of its issuer. */
+function issuerOf(token: string): string | undefined {
+  // Anything else is another kind of token; nobody's is longer.
+  if (token.length > 64 * 1024 || token.split('.', 4).length !== 3) return undefined;
+  try {
+    const { iss } = decodeJwt(token);
+    return typeof iss === 'string' ? iss : undefined;
+  } catch {
+    return undefined;
+  }
+}

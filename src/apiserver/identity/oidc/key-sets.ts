@@ -1,0 +1,132 @@
+import type { webcrypto } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
+import type { TokenIssuer } from '../../../api/authentication/configuration.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { secured } from '../../connect/forward.ts';
+import type { Egress } from '../../webhooks/egress.ts';
+
+type CryptoKey = webcrypto.CryptoKey;
+
+export interface KeySet {
+  /** As jose wants it; rejects when the issuer does not answer or has no such key. */
+  key(header: JWSHeaderParameters, input: FlattenedJWSInput): Promise<CryptoKey>;
+}
+
+/** Keys are asked for again after so long, as the issuer may have withdrawn one. */
+const keptMs = 10 * 60_000;
+/** An unknown key makes us ask at once, but not more often: anybody can make up names of keys. */
+const askAgainMs = 10_000;
+const timeoutMs = 10_000;
+const limitBytes = 1024 * 1024;
+
+/** The signing keys of one issuer, found through its discovery document when the first token comes. */
+export class IssuerKeys implements KeySet {
+  readonly #issuer: TokenIssuer;
+  readonly #egress: Egress;
+  readonly #clock: Clock;
+  #keys: ReturnType<typeof createLocalJWKSet> | undefined;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #underway: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(issuer: TokenIssuer, egress: Egress, clock: Clock) {
+    this.#issuer = issuer;
+    this.#egress = egress;
+    this.#clock = clock;
+  }
+
+  async key(header: JWSHeaderParameters, input: FlattenedJWSInput): Promise<CryptoKey> {
+    const age = this.#clock.now() - this.#askedMs;
+    if (this.#keys === undefined ? age >= askAgainMs || this.#underway !== undefined : age >= keptMs) {
+      await this.#ask();
+    }
+    if (this.#keys === undefined) throw this.#failure ?? new Error('oidc: authenticator not initialized');
+    try {
+      return (await this.#keys(header, input)) as CryptoKey;
+    } catch (error) {
+      const isUnknown = error instanceof errors.JWKSNoMatchingKey;
+      if (!isUnknown || this.#clock.now() - this.#askedMs < askAgainMs) throw error;
+      await this.#ask();
+      return (await this.#keys(header, input)) as CryptoKey;
+    }
+  }
+
+  /** Whoever comes meanwhile waits for the same answer. */
+  #ask(): Promise<void> {
+    this.#underway ??= this.#load().finally(() => {
+      this.#underway = undefined;
+    });
+    return this.#underway;
+  }
+
+  async #load(): Promise<void> {
+    this.#askedMs = this.#clock.now();
+    try {
+      const { url, discoveryURL } = this.#issuer;
+      const discovery = await this.#get(discoveryURL || `${url.replace(/\/$/, '')}/.well-known/openid-configuration`);
+      if (discovery['issuer'] !== url) {
+        throw new Error(
+          `oidc: issuer did not match the issuer returned by provider, expected ${JSON.stringify(url)} got ${JSON.stringify(discovery['issuer'])}`,
+        );
+      }
+      if (typeof discovery['jwks_uri'] !== 'string') throw new Error('oidc: the discovery document has no jwks_uri');
+      const keys = await this.#get(discovery['jwks_uri']);
+      this.#keys = createLocalJWKSet(keys as unknown as JSONWebKeySet);
+      this.#failure = undefined;
+    } catch (error) {
+      // The keys known so far stay good: an issuer that is away for a while locks nobody out.
+      this.#failure = error as Error;
+    }
+  }
+
+  async #get(text: string): Promise<Record<string, unknown>> {
+    const url = new URL(text);
+    if (url.protocol !== 'https:') throw new Error(`oidc: ${text} is not https`);
+    const signal = AbortSignal.timeout(timeoutMs);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const raw = await this.#egress(host, url.port === '' ? 443 : Number(url.port), signal);
+    const { certificateAuthority } = this.#issuer;
+    const socket = await secured(raw, {
+      servername: host,
+      host,
+      ...(certificateAuthority && { ca: certificateAuthority }),
+    });
+    const end = () => socket.destroy(new Error(`oidc: ${text} did not answer in time`));
+    signal.addEventListener('abort', end);
+    try {
+      return await new Promise((resolve, reject) => {
+        const outgoing = httpRequest({
+          path: `${url.pathname}${url.search}`,
+          headers: { host: url.host, accept: 'application/json', connection: 'close' },
+          createConnection: () => socket as never,
+        });
+        outgoing.on('error', reject);
+        outgoing.on('response', (response) => {
+          const chunks: Buffer[] = [];
+          let length = 0;
+          response.on('data', (chunk: Buffer) => {
+            chunks.push(chunk);
+            length += chunk.length;
+            if (length > limitBytes) response.destroy(new Error(`oidc: ${text} gave more than ${limitBytes} bytes`));
+          });
+          response.on('error', reject);
+          response.on('end', () => {
+            if (response.statusCode !== 200) return reject(new Error(`oidc: ${text}: ${response.statusCode}`));
+            try {
+              const value = JSON.parse(Buffer.concat(chunks).toString());
+              if (typeof value !== 'object' || value === null) throw new Error('not an object');
+              return resolve(value);
+            } catch (error) {
+              return reject(new Error(`oidc: ${text}: ${(error as Error).message}`));
+            }
+          });
+        });
+        outgoing.end();
+      });
+    } finally {
+      signal.removeEventListener('abort', end);
+      socket.destroy();
+    }
+  }
+}
