@@ -1,6 +1,6 @@
 # `make up` and `make test` are all a newcomer needs; each installs what it lacks.
 SHELL := /bin/sh
-.PHONY: up test check unit e2e bench peers images images-stop conformance format
+.PHONY: up test check unit e2e bench peers images images-stop conformance conformance-clients format
 
 up:
 	./skypod up
@@ -28,6 +28,10 @@ peers:
 # Kubernetes' own conformance suite: make conformance [FOCUS=regex] [SKIP=regex] [NOT_PASSED=1]; writes docs/conformance.md.
 conformance:
 	scripts/run test/conformance/run.ts
+
+# Real clients (client-go, Python's, JavaScript's, several kubectl) against a simulated Skypod.
+conformance-clients:
+	scripts/run test/conformance/clients/run.ts
 
 images:
 	scripts/run images/main.ts
