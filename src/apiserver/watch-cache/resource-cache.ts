@@ -162,6 +162,8 @@ export class ResourceCache implements WatchCache {
         reject(tooLargeResourceVersion(revision, this.#revision));
       });
       this.#waiters.push(waiter);
+      // A shared store tells of others' revisions elsewhere only when it is asked.
+      this.#options.store.currentRevision().catch(() => {});
     });
   }
 

@@ -103,6 +103,8 @@ export class Committer {
           if (Date.now() > deadlineMs) throw new UnavailableError('etcd: too many interruptions');
           continue;
         }
+        // Its caller wants to see what was in the way.
+        this.#options.feed().expect(revision);
         return { committed: false, revision, current: ranges.map((kv) => kv && this.#options.toKeyValue(kv)) };
       }
     } finally {
