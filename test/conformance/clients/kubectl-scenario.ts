@@ -139,7 +139,7 @@ export async function kubectlScenario(kubectl: string, kubeconfig: string, names
       await run(['expose', 'deploy', 'web', '--name=again', '--port=80']);
       await run(['autoscale', 'deploy', 'web', '--min=1', '--max=3']);
     },
-    async 'kustomize-less prune: delete by label, wait for deletion'() {
+    async 'delete by label, wait for deletion'() {
       await run(['delete', 'pod', 'lone', '--wait=true', '--timeout=60s']);
       await run(['delete', 'deploy,svc', '-l', 'app=web', '--cascade=foreground', '--timeout=60s']);
       await run(['wait', '--for=delete', 'deployment/web', '--timeout=60s']);
