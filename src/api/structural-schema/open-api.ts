@@ -12,6 +12,7 @@ const apiVersion = {
   type: 'string',
   description: 'The version of the API that defines the form of this object.',
 };
+const metadataDescription = "Standard object's metadata: its name, labels and the like.";
 const kind = { type: 'string', description: 'The kind of object, in CamelCase.' };
 
 /**
@@ -25,7 +26,9 @@ export function publishedSchema(
 ): Record<string, any> {
   if (version === 2 && preservesUnknownFields(structural)) return { type: 'object' };
   const metadata = () =>
-    version === 3 ? { allOf: [reference(`${meta}.ObjectMeta`)], default: {} } : reference(`${meta}.ObjectMeta`);
+    version === 3
+      ? { allOf: [reference(`${meta}.ObjectMeta`)], default: {}, description: metadataDescription }
+      : { ...reference(`${meta}.ObjectMeta`), description: metadataDescription };
   const schema = version === 2 ? node2(structural, metadata) : node3(structural, metadata);
   schema['properties'] = { ...schema['properties'], apiVersion, kind, metadata: metadata() };
   return schema;

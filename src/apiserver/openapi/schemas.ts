@@ -59,10 +59,11 @@ export class SchemaCollector {
 
   #custom(structural: StructuralSchema): JsonSchema {
     const schema = publishedSchema(structural, this.#version, (name) => this.reference(resolveObject({ type: name })));
-    const common = describeType(`${apimachinery}.apis.meta.v1.Status`).fields;
     // What OpenAPI 2 cannot say of a schema is left out, at the root with all its properties.
-    const properties = schema['properties'];
-    for (const name of properties === undefined ? [] : ['apiVersion', 'kind']) {
+    const { properties } = schema;
+    if (properties === undefined) return schema;
+    const common = describeType(`${apimachinery}.apis.meta.v1.Status`).fields;
+    for (const name of ['apiVersion', 'kind']) {
       const description = common.get(name);
       if (description !== undefined) properties[name] = { ...properties[name], description };
     }
