@@ -64,6 +64,27 @@ export function isDns1123Subdomain(value: string): string[] {
   return findings;
 }
 
+const searchLabel = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const searchPath = `${searchLabel}(\\.${searchLabel})*`;
+const searchPathPattern = new RegExp(`^${searchPath}$`);
+
+/** A subdomain with underscores: what resolvers may search. */
+export function isSearchPath(value: string): string[] {
+  if (value.length <= 253 && searchPathPattern.test(value)) return noFindings;
+  const findings: string[] = [];
+  if (value.length > 253) findings.push(maximumLength(253));
+  if (!searchPathPattern.test(value)) {
+    findings.push(
+      regexFinding(
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+        searchPath,
+        'example.com',
+      ),
+    );
+  }
+  return findings;
+}
+
 export function isDns1035Label(value: string): string[] {
   if (value.length <= 63 && dns1035Pattern.test(value)) return noFindings;
   const findings: string[] = [];

@@ -12,6 +12,7 @@ import * as batch from '../validation/batch.ts';
 import * as certificates from '../validation/certificates.ts';
 import * as configuration from '../validation/configuration.ts';
 import { Findings } from '../validation/findings.ts';
+import * as flowControl from '../validation/flow-control.ts';
 import { isIpAddress } from '../validation/ip-address.ts';
 import * as networking from '../validation/networking.ts';
 import * as pod from '../validation/pod.ts';
@@ -207,7 +208,8 @@ export const strategies: Record<string, ResourceStrategy> = {
       if (object.handler !== old.handler) findings.invalid('handler', object.handler, 'field is immutable');
     },
   ),
-  'flowcontrol.apiserver.k8s.io/flowschemas': {},
+  'flowcontrol.apiserver.k8s.io/flowschemas': validated(flowControl.validateFlowSchema),
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': validated(flowControl.validatePriorityLevel),
   'apiregistration.k8s.io/apiservices': {
     ...validated(apiRegistration.validateApiService),
     ...pathSegment,

@@ -1,9 +1,10 @@
 import type { HorizontalPodAutoscaler, MetricSpec } from '../generated/autoscaling-v2.ts';
 import type { PodDisruptionBudget } from '../generated/policy-v1.ts';
-import { isPathSegmentName } from '../names.ts';
+import { isDns1123Label, isPathSegmentName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { Findings } from './findings.ts';
 import { validateLabelSelector } from './metadata.ts';
+import { validateContainerResourceName } from './resources.ts';
 import { validateAtMostAll, validateIntOrPercent } from './workloads.ts';
 
 /** Of either version: v1 differs in the metric only. Source: pkg/apis/autoscaling/validation. */
@@ -13,14 +14,18 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, findings: 
     findings.invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1');
   }
   if (!maxReplicas) findings.required('spec.maxReplicas', 'must be set and greater than 0');
-  else if (maxReplicas < 1) findings.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1');
-  else if (minReplicas !== undefined && maxReplicas < minReplicas) {
+  else if (maxReplicas < 1) findings.invalid('spec.maxReplicas', maxReplicas, 'must be greater than 0');
+  if (minReplicas !== undefined && (maxReplicas ?? 0) < minReplicas) {
     findings.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`');
   }
   for (const field of ['kind', 'name'] as const) {
     const value = scaleTargetRef?.[field];
     if (!value) findings.required(`spec.scaleTargetRef.${field}`);
     else findings.invalidEach(`spec.scaleTargetRef.${field}`, value, isPathSegmentName(value));
+  }
+  const apiVersion = scaleTargetRef?.apiVersion ?? '';
+  if (!apiVersion.includes('/')) {
+    findings.invalid('spec.scaleTargetRef.apiVersion', apiVersion, 'apiVersion must specify API group');
   }
   spec.metrics?.forEach((metric, index) => {
     validateMetric(metric, `spec.metrics[${index}]`, findings);
@@ -60,11 +65,10 @@ const sourceFields: Record<string, 'containerResource' | 'external' | 'object' |
 function validateMetric(metric: MetricSpec, path: string, findings: Findings): void {
   if (!metric.type) {
     findings.required(`${path}.type`, 'must specify a metric source type');
-    return;
   }
   const field = sourceFields[metric.type];
   if (field === undefined) {
-    findings.notSupported(`${path}.type`, metric.type, Object.keys(sourceFields));
+    findings.notSupported(`${path}.type`, metric.type ?? '', Object.keys(sourceFields));
     return;
   }
   for (const other of Object.values(sourceFields)) {
@@ -81,8 +85,18 @@ function validateMetric(metric: MetricSpec, path: string, findings: Findings): v
   if ((field === 'resource' || field === 'containerResource') && !source.name) {
     findings.required(`${at}.name`, 'must specify a resource name');
   }
-  if (field === 'containerResource' && !source.container)
-    findings.required(`${at}.container`, 'must specify a container');
+  if (field === 'containerResource') {
+    if (source.name) validateContainerResourceName(source.name, `${at}.name`, findings);
+    if (!source.container) findings.required(`${at}.container`, 'must specify a container');
+    else findings.invalidEach(`${at}.container`, source.container, isDns1123Label(source.container));
+  }
+  if (field === 'object') {
+    for (const part of ['kind', 'name'] as const) {
+      const value: string | undefined = source.describedObject?.[part];
+      if (!value) findings.required(`${at}.describedObject.${part}`);
+      else findings.invalidEach(`${at}.describedObject.${part}`, value, isPathSegmentName(value));
+    }
+  }
   if (source.metric !== undefined && !source.metric.name) {
     findings.required(`${at}.metric.name`, 'must specify a metric name');
   }
@@ -92,8 +106,8 @@ function validateMetric(metric: MetricSpec, path: string, findings: Findings): v
 function validateTarget(source: string, target: any, path: string, findings: Findings): void {
   const { type, value, averageValue, averageUtilization } = target;
   if (!type) findings.required(`${path}.type`, 'must specify a metric target type');
-  else if (!['Utilization', 'Value', 'AverageValue'].includes(type)) {
-    findings.invalid(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue');
+  if (!['Utilization', 'Value', 'AverageValue'].includes(type)) {
+    findings.invalid(`${path}.type`, type ?? '', 'must be either Utilization, Value, or AverageValue');
   }
   for (const [field, quantity] of [
     ['value', value],
@@ -118,7 +132,14 @@ function validateTarget(source: string, target: any, path: string, findings: Fin
       findings.required(`${path}.averageValue`, 'must specify a positive target averageValue');
     }
   } else if (value === undefined && averageValue === undefined) {
-    findings.required(`${path}.averageValue`, 'must set either a target value or averageValue');
+    findings.required(
+      `${path}.averageValue`,
+      source === 'external'
+        ? 'must set either a target value for metric or a per-pod target'
+        : 'must set either a target value or averageValue',
+    );
+  } else if (source === 'external' && value !== undefined && averageValue !== undefined) {
+    findings.forbidden(`${path}.value`, 'may not set both a target value for metric and a per-pod target');
   }
 }
 

@@ -1,9 +1,10 @@
 import { semanticEqual } from '../equality.ts';
 import type { CronJob, Job, JobSpec } from '../generated/batch-v1.ts';
-import { isDns1123Label, isQualifiedName } from '../names.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../names.ts';
 import { selectorFromLabelSelector } from '../selectors.ts';
 import { cronScheduleFinding } from './cron-schedule.ts';
 import type { Findings } from './findings.ts';
+import { validateFailurePolicy, validateSuccessPolicy } from './job-policies.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
 import { validatePodTemplate } from './pod-spec.ts';
 
@@ -27,9 +28,8 @@ function validateJobSpec(spec: JobSpec, path: string, findings: Findings): void 
   }
   validateCompletionMode(spec, path, findings);
   validateFailurePolicy(spec, `${path}.podFailurePolicy`, findings);
-  if (spec.successPolicy !== undefined && spec.completionMode !== 'Indexed') {
-    findings.invalid(`${path}.successPolicy`, spec.successPolicy, 'requires indexed completion mode');
-  }
+  validateSuccessPolicy(spec, `${path}.successPolicy`, findings);
+  if (spec.managedBy !== undefined) validateManagedBy(spec.managedBy, `${path}.managedBy`, findings);
   findings.optionalOneOf(
     spec.podReplacementPolicy,
     `${path}.podReplacementPolicy`,
@@ -47,15 +47,41 @@ function validateJobSpec(spec: JobSpec, path: string, findings: Findings): void 
   }
 }
 
+function validateManagedBy(managedBy: string, path: string, findings: Findings): void {
+  if (managedBy === '') {
+    findings.required(path);
+    return;
+  }
+  if (managedBy.length > 63) findings.tooLong(path, 63);
+  const slash = managedBy.indexOf('/');
+  if (slash <= 0 || slash === managedBy.length - 1) {
+    findings.invalid(path, managedBy, 'must be a domain-prefixed path (such as "acme.io/foo")');
+    return;
+  }
+  findings.invalidEach(path, managedBy.slice(0, slash), isDns1123Subdomain(managedBy.slice(0, slash)));
+  const name = managedBy.slice(slash + 1);
+  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(name)) {
+    findings.invalid(path, name, "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&\\'()*+,;=:]+')");
+  }
+}
+
 function validateCompletionMode(spec: JobSpec, path: string, findings: Findings): void {
   findings.optionalOneOf(spec.completionMode, `${path}.completionMode`, ['NonIndexed', 'Indexed']);
-  if (spec.completionMode !== 'Indexed') {
+  if ((spec.maxFailedIndexes ?? 0) > MAX_INDEXED_PARALLELISM) {
+    findings.invalid(
+      `${path}.maxFailedIndexes`,
+      spec.maxFailedIndexes,
+      `must be less than or equal to ${MAX_INDEXED_PARALLELISM}`,
+    );
+  }
+  if (spec.completionMode === 'NonIndexed') {
     for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
       if (spec[field] !== undefined)
         findings.invalid(`${path}.${field}`, spec[field], 'requires indexed completion mode');
     }
     return;
   }
+  if (spec.completionMode !== 'Indexed') return;
   if (spec.completions === undefined) findings.required(`${path}.completions`, 'when completion mode is Indexed');
   if ((spec.parallelism ?? 0) > MAX_INDEXED_PARALLELISM) {
     findings.invalid(
@@ -67,24 +93,6 @@ function validateCompletionMode(spec: JobSpec, path: string, findings: Findings)
   if (spec.completions !== undefined && (spec.maxFailedIndexes ?? 0) > spec.completions) {
     findings.invalid(`${path}.maxFailedIndexes`, spec.maxFailedIndexes, 'must be less than or equal to completions');
   }
-}
-
-const failureActions = ['Count', 'FailIndex', 'FailJob', 'Ignore'];
-
-function validateFailurePolicy(spec: JobSpec, path: string, findings: Findings): void {
-  spec.podFailurePolicy?.rules.forEach((rule, index) => {
-    const at = `${path}.rules[${index}]`;
-    if (!rule.action) {
-      findings.required(`${at}.action`, `valid values: [${failureActions.map((one) => `"${one}"`).join(' ')}]`);
-    } else if (rule.action === 'FailIndex' && spec.backoffLimitPerIndex === undefined) {
-      findings.invalid(`${at}.action`, rule.action, 'requires the backoffLimitPerIndex to be set');
-    } else findings.optionalOneOf(rule.action, `${at}.action`, failureActions);
-    rule.onPodConditions?.forEach(({ type, status }, i) => {
-      findings.invalidEach(`${at}.onPodConditions[${i}].type`, type, isQualifiedName(type));
-      findings.optionalOneOf(status, `${at}.onPodConditions[${i}].status`, ['False', 'True', 'Unknown']);
-    });
-    findings.optionalOneOf(rule.onExitCodes?.operator, `${at}.onExitCodes.operator`, ['In', 'NotIn']);
-  });
 }
 
 export function validateJob(job: Job, findings: Findings): void {
@@ -131,8 +139,7 @@ function validateSelectorMatches({ spec, metadata }: Job, findings: Findings): v
 export function validateJobUpdate(job: Job, old: Job, findings: Findings): void {
   validateJob(job, findings);
   const { spec } = job;
-  const isElastic = spec.completionMode === 'Indexed' && spec.completions === spec.parallelism;
-  if (!isElastic) validateImmutable(spec.completions, old.spec.completions, 'spec.completions', findings);
+  validateCompletionsUpdate(job, old, findings);
   validateImmutable(spec.selector, old.spec.selector, 'spec.selector', findings);
   if (!semanticEqual(spec.template, templateAsFarAsFixed(job, old))) {
     validateImmutable(spec.template, old.spec.template, 'spec.template', findings);
@@ -145,6 +152,16 @@ export function validateJobUpdate(job: Job, old: Job, findings: Findings): void 
     'successPolicy',
   ] as const) {
     validateImmutable(spec[field], old.spec[field], `spec.${field}`, findings);
+  }
+}
+
+/** An indexed job may grow and shrink when as many run at once as there are. */
+function validateCompletionsUpdate({ spec }: Job, { spec: old }: Job, findings: Findings): void {
+  if (semanticEqual(spec.completions, old.completions)) return;
+  if (spec.completionMode !== 'Indexed') {
+    validateImmutable(spec.completions, old.completions, 'spec.completions', findings);
+  } else if (spec.completions === undefined || spec.completions !== spec.parallelism) {
+    findings.invalid('spec.completions', spec.completions, 'can only be modified in tandem with spec.parallelism');
   }
 }
 

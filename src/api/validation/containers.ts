@@ -175,9 +175,9 @@ function validateRestartRules(container: Container, path: string, findings: Find
   if (rules.length > 20) findings.tooMany(`${path}.restartPolicyRules`, rules.length, 20);
   rules.forEach((rule, index) => {
     const at = `${path}.restartPolicyRules[${index}]`;
-    findings.optionalOneOf(rule.action, `${at}.action`, ['Restart', 'RestartAllContainers']);
+    findings.optionalOneOf(rule.action ?? '', `${at}.action`, ['Restart', 'RestartAllContainers']);
     if (rule.exitCodes === undefined) findings.required(`${at}.exitCodes`, 'must be specified');
-    else findings.optionalOneOf(rule.exitCodes.operator, `${at}.exitCodes.operator`, ['In', 'NotIn']);
+    else findings.optionalOneOf(rule.exitCodes.operator ?? '', `${at}.exitCodes.operator`, ['In', 'NotIn']);
   });
 }
 
@@ -188,8 +188,8 @@ function validateResizePolicy(
   findings: Findings,
 ): void {
   const seen = new Set<string>();
-  container.resizePolicy?.forEach(({ resourceName, restartPolicy }) => {
-    if (seen.has(resourceName)) findings.duplicate(path, resourceName);
+  container.resizePolicy?.forEach(({ resourceName, restartPolicy }, index) => {
+    if (seen.has(resourceName)) findings.duplicate(`${path}[${index}]`, resourceName);
     seen.add(resourceName);
     findings.oneOf(resourceName, path, ['cpu', 'memory']);
     findings.oneOf(restartPolicy, path, ['NotRequired', 'RestartContainer']);

@@ -1,5 +1,11 @@
 import type { EnvFromSource, EnvVar, ObjectFieldSelector, ResourceFieldSelector } from '../generated/core-v1.ts';
-import { isConfigMapKey, isEnvironmentVariableName, isQualifiedName, nameIsDnsSubdomain } from '../names.ts';
+import {
+  isConfigMapKey,
+  isDns1123Label,
+  isEnvironmentVariableName,
+  isQualifiedName,
+  nameIsDnsSubdomain,
+} from '../names.ts';
 import type { Findings } from './findings.ts';
 
 const environmentFields = [
@@ -73,9 +79,14 @@ function validateValueFrom({ value, valueFrom }: EnvVar, path: string, findings:
   }
   if (fileKeyRef !== undefined) {
     sources++;
-    for (const field of ['key', 'volumeName', 'path'] as const) {
-      if (!fileKeyRef[field]) findings.required(`${path}.fileKeyRef.${field}`);
-    }
+    const { key, volumeName, path: file } = fileKeyRef;
+    const at = `${path}.fileKeyRef`;
+    if (!key) findings.required(`${at}.key`);
+    else findings.invalidEach(`${at}.key`, key, isEnvironmentVariableName(key));
+    if (!volumeName) findings.required(`${at}.volumeName`);
+    else findings.invalidEach(`${at}.volumeName`, volumeName, isDns1123Label(volumeName));
+    if (!file) findings.required(`${at}.path`);
+    else if (file.split('/').includes('..')) findings.invalid(`${at}.path`, file, "must not contain '..'");
   }
   if (sources === 0) {
     findings.invalid(

@@ -16,6 +16,11 @@ export class Findings {
     });
   }
 
+  /** Where upstream shows no value at all. */
+  invalidWithoutValue(field: string, detail: string): void {
+    this.list.push({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${detail}` });
+  }
+
   /** One `invalid` for each detail: what the validators of names.ts give. */
   invalidEach(field: string, value: unknown, details: string[]): void {
     for (let i = 0; i < details.length; i++) this.invalid(field, value, details[i]!);

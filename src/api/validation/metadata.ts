@@ -137,6 +137,17 @@ function validateFinalizers(finalizers: string[] | undefined, findings: Findings
   }
 }
 
+const standardFinalizers = ['kubernetes', ORPHAN, FOREGROUND];
+
+/** Of the core group's own kinds: finalizers are upstream's or carry a domain. */
+export function validateStandardFinalizers(finalizers: string[] | undefined, findings: Findings): void {
+  finalizers?.forEach((finalizer, index) => {
+    const path = `metadata.finalizers[${index}]`;
+    if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return;
+    findings.invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified');
+  });
+}
+
 export function validateLabelSelector(
   selector: LabelSelector | undefined | null,
   path: string,

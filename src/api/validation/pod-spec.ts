@@ -1,5 +1,5 @@
 import type { PodSpec, PodTemplateSpec } from '../generated/core-v1.ts';
-import { inclusiveRange, isDns1123Label, isDns1123Subdomain } from '../names.ts';
+import { inclusiveRange, isDns1123Label, isDns1123Subdomain, isQualifiedName, isSearchPath } from '../names.ts';
 import {
   type PodContext,
   validateContainers,
@@ -9,6 +9,7 @@ import {
 import type { Findings } from './findings.ts';
 import { isIpAddress } from './ip-address.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
+import { validatePodParts } from './pod-spec-parts.ts';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
 import { validatePodSecurity } from './security-context.ts';
 import { validateVolumes } from './volumes.ts';
@@ -31,6 +32,7 @@ export function validatePodSpec(spec: PodSpec, path: string, findings: Findings,
   validateLabels(spec.nodeSelector, `${path}.nodeSelector`, findings);
   validatePodSecurity(spec.securityContext, spec, `${path}.securityContext`, findings);
   validateAffinity(spec.affinity, `${path}.affinity`, findings);
+  validatePodParts(spec, path, findings);
   validateDns(spec, `${path}.dnsConfig`, findings);
   validateTopologySpread(spec.topologySpreadConstraints, `${path}.topologySpreadConstraints`, findings);
   validateNames(spec, path, findings);
@@ -64,6 +66,7 @@ function validateNames(spec: PodSpec, path: string, findings: Findings): void {
   }
   const gates = new Set<string>();
   spec.schedulingGates?.forEach(({ name }, index) => {
+    findings.invalidEach(`${path}.schedulingGates[${index}]`, name ?? '', isQualifiedName(name ?? ''));
     if (gates.has(name)) findings.duplicate(`${path}.schedulingGates[${index}]`, name);
     gates.add(name);
   });
@@ -125,13 +128,7 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string, findings: 
   }
   searches.forEach((search, index) => {
     if (search === '.') return;
-    const name = search
-      .replace(/\.$/, '')
-      .replace(/(^|\.)_/g, '$1')
-      .replaceAll('_', '-');
-    if (isDns1123Subdomain(name).length > 0) {
-      findings.invalidEach(`${path}.searches[${index}]`, search, isDns1123Subdomain(search));
-    }
+    findings.invalidEach(`${path}.searches[${index}]`, search, isSearchPath(search.replace(/\.$/, '')));
   });
   options.forEach((option, index) => {
     if (!option.name) findings.required(`${path}.options[${index}]`, 'must not be empty');

@@ -2,6 +2,7 @@ import { semanticEqual } from '../equality.ts';
 import type { Pod, PodSpec } from '../generated/core-v1.ts';
 import { inclusiveRange } from '../names.ts';
 import type { Findings } from './findings.ts';
+import { validateStandardFinalizers } from './metadata.ts';
 import { validatePodSpec } from './pod-spec.ts';
 import { validateTolerations } from './scheduling.ts';
 
@@ -9,6 +10,7 @@ const LARGEST_INT32 = 2_147_483_647;
 
 export function validatePodCommon(pod: Pod, findings: Findings): void {
   validatePodSpec(pod.spec, 'spec', findings, true);
+  validateStandardFinalizers(pod.metadata.finalizers, findings);
   const { spec } = pod;
   if (!spec.serviceAccountName) {
     spec.volumes?.forEach((volume, index) => {
@@ -50,6 +52,7 @@ export function validatePodUpdate(pod: Pod, old: Pod, findings: Findings): void 
   }
   if (!validateDeadlineUpdate(pod.spec, old.spec, findings)) return;
   validateTolerationUpdate(pod.spec, old.spec, findings);
+  validateSteering(pod.spec, old.spec, findings);
   validateGateUpdate(pod.spec, old.spec, findings);
   const munged = withUpdatableFieldsOf(old.spec, pod.spec);
   if (!semanticEqual(munged, old.spec)) {
@@ -131,6 +134,40 @@ function validateGateUpdate(spec: PodSpec, old: PodSpec, findings: Findings): vo
         `spec.schedulingGates[${index}].name`,
         `only deletion is allowed, but found new scheduling gate '${name}'`,
       );
+    }
+  });
+}
+
+/** A pod at a gate may be sent to fewer nodes, never to others. */
+function validateSteering(spec: PodSpec, old: PodSpec, findings: Findings): void {
+  if (!old.schedulingGates?.length) return;
+  const changed = Object.entries(old.nodeSelector ?? {}).some(([key, value]) => spec.nodeSelector?.[key] !== value);
+  if (changed) {
+    findings.invalid(
+      'spec.nodeSelector',
+      spec.nodeSelector,
+      'only additions to spec.nodeSelector are allowed (no mutations or deletions)',
+    );
+  }
+  const required = 'requiredDuringSchedulingIgnoredDuringExecution';
+  const oldTerms = old.affinity?.nodeAffinity?.[required]?.nodeSelectorTerms ?? [];
+  if (oldTerms.length === 0) return;
+  const terms = spec.affinity?.nodeAffinity?.[required]?.nodeSelectorTerms ?? [];
+  const path = `spec.affinity.nodeAffinity.${required}.nodeSelectorTerms`;
+  if (terms.length !== oldTerms.length) {
+    findings.invalid(path, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed');
+    return;
+  }
+  const startsWith = (list: unknown[] | undefined, before: unknown[] | undefined) =>
+    semanticEqual((list ?? []).slice(0, before?.length ?? 0), before ?? []);
+  terms.forEach((term, index) => {
+    const before = oldTerms[index]!;
+    const wasEmpty = !before.matchExpressions?.length && !before.matchFields?.length;
+    const isEmpty = !term.matchExpressions?.length && !term.matchFields?.length;
+    const isNarrower =
+      startsWith(term.matchExpressions, before.matchExpressions) && startsWith(term.matchFields, before.matchFields);
+    if ((wasEmpty && !isEmpty) || !isNarrower) {
+      findings.invalid(`${path}[${index}]`, term, 'only additions are allowed (no mutations or deletions)');
     }
   });
 }

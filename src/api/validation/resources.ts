@@ -1,6 +1,6 @@
 import type { ResourceRequirements } from '../generated/core-v1.ts';
 import { isQualifiedName } from '../names.ts';
-import { compareQuantities, quantityMilliValue } from '../quantity.ts';
+import { compareQuantities, quantityMilliValue, quantityNumber } from '../quantity.ts';
 import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
 
 const standardResources = new Set([
@@ -40,7 +40,39 @@ export function validateQuantity(name: string, value: string, path: string, find
   if (isInteger(name) && quantityMilliValue(value) % 1000 !== 0) findings.invalid(path, value, 'must be an integer');
 }
 
-function validateContainerResourceName(name: string, path: string, findings: Findings): void {
+const hugePageBytes = (name: string): number => quantityNumber(name.slice('hugepages-'.length));
+
+/** Whole pages, and not fewer than none. */
+function validateHugePages(name: string, value: string, path: string, findings: Findings): void {
+  if (!isHugePage(name)) return;
+  let pageBytes = 0;
+  try {
+    pageBytes = hugePageBytes(name);
+  } catch {
+    // Not a size: never divisible.
+  }
+  const bytes = quantityNumber(value);
+  if (pageBytes > 0 && bytes >= 0 && bytes % pageBytes === 0) return;
+  findings.invalid(path, value, `${value} is not positive integer multiple of ${name}`);
+}
+
+type CheckName = (name: string, path: string, findings: Findings) => void;
+
+function validatePodResourceName(name: string, path: string, findings: Findings): void {
+  validateContainerResourceName(name, path, findings);
+  if (name !== 'cpu' && name !== 'memory' && !isHugePage(name)) {
+    findings.notSupported(path, name, ['cpu', 'hugepages-', 'memory']);
+  }
+}
+
+/** resources of a pod as a whole. */
+export const validatePodResourceRequirements = (
+  resources: ResourceRequirements,
+  path: string,
+  findings: Findings,
+): void => validateRequirements(resources, validatePodResourceName, path, findings);
+
+export function validateContainerResourceName(name: string, path: string, findings: Findings): void {
   if (containerResources.has(name)) return;
   const count = findings.list.length;
   findings.invalidEach(path, name, isQualifiedName(name));
@@ -62,18 +94,27 @@ export function validateResourceRequirements(
   path: string,
   findings: Findings,
 ): void {
-  if (resources === undefined) return;
-  const { limits, requests } = resources;
+  if (resources !== undefined) validateRequirements(resources, validateContainerResourceName, path, findings);
+}
+
+function validateRequirements(
+  { limits, requests }: ResourceRequirements,
+  validateName: CheckName,
+  path: string,
+  findings: Findings,
+): void {
   for (const name in limits) {
     const at = `${path}.limits[${name}]`;
-    validateContainerResourceName(name, at, findings);
+    validateName(name, at, findings);
     validateQuantity(name, limits[name]!, at, findings);
+    validateHugePages(name, limits[name]!, at, findings);
   }
   for (const name in requests) {
     const at = `${path}.requests[${name}]`;
-    validateContainerResourceName(name, at, findings);
+    validateName(name, at, findings);
     const request = requests[name]!;
     validateQuantity(name, request, at, findings);
+    validateHugePages(name, request, at, findings);
     const limit = limits?.[name];
     if (limit === undefined) {
       if (!isOvercommitAllowed(name)) {
@@ -87,5 +128,9 @@ export function validateResourceRequirements(
         findings.invalid(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`);
       }
     }
+  }
+  const names = [...Object.keys(limits ?? {}), ...Object.keys(requests ?? {})];
+  if (names.some(isHugePage) && !names.includes('cpu') && !names.includes('memory')) {
+    findings.forbidden(path, 'HugePages require cpu or memory');
   }
 }

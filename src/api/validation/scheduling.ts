@@ -11,6 +11,7 @@ import type {
 import { isDns1123Subdomain, isLabelValue, isQualifiedName, nameIsDnsLabel } from '../names.ts';
 import type { Findings } from './findings.ts';
 import { validateLabelSelector } from './metadata.ts';
+import { validateLabelKeys } from './pod-spec-parts.ts';
 
 export const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -43,6 +44,7 @@ export function validateNodeSelectorRequirement(
   requirement: NodeSelectorRequirement,
   path: string,
   findings: Findings,
+  allowsAnyValue = false,
 ): void {
   const { key, operator, values = [] } = requirement;
   if (operator === 'In' || operator === 'NotIn') {
@@ -59,14 +61,20 @@ export function validateNodeSelectorRequirement(
     }
   } else findings.invalid(`${path}.operator`, operator, 'not a valid selector operator');
   findings.invalidEach(`${path}.key`, key, isQualifiedName(key));
+  if (allowsAnyValue) return;
   values.forEach((value, index) => {
     findings.invalidEach(`${path}.values[${index}]`, value, isLabelValue(value));
   });
 }
 
-function validateNodeSelectorTerm(term: NodeSelectorTerm, path: string, findings: Findings): void {
+function validateNodeSelectorTerm(
+  term: NodeSelectorTerm,
+  path: string,
+  findings: Findings,
+  allowsAnyValue = false,
+): void {
   term.matchExpressions?.forEach((requirement, index) => {
-    validateNodeSelectorRequirement(requirement, `${path}.matchExpressions[${index}]`, findings);
+    validateNodeSelectorRequirement(requirement, `${path}.matchExpressions[${index}]`, findings, allowsAnyValue);
   });
   term.matchFields?.forEach(({ key, operator, values = [] }, index) => {
     const at = `${path}.matchFields[${index}]`;
@@ -107,7 +115,8 @@ export function validateAffinity(affinity: Affinity | undefined, path: string, f
     node[PREFERRED]?.forEach(({ weight, preference }, index) => {
       const term = `${at}.${PREFERRED}[${index}]`;
       validateWeight(weight, `${term}.weight`, findings);
-      validateNodeSelectorTerm(preference, `${term}.preference`, findings);
+      // What is only preferred may be nonsense, as upstream.
+      validateNodeSelectorTerm(preference ?? {}, `${term}.preference`, findings, true);
     });
   }
   for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
@@ -133,6 +142,8 @@ function validatePodAffinityTerm(term: PodAffinityTerm, path: string, findings: 
   for (const namespace of term.namespaces ?? []) {
     findings.invalidEach(`${path}.namespace`, namespace, nameIsDnsLabel(namespace, false));
   }
+  validateLabelKeys(term.matchLabelKeys, term.labelSelector, `${path}.matchLabelKeys`, findings);
+  validateLabelKeys(term.mismatchLabelKeys, term.labelSelector, `${path}.mismatchLabelKeys`, findings);
   if (!term.topologyKey) findings.required(`${path}.topologyKey`, 'can not be empty');
   findings.invalidEach(`${path}.topologyKey`, term.topologyKey, isQualifiedName(term.topologyKey));
 }
@@ -165,5 +176,6 @@ export function validateTopologySpread(
     findings.optionalOneOf(constraint.nodeAffinityPolicy, `${at}.nodeAffinityPolicy`, ['Honor', 'Ignore']);
     findings.optionalOneOf(constraint.nodeTaintsPolicy, `${at}.nodeTaintsPolicy`, ['Honor', 'Ignore']);
     validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`, findings);
+    validateLabelKeys(constraint.matchLabelKeys, constraint.labelSelector, `${at}.matchLabelKeys`, findings);
   });
 }

@@ -1,4 +1,4 @@
-import type { PodSecurityContext, SeccompProfile, SecurityContext } from '../generated/core-v1.ts';
+import type { AppArmorProfile, PodSecurityContext, SeccompProfile, SecurityContext } from '../generated/core-v1.ts';
 import { inclusiveRange } from '../names.ts';
 import type { Findings } from './findings.ts';
 import { validateDescendingPath } from './volumes.ts';
@@ -14,13 +14,34 @@ function validateId(id: number | undefined, path: string, findings: Findings): v
 
 function validateSeccomp(profile: SeccompProfile | undefined, path: string, findings: Findings): void {
   if (profile === undefined) return;
-  findings.oneOf(profile.type, `${path}.type`, seccompTypes);
+  if (!profile.type) findings.required(`${path}.type`, 'type is required when seccompProfile is set');
+  else findings.oneOf(profile.type, `${path}.type`, seccompTypes);
   if (profile.type === 'Localhost') {
     if (profile.localhostProfile === undefined) {
       findings.required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost');
     } else validateDescendingPath(profile.localhostProfile, `${path}.localhostProfile`, findings);
   } else if (profile.localhostProfile !== undefined) {
     findings.invalid(`${path}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost');
+  }
+}
+
+const PATH_MAX = 4096;
+
+function validateAppArmor(profile: AppArmorProfile | undefined, path: string, findings: Findings): void {
+  if (profile === undefined) return;
+  const { type, localhostProfile } = profile;
+  const at = `${path}.localhostProfile`;
+  if (type === 'Localhost') {
+    const trimmed = localhostProfile?.trim();
+    if (localhostProfile !== undefined && trimmed !== localhostProfile) {
+      findings.invalid(at, localhostProfile, 'must not be padded with whitespace');
+    } else if (!trimmed) findings.required(at, 'must be set when AppArmor type is Localhost');
+    if ((localhostProfile?.length ?? 0) >= PATH_MAX) findings.tooLong(at, PATH_MAX - 1);
+  } else if (!type) findings.required(`${path}.type`, 'type is required when appArmorProfile is set');
+  else if (type !== 'RuntimeDefault' && type !== 'Unconfined') {
+    findings.notSupported(`${path}.type`, type, ['Localhost', 'RuntimeDefault', 'Unconfined']);
+  } else if (localhostProfile !== undefined) {
+    findings.invalid(at, localhostProfile, 'can only be set when AppArmor type is Localhost');
   }
 }
 
@@ -40,6 +61,7 @@ export function validateContainerSecurity(
     }
   }
   validateSeccomp(context.seccompProfile, `${path}.seccompProfile`, findings);
+  validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`, findings);
   if (context.allowPrivilegeEscalation !== false) return;
   if (context.privileged === true) {
     findings.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
@@ -72,6 +94,8 @@ export function validatePodSecurity(
   findings.optionalOneOf(context.fsGroupChangePolicy, `${path}.fsGroupChangePolicy`, ['Always', 'OnRootMismatch']);
   findings.optionalOneOf(context.supplementalGroupsPolicy, `${path}.supplementalGroupsPolicy`, ['Merge', 'Strict']);
   validateSeccomp(context.seccompProfile, `${path}.seccompProfile`, findings);
+  validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`, findings);
+  findings.optionalOneOf(context.seLinuxChangePolicy, `${path}.seLinuxChangePolicy`, ['MountOption', 'Recursive']);
   const names = new Set<string>();
   context.sysctls?.forEach(({ name }, index) => {
     const at = `${path}.sysctls[${index}].name`;

@@ -6,10 +6,12 @@ import type {
   Volume,
   VolumeMount,
 } from '../generated/core-v1.ts';
-import { isDns1123Label } from '../names.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import { validateFieldReference, validateResourceFieldReference, volumeFields } from './environment.ts';
 import type { Findings } from './findings.ts';
+import { validateAnnotations, validateLabels } from './metadata.ts';
+import { validateClaimSpec } from './storage.ts';
 
 const MODE_FINDING = 'must be a number between 0 and 0777 (octal), both inclusive';
 const hostPathTypes = [
@@ -51,6 +53,14 @@ function validateSource(volume: Volume, path: string, findings: Findings): void 
   if (found === 0) findings.required(path, 'must specify a volume type');
 }
 
+export function validateCsiDriverName(driver: string | undefined, path: string, findings: Findings): void {
+  if (!driver) findings.required(path);
+  else {
+    if (driver.length > 63) findings.tooLong(path, 63);
+    findings.invalidEach(path, driver, isDns1123Subdomain(driver.toLowerCase()));
+  }
+}
+
 const requireFields =
   (...fields: string[]) =>
   (source: any, path: string, findings: Findings): void => {
@@ -88,10 +98,16 @@ const sourceValidators: Record<string, (source: any, path: string, findings: Fin
   persistentVolumeClaim: requireFields('claimName'),
   nfs(source, path, findings) {
     requireFields('server', 'path')(source, path, findings);
-    if (source.path && !source.path.startsWith('/'))
-      findings.invalid(`${path}.path`, source.path, 'must be an absolute path');
+    if (!source.path?.startsWith('/')) findings.invalid(`${path}.path`, source.path ?? '', 'must be an absolute path');
   },
-  csi: requireFields('driver'),
+  csi({ driver, nodePublishSecretRef }, path, findings) {
+    validateCsiDriverName(driver, `${path}.driver`, findings);
+    if (nodePublishSecretRef === undefined) return;
+    const { name } = nodePublishSecretRef;
+    if (!name) findings.required(`${path}.nodePublishSecretRef.name`);
+    // Upstream's own path.
+    else findings.invalidEach(`${path}.name`, name, isDns1123Subdomain(name));
+  },
   gitRepo: requireFields('repository'),
   iscsi: requireFields('targetPortal', 'iqn'),
   image(source, path, findings) {
@@ -99,7 +115,20 @@ const sourceValidators: Record<string, (source: any, path: string, findings: Fin
     findings.oneOf(source.pullPolicy, `${path}.pullPolicy`, ['Always', 'IfNotPresent', 'Never']);
   },
   ephemeral(source, path, findings) {
-    if (source.volumeClaimTemplate === undefined) findings.required(`${path}.volumeClaimTemplate`);
+    if (source.volumeClaimTemplate === undefined) {
+      findings.required(`${path}.volumeClaimTemplate`);
+      return;
+    }
+    const { metadata, spec } = source.volumeClaimTemplate;
+    const at = `${path}.volumeClaimTemplate`;
+    validateAnnotations(metadata?.annotations, `${at}.metadata.annotations`, findings);
+    validateLabels(metadata?.labels, `${at}.metadata.labels`, findings);
+    for (const field of Object.keys(metadata ?? {})) {
+      if (field !== 'annotations' && field !== 'labels' && metadata[field] !== undefined && metadata[field] !== null) {
+        findings.forbidden(`${at}.metadata.${field}`, 'cannot be set');
+      }
+    }
+    validateClaimSpec(spec ?? {}, `${at}.spec`, findings);
   },
 };
 
