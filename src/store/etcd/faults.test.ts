@@ -221,21 +221,27 @@ describe('etcd that fails', { skip: etcdMissing, timeout: 120_000 }, () => {
   it('is told of the newest revision when others write elsewhere in etcd', async () => {
     const neighbour = await openEtcdStore({ ...etcd, prefix: '/neighbour' });
     try {
-      const { revision } = await put(neighbour, '/k', 'x');
-      await new Promise<void>((resolve, reject) => {
-        const watch = store.watch({
-          start: '/p/',
-          end: '/p0',
-          afterRevision: revision - 1,
-          onEvents(_events, at) {
-            if (at < revision) return;
-            watch.close();
-            resolve();
-          },
-          onError: reject,
-        });
-        void store.currentRevision().then((current) => assert.ok(current >= revision), reject);
+      let told = 0;
+      const watch = store.watch({
+        start: '/p/',
+        end: '/p0',
+        afterRevision: await store.currentRevision(),
+        onEvents: (_events, at) => (told = at),
+        onError: assert.fail,
       });
+      let writing = true;
+      const writer = (async () => {
+        while (writing) await put(neighbour, '/k', 'x');
+      })();
+      for (let round = 0; round < 5; round++) {
+        const { revision } = await put(neighbour, '/k', 'y');
+        const current = await store.currentRevision();
+        assert.ok(current >= revision);
+        await until(() => told >= current);
+      }
+      writing = false;
+      await writer;
+      watch.close();
       assert.equal(await store.get('/k'), undefined);
       assert.equal((await neighbour.range({ start: '/', end: '0' })).count, 1);
     } finally {

@@ -46,6 +46,8 @@ export class Feed {
   /** The start of a response that came in parts. */
   #fragments: EtcdEvent[] = [];
   #waiters: Waiter[] = [];
+  /** The newest revision that the cluster is known to have. */
+  #expected = 0;
   #nudge: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #closed = false;
@@ -91,8 +93,9 @@ export class Feed {
 
   /** The cluster is at `revision`: sees to it that this process gets there. */
   expect(revision: number): void {
-    if (revision <= this.#revision || this.#nudge !== undefined || this.#closed) return;
-    this.#nudge = setTimeout(() => void this.#check(revision), nudgeAfterMs);
+    this.#expected = Math.max(this.#expected, revision);
+    if (this.#expected <= this.#revision || this.#nudge !== undefined || this.#closed) return;
+    this.#nudge = setTimeout(() => void this.#check(), nudgeAfterMs);
   }
 
   close(): void {
@@ -104,17 +107,19 @@ export class Feed {
     for (const waiter of [...this.#waiters]) this.#giveUp(waiter);
   }
 
-  async #check(revision: number): Promise<void> {
+  async #check(): Promise<void> {
+    let done = false;
     try {
-      if (revision > this.#revision) {
+      if (this.#expected > this.#revision) {
         const mark = await this.#options.writeMark();
         if (!(await this.reached(mark, lagLimitMs))) this.#stream?.leave();
       }
+      done = true;
     } catch {
       // No quorum. Whoever waits for the revision is told so by a call of its own.
-    } finally {
-      this.#nudge = undefined;
     }
+    this.#nudge = undefined;
+    if (done) this.expect(this.#expected);
   }
 
   #giveUp(waiter: Waiter): void {
