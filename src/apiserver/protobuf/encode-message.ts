@@ -19,15 +19,19 @@ export function encodeMessage(schema: TypeSchema, object: object): Buffer {
 }
 
 export function writeMessage(writer: WireWriter, schema: TypeSchema, object: Record<string, any>): void {
-  let fields = compiled.get(schema);
-  if (fields === undefined) {
-    fields = compile(
+  for (const write of writesOf(schema)) write(writer, object);
+}
+
+function writesOf(schema: TypeSchema): Write[] {
+  let writes = compiled.get(schema);
+  if (writes === undefined) {
+    writes = compile(
       Object.entries(schema.fields).filter(([, field]) => field.number > 0),
       0,
     );
-    compiled.set(schema, fields);
+    compiled.set(schema, writes);
   }
-  for (const write of fields) write(writer, object);
+  return writes;
 }
 
 /** `depth`: so many embedded messages are we in; a field's `embedded` says through which it is reached. */
@@ -185,9 +189,12 @@ function valueWriter(type: ValueSchema, number: number): WriteValue {
       };
     case 'object': {
       const nested = type;
+      // Types may hold themselves: looked up when first met.
+      let writes: Write[] | undefined;
       return (writer, value) => {
         const end = writer.length;
-        writeMessage(writer, resolveObject(nested), value);
+        writes ??= writesOf(resolveObject(nested));
+        for (let index = 0; index < writes.length; index++) writes[index]!(writer, value);
         writer.varint(writer.length - end);
         writer.tag(number, 2);
       };

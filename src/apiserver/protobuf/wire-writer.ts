@@ -1,3 +1,5 @@
+const shortText = 48;
+
 /**
  * Writes protobuf's wire format from the end to the beginning: what a message holds is written before its length is
  * needed, so that nothing is measured first. Source: https://protobuf.dev/programming-guides/encoding/
@@ -67,11 +69,29 @@ export class WireWriter {
 
   /** UTF-8 with its length before it. */
   text(value: string): void {
+    if (value.length <= shortText && this.#ascii(value)) {
+      this.varint(value.length);
+      return;
+    }
     const length = Buffer.byteLength(value);
     this.#reserve(length);
     this.#at -= length;
     this.#buffer.write(value, this.#at);
     this.varint(length);
+  }
+
+  /** Most texts are a few letters, for which a call into the runtime is dear. False: something else is in it. */
+  #ascii(value: string): boolean {
+    const { length } = value;
+    this.#reserve(length);
+    const start = this.#at - length;
+    for (let index = 0; index < length; index++) {
+      const code = value.charCodeAt(index);
+      if (code > 0x7f) return false;
+      this.#buffer[start + index] = code;
+    }
+    this.#at = start;
+    return true;
   }
 
   /** Bytes with their length before them. */
