@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ControlPlaneFlags, controlPlaneArguments, parseControlPlaneFlags } from './control-plane-settings.ts';
+
+const flags = (given: Partial<ControlPlaneFlags>): ControlPlaneFlags => ({
+  store: 'lmdb',
+  leaderElectLeaseDuration: '15s',
+  leaderElectRenewDeadline: '10s',
+  leaderElectRetryPeriod: '2s',
+  ...given,
+});
+const parse = (given: Partial<ControlPlaneFlags>) => parseControlPlaneFlags(flags(given));
+
+test('the store is lmdb, or an etcd by its members', () => {
+  assert.equal(parse({}).etcd, undefined);
+  assert.deepEqual(parse({ store: 'etcd://a:2379,10.0.0.1:2380,[::1]:2379/', etcdPrefix: '/mine/' }).etcd, {
+    endpoints: ['a:2379', '10.0.0.1:2380', '[::1]:2379'],
+    prefix: '/mine',
+  });
+  for (const store of ['etcd://', 'etcd://a', 'etcd://a:1,b', 'http://a:1', 'etcd://user@a:1', 'sqlite'])
+    assert.throws(() => parse({ store }), /is not known: lmdb, or etcd:/, store);
+  assert.throws(() => parse({ store: 'etcd://a:1', etcdCertfile: import.meta.filename }), /go together/);
+  assert.throws(() => parse({ store: 'etcd://a:1', etcdCafile: '/nowhere' }), /--etcd-cafile: ENOENT/);
+});
+
+test('times of the election must fit together', () => {
+  assert.deepEqual(parse({ leaderElectLeaseDuration: '1m30s', leaderElectRetryPeriod: '500ms' }).election, {
+    leaseDurationMs: 90_000,
+    renewDeadlineMs: 10_000,
+    retryPeriodMs: 500,
+  });
+  assert.throws(() => parse({ leaderElectLeaseDuration: '10s' }), /must be longer than --leader-elect-renew-deadline/);
+  assert.throws(() => parse({ leaderElectRetryPeriod: '9s' }), /must be longer than 1.2 times/);
+  for (const time of ['15', '', '-1s', '1s2', 'fast', '0s'])
+    assert.throws(() => parse({ leaderElectLeaseDuration: time }), /is not a time/, time);
+});
+
+test('peers are URLs; the child of `up` is given what `up` was given', () => {
+  assert.deepEqual(parse({ peers: 'https://10.0.0.2:6443,https://[::1]' }).peers, [
+    { host: '10.0.0.2', port: 6443 },
+    { host: '::1', port: 443 },
+  ]);
+  for (const peers of ['10.0.0.2:6443', 'http://a:1', 'https://a:1/path'])
+    assert.throws(
+      () => parse({ peers }),
+      /--peers: .* is not a control plane's URL/,
+      peers,
+    );
+  const given = controlPlaneArguments(flags({ store: 'etcd://a:1', peers: 'https://b:1' }));
+  assert.deepEqual(given.slice(0, 2), ['--store', 'etcd://a:1']);
+  assert.deepEqual(given.slice(given.indexOf('--peers')).slice(0, 2), ['--peers', 'https://b:1']);
+});
