@@ -56,8 +56,19 @@ export async function protobufBytes(
 const partialMessage = (entry: CacheEntry): Buffer =>
   encodeResource({ schema: protobufSchema('PartialObjectMetadata', 'meta.k8s.io/v1')! }, entry.object);
 
-/** One event of a watch. */
+/** One event of a watch. The same one goes to many watchers in a row: they share its bytes. */
 export function protobufFrame(definition: ResourceDefinition, event: CacheEvent, form: AcceptedForm): Buffer {
+  const { as, version } = form;
+  if (last?.event !== event || last.definition !== definition || last.as !== as || last.version !== version) {
+    last = { event, definition, as, version, frame: buildFrame(definition, event, form) };
+  }
+  return last.frame;
+}
+let last:
+  | ({ event: CacheEvent; definition: ResourceDefinition; frame: Buffer } & Pick<AcceptedForm, 'as' | 'version'>)
+  | undefined;
+
+function buildFrame(definition: ResourceDefinition, event: CacheEvent, form: AcceptedForm): Buffer {
   const { type, entry } = event;
   const object =
     form.as === 'PartialObjectMetadata'
