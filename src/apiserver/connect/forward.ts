@@ -78,7 +78,14 @@ export function upgradeOf({ headers }: RequestContext): string | undefined {
 /** Passes a request on and its answer back: bodies stream both ways, upgrades become a tunnel. */
 export async function forward(context: RequestContext, target: ForwardTarget): Promise<Answer> {
   const headers: OutgoingHttpHeaders = { ...forwardedHeaders(context), ...target.headers };
+  const { remoteAddress } = context;
+  if (remoteAddress !== undefined) {
+    const before = headers['x-forwarded-for'];
+    headers['x-forwarded-for'] = before === undefined ? remoteAddress : `${before}, ${remoteAddress}`;
+  }
   const upgrade = upgradeOf(context);
+  // From here on another server does the work: waiting for it takes nobody's place.
+  context.turn?.end();
   let socket: Duplex;
   try {
     const raw = await target.dial();

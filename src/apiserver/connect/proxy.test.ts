@@ -106,8 +106,9 @@ describe('the proxy subresources', { timeout: 60_000 }, () => {
     const answer = await call('GET', `${pod}/`, { headers });
     assert.deepEqual(
       Object.keys(answer.json.headers).filter((name) => name.startsWith('x-')),
-      ['x-kept', 'x-forwarded-uri'],
+      ['x-kept', 'x-forwarded-uri', 'x-forwarded-for'],
     );
+    assert.equal(answer.json.headers['x-forwarded-for'], '127.0.0.1');
   });
 
   it('leads links and redirects back through the proxy', async () => {
@@ -184,6 +185,9 @@ describe('the proxy subresources', { timeout: 60_000 }, () => {
     const refused = await upgrade(`${pod}/refuse`);
     assert.deepEqual([refused.response.statusCode, refused.body], [403, 'no']);
     assert.equal(refused.response.headers['connection'], 'close');
+    const unreachable = await upgrade('/api/v1/namespaces/default/pods/web:1/proxy/socket');
+    assert.equal(unreachable.response.statusCode, 503);
+    assert.match(JSON.parse(unreachable.body!).message, /^error trying to reach service: /);
   });
 
   it('answers what a virtual node knows, and nothing of other tenants', async () => {

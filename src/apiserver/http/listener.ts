@@ -9,9 +9,10 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
-import { badRequest, type StatusError } from '../../api/status.ts';
+import { badRequest, type Status, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { Answer } from '../answer.ts';
 import type { Handler } from '../chain.ts';
 import type { Credentials } from '../filters/authentication.ts';
 import { asStatusError } from '../filters/panic-recovery.ts';
@@ -144,6 +145,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
           });
           return;
         case 'proxied':
+          if (context.info.subresource === 'proxy' || context.info.verb === 'watch') observer?.longRunning(context);
           return await respondProxied(context, answer, plain);
         case 'upgrade':
           throw badRequest('Upgrade request required');
@@ -185,7 +187,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
         if (answer.type === 'stream' && request.headers.upgrade?.toLowerCase() === 'websocket') {
           return await streamOverWebSocket(request, socket, head, answer.chunks);
         }
-        status = badRequest('this request cannot be upgraded');
+        status = refusalOf(answer);
       } catch (error) {
         status = asStatusError(error, (unexpected) =>
           logger.error({ error: unexpected, path: request.url }, 'unexpected error before an upgrade'),
@@ -285,4 +287,21 @@ export async function listen(at: { host: string; port: number }, options: Listen
       clearTimeout(cut);
     },
   };
+}
+
+/** Why a request that was to switch protocols was answered otherwise. */
+function refusalOf(answer: Answer): StatusError {
+  if (answer.type === 'object' && (answer.object as Partial<Status>).kind === 'Status') {
+    return StatusError.fromStatus(answer.object as Status);
+  }
+  if (answer.type === 'bytes' && answer.code >= 400) {
+    return new StatusError(
+      answer.code,
+      'ServiceUnavailable',
+      Buffer.from(answer.bytes as Uint8Array)
+        .toString()
+        .trim(),
+    );
+  }
+  return badRequest('this request cannot be upgraded');
 }
