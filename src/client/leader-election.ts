@@ -75,13 +75,13 @@ export async function runWhileLeader(
     try {
       await work;
     } finally {
+      logger.info({ identity, lease: options.name }, 'leads no more');
       await within(
         clock,
         renewDeadlineMs,
         elector.release().then(() => true),
       );
     }
-    logger.info({ identity, lease: options.name }, 'leads no more');
   }
 }
 
