@@ -24,6 +24,8 @@ export interface AdmissionRequest {
   view?: ResourceDefinition;
   /** The request's CreateOptions, UpdateOptions or DeleteOptions, with kind and apiVersion. */
   options?: object;
+  /** performance.now() at which waiting for webhooks ends; set by the first of them, unless a caller shares one. */
+  deadlineMs?: number;
   /** For the audit log, said by webhooks and policies: by `WEBHOOK/KEY`. */
   auditAnnotations?: Record<string, string>;
   /** Mutating webhooks and policies note here what they did, so that the chain can be gone through once more. */

@@ -214,13 +214,18 @@ function wantsPretty(context: RequestContext): boolean {
   return /^(curl|Wget|Mozilla\/5\.0)/.test(context.userAgent);
 }
 
+/** In UTF-8, whose bytes Node wants one by one; whatever a webhook says, it is a header's value. */
+function warningHeader(text: string): string {
+  return Buffer.from(`299 - ${JSON.stringify(text.replaceAll('\u007f', ' '))}`).toString('latin1');
+}
+
 export function commonHeaders(context: RequestContext): Record<string, string | string[]> {
   return {
     'audit-id': context.id,
     'cache-control': 'no-cache, private',
     ...context.responseHeaders,
     ...(context.warnings.length > 0 && {
-      warning: context.warnings.map((text) => `299 - ${JSON.stringify(text)}`),
+      warning: context.warnings.map(warningHeader),
     }),
   };
 }

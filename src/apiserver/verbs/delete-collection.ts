@@ -1,5 +1,6 @@
 import { apiVersionOf } from '../../api/object.ts';
 import { isNotFound } from '../../api/status.ts';
+import { requestLimitMs } from '../admission/webhooks/call.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { deleteObject } from './delete-object.ts';
@@ -22,11 +23,12 @@ export async function removeCollection(environment: Environment, request: Resour
   );
   const { identity, warnings } = context;
   const items = [];
+  const deadlineMs = performance.now() + requestLimitMs;
   for (const entry of entries) {
     const view = request.view === undefined ? {} : { view: request.view };
     const place = { definition, tenant, namespace: entry.namespace, name: entry.name, ...view };
     try {
-      const result = await deleteObject(environment, { ...place, identity, dryRun, warnings, options });
+      const result = await deleteObject(environment, { ...place, identity, dryRun, warnings, options, deadlineMs });
       items.push(result.object);
     } catch (error) {
       if (!isNotFound(error)) throw error;

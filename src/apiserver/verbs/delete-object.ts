@@ -23,6 +23,8 @@ export interface DeleteRequest {
   precondition?(object: KubeObject): void;
   /** What the client speaks, for admission. */
   view?: ResourceDefinition;
+  /** For admission, of a whole collection: see AdmissionRequest. */
+  deadlineMs?: number;
   /** No admission: it was asked about what leads here. */
   trusted?: boolean;
 }
@@ -91,6 +93,7 @@ async function admitDeletion(environment: Environment, request: DeleteRequest, o
       ...(dryRun && { dryRun: ['All'] }),
     },
     ...(view !== undefined && { view }),
+    ...(request.deadlineMs !== undefined && { deadlineMs: request.deadlineMs }),
   };
   await environment.admission.mutate(admission);
   await environment.admission.validate(admission);

@@ -1,5 +1,7 @@
-import type { CustomResourceConversion } from '../../generated/apiextensions-v1.ts';
+import { X509Certificate } from 'node:crypto';
+import type { CustomResourceConversion, CustomResourceDefinition } from '../../generated/apiextensions-v1.ts';
 import { isDns1035Label } from '../../names.ts';
+import { validateClientConfig } from '../../validation/client-config.ts';
 import type { Findings } from '../../validation/findings.ts';
 
 const accepted = ['v1', 'v1beta1'];
@@ -24,10 +26,7 @@ export function validateConversion(
   }
   const config = webhook?.clientConfig;
   if (!config) findings.required(clientPath, 'required when strategy is set to Webhook');
-  else if ((config.url == null) === (config.service == null)) {
-    findings.required(clientPath, 'exactly one of url or service is required');
-  } else if (config.url != null) validateUrl(config.url, `${clientPath}.url`, findings);
-  else validateService(config.service!, `${clientPath}.service`, findings);
+  else validateClientConfig(config, clientPath, findings);
   const versions = webhook?.conversionReviewVersions ?? [];
   if (versions.length === 0) {
     findings.required(versionsPath);
@@ -42,37 +41,33 @@ export function validateConversion(
   }
 }
 
-function validateUrl(text: string, path: string, findings: Findings): void {
-  const form = 'desired format: https://host[/path]';
-  if (!URL.canParse(text)) {
-    findings.required(path, `url must be a valid URL: parse ${JSON.stringify(text)}: invalid URI for request; ${form}`);
-    return;
-  }
-  const url = new URL(text);
-  if (url.protocol !== 'https:') {
-    findings.invalid(path, url.protocol.slice(0, -1), `'https' is the only allowed URL scheme; ${form}`);
-  }
-  if (url.host === '') findings.invalid(path, '', `host must be specified; ${form}`);
-  if (url.username !== '') findings.invalid(path, url.username, 'user information is not permitted in the URL');
-  if (url.hash !== '') findings.invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL');
-  if (url.search !== '') findings.invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL');
-}
-
-function validateService(
-  service: { name?: string; namespace?: string; path?: string; port?: number },
-  path: string,
+/** Certificates that are none are let in only until the definition is served, or where none were before. */
+export function validateCaBundle(
+  crd: CustomResourceDefinition,
+  old: CustomResourceDefinition,
   findings: Findings,
 ): void {
-  if (!service.name) findings.required(`${path}.name`, 'service name is required');
-  if (!service.namespace) findings.required(`${path}.namespace`, 'service namespace is required');
-  const { port = 443 } = service;
-  if (port < 1 || port > 65535) {
-    findings.invalid(`${path}.port`, port, 'port is not valid: must be between 1 and 65535, inclusive');
-  }
-  const urlPath = service.path ?? '';
-  if (urlPath === '' || urlPath === '/') return;
-  if (!urlPath.startsWith('/')) findings.invalid(`${path}.path`, urlPath, "must start with a '/'");
-  if (urlPath.slice(1).replace(/\/$/, '').split('/').includes('')) {
-    findings.invalid(`${path}.path`, urlPath, 'segment may not be empty');
+  const isEstablished = old.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
+  const bundleOf = ({ spec }: CustomResourceDefinition) => spec.conversion?.webhook?.clientConfig?.caBundle ?? '';
+  const [now, before] = [bundleOf(crd), bundleOf(old)];
+  if (isEstablished !== true || now === '' || crd.spec.conversion?.strategy !== 'Webhook') return;
+  if (holdsCertificates(now) || (before !== '' && !holdsCertificates(before))) return;
+  findings.invalid(
+    'spec.conversion.webhookClientConfig.caBundle',
+    now,
+    'unable to load root certificates: unable to parse bytes as PEM block',
+  );
+}
+
+function holdsCertificates(base64: string): boolean {
+  const blocks = Buffer.from(base64, 'base64')
+    .toString('latin1')
+    .match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
+  if (blocks === null) return false;
+  try {
+    for (const block of blocks) new X509Certificate(block);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -11,7 +11,7 @@ import type { FieldError } from '../../status.ts';
 import { FIELD_IS_IMMUTABLE, Findings } from '../../validation/findings.ts';
 import type { JsonSchema } from '../json-schema.ts';
 import { validateApproval } from './approval.ts';
-import { validateConversion } from './conversion.ts';
+import { validateCaBundle, validateConversion } from './conversion.ts';
 import { validateSchemaOfVersion } from './schema-rules.ts';
 import { validateSelectableFields } from './selectable-fields.ts';
 import { validateSubresources } from './subresources.ts';
@@ -30,6 +30,7 @@ export function validateDefinition(crd: CustomResourceDefinition): FieldError[] 
 export function validateDefinitionUpdate(crd: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
   const findings = new Findings();
   validateSpec(crd.spec, old.spec, findings);
+  validateCaBundle(crd, old, findings);
   const immutable = (field: string, value: unknown, before: unknown) => {
     if (value !== before) findings.invalid(field, value, FIELD_IS_IMMUTABLE);
   };

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../../api/object.ts';
-import { badRequest, internalError, StatusError } from '../../../api/status.ts';
+import { badRequest, internalError, StatusError, serverTimeout } from '../../../api/status.ts';
 import { WebhookCallError } from '../../webhooks/webhook-client.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
@@ -37,10 +37,11 @@ export async function callWebhook(
       'could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)',
     );
   }
+  const timeoutMs = Math.min(webhook.timeoutMs, remainingMs(request));
   const { uid, body } = reviewOf(webhook, form, request, states.object, states.oldObject);
   let answer: unknown;
   try {
-    answer = await client.post(webhook.target, body, { timeoutMs: webhook.timeoutMs });
+    answer = await client.post(webhook.target, body, { timeoutMs });
   } catch (error) {
     if (error instanceof WebhookCallError) throw new CallFailure(name, `failed to call webhook: ${error.message}`);
     throw error;
@@ -60,6 +61,18 @@ export async function callWebhook(
     }
     throw error;
   }
+}
+
+/** As upstream: so long a request may wait for all its webhooks together. */
+export const requestLimitMs = 34_000;
+
+/** Throws 504 when the request has waited long enough: a tenant may have any number of slow webhooks. */
+function remainingMs(request: AdmissionRequest): number {
+  const now = performance.now();
+  request.deadlineMs ??= now + requestLimitMs;
+  const left = request.deadlineMs - now;
+  if (left <= 0) throw serverTimeout('Timeout: request did not complete within requested timeout', 0);
+  return left;
 }
 
 /** What a failure to ask means for the request; undefined: nothing, the webhook fails open. */

@@ -42,6 +42,7 @@ export function compileWebhooks(tenant: string, configuration: KubeObject): Comp
 function compile(tenant: string, configurationName: string, uid: string, webhook: MutatingWebhook): CompiledWebhook {
   const { service, url, caBundle } = webhook.clientConfig;
   const conditions = webhook.matchConditions ?? [];
+  let compiled: MatchConditions | undefined;
   return {
     uid,
     configurationName,
@@ -65,7 +66,10 @@ function compile(tenant: string, configurationName: string, uid: string, webhook
       ...(url !== undefined && url !== null && { url }),
       ...(caBundle && { caBundle }),
     },
-    conditions: conditions.length === 0 ? undefined : compileMatchConditions(conditions),
+    // At first use: a configuration is compiled while all watchers of configurations wait.
+    get conditions() {
+      return conditions.length === 0 ? undefined : (compiled ??= compileMatchConditions(conditions));
+    },
   };
 }
 
