@@ -1,4 +1,4 @@
-import type { Transaction } from './store.ts';
+import type { CommitResult, KeyValue, StoreEvent, Transaction } from './store.ts';
 
 /** What lmdb can index; etcd allows more. Kubernetes' names stay far below. */
 export const MAX_KEY_BYTES = 1024;
@@ -19,4 +19,43 @@ export function checkTransaction(transaction: Transaction): void {
   if (operations.length > 1 && new Set(operations.map(({ key }) => key)).size !== operations.length) {
     throw new RangeError('a key may appear once in a transaction');
   }
+}
+
+/** One operation that changes something, and what it replaces. */
+export interface DecidedChange {
+  event: StoreEvent;
+  replaced: KeyValue | undefined;
+}
+
+export interface Decision {
+  result: CommitResult;
+  /** Empty when nothing changes: then no revision is taken. */
+  changes: DecidedChange[];
+}
+
+/**
+ * What a transaction comes to, for engines that decide by themselves.
+ * @param newest the last revision given out
+ * @param head the newest version of a key, those decided and not yet written included
+ */
+export function decide(
+  { compare, operations }: Transaction,
+  newest: number,
+  head: (key: string) => KeyValue | undefined,
+): Decision {
+  if (compare.some(({ key, modRevision }) => (head(key)?.modRevision ?? 0) !== modRevision)) {
+    const current = compare.map(({ key }) => head(key));
+    return { result: { committed: false, revision: newest, current }, changes: [] };
+  }
+  const revision = newest + 1;
+  const changes: DecidedChange[] = [];
+  for (const operation of operations) {
+    const { key } = operation;
+    const replaced = head(key);
+    if (operation.type === 'put') {
+      const createRevision = replaced?.createRevision ?? revision;
+      changes.push({ event: { type: 'put', key, value: operation.value, createRevision, revision }, replaced });
+    } else if (replaced !== undefined) changes.push({ event: { type: 'delete', key, revision }, replaced });
+  }
+  return { result: { committed: true, revision: changes.length === 0 ? newest : revision }, changes };
 }

@@ -30,7 +30,7 @@ export interface CommitterOptions {
 
 /** So long a commit is tried again, and its outcome looked for, before its caller is told that it is not known. */
 const commitTimeoutMs = 15_000;
-const attemptTimeoutMs = 5_000;
+const attemptTimeoutMs = 3_000;
 const retryPauseMs = 50;
 /** How long an acknowledgement waits for this process' own watch to tell of the write. */
 const toldWithinMs = 3_000;

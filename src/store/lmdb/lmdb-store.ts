@@ -7,12 +7,11 @@ import {
   type RangeRequest,
   type RangeResult,
   type Store,
-  type StoreEvent,
   type Transaction,
   type Watch,
   type WatchRequest,
 } from '../store.ts';
-import { checkTransaction } from '../transaction.ts';
+import { checkTransaction, decide } from '../transaction.ts';
 import { type Revision, WatchHub } from '../watch-hub.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { readLog, readRange } from './read.ts';
@@ -196,49 +195,37 @@ class LmdbStore implements Store {
       if (!before.has(key)) before.set(key, this.#head(key));
       return before.get(key);
     };
-    if (transaction.compare.some(({ key, modRevision }) => (head(key)?.modRevision ?? 0) !== modRevision)) {
-      return {
-        committed: false,
-        revision: this.#decided,
-        current: transaction.compare.map(({ key }) => head(key)),
-      };
-    }
-    const revision = this.#decided + 1;
-    const events: StoreEvent[] = [];
+    const { result, changes } = decide(transaction, this.#decided, head);
+    if (changes.length === 0) return result;
+    const { revision } = result;
     const records: LogRecord[] = [];
     const batch = this.#waiting;
     const { writes } = batch;
-    for (const operation of transaction.operations) {
-      const { key } = operation;
-      const replaced = head(key);
-      if (operation.type === 'delete' && replaced === undefined) continue;
+    for (const { event, replaced } of changes) {
+      const { key } = event;
       if (replaced !== undefined) {
         const record = encodeRecord(replaced.createRevision, revision, replaced.value);
         batch.bytes += record.length;
         writes.push(() => this.#tables.history.put([key, replaced.modRevision], record));
       }
-      if (operation.type === 'put') {
-        const { value } = operation;
-        const createRevision = replaced?.createRevision ?? revision;
+      if (event.type === 'put') {
+        const { createRevision, value } = event;
         const record = encodeRecord(createRevision, revision, value);
         batch.bytes += record.length;
         writes.push(() => this.#tables.current.put(key, record));
         records.push([key, createRevision, replaced?.modRevision ?? 0]);
-        events.push({ type: 'put', key, value, createRevision, revision });
         this.#heads.set(key, { createRevision, modRevision: revision, value });
       } else {
         writes.push(() => this.#tables.current.remove(key));
         records.push([key, 0, replaced!.modRevision]);
-        events.push({ type: 'delete', key, revision });
         this.#heads.set(key, { createRevision: 0, modRevision: revision, value: undefined });
       }
     }
-    if (events.length === 0) return { committed: true, revision: this.#decided };
     const log = Buffer.from(JSON.stringify(records));
     writes.push(() => this.#tables.log.put(revision, log));
-    this.#waiting.revisions.push({ revision, events });
+    batch.revisions.push({ revision, events: changes.map(({ event }) => event) });
     this.#decided = revision;
-    return { committed: true, revision };
+    return result;
   }
 
   #head(key: string): KeyValue | undefined {

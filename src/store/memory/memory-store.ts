@@ -7,12 +7,11 @@ import {
   type RangeRequest,
   type RangeResult,
   type Store,
-  type StoreEvent,
   type Transaction,
   type Watch,
   type WatchRequest,
 } from '../store.ts';
-import { checkTransaction } from '../transaction.ts';
+import { checkTransaction, decide } from '../transaction.ts';
 import { type Revision, WatchHub } from '../watch-hub.ts';
 
 interface Version {
@@ -69,22 +68,22 @@ class MemoryStore implements Store {
   async commit(transaction: Transaction): Promise<CommitResult> {
     this.#checkOpen();
     checkTransaction(transaction);
-    const holds = transaction.compare.every(
-      ({ key, modRevision }) => (this.#live(key)?.modRevision ?? 0) === modRevision,
-    );
-    if (!holds) {
-      return {
-        committed: false,
-        revision: this.#revision,
-        current: transaction.compare.map(({ key }) => this.#live(key)),
-      };
+    const { result, changes } = decide(transaction, this.#revision, (key) => this.#live(key));
+    if (changes.length === 0) return result;
+    const { revision } = result;
+    this.#revision = revision;
+    for (const { event } of changes) {
+      const { key } = event;
+      const live =
+        event.type === 'put'
+          ? { key, value: event.value, createRevision: event.createRevision, modRevision: revision }
+          : undefined;
+      this.#push(key, { modRevision: revision, live });
     }
-    const events = this.#apply(transaction, this.#revision + 1);
-    if (events.length === 0) return { committed: true, revision: this.#revision };
-    const revision = ++this.#revision;
+    const events = changes.map(({ event }) => event);
     this.#log.push({ revision, events });
     this.#hub.publish([{ revision, events }]);
-    return { committed: true, revision };
+    return result;
   }
 
   watch(request: WatchRequest): Watch {
@@ -118,24 +117,6 @@ class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#closed = true;
     this.#hub.close();
-  }
-
-  #apply(transaction: Transaction, revision: number): StoreEvent[] {
-    const events: StoreEvent[] = [];
-    for (const operation of transaction.operations) {
-      const { key } = operation;
-      const before = this.#live(key);
-      if (operation.type === 'put') {
-        const createRevision = before?.createRevision ?? revision;
-        const live = { key, value: operation.value, createRevision, modRevision: revision };
-        this.#push(key, { modRevision: revision, live });
-        events.push({ type: 'put', key, value: operation.value, createRevision, revision });
-      } else if (before !== undefined) {
-        this.#push(key, { modRevision: revision, live: undefined });
-        events.push({ type: 'delete', key, revision });
-      }
-    }
-    return events;
   }
 
   #push(key: string, version: Version): void {
