@@ -225,7 +225,7 @@ describe('the host agent on containerd', { skip }, async () => {
     });
     await bench.create('no-mount', {
       containers: [shell('web', 'true', { volumeMounts: [{ name: 'host', mountPath: '/host' }] })],
-      volumes: [{ name: 'host', hostPath: { path: '/' } }],
+      volumes: [{ name: 'host', hostPath: { path: '/run/docker.sock', type: 'Socket' } }],
     });
     await until(
       async () => (await statusOf('refused'))?.containerStatuses?.[0]?.state?.waiting?.reason === 'ImagePullBackOff',

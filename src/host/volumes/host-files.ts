@@ -14,6 +14,7 @@ import { expandReferences } from '../worker/environment.ts';
 import { type PodFiles, VolumeError } from '../worker/pod-files.ts';
 import { writeFilesAtomically } from './atomic-files.ts';
 import { etcHosts } from './etc-hosts.ts';
+import { makeHostPath } from './host-path.ts';
 import { mountMemory, mountPoints, unmount } from './mounts.ts';
 import { bindSubPath } from './sub-path.ts';
 
@@ -35,6 +36,7 @@ export interface HostFilesOptions {
  *     pods/UID/empty-dir/VOLUME
  *     pods/UID/tmpfs/VOLUME       emptyDir with medium Memory: a tmpfs each, for its size
  *     pods/UID/images/VOLUME      image volumes, mounted by the runtime
+ *     pods/UID/host-path/VOLUME   what a virtual node has there (host-path.ts)
  *     pods/UID/sub-paths/NAME     bind mounts of volumes' subPaths
  *     pods/UID/termination/CONTAINER.ATTEMPT
  *     pods/UID/etc-hosts
@@ -82,6 +84,7 @@ class HostFiles implements PodFiles {
 
   #volume(podUid: string, volume: Volume): string {
     if (volume.image !== undefined) return this.#pod(podUid, 'images', volume.name);
+    if (volume.hostPath !== undefined) return this.#pod(podUid, 'host-path', volume.name);
     if (volume.emptyDir === undefined) return join(this.#directory, 'memory', podUid, volume.name);
     return this.#pod(podUid, volume.emptyDir.medium === 'Memory' ? 'tmpfs' : 'empty-dir', volume.name);
   }
@@ -113,6 +116,10 @@ class HostFiles implements PodFiles {
     }
     if (volume.image !== undefined) {
       await mkdir(path, { recursive: true });
+      return;
+    }
+    if (volume.hostPath !== undefined) {
+      await makeHostPath(volume.hostPath, path, instance.spec.pod.nodeName ?? '');
       return;
     }
     if (!isFileVolume(volume)) throw new Error(refusal(volume));
@@ -221,7 +228,7 @@ class HostFiles implements PodFiles {
 
   async release(podUid: string): Promise<void> {
     await this.#unmountAll(podUid);
-    for (const name of ['empty-dir', 'tmpfs', 'images', 'sub-paths', 'etc-hosts']) {
+    for (const name of ['empty-dir', 'tmpfs', 'images', 'host-path', 'sub-paths', 'etc-hosts']) {
       await rm(this.#pod(podUid, name), { recursive: true, force: true });
     }
     await rm(join(this.#directory, 'memory', podUid), { recursive: true, force: true });
@@ -284,8 +291,6 @@ const isFileVolume = (volume: Volume): boolean =>
   volume.downwardAPI !== undefined;
 
 function refusal(volume: Volume): string {
-  if (volume.hostPath !== undefined)
-    return 'hostPath volumes are not available: no machine stands behind a virtual node';
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';
   return `volumes of type ${kind} are not available on this platform`;
 }

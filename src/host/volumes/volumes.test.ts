@@ -155,10 +155,29 @@ describe('the files of a host', { skip }, () => {
     assert.deepEqual(left, []);
   });
 
+  it('show of a host what every pod has for itself', async () => {
+    const files = await createHostFiles({ dataDirectory: join(root, 'host'), name: 'host-1', logger: silentLogger });
+    const container = containerSpec('a', { volumeMounts: [{ name: 'h', mountPath: '/h' }] });
+    const volumes = [{ name: 'h', hostPath: { path: '/var/log', type: 'Directory' } }];
+    const instance = instanceOf({ volumes, containers: [container] });
+    await files.prepare(instance);
+    const [mount] = await files.containerMounts(instance, container, 0, { ip: '10.128.0.5', hostIp: '10.128.0.1' });
+    assert.ok(mount!.hostPath.startsWith(root));
+    assert.deepEqual(readdirSync(mount!.hostPath), []);
+    await files.remove(instance.metadata.name);
+    assert.ok(!existsSync(mount!.hostPath));
+    const socket = { name: 'h', hostPath: { path: '/run/containerd/containerd.sock', type: 'Socket' } };
+    await assert.rejects(
+      files.prepare(instanceOf({ volumes: [socket] })),
+      /MountVolume.SetUp failed for volume "h" : hostPath type check failed: .* is not a socket file/,
+    );
+    await files.remove(instance.metadata.name);
+  });
+
   it('refuse what no tenant may have', async () => {
     const files = await createHostFiles({ dataDirectory: join(root, 'host'), name: 'host-1', logger: silentLogger });
-    const instance = instanceOf({ volumes: [{ name: 'h', hostPath: { path: '/' } }] });
-    await assert.rejects(files.prepare(instance), /MountVolume.SetUp failed for volume "h" : hostPath volumes are not/);
+    const instance = instanceOf({ volumes: [{ name: 'n', nfs: { server: 's', path: '/' } }] });
+    await assert.rejects(files.prepare(instance), /MountVolume.SetUp failed for volume "n" : volumes of type nfs are/);
     await files.remove(instance.metadata.name);
   });
 });

@@ -8,7 +8,7 @@ import { tokenWish } from './references.ts';
 const DEFAULT_MODE = 0o644;
 
 /** Kinds of volume that need no content from here; the host makes them. */
-const madeByHost = ['emptyDir', 'image'] as const;
+const madeByHost = ['emptyDir', 'image', 'hostPath'] as const;
 
 /**
  * The files of a configMap, secret, projected or downwardAPI volume; undefined for volumes the host makes by itself.
@@ -31,8 +31,6 @@ export function volumeFiles(pod: Pod, volume: Volume, lookups: Lookups): VolumeF
     return projectedFiles(pod, volume.projected.sources ?? [], mode, lookups);
   }
   if (madeByHost.some((kind) => volume[kind] !== undefined)) return undefined;
-  if (volume.hostPath !== undefined)
-    throw new ResolveError('hostPath is not offered: no machine stands behind this node');
   throw new ResolveError('no volume plugin matched');
 }
 
