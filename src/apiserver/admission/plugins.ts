@@ -22,7 +22,7 @@ import { resourceQuotaAdmission } from './resource-quota/index.ts';
 import { roleEscalation } from './role-escalation.ts';
 import { runtimeClassAdmission } from './runtime-class.ts';
 import { serviceAccountAdmission } from './service-account.ts';
-import { mutatingWebhooks, validatingWebhooks } from './webhooks/index.ts';
+import { mutatingWebhooks, Patience, validatingWebhooks } from './webhooks/index.ts';
 
 export interface AdmissionParts {
   authorizer: Authorizer;
@@ -40,7 +40,7 @@ export function createAdmission(
   { authorizer, access, clock, registry, webhookClient, logger }: AdmissionParts,
 ): Admission {
   const policies = { objects, registry, authorizer };
-  const webhooks = { objects, registry, authorizer, client: webhookClient, logger };
+  const webhooks = { objects, registry, authorizer, client: webhookClient, patience: new Patience(), logger };
   return new Admission([
     namespaceLifecycle(objects, tenants),
     limitRanger(objects),

@@ -5,6 +5,7 @@ import type { AdmissionRequest } from '../admission.ts';
 import { answerTo, callWebhook } from './call.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
 import { requestedForm } from './forms.ts';
+import { Patience } from './patience.ts';
 import { addWarning } from './warnings.ts';
 
 const webhook = {
@@ -30,7 +31,7 @@ const requestWith = (more: Partial<AdmissionRequest> = {}) =>
     ...more,
   }) as unknown as AdmissionRequest;
 
-const ask = (request: AdmissionRequest, response: object, asked: { timeoutMs: number }[] = []) => {
+const ask = (request: AdmissionRequest, response: object, asked: { timeoutMs: number }[] = [], patience?: Patience) => {
   const client = {
     async post(_target: unknown, body: any, options: { timeoutMs: number }) {
       asked.push(options);
@@ -42,7 +43,14 @@ const ask = (request: AdmissionRequest, response: object, asked: { timeoutMs: nu
     },
   };
   const states = { object: request.object, oldObject: undefined };
-  return callWebhook({ client } as never, webhook, requestedForm(request), request, states, true);
+  return callWebhook(
+    { client, patience: patience ?? new Patience() } as never,
+    webhook,
+    requestedForm(request),
+    request,
+    states,
+    true,
+  );
 };
 
 describe('calling one webhook', () => {
@@ -88,6 +96,28 @@ describe('calling one webhook', () => {
     const options = { logger: silentLogger } as never;
     assert.equal((answerTo(failure, webhook, options) as { code: number }).code, 500);
     assert.equal(answerTo(failure, { ...webhook, failsOpen: true }, options), undefined);
+  });
+
+  it('lets a slow tenant hold only a few of the platform’s workers', async () => {
+    let nowMs = 0;
+    const patience = new Patience({ limit: 3, limitWhenSlow: 1, now: () => nowMs });
+    const all = [1, 2, 3].map(() => patience.begin('red')!);
+    assert.equal(patience.begin('red'), undefined);
+    assert.ok(patience.begin('blue'));
+    const ofPlatform = requestWith({ identity: { name: 'x', groups: [], kind: 'platform' } });
+    await assert.rejects(
+      ask(ofPlatform, { allowed: true }, [], patience),
+      /too many requests of the platform are waiting/,
+    );
+    await ask(requestWith(), { allowed: true }, [], patience);
+    nowMs = 1500;
+    for (const end of all) end();
+    const only = patience.begin('red')!;
+    assert.equal(patience.begin('red'), undefined, 'it was slow');
+    only();
+    nowMs += 61_000;
+    assert.ok(patience.begin('red'));
+    assert.ok(patience.begin('red'), 'that is forgotten');
   });
 
   it('passes on no more warnings than a header holds', () => {

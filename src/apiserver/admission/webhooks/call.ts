@@ -20,7 +20,7 @@ export class CallFailure extends Error {
  * be asked on a dry run); its warnings and audit annotations are noted with the request.
  */
 export async function callWebhook(
-  { client }: WebhookAdmissionOptions,
+  { client, patience }: WebhookAdmissionOptions,
   webhook: CompiledWebhook,
   form: MatchedForm,
   request: AdmissionRequest,
@@ -39,12 +39,19 @@ export async function callWebhook(
   }
   const timeoutMs = Math.min(webhook.timeoutMs, remainingMs(request));
   const { uid, body } = reviewOf(webhook, form, request, states.object, states.oldObject);
+  const isPlatform = request.identity.kind === 'platform' || request.identity.kind === 'host';
+  const ended = isPlatform ? patience.begin(request.tenant) : undefined;
+  if (isPlatform && ended === undefined) {
+    throw new CallFailure(name, 'failed to call webhook: too many requests of the platform are waiting for webhooks');
+  }
   let answer: unknown;
   try {
     answer = await client.post(webhook.target, body, { timeoutMs });
   } catch (error) {
     if (error instanceof WebhookCallError) throw new CallFailure(name, `failed to call webhook: ${error.message}`);
     throw error;
+  } finally {
+    ended?.();
   }
   try {
     const result = readReview(answer, uid, reviewVersion, isMutating);

@@ -6,6 +6,7 @@ import type { WebhookAdmissionOptions } from './options.ts';
 import { validate } from './validating.ts';
 
 export type { WebhookAdmissionOptions } from './options.ts';
+export { Patience } from './patience.ts';
 
 const group = 'admissionregistration.k8s.io';
 /** What decides about requests is not asked about itself: nobody could get out of a bad configuration again. */

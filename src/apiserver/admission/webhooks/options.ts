@@ -3,6 +3,7 @@ import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { Objects } from '../../objects.ts';
 import type { ResourceRegistry } from '../../registry.ts';
 import type { WebhookClient } from '../../webhooks/webhook-client.ts';
+import type { Patience } from './patience.ts';
 
 /** What admission by webhooks works with. */
 export interface WebhookAdmissionOptions {
@@ -10,5 +11,7 @@ export interface WebhookAdmissionOptions {
   registry: ResourceRegistry;
   authorizer: Authorizer;
   client: WebhookClient;
+  /** With tenants' webhooks, of the platform's components. */
+  patience: Patience;
   logger: Logger;
 }
