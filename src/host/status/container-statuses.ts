@@ -108,8 +108,8 @@ function statusOf(
 }
 
 /** Stopped only for a new container to take its place, it counts as running: its end is nobody's end. */
-const isBeingReplaced = ({ memory }: StatusInput, record: ContainerState): boolean =>
-  record.state === 'exited' && memory.restarting.has(record.id);
+const isBeingReplaced = ({ memory, terminating }: StatusInput, record: ContainerState): boolean =>
+  !terminating && record.state === 'exited' && memory.restarting.has(record.id);
 
 const withActuated = (input: StatusInput, container: Container, id: string): Container => ({
   ...container,

@@ -74,6 +74,13 @@ test('a container stopped for its size comes back however it ended, and its pod 
   const [container] = status.containerStatuses!;
   assert.equal(container!.ready, false, 'but gets no requests');
   assert.equal(status.conditions!.find(({ type }) => type === 'PodResizeInProgress')?.status, 'True');
+
+  const deleted = {
+    ...stepped,
+    instance: instanceOf(instance.spec.pod, { deletionTimestamp: '2026-01-02T03:04:05Z' }),
+  };
+  const last = instanceStatus({ ...deleted, terminationMessages: new Map(), terminated: true });
+  assert.equal(last.status.containerStatuses![0]!.state!.terminated?.exitCode, 0, 'unless nothing comes any more');
 });
 
 test('the status tells what was given, not what was asked for', () => {
