@@ -237,6 +237,16 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
     assert.equal((await call('GET', `/apis/${group}`)).json.preferredVersion.version, 'v1alpha1');
     assert.equal((await call('GET', base)).json.resources[0].name, 'flunders');
     const { json } = await call('GET', '/apis', { headers: { accept: aggregatedAccept } });
+    const again = await call('GET', '/apis', { headers: { accept: aggregatedAccept } });
+    const etag = String(again.headers['etag']);
+    assert.match(etag, /^"[0-9A-F]{128}"$/);
+    const unchanged = await call('GET', '/apis', { headers: { accept: aggregatedAccept, 'if-none-match': etag } });
+    assert.deepEqual([unchanged.code, unchanged.text, unchanged.headers['etag']], [304, '', etag]);
+    const others = await call('GET', '/apis', {
+      headers: { accept: aggregatedAccept, 'if-none-match': etag },
+      as: bob,
+    });
+    assert.equal(others.code, 200);
     const shown = json.items.find((one: any) => one.metadata.name === group);
     assert.deepEqual(shown.versions, [
       {

@@ -64,7 +64,7 @@ export class Aggregation {
     return this.remotes(tenant).map(({ spec, metadata }) => {
       const known = this.#discovered.get(`${tenant}/${metadata.name}`);
       const { group = '', version = '' } = spec;
-      return { group, version, resources: known?.resources ?? [], isStale: known?.isStale ?? true };
+      return { group, version, resources: known?.resources ?? noResources, isStale: known?.isStale ?? true };
     });
   }
 
@@ -128,6 +128,8 @@ export class Aggregation {
     } else if (known !== undefined) known.isStale = true;
   }
 }
+
+const noResources: object[] = [];
 
 /** What every tenant has of this from the start. */
 export function aggregationTemplates(

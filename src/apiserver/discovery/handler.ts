@@ -14,12 +14,14 @@ import {
   groupsOf,
   resourceListDocument,
 } from './documents.ts';
+import { idOf, KeptDocuments } from './kept-documents.ts';
 
 /** Answers /api and /apis and what is below them without naming a resource. */
 export function createDiscovery(
   registry: ResourceRegistry,
   aggregation: Aggregation,
 ): (context: RequestContext) => Answer {
+  const documents = new KeptDocuments();
   return (context) => {
     if (context.method !== 'GET' && context.method !== 'HEAD') {
       throw new StatusError(
@@ -31,24 +33,35 @@ export function createDiscovery(
     }
     const segments = context.info.path.split('/').filter((segment) => segment !== '');
     const { tenant } = context;
-    const groups = groupsOf(
-      registry.definitions(tenant),
-      aggregation.registered(tenant),
-      aggregation.remoteVersions(tenant),
-    );
+    const definitions = registry.definitions(tenant);
+    const registered = [...aggregation.registered(tenant)];
+    const remotes = aggregation.remoteVersions(tenant);
     if (segments.length === 1) {
       const aggregated = aggregatedVersion(context.accept);
       const root = segments[0]!;
       if (aggregated !== undefined) {
-        const shown = groups.filter((group) => (group.name === '') === (root === 'api'));
-        return {
-          type: 'bytes',
-          code: 200,
-          contentType: `application/json;g=apidiscovery.k8s.io;v=${aggregated};as=APIGroupDiscoveryList`,
-          bytes: JSON.stringify(aggregatedDocument(shown, aggregated)),
-          headers: { vary: 'Accept' },
-        };
+        const parts = [
+          root,
+          aggregated,
+          definitions.map(idOf),
+          registered.map(({ metadata, spec }) => [metadata.name, spec?.groupPriorityMinimum, spec?.versionPriority]),
+          remotes.map(({ group, version, resources, isStale }) => [group, version, idOf(resources), isStale]),
+        ];
+        const { bytes, etag } = documents.get(JSON.stringify(parts), () => {
+          const groups = groupsOf(definitions, registered, remotes);
+          const shown = groups.filter((group) => (group.name === '') === (root === 'api'));
+          return aggregatedDocument(shown, aggregated);
+        });
+        const contentType = `application/json;g=apidiscovery.k8s.io;v=${aggregated};as=APIGroupDiscoveryList`;
+        const headers = { vary: 'Accept', etag };
+        return context.headers['if-none-match'] === etag
+          ? { type: 'bytes', code: 304, contentType, bytes: '', headers }
+          : { type: 'bytes', code: 200, contentType, bytes, headers };
       }
+    }
+    const groups = groupsOf(definitions, registered, remotes);
+    if (segments.length === 1) {
+      const root = segments[0]!;
       return objectAnswer(root === 'api' ? apiVersionsDocument() : groupListDocument(groups));
     }
     if (segments[0] === 'api') return versionAnswer(groups, '', segments[1]!);

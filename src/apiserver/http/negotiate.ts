@@ -18,18 +18,25 @@ export interface MediaType {
 const plainJson: AcceptedForm = { format: 'json' };
 const formsByHeader = new Map<string, AcceptedForm>();
 
-/** Media types in the client's order; q-values are ignored as upstream's clients send none that matter. */
+/** Media types in the order in which the client wants them, as goautoneg sorts: by q, then wildcards last. */
 export function parseAccept(accept: string): MediaType[] {
-  return accept.split(',').flatMap((part) => {
+  const types = accept.split(',').flatMap((part) => {
     const [type = '', ...rest] = part.split(';').map((piece) => piece.trim());
     if (type === '') return [];
     const parameters: Record<string, string> = {};
     for (const piece of rest) {
       const equals = piece.indexOf('=');
-      if (equals > 0) parameters[piece.slice(0, equals)] = piece.slice(equals + 1);
+      if (equals > 0) parameters[piece.slice(0, equals).trim()] = piece.slice(equals + 1).trim();
     }
     return [{ type, parameters }];
   });
+  return accept.includes('q=') || accept.includes('*') ? types.sort((a, b) => rankOf(a) - rankOf(b)) : types;
+}
+
+function rankOf({ type, parameters }: MediaType): number {
+  const quality = Number(parameters['q'] ?? 1);
+  const wildcards = type.startsWith('*/') ? 2 : type.endsWith('/*') ? 1 : 0;
+  return (Number.isFinite(quality) ? -quality : 0) * 10 + wildcards;
 }
 
 /** What the answer can be given as. */

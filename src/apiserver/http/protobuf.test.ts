@@ -75,6 +75,10 @@ describe('answers in protobuf', { timeout: 60_000 }, () => {
   it('falls back to JSON where there is no protobuf form, and refuses when that is not taken', async () => {
     const foo = '/apis/example.com/v1/namespaces/default/foos/f';
     assert.equal((await get(foo, `${protobuf},application/json`)).json.kind, 'Foo');
+    assert.equal(
+      (await get(foo, `*/*;q=0.1,application/yaml;q=0.5,${protobuf};q=0.9`)).headers['content-type'],
+      'application/yaml',
+    );
     const refused = await get(foo);
     assert.equal(refused.code, 406);
     assert.match(

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { StatusError } from '../../api/status.ts';
 import type { ProxiedAnswer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
 import { commonHeaders } from './respond.ts';
@@ -12,7 +13,13 @@ export async function respondProxied(
 ): Promise<void> {
   // Whether it may be kept is the other server's to say.
   const { 'cache-control': _cacheControl, ...headers } = commonHeaders(context);
-  response.writeHead(answer.code, { ...headers, ...answer.headers });
+  try {
+    response.writeHead(answer.code, { ...headers, ...answer.headers });
+  } catch {
+    // Not every code and header that HTTP/1.1 lets pass is one of HTTP/2's.
+    answer.body.destroy();
+    throw new StatusError(502, '', 'the server answered with a head that cannot be passed on');
+  }
   if (context.method === 'HEAD' || answer.code === 204 || answer.code === 304) {
     answer.body.resume();
     response.end();

@@ -49,8 +49,15 @@ export function createOpenApi(
     const scope = theirs.length === 0 ? '' : `${context.tenant}/${theirs.join('/')}/`;
     const bytes = remember(`2/${asProtobuf}/${scope}${hashOf(definitions, version)}`, () => {
       const own = openApi2(definitions, version);
-      const document = remotes.length === 0 ? own : mergeVersion2(own, remotes);
-      return asProtobuf ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
+      const encode = (document: object) =>
+        asProtobuf ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
+      if (remotes.length === 0) return encode(own);
+      try {
+        return encode(mergeVersion2(own, remotes));
+      } catch {
+        // What another server says need not have the form that it should have.
+        return encode(own);
+      }
     });
     return { type: 'bytes', code: 200, contentType: asProtobuf ? protobuf2 : 'application/json', bytes };
   }
