@@ -55,10 +55,7 @@ export async function callWebhook(
   }
   try {
     const result = readReview(answer, uid, reviewVersion, isMutating);
-    for (const [key, value] of Object.entries(result.auditAnnotations)) {
-      request.auditAnnotations ??= {};
-      request.auditAnnotations[`${name}/${key}`] = value;
-    }
+    for (const [key, value] of Object.entries(result.auditAnnotations)) noteForAudit(request, `${name}/${key}`, value);
     for (const warning of result.warnings) addWarning(request.warnings, warning);
     if (!result.allowed) throw denied(name, result.status);
     return { ...result, patch: readPatch(name, result.patch) };
@@ -80,6 +77,12 @@ function remainingMs(request: AdmissionRequest): number {
   const left = request.deadlineMs - now;
   if (left <= 0) throw serverTimeout('Timeout: request did not complete within requested timeout', 0);
   return left;
+}
+
+/** For the audit log; what is said first counts, as upstream. */
+export function noteForAudit(request: AdmissionRequest, key: string, value: string): void {
+  request.auditAnnotations ??= {};
+  request.auditAnnotations[key] ??= value;
 }
 
 /** What a failure to ask means for the request; undefined: nothing, the webhook fails open. */

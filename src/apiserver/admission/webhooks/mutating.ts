@@ -8,7 +8,7 @@ import { applyJsonPatch } from '../../../api/patch/index.ts';
 import { internalError, type StatusError } from '../../../api/status.ts';
 import { replaceObject } from '../../verbs/metadata.ts';
 import { type AdmissionRequest, reinvocationOf } from '../admission.ts';
-import { answerTo, callWebhook } from './call.ts';
+import { answerTo, callWebhook, noteForAudit } from './call.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
 import { convert, type MatchedForm, requestedForm } from './forms.ts';
 import type { WebhookAdmissionOptions } from './options.ts';
@@ -42,7 +42,8 @@ export async function mutate(
     form: { ...requestedForm(request), definition: request.definition },
     isDirty: false,
   };
-  for (const webhook of webhooks) {
+  const round = isReinvoke ? 1 : 0;
+  for (const [index, webhook] of webhooks.entries()) {
     const form = await shouldCall(options, webhook, request, current);
     if (form === undefined) continue;
     // Who was not asked in the first round is not asked in the second either.
@@ -52,17 +53,23 @@ export async function mutate(
       request.oldObject === undefined
         ? undefined
         : await convert(request.oldObject, request.definition, form.definition, request);
+    const noteKey = `mutation.webhook.admission.k8s.io/round_${round}_index_${index}`;
+    let mutated = false;
     try {
       const states = { object: current.object, oldObject };
       const { patch } = await callWebhook(options, webhook, form, request, states, true);
       if (patch.length > 0 && applyTo(current, patch, webhook, request)) {
+        mutated = true;
         requireReinvocation(state);
         reinvocationOf(request).shouldReinvoke = true;
       }
     } catch (error) {
       const failure = answerTo(error, webhook, options);
       if (failure !== undefined) throw failure;
+      noteForAudit(request, `failed-open.${noteKey}`, webhook.name);
     } finally {
+      const { configurationName: configuration, name } = webhook;
+      noteForAudit(request, noteKey, JSON.stringify({ configuration, webhook: name, mutated }));
       if (webhook.isReinvocable) state.invoked.add(webhook.uid);
     }
   }

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../api/object.ts';
 import type { ResourceDefinition } from '../../../api/resource-definition.ts';
 import type { AdmissionRequest } from '../admission.ts';
-import { answerTo, callWebhook } from './call.ts';
+import { answerTo, callWebhook, noteForAudit } from './call.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
 import { convert, type MatchedForm, requestedForm } from './forms.ts';
 import type { WebhookAdmissionOptions } from './options.ts';
@@ -30,12 +30,17 @@ export async function validate(
     meant.push({ webhook, form, states });
   }
   const failures = await Promise.all(
-    meant.map(async ({ webhook, form, states }) => {
+    meant.map(async ({ webhook, form, states }, index) => {
       try {
         await callWebhook(options, webhook, form, request, states, false);
         return undefined;
       } catch (error) {
-        return answerTo(error, webhook, options);
+        const failure = answerTo(error, webhook, options);
+        if (failure === undefined) {
+          const key = `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`;
+          noteForAudit(request, key, webhook.name);
+        }
+        return failure;
       }
     }),
   );
