@@ -11,9 +11,12 @@ import * as autoscaling from '../validation/autoscaling.ts';
 import * as batch from '../validation/batch.ts';
 import * as certificates from '../validation/certificates.ts';
 import * as configuration from '../validation/configuration.ts';
+import * as csi from '../validation/csi.ts';
+import * as events from '../validation/events.ts';
 import { Findings } from '../validation/findings.ts';
 import * as flowControl from '../validation/flow-control.ts';
 import { isIpAddress } from '../validation/ip-address.ts';
+import * as limits from '../validation/limits.ts';
 import * as networking from '../validation/networking.ts';
 import * as pod from '../validation/pod.ts';
 import { validatePodResize } from '../validation/pod-resize.ts';
@@ -117,10 +120,11 @@ export const strategies: Record<string, ResourceStrategy> = {
   },
   '/nodes': validated(configuration.validateNode, configuration.validateNodeUpdate),
   '/endpoints': validated(configuration.validateEndpoints),
-  '/resourcequotas': validated(configuration.validateResourceQuota, configuration.validateResourceQuotaUpdate),
-  '/limitranges': validated(configuration.validateLimitRange),
+  '/resourcequotas': validated(limits.validateResourceQuota, limits.validateResourceQuotaUpdate),
+  '/limitranges': validated(limits.validateLimitRange),
+  '/events': validated(events.validateEvent),
   '/persistentvolumeclaims': validated(storage.validateClaim, storage.validateClaimUpdate),
-  '/persistentvolumes': validated(storage.validateVolume),
+  '/persistentvolumes': validated(storage.validateVolume, storage.validateVolumeUpdate),
   'apps/deployments': validated(workloads.validateDeployment, workloads.validateDeploymentUpdate),
   'apps/replicasets': validated(workloads.validateReplicaSet, workloads.validateReplicaSetUpdate),
   'apps/statefulsets': {
@@ -175,6 +179,14 @@ export const strategies: Record<string, ResourceStrategy> = {
     ...pathSegment,
   },
   'storage.k8s.io/storageclasses': validated(storage.validateStorageClass, storage.validateStorageClassUpdate),
+  'storage.k8s.io/csidrivers': validated(csi.validateCsiDriver, csi.validateCsiDriverUpdate),
+  'storage.k8s.io/csinodes': validated(csi.validateCsiNode, csi.validateCsiNodeUpdate),
+  'storage.k8s.io/csistoragecapacities': validated(csi.validateStorageCapacity, csi.validateStorageCapacityUpdate),
+  'storage.k8s.io/volumeattachments': validated(csi.validateVolumeAttachment, csi.validateVolumeAttachmentUpdate),
+  'storage.k8s.io/volumeattributesclasses': validated(
+    csi.validateVolumeAttributesClass,
+    csi.validateVolumeAttributesClassUpdate,
+  ),
   'scheduling.k8s.io/priorityclasses': validated(
     (object, findings) => {
       if (object.value > 1_000_000_000 && !object.metadata.name.startsWith('system-')) {
@@ -183,7 +195,7 @@ export const strategies: Record<string, ResourceStrategy> = {
       findings.optionalOneOf(object.preemptionPolicy, 'preemptionPolicy', ['PreemptLowerPriority', 'Never']);
     },
     (object, old, findings) => {
-      if (object.value !== old.value) findings.invalid('value', object.value, 'field is immutable');
+      if (object.value !== old.value) findings.forbidden('value', 'may not be changed in an update.');
       if (object.preemptionPolicy !== old.preemptionPolicy) {
         findings.invalid('preemptionPolicy', object.preemptionPolicy, 'field is immutable');
       }

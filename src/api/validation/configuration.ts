@@ -1,8 +1,15 @@
 import { deepEqual, semanticEqual } from '../equality.ts';
-import type { ConfigMap, Endpoints, LimitRange, Namespace, Node, ResourceQuota, Secret } from '../generated/core-v1.ts';
-import { isConfigMapKey, isLabelValue, isPortNumber, isQualifiedName } from '../names.ts';
-import { compareQuantities } from '../quantity.ts';
+import type { ConfigMap, Endpoints, Namespace, Node, Secret } from '../generated/core-v1.ts';
+import {
+  isConfigMapKey,
+  isDns1123Label,
+  isDns1123Subdomain,
+  isLabelValue,
+  isPortNumber,
+  isQualifiedName,
+} from '../names.ts';
 import type { Findings } from './findings.ts';
+import { CIDR_FINDING, IP_FINDING, isCidr, isIpAddress } from './ip-address.ts';
 import { validateImmutable } from './metadata.ts';
 import { validateQuantity } from './resources.ts';
 import { taintEffects } from './scheduling.ts';
@@ -114,15 +121,24 @@ export function validateNamespaceStatus({ metadata, status }: Namespace, finding
 export function validateNode({ spec, status }: Node, findings: Findings): void {
   const seen = new Set<string>();
   spec?.taints?.forEach((taint, index) => {
-    const path = `spec.taints[${index}]`;
-    findings.invalidEach(`${path}.key`, taint.key, isQualifiedName(taint.key));
-    const details = isLabelValue(taint.value ?? '');
-    if (details.length > 0) findings.invalid(`${path}.value`, taint.value, details.join(';'));
-    findings.oneOf(taint.effect, `${path}.effect`, taintEffects);
-    const key = `${taint.key}:${taint.effect}`;
-    if (seen.has(key)) findings.duplicate(path, taint);
-    seen.add(key);
+    // Upstream looks for them in metadata.
+    const path = `metadata.taints[${index}]`;
+    const { key = '', value = '', effect } = taint;
+    findings.invalidEach(`${path}.key`, key, isQualifiedName(key));
+    const details = isLabelValue(value);
+    if (details.length > 0) findings.invalid(`${path}.value`, value, details.join(';'));
+    findings.oneOf(effect, `${path}.effect`, taintEffects);
+    const pair = `${key}:${effect}`;
+    if (seen.has(pair)) findings.duplicate(path, taint, 'taints must be unique by key and effect pair');
+    seen.add(pair);
   });
+  spec?.podCIDRs?.forEach((cidr, index) => {
+    if (!isCidr(cidr)) findings.invalid(`spec.podCIDRs[${index}]`, cidr, CIDR_FINDING);
+  });
+  const families = (spec?.podCIDRs ?? []).filter(isCidr).map((cidr) => (cidr.includes(':') ? 6 : 4));
+  if (new Set(families).size < families.length) {
+    findings.invalid('spec.podCIDRs', spec!.podCIDRs, 'may specify no more than one CIDR for each IP family');
+  }
   for (const list of ['capacity', 'allocatable'] as const) {
     const quantities = status?.[list] ?? {};
     for (const name in quantities) validateQuantity(name, quantities[name]!, `status.${list}.${name}`, findings);
@@ -139,64 +155,6 @@ export function validateNodeUpdate(node: Node, old: Node, findings: Findings): v
   }
 }
 
-export function validateResourceQuota({ spec }: ResourceQuota, findings: Findings): void {
-  for (const name in spec?.hard) {
-    const path = `spec.hard[${name}]`;
-    findings.invalidEach(path, name, isQualifiedName(name));
-    validateQuantity(name, spec.hard![name]!, path, findings);
-  }
-  spec?.scopes?.forEach((scope) => {
-    findings.optionalOneOf(scope, 'spec.scopes', [
-      'BestEffort',
-      'CrossNamespacePodAffinity',
-      'NotBestEffort',
-      'NotTerminating',
-      'PriorityClass',
-      'Terminating',
-      'VolumeAttributesClass',
-    ]);
-  });
-}
-
-export function validateResourceQuotaUpdate(quota: ResourceQuota, old: ResourceQuota, findings: Findings): void {
-  validateResourceQuota(quota, findings);
-  if (!semanticEqual(quota.spec?.scopes, old.spec?.scopes))
-    findings.invalid('spec.scopes', quota.spec?.scopes, 'field is immutable');
-}
-
-export function validateLimitRange({ spec }: LimitRange, findings: Findings): void {
-  const types = new Set<string>();
-  spec?.limits?.forEach((limit, index) => {
-    const path = `spec.limits[${index}]`;
-    if (types.has(limit.type)) findings.duplicate(`${path}.type`, limit.type);
-    types.add(limit.type);
-    const order = (low: any, high: any, name: string, field: string, words: string) => {
-      if (low === undefined || high === undefined || compareQuantities(low, high) <= 0) return;
-      findings.invalid(`${path}.${field}[${name}]`, low, words.replace('%s', low).replace('%s', high));
-    };
-    const names = new Set(
-      [limit.max, limit.min, limit.default, limit.defaultRequest].flatMap((list) => Object.keys(list ?? {})),
-    );
-    for (const name of names) {
-      const [min, max, byDefault, request] = [limit.min, limit.max, limit.default, limit.defaultRequest].map(
-        (list) => list?.[name],
-      );
-      order(min, max, name, 'min', 'min value %s is greater than max value %s');
-      order(min, request, name, 'defaultRequest', 'min value %s is greater than default request value %s');
-      order(request, max, name, 'defaultRequest', 'default request value %s is greater than max value %s');
-      order(
-        request,
-        byDefault,
-        name,
-        'defaultRequest',
-        'default request value %s is greater than default limit value %s',
-      );
-      order(min, byDefault, name, 'default', 'min value %s is greater than default value %s');
-      order(byDefault, max, name, 'default', 'default value %s is greater than max value %s');
-    }
-  });
-}
-
 export function validateEndpoints({ subsets }: Endpoints, findings: Findings): void {
   subsets?.forEach((subset, index) => {
     const path = `subsets[${index}]`;
@@ -204,13 +162,21 @@ export function validateEndpoints({ subsets }: Endpoints, findings: Findings): v
       findings.required(path, 'must specify `addresses` or `notReadyAddresses`');
     }
     for (const list of ['addresses', 'notReadyAddresses'] as const) {
-      subset[list]?.forEach(({ ip }, i) => {
-        validateExternalIp(ip, `${path}.${list}[${i}].ip`, findings);
+      subset[list]?.forEach(({ ip = '', hostname, nodeName }, i) => {
+        const at = `${path}.${list}[${i}]`;
+        if (!isIpAddress(ip)) findings.invalid(`${at}.ip`, ip, IP_FINDING);
+        validateExternalIp(ip, `${at}.ip`, findings, 'must be a valid IP address');
+        if (hostname) findings.invalidEach(`${at}.hostname`, hostname, isDns1123Label(hostname));
+        if (nodeName !== undefined) findings.invalidEach(`${at}.nodeName`, nodeName, isDns1123Subdomain(nodeName));
       });
     }
     subset.ports?.forEach((port, i) => {
       const at = `${path}.ports[${i}]`;
       if (!port.name && subset.ports!.length > 1) findings.required(`${at}.name`);
+      if (port.name) findings.invalidEach(`${at}.name`, port.name, isDns1123Label(port.name));
+      if (port.appProtocol !== undefined) {
+        findings.invalidEach(`${at}.appProtocol`, port.appProtocol, isQualifiedName(port.appProtocol));
+      }
       findings.invalidEach(`${at}.port`, port.port, isPortNumber(port.port));
       findings.oneOf(port.protocol, `${at}.protocol`, ['SCTP', 'TCP', 'UDP']);
     });

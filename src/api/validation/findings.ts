@@ -36,8 +36,12 @@ export class Findings {
     });
   }
 
-  duplicate(field: string, value: unknown): void {
-    this.list.push({ reason: 'FieldValueDuplicate', field, message: `Duplicate value: ${show(value)}` });
+  duplicate(field: string, value: unknown, detail = ''): void {
+    this.list.push({
+      reason: 'FieldValueDuplicate',
+      field,
+      message: withDetail(`Duplicate value: ${show(value)}`, detail),
+    });
   }
 
   forbidden(field: string, detail: string): void {

@@ -6,7 +6,23 @@ import { validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { validateRequired } from './required.ts';
 
 /** Kinds whose own validation covers every required field; the others are also held to their schema. */
-const covered = new Set(['/pods']);
+const covered = new Set([
+  '/pods',
+  '/events',
+  '/limitranges',
+  '/resourcequotas',
+  '/nodes',
+  '/persistentvolumes',
+  'discovery.k8s.io/endpointslices',
+  'flowcontrol.apiserver.k8s.io/flowschemas',
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/csistoragecapacities',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/volumeattachments',
+  'storage.k8s.io/volumeattributesclasses',
+]);
 
 /**
  * Everything that is wrong with an object about to be created, defaults applied: metadata, the kind's own rules,

@@ -1,7 +1,15 @@
 import { semanticEqual } from '../equality.ts';
 import type { EndpointSlice } from '../generated/discovery-v1.ts';
 import type { Ingress, IngressBackend, IngressClass, NetworkPolicy } from '../generated/networking-v1.ts';
-import { isDns1123Label, isDns1123Subdomain, isPortName, isPortNumber, isWildcardDns1123Subdomain } from '../names.ts';
+import {
+  isDns1123Label,
+  isDns1123Subdomain,
+  isLabelValue,
+  isPortName,
+  isPortNumber,
+  isQualifiedName,
+  isWildcardDns1123Subdomain,
+} from '../names.ts';
 import type { Findings } from './findings.ts';
 import { CIDR_FINDING, IP_FINDING, isCidr, isIpAddress } from './ip-address.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
@@ -71,6 +79,9 @@ function validateBackend({ service, resource }: IngressBackend, path: string, fi
     return;
   }
   if (resource !== undefined) {
+    if (resource.apiGroup !== undefined) {
+      findings.invalidEach(`${path}.resource.apiGroup`, resource.apiGroup, isDns1123Subdomain(resource.apiGroup ?? ''));
+    }
     if (!resource.kind) findings.required(`${path}.resource.kind`);
     if (!resource.name) findings.required(`${path}.resource.name`);
     return;
@@ -97,11 +108,17 @@ export function validateIngressClass({ spec }: IngressClass, findings: Findings)
   if (!controller) findings.required('spec.controller');
   const parameters = spec?.parameters;
   if (parameters === undefined) return;
+  if (parameters.apiGroup !== undefined) {
+    findings.invalidEach('spec.parameters.apiGroup', parameters.apiGroup, isDns1123Subdomain(parameters.apiGroup));
+  }
   if (!parameters.kind) findings.required('spec.parameters.kind');
   if (!parameters.name) findings.required('spec.parameters.name');
   findings.optionalOneOf(parameters.scope, 'spec.parameters.scope', ['Cluster', 'Namespace']);
-  if (parameters.scope === 'Namespace' && !parameters.namespace) {
+  if (parameters.scope === 'Namespace' && parameters.namespace === undefined) {
     findings.required('spec.parameters.namespace', "`parameters.scope` is set to 'Namespace'");
+  }
+  if (parameters.scope === 'Namespace' && parameters.namespace !== undefined) {
+    findings.invalidEach('spec.parameters.namespace', parameters.namespace, isDns1123Label(parameters.namespace));
   }
   if (parameters.scope === 'Cluster' && parameters.namespace) {
     findings.forbidden('spec.parameters.namespace', "`parameters.scope` is set to 'Cluster'");
@@ -110,7 +127,7 @@ export function validateIngressClass({ spec }: IngressClass, findings: Findings)
 
 export function validateIngressClassUpdate(ingressClass: IngressClass, old: IngressClass, findings: Findings): void {
   validateIngressClass(ingressClass, findings);
-  validateImmutable(ingressClass.spec?.controller, old.spec?.controller, 'spec.controller', findings);
+  validateImmutable(ingressClass.spec?.controller ?? '', old.spec?.controller, 'spec.controller', findings);
 }
 
 export function validateNetworkPolicy({ spec }: NetworkPolicy, findings: Findings): void {
@@ -193,9 +210,18 @@ export function validateEndpointSlice({ addressType, endpoints, ports }: Endpoin
         findings.invalid(at, address, `must be an ${addressType} address`);
       } else validateExternalIp(address, at, findings);
     });
-    if (endpoint.hostname) {
-      findings.invalidEach(`endpoints[${index}].hostname`, endpoint.hostname, isDns1123Label(endpoint.hostname));
-    }
+    const { hostname, nodeName, hints } = endpoint;
+    const at = `endpoints[${index}]`;
+    if (hostname !== undefined) findings.invalidEach(`${at}.hostname`, hostname, isDns1123Label(hostname));
+    if (nodeName !== undefined) findings.invalidEach(`${at}.nodeName`, nodeName, isDns1123Subdomain(nodeName));
+    const zones = new Set<string>();
+    if ((hints?.forZones?.length ?? 0) > 8) findings.tooMany(`${at}.hints.forZones`, hints!.forZones!.length, 8);
+    hints?.forZones?.forEach(({ name = '' }, i) => {
+      const zone = `${at}.hints.forZones[${i}].name`;
+      if (zones.has(name)) findings.duplicate(zone, name);
+      zones.add(name);
+      findings.invalidEach(zone, name, isLabelValue(name));
+    });
   });
   const names = new Set<string>();
   ports?.forEach((port, index) => {
@@ -204,7 +230,11 @@ export function validateEndpointSlice({ addressType, endpoints, ports }: Endpoin
     if (name !== '') findings.invalidEach(`${path}.name`, name, isDns1123Label(name));
     if (names.has(name)) findings.duplicate(`${path}.name`, name);
     names.add(name);
-    findings.oneOf(port.protocol, `${path}.protocol`, ['SCTP', 'TCP', 'UDP']);
+    if (port.protocol === undefined) findings.required(`${path}.protocol`);
+    else findings.optionalOneOf(port.protocol, `${path}.protocol`, ['SCTP', 'TCP', 'UDP']);
+    if (port.appProtocol !== undefined) {
+      findings.invalidEach(`${path}.appProtocol`, port.appProtocol, isQualifiedName(port.appProtocol));
+    }
   });
 }
 

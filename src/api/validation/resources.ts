@@ -25,6 +25,7 @@ const standardResources = new Set([
   'services.nodeports',
   'services.loadbalancers',
 ]);
+export const isStandardResource = (name: string): boolean => standardResources.has(name);
 const containerResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const isHugePage = (name: string): boolean => name.startsWith('hugepages-');
 const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');

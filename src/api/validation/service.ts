@@ -140,8 +140,8 @@ function validateClusterIps({ spec }: Service, findings: Findings): void {
   });
 }
 
-export function validateExternalIp(address: string, path: string, findings: Findings): void {
-  if (!isIpAddress(address)) findings.invalid(path, address, IP_FINDING);
+export function validateExternalIp(address: string, path: string, findings: Findings, notAnAddress = IP_FINDING): void {
+  if (!isIpAddress(address)) findings.invalid(path, address, notAnAddress);
   else if (address === '0.0.0.0' || address === '::') {
     findings.invalid(path, address, `may not be unspecified (${address})`);
   } else if (address.startsWith('127.') || address === '::1') {
@@ -229,6 +229,16 @@ export function validateServiceUpdate(service: Service, old: Service, findings: 
     if (spec.clusterIP !== old.spec.clusterIP && semanticEqual(spec.clusterIPs, old.spec.clusterIPs)) {
       findings.invalid('spec.clusterIP', spec.clusterIP ?? '', 'field is immutable');
     }
+  }
+  if (old.spec.type === 'LoadBalancer' && spec.type === 'LoadBalancer') {
+    const isFixed = old.spec.loadBalancerClass !== undefined;
+    if (isFixed && spec.loadBalancerClass !== old.spec.loadBalancerClass) {
+      findings.invalid('spec.loadBalancerClass', spec.loadBalancerClass, 'may not change once set');
+    }
+  }
+  const needsCheck = (one: Service) => one.spec.type === 'LoadBalancer' && one.spec.externalTrafficPolicy === 'Local';
+  if (needsCheck(old) && needsCheck(service) && spec.healthCheckNodePort !== old.spec.healthCheckNodePort) {
+    findings.forbidden('spec.healthCheckNodePort', 'field is immutable');
   }
   validateService(service, findings);
 }

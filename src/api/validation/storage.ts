@@ -1,10 +1,16 @@
 import { semanticEqual } from '../equality.ts';
-import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../generated/core-v1.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PersistentVolumeClaimSpec,
+  TopologySelectorTerm,
+} from '../generated/core-v1.ts';
 import type { StorageClass } from '../generated/storage-v1.ts';
-import { isDns1123Subdomain } from '../names.ts';
+import { isDns1123Subdomain, isQualifiedName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
+import { validateNodeSelector } from './scheduling.ts';
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 
@@ -73,8 +79,8 @@ export function validateVolume({ spec }: PersistentVolume, findings: Findings): 
   else validateAccessModes(spec.accessModes, 'spec.accessModes', findings);
   const storage = spec.capacity?.['storage'];
   if (!Object.keys(spec.capacity ?? {}).length) findings.required('spec.capacity');
-  else if (storage === undefined || Object.keys(spec.capacity!).length > 1) {
-    findings.notSupported('spec.capacity', spec.capacity, ['storage']);
+  if (storage === undefined || Object.keys(spec.capacity!).length > 1) {
+    findings.notSupported('spec.capacity', spec.capacity ?? null, ['storage']);
   } else if (compareQuantities(storage, '0') <= 0) {
     findings.invalid('spec.capacity[storage]', storage, 'must be greater than zero');
   }
@@ -83,48 +89,116 @@ export function validateVolume({ spec }: PersistentVolume, findings: Findings): 
     'Recycle',
     'Retain',
   ]);
-  const common = new Set([
-    'capacity',
-    'accessModes',
-    'claimRef',
-    'persistentVolumeReclaimPolicy',
-    'storageClassName',
-    'mountOptions',
-    'volumeMode',
-    'nodeAffinity',
-    'volumeAttributesClassName',
-  ]);
-  const sources = Object.keys(spec).filter((field) => !common.has(field));
+  const sources = Object.keys(spec).filter((field) => !volumeFields.has(field));
   if (sources.length === 0) findings.required('spec', 'must specify a volume type');
   for (const source of sources.slice(1))
     findings.forbidden(`spec.${source}`, 'may not specify more than 1 volume type');
   findings.optionalOneOf(spec.volumeMode, 'spec.volumeMode', ['Block', 'Filesystem']);
+  validateVolumeParts({ spec } as PersistentVolume, findings);
+}
+
+const volumeFields = new Set([
+  'capacity',
+  'accessModes',
+  'claimRef',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'mountOptions',
+  'volumeMode',
+  'nodeAffinity',
+  'volumeAttributesClassName',
+]);
+const hostPathTypes = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+];
+
+/** Where a volume may be reached from, and what else its kind says. */
+function validateVolumeParts({ spec }: PersistentVolume, findings: Findings): void {
+  const { hostPath, csi, nodeAffinity, storageClassName, volumeAttributesClassName } = spec;
+  if (hostPath?.type !== undefined) findings.optionalOneOf(hostPath.type, 'spec.hostPath.type', hostPathTypes);
+  if (csi?.driver) {
+    findings.invalidEach('spec.csi.driver', csi.driver, isDns1123Subdomain(csi.driver.toLowerCase()));
+  }
+  if (storageClassName) {
+    findings.invalidEach('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
+  }
+  if (volumeAttributesClassName !== undefined) {
+    findings.invalidEach(
+      'spec.volumeAttributesClassName',
+      volumeAttributesClassName,
+      isDns1123Subdomain(volumeAttributesClassName),
+    );
+  }
+  if (nodeAffinity !== undefined) {
+    if (nodeAffinity.required === undefined) {
+      findings.required('spec.nodeAffinity.required', 'must specify required node constraints');
+    } else validateNodeSelector(nodeAffinity.required, 'spec.nodeAffinity.required', findings);
+  }
+}
+
+export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume, findings: Findings): void {
+  validateVolume(volume, findings);
+  const sourceOf = ({ spec }: PersistentVolume) =>
+    Object.fromEntries(Object.entries(spec).filter(([field]) => !volumeFields.has(field)));
+  if (!semanticEqual(sourceOf(volume), sourceOf(old))) {
+    findings.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation');
+  }
+  // Upstream's own paths.
+  validateImmutable(volume.spec.volumeMode, old.spec.volumeMode, 'volumeMode', findings);
+  if (old.spec.nodeAffinity !== undefined && !semanticEqual(volume.spec.nodeAffinity, old.spec.nodeAffinity)) {
+    findings.invalid(
+      'nodeAffinity',
+      volume.spec.nodeAffinity,
+      'field is immutable, except for updating from beta label to GA',
+    );
+  }
 }
 
 export function validateStorageClass(storageClass: StorageClass, findings: Findings): void {
-  if (!storageClass.provisioner) findings.required('provisioner');
-  else findings.invalidEach('provisioner', storageClass.provisioner, provisionerFindings(storageClass.provisioner));
+  validateProvisioner(storageClass.provisioner, 'provisioner', findings);
+  validateTopologies(storageClass.allowedTopologies, 'allowedTopologies', findings);
   findings.optionalOneOf(storageClass.reclaimPolicy, 'reclaimPolicy', ['Delete', 'Retain']);
   findings.optionalOneOf(storageClass.volumeBindingMode, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']);
 }
 
-const provisionerFindings = (provisioner: string): string[] => {
-  const slash = provisioner.indexOf('/');
-  return slash < 0
-    ? []
-    : isDns1123Subdomain(provisioner.slice(0, slash).toLowerCase()).map((one) => `prefix part ${one}`);
-};
+export function validateProvisioner(provisioner: string | undefined, path: string, findings: Findings): void {
+  if (!provisioner) findings.required(path);
+  else findings.invalidEach(path, provisioner, isQualifiedName(provisioner.toLowerCase()));
+}
+
+function validateTopologies(terms: TopologySelectorTerm[] | undefined, path: string, findings: Findings): void {
+  const seen: string[] = [];
+  terms?.forEach((term, index) => {
+    const at = `${path}[${index}].matchLabelExpressions`;
+    const keys = new Map<string, string[]>();
+    term.matchLabelExpressions?.forEach(({ key = '', values = [] }, i) => {
+      if (values.length === 0) findings.required(`${at}[${i}].values`);
+      values.forEach((value, j) => {
+        if (values.indexOf(value) < j) findings.duplicate(`${at}[${i}].values[${j}]`, value);
+      });
+      findings.invalidEach(`${at}[${i}].key`, key, isQualifiedName(key));
+      if (keys.has(key)) findings.duplicate(`${at}[${i}].key`, key);
+      keys.set(key, [...values].sort());
+    });
+    const text = JSON.stringify([...keys].sort());
+    // Upstream compares with as many empty terms as there are.
+    const matches = seen.filter((one) => one === text).length;
+    for (let i = 0; i < matches; i++) findings.duplicate(at, '');
+    seen.push(text);
+  });
+}
 
 export function validateStorageClassUpdate(storageClass: StorageClass, old: StorageClass, findings: Findings): void {
   validateStorageClass(storageClass, findings);
-  if (!semanticEqual(storageClass.parameters, old.parameters)) {
-    findings.forbidden('parameters', 'updates to parameters are forbidden.');
-  }
-  if (storageClass.provisioner !== old.provisioner) {
-    findings.forbidden('provisioner', 'updates to provisioner are forbidden.');
-  }
-  if (storageClass.reclaimPolicy !== old.reclaimPolicy) {
-    findings.forbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.');
-  }
+  validateImmutable(storageClass.parameters, old.parameters, 'parameters', findings);
+  validateImmutable(storageClass.provisioner ?? '', old.provisioner, 'provisioner', findings);
+  validateImmutable(storageClass.reclaimPolicy, old.reclaimPolicy, 'reclaimPolicy', findings);
   validateImmutable(storageClass.volumeBindingMode, old.volumeBindingMode, 'volumeBindingMode', findings);
 }
