@@ -1,5 +1,6 @@
 import type { StructTypes } from './checker.ts';
 import { DeclaredStructs, joinedStructs } from './declared-structs.ts';
+import { PlanFailure } from './interpreter.ts';
 import { CompileError } from './issues.ts';
 import { Kept } from './kept.ts';
 import { kubernetesFunctions, mutationFunctions } from './library.ts';
@@ -137,6 +138,7 @@ export function compileAdmissionExpression(
     try {
       program = compileProgram(expression, admissionEnvironment(names));
     } catch (error) {
+      if (error instanceof PlanFailure) throw new Error(`program instantiation failed: ${error.message}`);
       if (!(error instanceof CompileError)) throw error;
       throw new Error(`compilation failed: ${error.message}`);
     }

@@ -57,8 +57,13 @@ test('costs are those of cel-go', () => {
     ['x.list.all(i, i > 0)', 18],
     ['has(x.a)', 1],
     ['"abcdefghijklm".matches("^a")', 2],
-    ['[1, 2]', 10],
-    ['{"a": 1}', 30],
+    ['[1, 2]', 0],
+    ['[x.a, x.f]', 14],
+    ['{"a": x.a}', 32],
+    ['{"a": x.a}.a', 34],
+    ['x.a in [1, 2]', 2],
+    ['x.list[9]', 3],
+    ['x.?z.orValue(1)', 1],
     ['x.a == 1 || x.z', 3],
   ] as const) {
     assert.equal(evaluate(expression).cost, cost, expression);

@@ -375,7 +375,7 @@ class Checker {
     if (previous === undefined) return current;
     if (this.#assign(previous, current)) return mostGeneral(previous, current);
     this.#mismatch(node, previous, current);
-    return errorType;
+    return dynType;
   }
 
   #expect(node: Node, wanted: CelType): void {

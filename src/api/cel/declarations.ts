@@ -165,7 +165,7 @@ class SignatureReader {
   }
 }
 
-/** Whether a value may be given where a type is wanted: what is in lists and maps is not looked at. */
+/** Whether a value may be given where a type is wanted; lists and maps are known by their first entry. */
 export function accepts(type: CelType, value: unknown): boolean {
   switch (type.kind) {
     case 'bool':
@@ -181,7 +181,7 @@ export function accepts(type: CelType, value: unknown): boolean {
     case 'uint':
       return value instanceof Uint;
     case 'list':
-      return value instanceof CelList;
+      return value instanceof CelList && (value.size === 0 || accepts(type.parameters[0]!, value.at(0)));
     case 'map':
       return value instanceof CelMap;
     case 'null':

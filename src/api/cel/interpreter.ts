@@ -1,5 +1,5 @@
 import { type Functions, implementationOf } from './declarations.ts';
-import { insert } from './libraries/arithmetic.ts';
+import { find, index, insert } from './libraries/arithmetic.ts';
 import { callCost, LIST_COST, MAP_COST, STRUCT_COST } from './runtime-cost.ts';
 import type { CallNode, ComprehensionNode, ListNode, MapNode, Node, SelectNode, StructNode } from './syntax-tree.ts';
 import {
@@ -9,10 +9,12 @@ import {
   EntryMap,
   EvaluationFailure,
   EvaluationStop,
+  equal,
   keyText,
   noSuchOverload,
   Optional,
   TypeValue,
+  typeOfValue,
 } from './values.ts';
 
 /** The state of one run. */
@@ -35,6 +37,12 @@ export class Frame {
 }
 
 export type Run = (frame: Frame) => unknown;
+
+/** A conversion of a literal that can never succeed: the expression is refused as a whole. */
+export class PlanFailure extends Error {}
+
+/** Of a literal they are made once. Source: cel-go's common/overloads. */
+const conversions = new Set('bool bytes double duration dyn int string timestamp type uint'.split(' '));
 
 /** Makes an object out of `Name{field: value}`. */
 export type Construct = (typeName: string, fields: Map<string, unknown>) => unknown;
@@ -62,6 +70,8 @@ class GrowingMap extends EntryMap {}
 class Planner {
   readonly #functions: Functions;
   readonly #construct: Construct;
+  /** What is the same in every run, and free. */
+  readonly #constants = new Map<Run, unknown>();
 
   constructor(functions: Functions, construct: Construct) {
     this.#functions = functions;
@@ -71,8 +81,7 @@ class Planner {
   plan(node: Node, scope: Scope | undefined): Run {
     switch (node.kind) {
       case 'literal': {
-        const { value } = node;
-        return () => value;
+        return this.#constant(node.value);
       }
       case 'ident': {
         const { name, typeValue } = node;
@@ -95,6 +104,12 @@ class Planner {
       case 'comprehension':
         return this.#comprehension(node, scope);
     }
+  }
+
+  #constant(value: unknown): Run {
+    const run = () => value;
+    this.#constants.set(run, value);
+    return run;
   }
 
   #name(name: string, scope: Scope | undefined): Run {
@@ -125,16 +140,17 @@ class Planner {
         return hasField(value, field);
       };
     }
+    const cost = isAttribute(operand) ? 1 : 2;
     return (frame) => {
       const value = from(frame);
-      frame.spend(1);
+      frame.spend(cost);
       if (value instanceof CelMap) {
         const found = value.get(field);
         if (found === undefined) throw new EvaluationFailure(`no such key: ${field}`);
         return found;
       }
-      if (!(value instanceof Optional)) throw noSuchOverload();
-      return optionalField(value, field);
+      if (value instanceof Optional) return optionalField(frame, value, field, 0);
+      return index(value, field);
     };
   }
 
@@ -169,15 +185,13 @@ class Planner {
         return (frame) => {
           const value = first(frame);
           const field = second(frame) as string;
-          frame.spend(1);
-          return optionalField(value instanceof Optional ? value : Optional.of(value), field);
+          return optionalField(frame, value instanceof Optional ? value : Optional.of(value), field, 1);
         };
       case 'or':
       case 'orValue':
         return (frame) => {
           const value = first(frame);
           if (!(value instanceof Optional)) throw noSuchOverload();
-          frame.spend(1);
           if (!value.hasValue) return second(frame);
           return node.function === 'or' ? value : value.value;
         };
@@ -186,19 +200,41 @@ class Planner {
     // Where only the value tells which overload runs, cel-go knows none for costs.
     const id = node.overloads?.length === 1 ? node.overloads[0]! : node.function === '_==_' ? 'equals' : '';
     const name = node.function;
+    if (given.length === 1 && conversions.has(name) && this.#constants.has(first)) {
+      try {
+        return this.#constant(run(this.#constants.get(first)));
+      } catch (error) {
+        if (!(error instanceof EvaluationFailure)) throw error;
+        throw new PlanFailure(error.message);
+      }
+    }
+    if (id === 'in_list' && this.#constants.has(second))
+      return membership(first, this.#constants.get(second) as CelList);
+    const extra = name === '_[_]' && !isAttribute(node.arguments[0]!) ? 1 : 0;
     return (frame) => {
       const values = given.map((part) => part(frame));
-      const result =
-        name === 'cel.@mapInsert' && values[0] instanceof GrowingMap
-          ? grow(values[0], values.slice(1))
-          : run(...values);
-      frame.spend(callCost(name, id, values, result));
+      let result: unknown;
+      try {
+        result =
+          name === 'cel.@mapInsert' && values[0] instanceof GrowingMap
+            ? grow(values[0], values.slice(1))
+            : run(...values);
+      } catch (error) {
+        if (error instanceof EvaluationFailure) frame.spend(callCost(name, id, values, undefined));
+        throw error;
+      }
+      // Looking for what may be missing is free when it is.
+      const isMissing = name === '_[?_]' && result === Optional.none;
+      if (!isMissing) frame.spend(callCost(name, id, values, result) + extra);
       return result;
     };
   }
 
   #list({ elements, optionals }: ListNode, scope: Scope | undefined): Run {
     const parts = elements.map((element) => this.plan(element, scope));
+    if (optionals.size === 0 && parts.every((part) => this.#constants.has(part))) {
+      return this.#constant(new ArrayList(parts.map((part) => this.#constants.get(part))));
+    }
     return (frame) => {
       const items: unknown[] = [];
       for (let at = 0; at < parts.length; at++) {
@@ -218,6 +254,18 @@ class Planner {
       value: this.plan(value, scope),
       isOptional,
     }));
+    if (
+      parts.every(({ key, value, isOptional }) => !isOptional && this.#constants.has(key) && this.#constants.has(value))
+    ) {
+      const made = new EntryMap();
+      for (const { key, value } of parts) {
+        const constant = this.#constants.get(key);
+        const text = keyText(constant);
+        if (text === undefined) throw new PlanFailure('unsupported key type');
+        made.entries.set(text, [constant, this.#constants.get(value)]);
+      }
+      return this.#constant(made);
+    }
     return (frame) => {
       const made = new Map<string, [unknown, unknown]>();
       for (const part of parts) {
@@ -230,7 +278,6 @@ class Planner {
         }
         const text = keyText(key);
         if (text === undefined) throw new EvaluationFailure('unsupported key type');
-        if (made.has(text)) throw new EvaluationFailure(`Failed with repeated key`);
         made.set(text, [key, value]);
       }
       frame.spend(MAP_COST);
@@ -295,6 +342,14 @@ class Planner {
   }
 }
 
+/** A way from a variable; what is selected from anything else costs one more. */
+function isAttribute(node: Node): boolean {
+  if (node.kind === 'ident') return true;
+  if (node.kind === 'select') return isAttribute(node.operand);
+  const isIndex = node.kind === 'call' && ['_[_]', '_[?_]', '_?._'].includes(node.function);
+  return isIndex && isAttribute(node.arguments[0]!);
+}
+
 function grow(map: GrowingMap, added: unknown[]): GrowingMap {
   for (const [text, entry] of (insert(new EntryMap(), ...added) as EntryMap).entries) {
     if (map.entries.has(text)) throw new EvaluationFailure(`insert failed: key ${String(entry[0])} already exists`);
@@ -308,20 +363,39 @@ function* turns(range: unknown, hasTwo: boolean): Generator<[unknown, unknown]> 
     for (let at = 0; at < range.size; at++) yield hasTwo ? [BigInt(at), range.at(at)] : [range.at(at), undefined];
   } else if (range instanceof CelMap) {
     for (const key of range.keys()) yield [key, hasTwo ? range.get(key) : undefined];
-  } else throw noSuchOverload();
+  } else throw new EvaluationFailure(`got 'types.${goTypeOf(range)}', expected iterable type`);
 }
 
-function hasField(value: unknown, field: string): boolean {
-  if (value instanceof CelMap) return value.has(field);
-  throw noSuchOverload();
+function goTypeOf(value: unknown): string {
+  const { kind } = typeOfValue(value);
+  return kind[0]!.toUpperCase() + kind.slice(1);
 }
 
-function optionalField(from: Optional, field: string): Optional {
+const hasField = (value: unknown, field: string): boolean => value instanceof CelMap && value.has(field);
+
+/** Costs `cost` when it is there. */
+function optionalField(frame: Frame, from: Optional, field: string, cost: number): Optional {
   if (!from.hasValue) return Optional.none;
-  const { value } = from;
-  if (!(value instanceof CelMap)) throw noSuchOverload();
-  const found = value.get(field);
-  return found === undefined ? Optional.none : Optional.of(found);
+  const found = find(from.value, field);
+  if (found === undefined) return Optional.none;
+  frame.spend(cost);
+  return Optional.of(found);
+}
+
+/** In a list of literals: looked up, and free. */
+function membership(item: Run, list: CelList): Run {
+  const keys = new Set(list.toArray().map(keyText));
+  if (!keys.has(undefined)) {
+    return (frame) => {
+      const key = keyText(item(frame));
+      return key !== undefined && keys.has(key);
+    };
+  }
+  return (frame) => {
+    const value = item(frame);
+    frame.spend(list.size);
+    return list.toArray().some((one) => equal(one, value));
+  };
 }
 
 /** Either side may decide alone: what goes wrong on the other then does not matter. */

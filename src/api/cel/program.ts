@@ -82,8 +82,9 @@ export function checkProgram(source: string, environment: Environment): CelType 
   }
 }
 
-/** Throws a CompileError whose message is cel-go's. */
+/** Throws a CompileError, or a PlanFailure where a literal can't be converted; their messages are cel-go's. */
 export function compileProgram(source: string, environment: Environment): Program {
   const tree = checkedTree(source, environment);
-  return new Program(source, tree, plan(tree, environment.functions, environment.construct ?? cannotConstruct));
+  const construct = environment.construct ?? cannotConstruct;
+  return new Program(source, tree, plan(tree, environment.functions, construct));
 }

@@ -89,7 +89,7 @@ export function* nodesOf(node: Node): Generator<Node> {
   for (const part of partsOf(node)) yield* nodesOf(part);
 }
 
-function partsOf(node: Node): Node[] {
+export function partsOf(node: Node): Node[] {
   switch (node.kind) {
     case 'literal':
     case 'ident':

@@ -24,6 +24,13 @@ export function durationOf(text: string): bigint | undefined {
 
 const timePattern = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
+/** Of a time in RFC 3339, in minutes east of UTC. */
+export function offsetOf(text: string): number {
+  const match = /([+-])(\d\d):(\d\d)$/.exec(text);
+  if (match === null) return 0;
+  return (Number(match[2]) * 60 + Number(match[3])) * (match[1] === '-' ? -1 : 1);
+}
+
 /** RFC 3339 in nanoseconds since 1970; undefined for what is none. */
 export function nanosOf(text: string): bigint | undefined {
   const match = timePattern.exec(text);

@@ -39,7 +39,9 @@ export class EvaluationStop {
   }
 }
 
-export const noSuchOverload = () => new EvaluationFailure('no such overload');
+/** `operator` where upstream names it. */
+export const noSuchOverload = (operator = '') =>
+  new EvaluationFailure(operator === '' ? 'no such overload' : `no such overload: ${operator}`);
 
 export class Uint {
   readonly value: bigint;
@@ -58,8 +60,11 @@ export class Duration {
 export class Timestamp {
   /** Since 1970. */
   readonly nanos: bigint;
-  constructor(nanos: bigint) {
+  /** Of the zone it was written in, east of UTC: it is shown there. */
+  readonly offsetMinutes: number;
+  constructor(nanos: bigint, offsetMinutes = 0) {
     this.nanos = nanos;
+    this.offsetMinutes = offsetMinutes;
   }
 }
 
@@ -170,7 +175,7 @@ export function keyText(key: unknown): string | undefined {
     case 'bigint':
       return `n${key}`;
     case 'number':
-      return Number.isInteger(key) ? `n${BigInt(key)}` : undefined;
+      return Number.isInteger(key) ? `n${BigInt(key)}` : `d${key}`;
     default:
       return key instanceof Uint ? `n${key.value}` : undefined;
   }
@@ -377,7 +382,7 @@ export function toJson(value: unknown): unknown {
 /** `1500ms` is 1.5s; a timestamp is RFC 3339 in UTC. */
 export function textOfTime(value: unknown): string | undefined {
   if (value instanceof Duration) return durationText(value.nanos);
-  return value instanceof Timestamp ? timestampText(value.nanos) : undefined;
+  return value instanceof Timestamp ? timestampText(value) : undefined;
 }
 
 function fraction(nanos: bigint): string {
@@ -391,8 +396,13 @@ function durationText(nanos: bigint): string {
   return `${nanos < 0n ? '-' : ''}${size / 1_000_000_000n}${fraction(size % 1_000_000_000n)}s`;
 }
 
-function timestampText(nanos: bigint): string {
+function timestampText({ nanos, offsetMinutes }: Timestamp): string {
   const part = ((nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   const seconds = (nanos - part) / 1_000_000_000n;
-  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}${fraction(part)}Z`;
+  const shown = new Date(Number(seconds) * 1000 + offsetMinutes * 60_000).toISOString().slice(0, 19);
+  if (offsetMinutes === 0) return `${shown}${fraction(part)}Z`;
+  const size = Math.abs(offsetMinutes);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const sign = offsetMinutes < 0 ? '-' : '+';
+  return `${shown}${fraction(part)}${sign}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }

@@ -56,12 +56,13 @@ function uuid(middle: string): (text: string) => boolean {
 
 /** Go's url.ParseRequestURI, with a scheme or an absolute path. */
 function isRequestUri(text: string): boolean {
-  if (text === '' || /[\x00-\x20\x7f]/.test(text) || /%(?![0-9a-f]{2})/i.test(text)) return false;
+  if (text === '' || /[\x00-\x1f\x7f]/.test(text) || /%(?![0-9a-f]{2})/i.test(text)) return false;
   if (text.startsWith('/')) return true;
   const match = /^([a-z][a-z0-9+.-]*):(.*)$/i.exec(text);
   if (match === null) return text === '*';
   if (!match[2]!.startsWith('//')) return true;
   const authority = match[2]!.slice(2).split(/[/?]/, 1)[0]!;
+  if (authority.includes(' ')) return false;
   return /^[^@]*(?:@[^@]*)?$/.test(authority) && /^(?:.*@)?(?:\[[0-9a-f:.%]*\]|[^:[\]]*)(?::\d*)?$/i.test(authority);
 }
 

@@ -83,6 +83,8 @@ export function setOwn(object: Record<string, unknown>, key: string, value: unkn
 
 /** Every node of a schema, those within allOf, anyOf, oneOf and not included, outer ones first. */
 export function* nodesOf(schema: JsonSchema): Generator<JsonSchema> {
+  // A default or an enum may hold anything; a schema in the place of one may be missing.
+  if (schema === null || typeof schema !== 'object') return;
   yield schema;
   const lists = [schema.allOf, schema.anyOf, schema.oneOf, Array.isArray(schema.items) ? schema.items : []];
   for (const list of lists) for (const node of list ?? []) yield* nodesOf(node);

@@ -169,9 +169,10 @@ export function addAddresses(functions: Functions): void {
     .add('cidr', 'string_to_cidr', '(string) net.CIDR', parseCidr)
     .add('isCIDR', 'is_cidr', '(string) bool', (text: string) => works(() => parseCidr(text)))
     .add('string', 'cidr_to_string', '(net.CIDR) string', String)
-    .member('containsIP', 'cidr_contains_ip_string', '(net.CIDR, string) bool', (cidr: CelCidr, text: string) =>
-      containsIp(cidr, parseIp(text)),
-    )
+    .member('containsIP', 'cidr_contains_ip_string', '(net.CIDR, string) bool', (cidr: CelCidr, text: string) => {
+      if (!works(() => parseIp(text))) throw noSuchOverload();
+      return containsIp(cidr, parseIp(text));
+    })
     .member('containsIP', 'cidr_contains_ip_ip', '(net.CIDR, net.IP) bool', containsIp)
     .member('containsCIDR', 'cidr_contains_cidr_string', '(net.CIDR, string) bool', (cidr: CelCidr, text: string) =>
       containsCidr(cidr, parseCidr(text)),

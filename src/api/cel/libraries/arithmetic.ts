@@ -11,6 +11,7 @@ import {
   noSuchOverload,
   Optional,
   Timestamp,
+  typeNameOf,
   Uint,
 } from '../values.ts';
 
@@ -35,9 +36,9 @@ export function duration(nanos: bigint): Duration {
   if (nanos < smallestInt || nanos > largestInt) throw failure('duration overflow');
   return new Duration(nanos);
 }
-export function timestamp(nanos: bigint): Timestamp {
+export function timestamp(nanos: bigint, offsetMinutes = 0): Timestamp {
   if (nanos < smallestTime || nanos > largestTime) throw failure('timestamp overflow');
-  return new Timestamp(nanos);
+  return new Timestamp(nanos, offsetMinutes);
 }
 
 export function add(a: unknown, b: unknown): unknown {
@@ -48,9 +49,9 @@ export function add(a: unknown, b: unknown): unknown {
   if (a instanceof Uint && b instanceof Uint) return uint(a.value + b.value);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return new Uint8Array(Buffer.concat([a, b]));
   if (a instanceof Duration && b instanceof Duration) return duration(a.nanos + b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return timestamp(a.nanos + b.nanos);
-  if (a instanceof Duration && b instanceof Timestamp) return timestamp(a.nanos + b.nanos);
-  throw noSuchOverload();
+  if (a instanceof Timestamp && b instanceof Duration) return timestamp(a.nanos + b.nanos, a.offsetMinutes);
+  if (a instanceof Duration && b instanceof Timestamp) return timestamp(a.nanos + b.nanos, b.offsetMinutes);
+  throw noSuchOverload(a === null ? '_+_' : '');
 }
 
 function subtract(a: unknown, b: unknown): unknown {
@@ -58,7 +59,7 @@ function subtract(a: unknown, b: unknown): unknown {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   if (a instanceof Uint && b instanceof Uint) return uint(a.value - b.value);
   if (a instanceof Duration && b instanceof Duration) return duration(a.nanos - b.nanos);
-  if (a instanceof Timestamp && b instanceof Duration) return timestamp(a.nanos - b.nanos);
+  if (a instanceof Timestamp && b instanceof Duration) return timestamp(a.nanos - b.nanos, a.offsetMinutes);
   if (a instanceof Timestamp && b instanceof Timestamp) return duration(a.nanos - b.nanos);
   throw noSuchOverload();
 }
@@ -97,17 +98,12 @@ function negate(value: unknown): unknown {
 
 /** An index or a key; undefined where there is nothing. Throws for what can be no index. */
 export function find(container: unknown, key: unknown): unknown {
-  if (container instanceof CelMap) {
-    const value = container.get(key);
-    if (value === undefined && keyText(key) === undefined && typeof key !== 'number') {
-      throw failure(`unsupported key type: ${typeof key}`);
-    }
-    return value;
+  if (container instanceof CelMap) return container.get(key);
+  if (!(container instanceof CelList)) throw failure(`no such key: ${key instanceof Uint ? key.value : key}`);
+  const index = typeof key === 'bigint' ? Number(key) : key instanceof Uint ? Number(key.value) : key;
+  if (typeof index !== 'number' || !Number.isInteger(index)) {
+    throw failure(`unsupported index type '${typeNameOf(key)}' in list`);
   }
-  if (!(container instanceof CelList)) throw noSuchOverload();
-  const index =
-    typeof key === 'bigint' ? Number(key) : key instanceof Uint ? Number(key.value) : (key as number | undefined);
-  if (typeof index !== 'number' || !Number.isInteger(index)) throw failure('unsupported index type');
   return index < 0 || index >= container.size ? undefined : container.at(index);
 }
 
@@ -151,7 +147,10 @@ const goName = (type: string) => goNames[type] ?? type;
 export function addOperators(functions: Functions): void {
   functions.add('_?_:_', 'conditional', '(bool, A, A) A');
   functions.add('_&&_', 'logical_and', '(bool, bool) bool').add('_||_', 'logical_or', '(bool, bool) bool');
-  functions.add('!_', 'logical_not', '(bool) bool', (value: boolean) => !value);
+  functions.add('!_', 'logical_not', '(bool) bool').implement('!_', (value: unknown) => {
+    if (typeof value !== 'boolean') throw noSuchOverload();
+    return !value;
+  });
   functions.add('@not_strictly_false', 'not_strictly_false', '(bool) bool');
   functions.add('_==_', 'equals', '(A, A) bool').implement('_==_', equal);
   functions.add('_!=_', 'not_equals', '(A, A) bool').implement('_!=_', (a, b) => !equal(a, b));
@@ -200,7 +199,10 @@ export function addOperators(functions: Functions): void {
         if (other !== type) functions.add(name, `${word}_${goName(type)}_${goName(other)}`, `(${type}, ${other}) bool`);
       }
     }
-    functions.implement(name, (a, b) => holds(compare(a, b)));
+    functions.implement(name, (a, b) => {
+      if (a === null) throw noSuchOverload(name);
+      return holds(compare(a, b));
+    });
   }
   functions
     .add('_[_]', 'index_list', '(list(A), int) A')

@@ -1,5 +1,5 @@
 import type { Functions } from '../declarations.ts';
-import { durationOf, nanosOf } from '../times.ts';
+import { durationOf, nanosOf, offsetOf } from '../times.ts';
 import {
   boolType,
   type CelType,
@@ -11,8 +11,12 @@ import {
   uintType,
 } from '../types.ts';
 import {
+  CelList,
+  CelMap,
   type Duration,
   EvaluationFailure,
+  isOpaque,
+  noSuchOverload,
   sizeOf,
   type Timestamp,
   TypeValue,
@@ -29,18 +33,17 @@ function conversionFailure(value: unknown, wanted: CelType): EvaluationFailure {
   return new EvaluationFailure(`type conversion error from '${from}' to '${resultTypeName(wanted)}'`);
 }
 
-/** As Go prints the shortest form of a float. */
+/** As Go prints the shortest form of a float: with an exponent from a million on. */
 export function doubleText(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';
-  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
-  const digits = value.toExponential();
-  const size = Number(digits.slice(digits.indexOf('e') + 1));
-  if ((size < -4 || size >= 21) && exponent !== 0) {
-    return digits.replace(/e([+-])(\d)$/, 'e$10$2');
-  }
-  return value.toString();
+  if (value === 0) return '0';
+  const [digits = '', exponent] = value.toExponential().split('e');
+  const size = Number(exponent);
+  if (size >= -4 && size < 6) return value.toString();
+  const sign = size < 0 ? '-' : '+';
+  return `${digits}e${sign}${String(Math.abs(size)).padStart(2, '0')}`;
 }
 
 function doubleOf(text: string): number {
@@ -48,7 +51,9 @@ function doubleOf(text: string): number {
   if (word !== null) return word[1] === '-' ? -Infinity : Infinity;
   if (/^nan$/i.test(text)) return Number.NaN;
   if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw conversionFailure(text, doubleType);
-  return Number(text);
+  const value = Number(text);
+  if (!Number.isFinite(value)) throw conversionFailure(text, doubleType);
+  return value;
 }
 
 function wholeOf(value: number): bigint {
@@ -67,10 +72,19 @@ export function addConversions(functions: Functions): void {
     ['map(A, B)', 'map'],
     ['string', 'string'],
   ] as const) {
-    const size = (value: unknown) => BigInt(sizeOf(value));
-    functions.add('size', `size_${word}`, `(${type}) int`, size);
-    functions.member('size', `${word}_size`, `(${type}) int`, size);
+    functions.add('size', `size_${word}`, `(${type}) int`);
+    functions.member('size', `${word}_size`, `(${type}) int`);
   }
+  functions.implement('size', (value: unknown) => {
+    const hasSize =
+      typeof value === 'string' ||
+      value instanceof CelList ||
+      value instanceof CelMap ||
+      value instanceof Uint8Array ||
+      (isOpaque(value) && value.size !== undefined);
+    if (!hasSize) throw noSuchOverload('size');
+    return BigInt(sizeOf(value));
+  });
   functions.add('type', 'type', '(A) type(A)').implement('type', (value) => new TypeValue(typeOfValue(value)));
   functions.add('dyn', 'to_dyn', '(A) dyn').implement('dyn', same);
   functions
@@ -139,6 +153,6 @@ export function addConversions(functions: Functions): void {
     .add('timestamp', 'string_to_timestamp', '(string) timestamp', (text: string) => {
       const nanos = nanosOf(text);
       if (nanos === undefined) throw conversionFailure(text, timestampType);
-      return timestamp(nanos);
+      return timestamp(nanos, offsetOf(text));
     });
 }

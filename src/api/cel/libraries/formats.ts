@@ -43,10 +43,10 @@ const formats: Record<string, CelFormat> = {
   dns1035LabelPrefix: new CelFormat('DNS1035LabelPrefix', 30, (text) => nameIsDns1035Label(text, true)),
   labelValue: new CelFormat('LabelValue', 40, isLabelValue),
   uri: new CelFormat('URI', 1103, uri),
-  uuid: new CelFormat('uuid', 75, known('uuid', 'does not match the UUID format')),
+  uuid: new CelFormat('uuid', 71, known('uuid', 'does not match the UUID format')),
   byte: new CelFormat('byte', 84, known('byte', 'invalid base64')),
-  date: new CelFormat('date', 119, known('date', 'invalid date')),
-  datetime: new CelFormat('datetime', 119, known('datetime', 'invalid datetime')),
+  date: new CelFormat('date', 69, known('date', 'invalid date')),
+  datetime: new CelFormat('datetime', 69, known('datetime', 'invalid datetime')),
 };
 
 /** Kubernetes' format library. */

@@ -122,12 +122,7 @@ export function addLists(functions: Functions): void {
     functions.member('sort', `list_${type}_sort`, `(list(${type})) list(${type})`, (list: CelList) =>
       sortBy(list, list),
     );
-    functions.member(
-      '@sortByAssociatedKeys',
-      `list_${type}_sortByAssociatedKeys`,
-      `(list(T), list(${type})) list(T)`,
-      sortBy,
-    );
+    functions.member('@sortByAssociatedKeys', `list_${type}_sortByAssociatedKeys`, `(list(T), list(${type})) list(T)`);
     if (type in zeros) {
       functions.member('sum', `list_${type}_sum_${type}`, `(list(${type})) ${type}`, (list: CelList) => {
         let sum: unknown;
@@ -136,6 +131,7 @@ export function addLists(functions: Functions): void {
       });
     }
   }
+  functions.implement('@sortByAssociatedKeys', sortBy);
   functions
     .member('indexOf', 'list_a_index_of_int', '(list(A), A) int', indexOf)
     .member('lastIndexOf', 'list_a_last_index_of_int', '(list(A), A) int', lastIndexOf)

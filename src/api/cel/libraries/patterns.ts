@@ -1,6 +1,6 @@
 import { compilePattern } from '../../structural-schema/regular-expression.ts';
 import type { Functions } from '../declarations.ts';
-import { ArrayList, EvaluationFailure } from '../values.ts';
+import { ArrayList, EvaluationFailure, noSuchOverload } from '../values.ts';
 
 function compiled(pattern: string, complaint: string): RegExp {
   try {
@@ -23,9 +23,12 @@ function findAll(text: string, pattern: string, most = -1n): ArrayList {
 
 /** `matches`, and Kubernetes' regex library. */
 export function addPatterns(functions: Functions): void {
-  const matches = (text: string, pattern: string) => compiled(pattern, '').test(text);
-  functions.add('matches', 'matches', '(string, string) bool', matches);
-  functions.member('matches', 'matches_string', '(string, string) bool', matches);
+  const matches = (text: unknown, pattern: unknown) => {
+    if (typeof text !== 'string' || typeof pattern !== 'string') throw noSuchOverload();
+    return compiled(pattern, '').test(text);
+  };
+  functions.add('matches', 'matches', '(string, string) bool');
+  functions.member('matches', 'matches_string', '(string, string) bool').implement('matches', matches);
   functions.member(
     'find',
     'string_find_string',

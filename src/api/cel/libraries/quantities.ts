@@ -8,8 +8,11 @@ const nanosPerUnit = 1_000_000_000n;
 class CelQuantity implements Opaque {
   readonly celType = structOf('kubernetes.Quantity');
   readonly quantity: Quantity;
-  constructor(quantity: Quantity) {
+  /** Of the integer upstream keeps it in; undefined: in a decimal. What was written with a fraction is no integer. */
+  readonly scale: number | undefined;
+  constructor(quantity: Quantity, scale: number | undefined) {
     this.quantity = quantity;
+    this.scale = scale;
   }
   get nanos(): bigint {
     return this.quantity.nanos;
@@ -18,8 +21,12 @@ class CelQuantity implements Opaque {
     if (!(other instanceof CelQuantity)) throw noSuchOverload();
     return this.nanos === other.nanos;
   }
-  plus(nanos: bigint): CelQuantity {
-    return new CelQuantity({ ...this.quantity, nanos: this.nanos + nanos });
+  plus(nanos: bigint, scale: number | undefined): CelQuantity {
+    const sum = { ...this.quantity, nanos: this.nanos + nanos };
+    if (nanos === 0n) return new CelQuantity(sum, this.scale);
+    if (this.nanos === 0n) return new CelQuantity(sum, scale);
+    const both = this.scale === undefined || scale === undefined ? undefined : Math.min(this.scale, scale);
+    return new CelQuantity(sum, both);
   }
   toString(): string {
     return formatQuantity(this.quantity);
@@ -28,14 +35,27 @@ class CelQuantity implements Opaque {
 
 function parse(text: string): CelQuantity {
   try {
-    return new CelQuantity(parseQuantity(text));
+    return new CelQuantity(parseQuantity(text), scaleOf(text));
   } catch (error) {
     throw new EvaluationFailure((error as Error).message);
   }
 }
 
-const isWhole = ({ nanos }: CelQuantity) =>
-  nanos % nanosPerUnit === 0n && BigInt.asIntN(64, nanos / nanosPerUnit) === nanos / nanosPerUnit;
+const suffixScales: Record<string, number> = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+
+/** Source: the fast path of ParseQuantity. */
+function scaleOf(text: string): number | undefined {
+  const [, whole = '', fraction = '', suffix = ''] = /^[+-]?(\d*)\.?(\d*)(.*)$/.exec(text)!;
+  const digits = whole.replace(/^0+/, '') || '0';
+  const binary = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'].indexOf(suffix);
+  if (binary > 0) return fraction === '' && 14 - digits.length - 3 * binary >= 0 ? 0 : undefined;
+  if (digits.length + fraction.length > 18) return undefined;
+  const scale = (suffixScales[suffix] ?? Number(suffix.slice(1))) - fraction.length;
+  return scale < -9 ? undefined : scale;
+}
+
+const isWhole = ({ nanos, scale }: CelQuantity) =>
+  scale !== undefined && scale >= 0 && BigInt.asIntN(64, nanos / nanosPerUnit) === nanos / nanosPerUnit;
 const order = (a: bigint, b: bigint) => (a < b ? -1n : a > b ? 1n : 0n);
 
 /** Kubernetes' quantity library. */
@@ -69,13 +89,13 @@ export function addQuantities(functions: Functions): void {
   pair('isLessThan', 'quantity_is_less_than', 'bool', (a, b) => a.nanos < b.nanos);
   pair('isGreaterThan', 'quantity_is_greater_than', 'bool', (a, b) => a.nanos > b.nanos);
   pair('compareTo', 'quantity_compare_to', 'int', (a, b) => order(a.nanos, b.nanos));
-  pair('add', 'quantity_add', type, (a, b) => a.plus(b.nanos));
-  pair('sub', 'quantity_sub', type, (a, b) => a.plus(-b.nanos));
+  pair('add', 'quantity_add', type, (a, b) => a.plus(b.nanos, b.scale));
+  pair('sub', 'quantity_sub', type, (a, b) => a.plus(-b.nanos, b.scale));
   functions
     .member('add', 'quantity_add_int', `(${type}, int) ${type}`, (a: CelQuantity, b: bigint) =>
-      a.plus(b * nanosPerUnit),
+      a.plus(b * nanosPerUnit, 0),
     )
     .member('sub', 'quantity_sub_int', `(${type}, int) ${type}`, (a: CelQuantity, b: bigint) =>
-      a.plus(-b * nanosPerUnit),
+      a.plus(-b * nanosPerUnit, 0),
     );
 }

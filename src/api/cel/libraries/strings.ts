@@ -1,5 +1,5 @@
 import type { Functions } from '../declarations.ts';
-import { ArrayList, type CelList, EvaluationFailure } from '../values.ts';
+import { ArrayList, type CelList, EvaluationFailure, noSuchOverload } from '../values.ts';
 import { formatText } from './string-format.ts';
 
 const outOfRange = (index: bigint) => new EvaluationFailure(`index out of range: ${index}`);
@@ -108,13 +108,28 @@ const escapes: Record<string, string> = {
 
 const quote = (text: string) => `"${text.toWellFormed().replace(/[\x07-\r\\"]/g, (one) => escapes[one] ?? one)}"`;
 
+/** Of functions that upstream gives any values. */
+const plain = (run: (a: string, b: string) => boolean) => (a: unknown, b: unknown) => {
+  if (typeof a !== 'string' || typeof b !== 'string') throw noSuchOverload();
+  return run(a, b);
+};
+
 /** cel-go's strings extension, version 2, and the standard functions of strings. */
 export function addStrings(functions: Functions): void {
-  const text = (name: string, id: string, signature: string, run: (...values: any[]) => unknown) =>
+  const text = (name: string, id: string, signature: string, run?: (...values: any[]) => unknown) =>
     functions.member(name, id, signature, run);
-  text('contains', 'contains_string', '(string, string) bool', (a: string, b: string) => a.includes(b));
-  text('endsWith', 'ends_with_string', '(string, string) bool', (a: string, b: string) => a.endsWith(b));
-  text('startsWith', 'starts_with_string', '(string, string) bool', (a: string, b: string) => a.startsWith(b));
+  text('contains', 'contains_string', '(string, string) bool').implement(
+    'contains',
+    plain((a, b) => a.includes(b)),
+  );
+  text('endsWith', 'ends_with_string', '(string, string) bool').implement(
+    'endsWith',
+    plain((a, b) => a.endsWith(b)),
+  );
+  text('startsWith', 'starts_with_string', '(string, string) bool').implement(
+    'startsWith',
+    plain((a, b) => a.startsWith(b)),
+  );
   text('charAt', 'string_char_at_int', '(string, int) string', charAt);
   text('indexOf', 'string_index_of_string', '(string, string) int', indexOf);
   text('indexOf', 'string_index_of_string_int', '(string, string, int) int', indexOf);

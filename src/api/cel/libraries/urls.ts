@@ -75,7 +75,13 @@ export function addUrls(functions: Functions): void {
   functions.add('isURL', 'is_url_string', '(string) bool', isRequestUri);
   functions.add('url', 'string_to_url', '(string) kubernetes.URL', (text: string) => {
     if (isRequestUri(text)) return new CelUrl(text);
-    const why = text === '' ? 'empty url' : 'invalid URI for request';
+    const port = /^[A-Za-z][\w+.-]*:\/\/[^/?[]*?(:[^/?]*)/.exec(text)?.[1];
+    const why =
+      text === ''
+        ? 'empty url'
+        : port === undefined || /^:\d*$/.test(port)
+          ? 'invalid URI for request'
+          : `invalid port ${JSON.stringify(port)} after host`;
     throw new EvaluationFailure(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: ${why}`);
   });
   const part = (name: string, id: string, read: (url: CelUrl) => string) =>

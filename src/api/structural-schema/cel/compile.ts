@@ -1,4 +1,5 @@
 import { estimateCost } from '../../cel/cost-estimate.ts';
+import { PlanFailure } from '../../cel/interpreter.ts';
 import { CompileError } from '../../cel/issues.ts';
 import { kubernetesFunctions } from '../../cel/library.ts';
 import { compileProgram, type Environment, type Program } from '../../cel/program.ts';
@@ -65,7 +66,7 @@ function compileRule(rule: ValidationRule, type: DeclaredType): CompiledRule {
     made.maxCost = estimateCost(program.tree, sizes).max;
     made.program = program;
   } catch (error) {
-    made.error = `compilation failed: ${messageOf(error)}`;
+    made.error = failureOf(error);
     return made;
   }
   if (!rule.messageExpression) return made;
@@ -77,12 +78,13 @@ function compileRule(rule: ValidationRule, type: DeclaredType): CompiledRule {
       made.messageProgram = program;
     }
   } catch (error) {
-    made.messageError = `messageExpression compilation failed: ${messageOf(error)}`;
+    made.messageError = `messageExpression ${failureOf(error, 'instantiation')}`;
   }
   return made;
 }
 
-function messageOf(error: unknown): string {
-  if (error instanceof CompileError) return error.message;
+function failureOf(error: unknown, planning = 'program instantiation'): string {
+  if (error instanceof PlanFailure) return `${planning} failed: ${error.message}`;
+  if (error instanceof CompileError) return `compilation failed: ${error.message}`;
   throw error;
 }
