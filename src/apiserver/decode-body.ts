@@ -52,9 +52,19 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
     );
   }
-  const kind = value.kind === undefined || value.kind === '' ? expected.kind : value.kind;
+  for (const field of ['kind', 'apiVersion']) {
+    const given = value[field];
+    if (given === undefined || given === null || typeof given === 'string') continue;
+    const goType = Array.isArray(given) ? 'array' : typeof given === 'boolean' ? 'bool' : typeof given;
+    throw unrecognized(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType} into Go struct field .${field} of type string`,
+    );
+  }
+  const kind = value.kind === undefined || value.kind === null || value.kind === '' ? expected.kind : value.kind;
   const apiVersion =
-    value.apiVersion === undefined || value.apiVersion === '' ? apiVersionOf(expected) : value.apiVersion;
+    value.apiVersion === undefined || value.apiVersion === null || value.apiVersion === ''
+      ? apiVersionOf(expected)
+      : value.apiVersion;
   if (kind !== expected.kind) {
     throw badRequest(
       `${kind} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${expected.kind}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`,

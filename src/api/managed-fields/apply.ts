@@ -138,7 +138,7 @@ function withoutLastApplied(endpoint: Endpoint, live: KubeObject, conflicts: Con
 
 function checkKind({ configuration, kind, endpoint }: Application): void {
   const version = typeof configuration.apiVersion === 'string' ? configuration.apiVersion : '';
-  const given = { ...parseApiVersion(version), kind: String(configuration.kind ?? '') };
+  const given = { ...parseApiVersion(version), kind: typeof configuration.kind === 'string' ? configuration.kind : '' };
   if (given.kind !== kind.kind || version !== apiVersionOf(kind)) {
     throw badRequest(`invalid object type: ${printKind(given)}`);
   }

@@ -49,9 +49,9 @@ export function prepareJob(job: KubeObject): void {
   if (spec.manualSelector === true) return;
   const labels = {
     'batch.kubernetes.io/controller-uid': metadata.uid,
-    'batch.kubernetes.io/job-name': metadata.name,
+    'batch.kubernetes.io/job-name': metadata.name ?? '',
     'controller-uid': metadata.uid,
-    'job-name': metadata.name,
+    'job-name': metadata.name ?? '',
   };
   // Whoever copies a job copies its labels; a label of one's own under these names stays and fails validation.
   const current = spec.template.metadata?.labels ?? {};

@@ -129,9 +129,9 @@ function validateSelectorMatches({ spec, metadata }: Job, findings: Findings): v
   if (spec.manualSelector === true) return;
   const generated = {
     'batch.kubernetes.io/controller-uid': metadata.uid,
-    'batch.kubernetes.io/job-name': metadata.name,
+    'batch.kubernetes.io/job-name': metadata.name ?? '',
     'controller-uid': metadata.uid,
-    'job-name': metadata.name,
+    'job-name': metadata.name ?? '',
   };
   if (!selector.matches(generated)) findings.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
 }
@@ -193,7 +193,8 @@ function templateAsFarAsFixed({ spec: { template } }: Job, { spec, status }: Job
 }
 
 export function validateCronJob({ spec, metadata }: CronJob, findings: Findings, old?: CronJob): void {
-  if (metadata.name.length > 52) findings.invalid('metadata.name', metadata.name, 'must be no more than 52 characters');
+  if ((metadata.name ?? '').length > 52)
+    findings.invalid('metadata.name', metadata.name, 'must be no more than 52 characters');
   if (!spec.schedule) findings.required('spec.schedule');
   else {
     const finding = cronScheduleFinding(spec.schedule);

@@ -18,7 +18,8 @@ import { validateExternalIp } from './service.ts';
 const MAX_BYTES = 1024 * 1024;
 const IMMUTABLE_SET = 'field is immutable when `immutable` is set';
 
-const base64Bytes = (text: string): number => Math.floor((text.replace(/=+$/, '').length * 3) / 4);
+/** null: nothing, as Go reads it. */
+const base64Bytes = (text: string | null): number => Math.floor(((text ?? '').replace(/=+$/, '').length * 3) / 4);
 
 export function validateConfigMap({ data, binaryData }: ConfigMap, findings: Findings): void {
   let bytes = 0;

@@ -79,7 +79,7 @@ function validateBackend({ service, resource }: IngressBackend, path: string, fi
     return;
   }
   if (resource !== undefined) {
-    if (resource.apiGroup !== undefined) {
+    if (resource.apiGroup != null) {
       findings.invalidEach(`${path}.resource.apiGroup`, resource.apiGroup, isDns1123Subdomain(resource.apiGroup ?? ''));
     }
     if (!resource.kind) findings.required(`${path}.resource.kind`);

@@ -21,7 +21,7 @@ export function columnsOf(columns: CustomResourceColumnDefinition[]): ColumnDefi
 }
 
 function columnOf(column: CustomResourceColumnDefinition): ColumnDefinition {
-  const path = parseJsonPath(column.jsonPath);
+  const path = pathOf(column.jsonPath);
   const type = column.type as ColumnDefinition['type'];
   return {
     name: column.name,
@@ -34,6 +34,15 @@ function columnOf(column: CustomResourceColumnDefinition): ColumnDefinition {
       return found.length === 0 ? null : cellOf(type, found[0], nowMs);
     },
   };
+}
+
+/** A path that upstream takes and cannot follow shows nothing; it must not hide the whole resource. */
+function pathOf(text: string): (object: unknown) => unknown[] {
+  try {
+    return parseJsonPath(text);
+  } catch {
+    return () => [];
+  }
 }
 
 function cellOf(type: ColumnDefinition['type'], value: unknown, nowMs: number): Cell {

@@ -1,4 +1,4 @@
-import { StatusError } from '../../api/status.ts';
+import { badRequest, StatusError } from '../../api/status.ts';
 import type { Logger } from '../../base/log.ts';
 import { StoreFullError, UnavailableError, UnknownOutcomeError, ValueTooLargeError } from '../../store/store.ts';
 import type { Filter } from '../chain.ts';
@@ -36,6 +36,13 @@ export function asStatusError(error: unknown, report: (unexpected: unknown) => v
       'Timeout',
       `Timeout: request did not complete within the allotted timeout: ${error.message}`,
     );
+  }
+  // Brought about by what was sent, and nothing is half done: writes happen as a whole.
+  if (error instanceof RangeError && error.message.startsWith('Maximum call stack')) {
+    return badRequest('the request cannot be read: exceeded max depth');
+  }
+  if (error instanceof RangeError && error.message.includes('must not contain NUL')) {
+    return badRequest('a name must not contain NUL');
   }
   report(error);
   return new StatusError(500, 'InternalError', `Internal error occurred: ${(error as Error)?.message ?? error}`, {

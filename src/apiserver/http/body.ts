@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Readable } from 'node:stream';
-import { requestEntityTooLarge, StatusError } from '../../api/status.ts';
+import { badRequest, requestEntityTooLarge, StatusError } from '../../api/status.ts';
 import type { RequestBody } from '../request-context.ts';
+import { isNestedTooDeeply } from './nesting.ts';
 
 /** As kube-apiserver's --max-request-bytes: 3 MiB. */
 export const bodyLimitBytes = 3 * 1024 * 1024;
@@ -29,6 +30,9 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
     });
     request.on('end', () => {
       const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      if (!contentType.includes('protobuf') && isNestedTooDeeply(bytes, contentType.includes('yaml'))) {
+        return reject(badRequest('the body of the request cannot be read: exceeded max depth'));
+      }
       resolve({ type: 'bytes', bytes, contentType });
     });
     const cut = () => reject(new StatusError(400, 'BadRequest', 'the request ended before its body did'));
