@@ -73,6 +73,10 @@ const containerInstance = kind('ContainerInstance', {
       zone: required(string),
       hostName: field(string),
       resources: required(type('Shape', { cpu: required(quantity), memory: required(quantity) })),
+      resourceHistory: field(
+        list(type('PastShape', { cpu: required(quantity), memory: required(quantity), until: required(string) })),
+      ),
+      podGeneration: field(int64),
       podLabels: field(mapOf(string)),
       podAnnotations: field(mapOf(string)),
       pod: required(core('PodSpec')),
@@ -114,6 +118,7 @@ const containerInstance = kind('ContainerInstance', {
       containerStatuses: field(list(core('ContainerStatus'))),
       ephemeralContainerStatuses: field(list(core('ContainerStatus'))),
       qosClass: field(string),
+      observedGeneration: field(int64),
     }),
   ),
 });

@@ -112,3 +112,26 @@ test('an instance keeps its host', () => {
     { reason: 'FieldValueInvalid', field: 'spec.hostName', message: 'Invalid value: "other": field is immutable' },
   ]);
 });
+
+test('an instance loses nothing of a resize on its way', () => {
+  const instances = find('pool.skypod.io', 'v1alpha1', 'containerinstances');
+  const resized = {
+    apiVersion: 'pool.skypod.io/v1alpha1',
+    kind: 'ContainerInstance',
+    metadata: { name: 'a' },
+    spec: {
+      podRef: { namespace: 'n', name: 'p', uid: 'u' },
+      zone: 'z',
+      resources: { cpu: '1', memory: '1Gi' },
+      resourceHistory: [{ cpu: '500m', memory: '1Gi', until: '2026-01-01T00:00:00.000Z' }],
+      podGeneration: 2,
+      pod: { containers: [{ name: 'c' }] },
+      vpc: { serviceCidr: 'x', dnsAddress: 'y', clusterDomain: 'z' },
+    },
+    status: { phase: 'Running', observedGeneration: 2 },
+  };
+  const { object, unknownFields } = decodeObject<KubeObject>(instances, resized, { strict: true });
+  assert.deepEqual(unknownFields, []);
+  assert.deepEqual(object['spec'].resourceHistory, resized.spec.resourceHistory);
+  assert.equal(object['status'].observedGeneration, 2);
+});
