@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { parse } from 'yaml';
 import { openEtcdStore } from '../../src/store/etcd/etcd-store.ts';
 import { etcdMissing } from '../../src/store/etcd/testing/etcd-cluster.ts';
 import { type ControlPlane, type ControlPlanes, leaderTerms, startControlPlanes } from '../lib/control-planes.ts';
@@ -42,6 +45,13 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
   const journal: Operation[] = [];
   const problems: string[] = [];
   const sessions: WatchSession[] = [];
+  const { contexts } = parse(readFileSync(join(planes[1]!.dataDir, 'kubeconfig'), 'utf8'));
+  const others = [0, 2].map((index) => `skypod-default@${new URL(planes[index]!.url).host}`);
+  assert.deepEqual(
+    contexts.map((each: { name: string }) => each.name),
+    ['skypod-default', ...others],
+    'a context for each control plane',
+  );
   await onAny(planes, 'POST', deployment.replace('/steady', ''), newDeployment());
   await eventually('the deployment runs', async () => (await readyReplicas(planes)) === 2, { retryErrors: true });
 

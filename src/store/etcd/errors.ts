@@ -57,5 +57,5 @@ export function asStoreError(error: unknown): Error {
   if (failureOf(error) === 'refused' && error.code !== status.RESOURCE_EXHAUSTED) {
     return new Error(`etcd refused ${error.verb}: ${message}`, { cause: error });
   }
-  return new UnavailableError(`etcd: ${message}`);
+  return new UnavailableError(`etcd: ${message.replace(/\s*Resolution note:\s*$/, '')}`);
 }
