@@ -7,6 +7,9 @@ import { launcher, runCommand } from './skypod.ts';
 
 /** Clears what test processes that were killed have left: their Skypods, with containers, namespaces and data. */
 for (const name of readdirSync(tmpdir())) {
+  // Processes of these have ended with their test.
+  const data = /^skypod-(?:ha|etcd)-(\d+)-/.exec(name)?.[1];
+  if (data !== undefined && !isTestProcess(data)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
   const owner = /^skypod-test-(\d+)-/.exec(name)?.[1];
   if (owner === undefined || isTestProcess(owner)) continue;
   const dataDir = join(tmpdir(), name);

@@ -26,7 +26,7 @@ export interface EtcdCluster {
 
 /** Fresh etcd processes, one or a cluster. They answer some hundred milliseconds later. */
 export async function startEtcd({ members = 1, secure = false } = {}): Promise<EtcdCluster> {
-  const root = mkdtempSync(join(tmpdir(), 'skypod-etcd-'));
+  const root = mkdtempSync(join(tmpdir(), `skypod-etcd-${process.pid}-`));
   const ports = await freePorts(members * 2);
   const client = (member: number) => `http${secure ? 's' : ''}://127.0.0.1:${ports[member]}`;
   const peer = (member: number) => `http://127.0.0.1:${ports[members + member]}`;
