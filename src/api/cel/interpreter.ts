@@ -41,6 +41,18 @@ export type Run = (frame: Frame) => unknown;
 /** A conversion of a literal that can never succeed: the expression is refused as a whole. */
 export class PlanFailure extends Error {}
 
+/** Their cost does not depend on their result. */
+const slowFunctions = new Set([
+  'matches',
+  'find',
+  'findAll',
+  'distinct',
+  'sort',
+  'sets.contains',
+  'sets.equivalent',
+  'sets.intersects',
+]);
+
 /** Of a literal they are made once. Source: cel-go's common/overloads. */
 const conversions = new Set('bool bytes double duration dyn int string timestamp type uint'.split(' '));
 
@@ -210,22 +222,25 @@ class Planner {
     }
     if (id === 'in_list' && this.#constants.has(second))
       return membership(first, this.#constants.get(second) as CelList);
+    const isSlow = slowFunctions.has(name);
     const extra = name === '_[_]' && !isAttribute(node.arguments[0]!) ? 1 : 0;
     return (frame) => {
       const values = given.map((part) => part(frame));
       let result: unknown;
+      // What takes long is paid for before.
+      if (isSlow) frame.spend(callCost(name, id, values, undefined));
       try {
         result =
           name === 'cel.@mapInsert' && values[0] instanceof GrowingMap
             ? grow(values[0], values.slice(1))
             : run(...values);
       } catch (error) {
-        if (error instanceof EvaluationFailure) frame.spend(callCost(name, id, values, undefined));
+        if (!isSlow && error instanceof EvaluationFailure) frame.spend(callCost(name, id, values, undefined));
         throw error;
       }
       // Looking for what may be missing is free when it is.
       const isMissing = name === '_[?_]' && result === Optional.none;
-      if (!isMissing) frame.spend(callCost(name, id, values, result) + extra);
+      if (!isMissing && !isSlow) frame.spend(callCost(name, id, values, result) + extra);
       return result;
     };
   }

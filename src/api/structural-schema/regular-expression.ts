@@ -1,4 +1,6 @@
-const compiled = new Map<string, RegExp | Error>();
+import { LinearMatcher } from './linear-matcher.ts';
+
+const compiled = new Map<string, Pattern | Error>();
 
 /** Go's classes in ASCII form, inside brackets. */
 const posixClasses: Record<string, string> = {
@@ -18,15 +20,86 @@ const posixClasses: Record<string, string> = {
   xdigit: '0-9A-Fa-f',
 };
 
+/** The engine's own matcher backtracks: it is asked only where it cannot take more steps than these. */
+const mostSteps = 2_000_000;
+
+/** A compiled pattern; matching takes time proportional to the text, however the pattern was chosen. */
+export class Pattern {
+  readonly #native: RegExp;
+  /** How often the engine's matcher may have to choose. */
+  readonly #choices: number;
+  #linear: LinearMatcher | undefined;
+
+  constructor(native: RegExp) {
+    this.#native = native;
+    this.#choices = choicesIn(native.source);
+    // What is too large is refused when it is written, not when it is used.
+    if (this.#choices > 0) this.#linear = new LinearMatcher(native.source, native.flags);
+  }
+
+  test(text: string): boolean {
+    return this.#isCheapFor(text) ? this.#native.test(text) : this.#linear!.find(text) !== undefined;
+  }
+
+  /** The leftmost match. */
+  find(text: string): string | undefined {
+    if (this.#isCheapFor(text)) return this.#native.exec(text)?.[0];
+    const found = this.#linear!.find(text);
+    return found === undefined ? undefined : text.slice(...found);
+  }
+
+  /** At most so many matches that do not overlap; negative: all. */
+  findAll(text: string, most: number): string[] {
+    const found: string[] = [];
+    if (most === 0) return found;
+    this.#linear ??= new LinearMatcher(this.#native.source, this.#native.flags);
+    let endOfLast = -1;
+    for (let at = 0; at <= text.length && found.length !== most; ) {
+      const match = this.#linear.find(text, at);
+      if (match === undefined) break;
+      const [start, end] = match;
+      // As Go: nothing is found right behind a match.
+      if (start !== end || start !== endOfLast) found.push(text.slice(start, end));
+      endOfLast = end;
+      at = end > at ? end : at + (text.codePointAt(at)! > 0xffff ? 2 : 1);
+    }
+    return found;
+  }
+
+  #isCheapFor(text: string): boolean {
+    return (text.length + 1) ** (this.#choices + 1) <= mostSteps || this.#choices === 0;
+  }
+}
+
+/** Quantifiers and alternatives; without end where one stands within another. */
+function choicesIn(source: string): number {
+  const bare = source.replace(/\\[\s\S]/g, 'x').replace(/\[[^\]]*\]/g, 'x');
+  const simple = bare.replace(/\(\?(?:<\w+>|[a-z]*(?:-[a-z]+)?:)/g, '(');
+  const choices = (simple.match(/[*+?|]|\{\d/g) ?? []).length;
+  let depth = 0;
+  const hasChoice: boolean[] = [false];
+  for (let at = 0; at < simple.length; at++) {
+    const character = simple[at]!;
+    if (character === '(') hasChoice[++depth] = false;
+    else if (character === ')') {
+      const inner = hasChoice[depth--]!;
+      const isRepeated = /[*+?{]/.test(simple[at + 1] ?? '');
+      if (inner && isRepeated) return Number.POSITIVE_INFINITY;
+      hasChoice[depth] = hasChoice[depth]! || inner;
+    } else if (/[*+?|{]/.test(character)) hasChoice[depth] = true;
+  }
+  return choices;
+}
+
 /**
- * A pattern in Go's syntax (RE2) as a RegExp. Throws an Error in Go's form for what does not compile there:
- * look-around and back references included. Source: regexp/syntax.
+ * A pattern in Go's syntax (RE2). Throws an Error in Go's form for what does not compile there: look-around and back
+ * references included. Source: regexp/syntax.
  */
-export function compilePattern(pattern: string): RegExp {
+export function compilePattern(pattern: string): Pattern {
   let known = compiled.get(pattern);
   if (known === undefined) {
     try {
-      known = translate(pattern);
+      known = new Pattern(translate(pattern));
     } catch (error) {
       known = error as Error;
     }
@@ -66,7 +139,10 @@ function translate(pattern: string): RegExp {
       out += text;
       at = end;
     } else if ('{}]'.includes(character)) {
-      const repeat = /^\{\d+(,\d*)?\}/.exec(rest.slice(at));
+      const repeat = /^\{(\d+)(?:,(\d*))?\}/.exec(rest.slice(at, at + 32));
+      if (repeat !== null && (Number(repeat[1]) > 1000 || Number(repeat[2] ?? 0) > 1000)) {
+        throw failed('invalid repeat count', repeat[0]);
+      }
       out += repeat !== null ? repeat[0] : `\\${character}`;
       at += repeat?.[0].length ?? 1;
     } else {

@@ -1,8 +1,8 @@
-import { compilePattern } from '../../structural-schema/regular-expression.ts';
+import { compilePattern, type Pattern } from '../../structural-schema/regular-expression.ts';
 import type { Functions } from '../declarations.ts';
 import { ArrayList, EvaluationFailure, noSuchOverload } from '../values.ts';
 
-function compiled(pattern: string, complaint: string): RegExp {
+function compiled(pattern: string, complaint: string): Pattern {
   try {
     return compilePattern(pattern);
   } catch (error) {
@@ -10,16 +10,8 @@ function compiled(pattern: string, complaint: string): RegExp {
   }
 }
 
-function findAll(text: string, pattern: string, most = -1n): ArrayList {
-  const expression = compiled(pattern, 'Illegal regex: ');
-  const found: string[] = [];
-  if (most === 0n) return new ArrayList(found);
-  for (const [part] of text.matchAll(new RegExp(expression, `${expression.flags}g`))) {
-    found.push(part);
-    if (found.length === Number(most)) break;
-  }
-  return new ArrayList(found);
-}
+const findAll = (text: string, pattern: string, most = -1n) =>
+  new ArrayList(compiled(pattern, 'Illegal regex: ').findAll(text, Number(most)));
 
 /** `matches`, and Kubernetes' regex library. */
 export function addPatterns(functions: Functions): void {
@@ -33,7 +25,7 @@ export function addPatterns(functions: Functions): void {
     'find',
     'string_find_string',
     '(string, string) string',
-    (text: string, pattern: string) => compiled(pattern, 'Illegal regex: ').exec(text)?.[0] ?? '',
+    (text: string, pattern: string) => compiled(pattern, 'Illegal regex: ').find(text) ?? '',
   );
   functions.member('findAll', 'string_find_all_string', '(string, string) list(string)', findAll);
   functions.member('findAll', 'string_find_all_string_int', '(string, string, int) list(string)', findAll);

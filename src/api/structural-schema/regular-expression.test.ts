@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LinearMatcher } from './linear-matcher.ts';
+import { compilePattern } from './regular-expression.ts';
+
+const samples = [
+  '',
+  'a',
+  'b',
+  'ab',
+  'aab',
+  'aaab',
+  'abab',
+  'xaby',
+  'A',
+  'a\nb',
+  'foo.bar',
+  '10.0.0.1',
+  'é€😀',
+  'a-b_c 12',
+  '\n',
+];
+const patterns = [
+  'a',
+  '^a$',
+  'a*',
+  'a+b',
+  '(a|b)+',
+  '(ab)*$',
+  '^(?:a|ab)(?:c|b)?$',
+  'a{2}',
+  'a{1,2}b',
+  'a{2,}',
+  '[^a]',
+  '[a-c]+',
+  '\\d+(\\.\\d+){3}',
+  '.',
+  '(?s).',
+  '(?i)A',
+  '(?m)^b',
+  '\\bb\\b',
+  '\\Ba',
+  '\\Aa',
+  'b\\z',
+  'x?',
+  '(a?){3}',
+  '\\p{L}+',
+  '[[:alpha:]]+',
+  '(a*)*b',
+  'a+?',
+  '(?:)',
+  '\\w+\\s\\w+',
+  '[\\w.-]+',
+];
+
+test('the linear matcher finds what the engine finds', () => {
+  for (const pattern of patterns) {
+    const { source, flags } = expressionOf(pattern);
+    const linear = new LinearMatcher(source, flags);
+    for (const text of samples) {
+      const native = new RegExp(source, flags).exec(text);
+      const found = linear.find(text);
+      const shown = `${pattern} in ${JSON.stringify(text)}`;
+      assert.equal(found === undefined ? undefined : text.slice(...found), native?.[0], shown);
+      assert.equal(found?.[0], native?.index, shown);
+    }
+  }
+});
+
+/** The translation, through what does not depend on it: a JavaScript pattern that means the same. */
+function expressionOf(pattern: string): { source: string; flags: string } {
+  const flags = `u${/^\(\?([a-z]+)\)/.exec(pattern)?.[1] ?? ''}`;
+  const source = pattern
+    .replace(/^\(\?[a-z]+\)/, '')
+    .replaceAll('\\A', '(?<![\\s\\S])')
+    .replaceAll('\\z', '(?![\\s\\S])')
+    .replaceAll('[[:alpha:]]', '[A-Za-z]');
+  return { source, flags };
+}
+
+test('what would keep a backtracking matcher busy is decided at once', () => {
+  const text = `${'a'.repeat(5000)}!`;
+  for (const pattern of [
+    '^(a+)+$',
+    '^(a|a)*$',
+    '^(.*a){20}$',
+    '(a?){50}a{50}b',
+    '^(([a-z])+.)+[A-Z]([a-z])+$',
+    'a*a*a*a*a*b',
+  ]) {
+    assert.equal(compilePattern(pattern).test(text), false, pattern);
+  }
+});
+
+test('all matches, as Go finds them', () => {
+  assert.deepEqual(compilePattern('a*').findAll('baac', -1), ['', 'aa', '']);
+  assert.deepEqual(compilePattern('[0-9]+').findAll('a1b22c333', 2), ['1', '22']);
+  assert.deepEqual(compilePattern('x').findAll('abc', -1), []);
+  assert.equal(compilePattern('l+').find('hello'), 'll');
+});
+
+test('what Go does not compile is refused', () => {
+  for (const [pattern, message] of [
+    ['(', 'missing closing ): `(`'],
+    ['a{1001}', 'invalid repeat count: `{1001}`'],
+    ['(?=a)', 'invalid or unsupported Perl syntax: `(?=`'],
+    ['\\1', 'invalid escape sequence: `\\1`'],
+    ['((a{100}){100}){100}', 'expression too large'],
+  ]) {
+    assert.throws(() => compilePattern(pattern!), { message: `error parsing regexp: ${message}` });
+  }
+});
