@@ -47,7 +47,11 @@ export function createOpenApi(
     const asProtobuf = wantsProtobuf(context.accept);
     const theirs = remotes.map(({ etag, services }) => [etag, ...services.map(({ metadata }) => metadata.uid)].join());
     const scope = theirs.length === 0 ? '' : `${context.tenant}/${theirs.join('/')}/`;
-    const bytes = remember(`2/${asProtobuf}/${scope}${hashOf(definitions, version)}`, () => {
+    const key = `2/${asProtobuf}/${scope}${hashOf(definitions, version)}`;
+    const contentType = asProtobuf ? protobuf2 : 'application/json';
+    const etag = `"${createHash('sha256').update(key).digest('hex').slice(0, 32).toUpperCase()}"`;
+    if (isKnown(context, etag)) return unchanged(contentType, etag);
+    const bytes = remember(key, () => {
       const own = openApi2(definitions, version);
       const encode = (document: object) =>
         asProtobuf ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
@@ -59,7 +63,7 @@ export function createOpenApi(
         return encode(own);
       }
     });
-    return { type: 'bytes', code: 200, contentType: asProtobuf ? protobuf2 : 'application/json', bytes };
+    return { type: 'bytes', code: 200, contentType, bytes, headers: { etag } };
   }
 
   function list3(groups: Map<string, ResourceDefinition[]>, remotes: RemoteDocuments[]): Answer {
@@ -100,11 +104,13 @@ export function createOpenApi(
       if (remote !== undefined) return aggregation.pass(context, remote);
     }
     if (!path.startsWith('/openapi/v3/') || list === undefined) throw pathNotFound();
-    const bytes = remember(`3/${name}/${hashOf(list, version)}`, () =>
-      Buffer.from(JSON.stringify(openApi3(list, version))),
-    );
+    const hash = hashOf(list, version);
+    const etag = `"${hash.toUpperCase()}"`;
+    if (isKnown(context, etag)) return unchanged('application/json', etag);
+    const bytes = remember(`3/${name}/${hash}`, () => Buffer.from(JSON.stringify(openApi3(list, version))));
     // The address holds a hash of the content: it may be kept.
-    const headers = context.query.get('hash') === null ? undefined : { 'cache-control': 'public, immutable' };
+    const headers: Record<string, string> = { etag };
+    if (context.query.get('hash') === hash) headers['cache-control'] = 'public, immutable';
     return { type: 'bytes', code: 200, contentType: 'application/json', bytes, headers };
   };
 }
@@ -139,16 +145,31 @@ function wantsProtobuf(accept: string): boolean {
   return false;
 }
 
-const hashes = new WeakMap<ResourceDefinition, string>();
-let definitionsSeen = 0;
+/** The client has the document already. */
+function isKnown({ headers }: RequestContext, etag: string): boolean {
+  const asked = String(headers['if-none-match'] ?? '');
+  return asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag);
+}
 
-/** Definitions don't change: which ones there are tells the document. */
+const unchanged = (contentType: string, etag: string): Answer => ({
+  type: 'bytes',
+  code: 304,
+  contentType,
+  bytes: '',
+  headers: { etag },
+});
+
+const hashes = new WeakMap<ResourceDefinition, string>();
+
+/** Definitions don't change: which ones there are tells the document, to every process alike. */
 function hashOf(definitions: ResourceDefinition[], version: string): string {
   const hash = createHash('sha256').update(version);
   for (const definition of definitions) {
     let own = hashes.get(definition);
     if (own === undefined) {
-      own = `${definitionsSeen++}/${definition.group}/${definition.version}/${definition.resource}`;
+      const { group, version: ofGroup, resource, kind, listKind, namespaced, verbs, subresources, schema } = definition;
+      const parts = [group, ofGroup, resource, kind, listKind, namespaced, verbs, subresources, schema.structural];
+      own = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
       hashes.set(definition, own);
     }
     hash.update(own);
