@@ -212,11 +212,15 @@ const jwtAuthenticator = type('JwtAuthenticator', {
   ),
 });
 
+const tenantAuthentication = type('TenantAuthentication', { jwt: field(list(jwtAuthenticator)) });
+/** Of `Tenant.spec.authentication`, and of what `--authentication-config` has in common with it. */
+export const tenantAuthenticationSchema: TypeSchema = schemaOf('io.skypod.v1alpha1.TenantAuthentication')!;
+
 const tenant = kind('Tenant', {
   spec: field(
     type('TenantSpec', {
       displayName: field(string),
-      authentication: field(type('TenantAuthentication', { jwt: field(list(jwtAuthenticator)) })),
+      authentication: field(tenantAuthentication),
     }),
   ),
   status: field(type('TenantStatus', { phase: field(string) })),

@@ -2,7 +2,7 @@ import { parse as parseYaml } from 'yaml';
 import type { AuthenticationConfiguration } from '../../../api/authentication/configuration.ts';
 import { validateAuthentication } from '../../../api/authentication/validate.ts';
 import { decodeObject } from '../../../api/decode.ts';
-import { schemaOf } from '../../../api/generated-schema.ts';
+import { tenantAuthenticationSchema } from '../../../api/resources/platform.ts';
 import { Findings } from '../../../api/validation/findings.ts';
 
 const versions = ['apiserver.config.k8s.io/v1', 'apiserver.config.k8s.io/v1beta1', 'apiserver.config.k8s.io/v1alpha1'];
@@ -16,7 +16,7 @@ export function parseAuthenticationConfiguration(text: string): AuthenticationCo
     throw new Error(`it must be an AuthenticationConfiguration of ${versions[0]}`);
   }
   // Tenants have the same list as part of their object.
-  const decoded = decodeObject(schemaOf('io.skypod.v1alpha1.TenantAuthentication')!, { jwt }, { strict: true });
+  const decoded = decodeObject(tenantAuthenticationSchema, { jwt }, { strict: true });
   const wrong = [
     ...Object.keys(unknown).map((field) => `unknown field ${JSON.stringify(field)}`),
     ...decoded.errors,
