@@ -208,6 +208,7 @@ function valueDecoder(schema: ValueSchema, goType: string): Decode {
         return undefined;
       };
     case 'any':
+      if (goType.startsWith('v1.JSONSchemaPropsOr')) return schemaOrDecoder(goType);
       return (value) => (value === null ? undefined : cloneJson(value));
     case 'array':
       return arrayDecoder(schema.items, goType);
@@ -316,6 +317,31 @@ function mapDecoder(values: ValueSchema, goType: string): Decode {
       setOwn(map, key, item === undefined ? zero() : item);
     }
     return map;
+  };
+}
+
+const SCHEMA_PROPERTIES = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+
+/**
+ * `items`, `additionalProperties` and `dependencies` of a definition's schema: a schema, or a list of them, or true, or
+ * names. Source: apiextensions/v1/marshal.go.
+ */
+function schemaOrDecoder(goType: string): Decode {
+  const one: ValueSchema = { kind: 'object', type: SCHEMA_PROPERTIES };
+  const decodeOne = valueDecoder(one, 'v1.JSONSchemaProps');
+  const isOrArray = goType.endsWith('OrArray');
+  const decodeList = isOrArray
+    ? arrayDecoder(one, '[]v1.JSONSchemaProps')
+    : arrayDecoder({ kind: 'string' }, '[]string');
+  return (value, issues) => {
+    if (value === null || value === undefined) return undefined;
+    if (Array.isArray(value) && !goType.endsWith('OrBool')) return decodeList(value, issues);
+    if (typeof value === 'object' && !Array.isArray(value)) return decodeOne(value, issues);
+    if (goType.endsWith('OrBool')) {
+      if (typeof value === 'boolean') return value;
+      issues.refused('boolean or JSON schema expected');
+    }
+    return undefined;
   };
 }
 

@@ -1,3 +1,6 @@
+import { schemaOfKind } from '../../src/api/generated-schema.ts';
+import { decodeProtobuf } from '../../src/apiserver/protobuf/decode-protobuf.ts';
+import { protobufSchema } from '../../src/apiserver/protobuf/encode-protobuf.ts';
 import { type Input, inputOf } from './inputs.ts';
 import { type Answer, Target } from './target.ts';
 
@@ -31,6 +34,7 @@ export interface FuzzReport {
 
 /** A fresh server for so many inputs: what one holds is bounded, and what the process keeps beyond is seen. */
 const generation = 20_000;
+const statusSchema = protobufSchema('Status', 'v1') ?? schemaOfKind('', 'v1', 'Status');
 const heapAllowanceBytes = 96 * 1024 * 1024;
 
 /** What upstream answers with these codes too. */
@@ -121,7 +125,7 @@ function problemOf(input: Input, { code, contentType, body }: Answer): string | 
   if (code < 400 || /^\/(healthz|livez|readyz)/.test(path)) return undefined;
   let status: { kind?: string; status?: string; code?: number; message?: string };
   try {
-    status = JSON.parse(body.toString());
+    status = contentType.includes('protobuf') ? decodeProtobuf(body, statusSchema) : JSON.parse(body.toString());
   } catch {
     // Asked for in another form: the code alone speaks.
     return code === 500 || contentType === 'application/json'

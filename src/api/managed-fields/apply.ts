@@ -154,7 +154,9 @@ function checkKind({ configuration, kind, endpoint }: Application): void {
 const printKind = ({ group, version, kind }: GroupVersionKind) => `${group}/${version}, Kind=${kind}`;
 
 function describe(object: KubeObject): string {
-  const { name = '', namespace = '' } = object.metadata ?? {};
+  const { name: givenName = '', namespace: givenNamespace = '' } = object.metadata ?? {};
+  // Not checked yet: it may be anything JSON can say.
+  const [name, namespace] = [givenName, givenNamespace].map((one: unknown) => (typeof one === 'string' ? one : ''));
   const kind = { ...parseApiVersion(object.apiVersion ?? ''), kind: object.kind ?? '' };
   return `${namespace}/${name}; ${printKind(kind)}`;
 }
