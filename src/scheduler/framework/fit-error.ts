@@ -18,7 +18,7 @@ export function fitErrorMessage(
   return `0/${total} ${noun} are available: ${text}.`;
 }
 
-/** Nothing is ever evicted for another unit; the message says what preemption would have found. */
+/** What preemption found where it sent nobody away. */
 export function preemptionMessage(total: number, rejections: readonly Rejection[]): string {
   const resolvable = rejections.filter((rejection) => rejection.resolvable).length;
   const outcomes = new Map<string, number>();

@@ -46,7 +46,13 @@ export interface SchedulerOptions {
 export type Decision<T> =
   | { target: T }
   /** `resolvable`: the targets where others' leaving may help. */
-  | { message: string; helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] };
+  | ({ helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] } & FitMessage);
+
+interface FitMessage {
+  message: string;
+  /** What is added when nobody was sent away. */
+  preemption?: string;
+}
 
 /** With more targets than this, the search stops at a sample of feasible ones (upstream: minFeasibleNodesToFind). */
 const SAMPLE_TARGETS = 100;
@@ -103,7 +109,7 @@ export class Scheduler<Unit, T extends Target, View> {
       if (typeof test === 'string') {
         for (const change of plugin.helpedBy) helpedBy.add(change);
         helpedBy.add('targetAdded');
-        return { message: this.#message(noun, targets.length, [], test), helpedBy, resolvable: [] };
+        return { ...this.#message(noun, targets.length, [], test), helpedBy, resolvable: [] };
       }
       tests.push({ plugin, test });
     }
@@ -128,7 +134,7 @@ export class Scheduler<Unit, T extends Target, View> {
     }
     if (feasible.length === 0) {
       helpedBy.add('targetAdded');
-      return { message: this.#message(noun, targets.length, rejections, undefined), helpedBy, resolvable };
+      return { ...this.#message(noun, targets.length, rejections, undefined), helpedBy, resolvable };
     }
     return { target: this.#best(unit, view, feasible) };
   }
@@ -154,9 +160,9 @@ export class Scheduler<Unit, T extends Target, View> {
     }
   }
 
-  #message(noun: string, total: number, rejections: Rejection[], everywhere: string | undefined): string {
+  #message(noun: string, total: number, rejections: Rejection[], everywhere: string | undefined): FitMessage {
     const message = fitErrorMessage(noun, total, rejections, everywhere);
-    return noun === 'nodes' && total > 0 ? `${message} ${preemptionMessage(total, rejections)}` : message;
+    return noun === 'nodes' && total > 0 ? { message, preemption: preemptionMessage(total, rejections) } : { message };
   }
 
   #best(unit: Unit, view: View, feasible: T[]): T {
@@ -236,14 +242,16 @@ export class Scheduler<Unit, T extends Target, View> {
 
   async #reject(
     queued: QueuedUnit<Unit>,
-    decision: { message: string; helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] },
+    decision: FitMessage & { helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] },
   ): Promise<void> {
     // First back into the queue, so that a change that comes while the report is written is not missed.
     this.queue.putUnschedulable(queued, decision.helpedBy);
     try {
       const act = this.#makeRoom(queued.unit, decision.resolvable);
       await act?.();
-      await this.#profile.reportUnschedulable(queued.unit, decision.message);
+      const { message, preemption } = decision;
+      const text = act === undefined && preemption !== undefined ? `${message} ${preemption}` : message;
+      await this.#profile.reportUnschedulable(queued.unit, text);
     } catch (error) {
       if (this.#profile.isFinal(error)) return;
       this.#logger.warn({ key: queued.key, error }, 'reporting an unschedulable unit failed');
