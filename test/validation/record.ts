@@ -1,0 +1,61 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { askOf } from '../../src/apiserver/testing/ask.ts';
+import { ask, comparable, type GoldenCase, goldenBases, goldenDirectory } from '../../src/apiserver/testing/golden.ts';
+import { spoil } from '../../src/apiserver/testing/spoil.ts';
+import { ensure, startKubernetesPeer } from '../peers/servers.ts';
+
+// Asks a kube-apiserver what it finds in every spoilt form of the objects in bases.yaml and writes the answers down:
+// scripts/run test/validation/record.ts
+
+/** Where kube-apiserver's answer is no rule but a circumstance of this machine, or a fault of its own. */
+const unasked = (label: string, { set, to }: { set: string; to: unknown }): boolean =>
+  // It dereferences a null pointer.
+  (label === 'Job-a' && (set === 'spec.completions' || set === 'spec')) ||
+  // Privileged containers are off by its command line.
+  set.endsWith('.privileged') ||
+  // Dry runs keep the health check port they try.
+  (label === 'Service-a' && set === 'metadata.name') ||
+  (set === 'metadata' && to === undefined);
+
+const directory = mkdtempSync(join(tmpdir(), 'skypod-record-'));
+const peer = await startKubernetesPeer(directory);
+try {
+  await ensure(peer.endpoint, '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+  const server = askOf(peer.endpoint);
+  for (const file of readdirSync(goldenDirectory)) {
+    if (file.endsWith('.jsonl')) rmSync(new URL(file, goldenDirectory));
+  }
+  let total = 0;
+  for (const base of goldenBases()) {
+    const changes = [...spoil(base.object)].filter((change) => !unasked(base.label, change));
+    const cases = (['create', 'update'] as const).flatMap((on) =>
+      changes.filter(({ set }) => on === 'create' || !set.startsWith('metadata')).map((change) => ({ change, on })),
+    );
+    const answers = await ask(base, cases, server.ask);
+    const lines: string[] = [];
+    const known = new Set<string>();
+    for (const [index, { change, on }] of cases.entries()) {
+      const findings = comparable(answers[index]!);
+      if (findings.length === 0) continue;
+      // Updates that find what a fresh object would show nothing new, nor does the same wrong under other numbers.
+      const place = change.set.replace(/\d+/g, '#');
+      const keys = findings
+        .map((finding) => finding.replaceAll(JSON.stringify(change.to), '…').replace(/value: -?\d+/g, 'value: N'))
+        .map((finding) => (finding.includes('may not change fields other than') ? finding : `${place} ${finding}`));
+      if (keys.every((key) => known.has(key))) continue;
+      for (const key of keys) known.add(key);
+      const golden: GoldenCase = { on, set: change.set, to: change.to, findings };
+      lines.push(JSON.stringify(golden));
+    }
+    total += lines.length;
+    writeFileSync(new URL(`${base.label}.jsonl`, goldenDirectory), `${lines.join('\n')}\n`);
+    console.log(`${base.label}: ${lines.length} of ${cases.length}`);
+  }
+  console.log(`${total} cases`);
+  server.close();
+} finally {
+  await peer.destroy();
+  rmSync(directory, { recursive: true, force: true });
+}
