@@ -47,6 +47,22 @@ describe('a virtual node, with real containers', { skip: isRoot ? false : 'conta
     await kubectl('delete', 'pod', 'reader', '--now');
   });
 
+  it('shows at a hostPath a machine of the pod’s own', async () => {
+    const mount = (name: string) => ({ name, mountPath: `/node/${name}` });
+    await run('curious', {
+      containers: [shell(forever, { volumeMounts: [mount('root'), mount('hosts'), mount('state')] })],
+      volumes: [
+        { name: 'root', hostPath: { path: '/' } },
+        { name: 'hosts', hostPath: { path: '/etc/hosts', type: 'File' } },
+        { name: 'state', hostPath: { path: '/var/lib/app', type: 'DirectoryOrCreate' } },
+      ],
+    });
+    assert.equal(await kubectl('exec', 'curious', '--', 'ls', '/node/root'), 'etc\n');
+    assert.match(await kubectl('exec', 'curious', '--', 'cat', '/node/hosts'), /virtual-node-/);
+    await kubectl('exec', 'curious', '--', 'sh', '-c', 'echo kept > /node/state/file && cat /node/state/file');
+    await kubectl('delete', 'pod', 'curious', '--now');
+  });
+
   it('resizes a container in place, or with a new one where its policy asks for that', async () => {
     const resources = { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu: '200m', memory: '64Mi' } };
     await run('grows', {
