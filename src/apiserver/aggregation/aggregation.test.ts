@@ -61,8 +61,10 @@ function extensionServer(pair: PemPair, frontProxy: FrontProxy, state: { isWell:
       return undefined;
     },
   );
-  server.on('upgrade', (_request: IncomingMessage, socket) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+  server.on('upgrade', (request: IncomingMessage, socket) => {
+    const user = request.headers['x-remote-user'];
+    const head = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nX-Seen-User: ${user}`;
+    socket.write(`${head}\r\n\r\n`);
     socket.pipe(socket);
   });
   return server;
@@ -227,6 +229,35 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
       outgoing.on('error', reject);
       outgoing.end();
     });
+  });
+
+  it('joins connections that switch protocols, in the name of their user', async () => {
+    const { request } = await import('node:https');
+    const alice = await test.authority.issueTenantUser('red', 'alice', ['system:masters']);
+    const { port: apiPort } = await test.server.listen({ host: '127.0.0.1', port: 0 });
+    const echoed = await new Promise<string>((resolve, reject) => {
+      const outgoing = request({
+        host: '127.0.0.1',
+        port: apiPort,
+        path: `${base}/namespaces/default/flunders/x/exec`,
+        ca: test.authority.certificatePem,
+        cert: alice.certificatePem,
+        key: alice.keyPem,
+        agent: false,
+        headers: { connection: 'Upgrade', upgrade: 'echo', 'x-remote-user': 'root' },
+      });
+      outgoing.on('upgrade', (response, socket) => {
+        assert.equal(response.headers['x-seen-user'], 'alice');
+        socket.write('ping');
+        socket.once('data', (data) => {
+          socket.destroy();
+          resolve(data.toString());
+        });
+      });
+      outgoing.on('error', reject);
+      outgoing.end();
+    });
+    assert.equal(echoed, 'ping');
   });
 
   it('shows its resources in every form of discovery, in the order of priorities', async () => {

@@ -37,6 +37,9 @@ export interface LongListOptions {
   pretty: boolean;
   gzip: boolean;
   nowMs: number;
+  /** The list in a form that is made elsewhere, with its content type. */
+  contentType?: string;
+  parts?: Iterable<Buffer>;
 }
 
 /**
@@ -46,13 +49,13 @@ export interface LongListOptions {
 export async function respondLongList(
   context: RequestContext,
   answer: ListAnswer,
-  { response: given, headers, form, pretty, gzip, nowMs }: LongListOptions,
+  { response: given, headers, form, pretty, gzip, nowMs, contentType, parts: made }: LongListOptions,
 ): Promise<void> {
   const response = given as Response;
-  const parts = listParts(context, answer, form, pretty, nowMs);
+  const parts = made ?? listParts(context, answer, form, pretty, nowMs);
   response.writeHead(200, {
     ...headers,
-    'content-type': form.format === 'yaml' ? 'application/yaml' : 'application/json',
+    'content-type': contentType ?? (form.format === 'yaml' ? 'application/yaml' : 'application/json'),
     ...(gzip && { 'content-encoding': 'gzip', vary: 'Accept-Encoding' }),
   });
   let output: Output = response;

@@ -3,14 +3,15 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { notAcceptable } from '../../api/status.ts';
 import type { EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
 import {
-  encodeList,
   encodeObject,
   encodeResource,
   envelope,
   hasProtobuf,
+  listParts,
   protobufSchema,
   watchFrame,
 } from '../protobuf/encode-protobuf.ts';
+import type { RequestContext } from '../request-context.ts';
 import type { CacheEntry, CacheEvent } from '../watch-cache/watch-cache.ts';
 import type { AcceptedForm } from './negotiate.ts';
 import { partialMetadata } from './table.ts';
@@ -26,31 +27,44 @@ export function offersProtobuf(answer: EntryAnswer | ListAnswer | ObjectAnswer):
 const messageOf = (definition: ResourceDefinition, entry: CacheEntry): Buffer =>
   entry.representation('protobuf', (object) => encodeResource(definition, object));
 
-/** So many objects are encoded before others get a turn. */
-const itemsAtOnce = 200;
+/** Objects are encoded for so long before others get a turn. */
+const encodingMs = 1;
 
+/** A whole answer. Lists that have many objects are better sent in parts. */
 export async function protobufBytes(
+  context: RequestContext,
   answer: EntryAnswer | ListAnswer | ObjectAnswer,
   form: AcceptedForm,
 ): Promise<Buffer> {
+  if (answer.type === 'list') return Buffer.concat([...(await protobufListParts(context, answer, form))]);
   const isPartial = form.as === 'PartialObjectMetadata';
   if (answer.type === 'object') {
     const object = answer.object as KubeObject;
     return encoded(isPartial && answer.definition !== undefined ? partialMetadata(object, form.version!) : object);
   }
-  const { definition } = answer;
-  if (answer.type === 'entry') {
-    if (isPartial) return encoded(partialMetadata(answer.entry.object, form.version!));
-    return envelope(definition.kind, apiVersionOf(definition), messageOf(definition, answer.entry));
-  }
+  const { definition, entry } = answer;
+  if (isPartial) return encoded(partialMetadata(entry.object, form.version!));
+  return envelope(definition.kind, apiVersionOf(definition), messageOf(definition, entry));
+}
+
+/** A list's bytes in parts. Its length comes first, so every object is encoded before the first part is given. */
+export async function protobufListParts(
+  context: RequestContext,
+  { definition, entries, metadata }: ListAnswer,
+  form: AcceptedForm,
+): Promise<Iterable<Buffer>> {
+  const isPartial = form.as === 'PartialObjectMetadata';
   const items: Buffer[] = [];
-  for (const entry of answer.entries) {
-    if (items.length > 0 && items.length % itemsAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+  let untilMs = performance.now() + encodingMs;
+  for (const entry of entries) {
     items.push(isPartial ? partialMessage(entry) : messageOf(definition, entry));
+    if (items.length % 8 !== 0 || performance.now() < untilMs) continue;
+    await (context.turn?.slice() ?? new Promise((resolve) => setImmediate(resolve)));
+    untilMs = performance.now() + encodingMs;
   }
   return isPartial
-    ? encodeList('PartialObjectMetadataList', `meta.k8s.io/${form.version}`, answer.metadata, items)
-    : encodeList(definition.listKind, apiVersionOf(definition), answer.metadata, items);
+    ? listParts('PartialObjectMetadataList', `meta.k8s.io/${form.version}`, metadata, items)
+    : listParts(definition.listKind, apiVersionOf(definition), metadata, items);
 }
 
 const partialMessage = (entry: CacheEntry): Buffer =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:https';
 import { after, before, describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import type { PemPair } from '../identity/certificate-authority.ts';
 import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
@@ -58,6 +59,31 @@ describe('answers in protobuf', { timeout: 60_000 }, () => {
     const status = decodeProtobuf(missing.bytes, protobufSchema('Status', 'v1'));
     assert.deepEqual([missing.code, missing.headers['content-type'], status['reason']], [404, protobuf, 'NotFound']);
     assert.equal(status['details'].name, 'nope');
+  });
+
+  it('sends lists of many objects in parts, zipped when asked', async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `many-${String(index).padStart(3, '0')}`);
+    for (const name of names) {
+      const body = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name, labels: { many: 'yes' } }, data: { name } };
+      assert.equal((await call('POST', maps, { body })).code, 201);
+    }
+    const path = `${maps}?labelSelector=many%3Dyes`;
+    const list = await get(path);
+    assert.equal(list.headers['content-type'], protobuf);
+    const read = (bytes: Buffer) => decodeProtobuf(bytes, undefined)['items'].map((one: any) => one.data.name);
+    assert.deepEqual(read(list.bytes), names);
+    const again = await get(path);
+    const json = (await call('GET', path)).json;
+    assert.ok(
+      again.bytes.equals(encodeObject({ ...json, metadata: json.metadata })!),
+      'the same bytes as in one piece',
+    );
+    const zipped = await call('GET', path, { headers: { accept: protobuf, 'accept-encoding': 'gzip' } });
+    assert.equal(zipped.headers['content-encoding'], 'gzip');
+    assert.deepEqual(read(gunzipSync(zipped.bytes)), names);
+    const partial = await get(path, `${protobuf};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1`);
+    assert.equal(decodeProtobuf(partial.bytes, undefined)['items'].length, 300);
+    await call('DELETE', path);
   });
 
   it('gives partial metadata, of custom resources too', async () => {

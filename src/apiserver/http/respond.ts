@@ -11,7 +11,7 @@ import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
 import { longListEntries, respondLongList } from './long-list.ts';
 import { type AcceptedForm, acceptedForm } from './negotiate.ts';
-import { offersProtobuf, protobufBytes } from './protobuf-form.ts';
+import { offersProtobuf, protobufBytes, protobufListParts } from './protobuf-form.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
 
 const gzipAsync = promisify(gzip);
@@ -52,15 +52,18 @@ export async function respond(
   }
   const code = answer.type === 'list' ? 200 : answer.code;
   const form = formOf(context, answer);
-  if (form.format === 'protobuf') return send(context, options, code, PROTOBUF, await protobufBytes(answer, form));
   if (
     answer.type === 'list' &&
     answer.entries.length > longListEntries &&
     context.turn !== undefined &&
-    !options.head &&
-    (form.format === 'json' || form.format === 'yaml')
+    !options.head
   ) {
+    const protobuf =
+      form.format === 'protobuf'
+        ? { contentType: PROTOBUF, parts: await protobufListParts(context, answer, form) }
+        : undefined;
     return respondLongList(context, answer, {
+      ...protobuf,
       response: options.response,
       headers: commonHeaders(context),
       form,
@@ -68,6 +71,9 @@ export async function respond(
       gzip: /\bgzip\b/.test(options.acceptEncoding),
       nowMs: options.nowMs,
     });
+  }
+  if (form.format === 'protobuf') {
+    return send(context, options, code, PROTOBUF, await protobufBytes(context, answer, form));
   }
   const fast =
     form.format === 'json' && form.as === undefined && !wantsPretty(context) ? sharedBytes(context, answer) : undefined;

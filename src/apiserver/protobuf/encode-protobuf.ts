@@ -38,15 +38,21 @@ export function hasProtobuf(definition: ResourceDefinition): boolean {
   return has;
 }
 
+/** contentEncoding = 3 and contentType = 4 are written although they are empty, as upstream does. */
+const envelopeEnd = Buffer.from([0x1a, 0, 0x22, 0]);
+
 /** runtime.Unknown around a message: says what kind it is of. */
 export function envelope(kind: string, apiVersion: string, raw: Uint8Array): Buffer {
   const writer = new WireWriter();
-  // contentType = 4 and contentEncoding = 3 are written although they are empty, as upstream does.
-  writer.text('');
-  writer.tag(4, 2);
-  writer.text('');
-  writer.tag(3, 2);
-  writer.bytes(raw);
+  writer.raw(envelopeEnd);
+  writer.raw(raw);
+  writeEnvelopeStart(writer, kind, apiVersion, raw.length);
+  return writer.take();
+}
+
+/** Everything before the message itself. */
+function writeEnvelopeStart(writer: WireWriter, kind: string, apiVersion: string, rawLength: number): void {
+  writer.varint(rawLength);
   writer.tag(2, 2);
   const end = writer.length;
   writer.text(kind);
@@ -56,7 +62,6 @@ export function envelope(kind: string, apiVersion: string, raw: Uint8Array): Buf
   writer.varint(writer.length - end);
   writer.tag(1, 2);
   writer.raw(magic);
-  return writer.take();
 }
 
 /** An object that says its kind, with its envelope; undefined when its kind has no protobuf form. */
@@ -68,17 +73,39 @@ export function encodeObject(object: Record<string, any>): Buffer | undefined {
 }
 
 /** A list out of the bare messages of its items. */
-export function encodeList(kind: string, apiVersion: string, metadata: object, items: readonly Uint8Array[]): Buffer {
+export const encodeList = (kind: string, apiVersion: string, metadata: object, items: readonly Buffer[]): Buffer =>
+  Buffer.concat([...listParts(kind, apiVersion, metadata, items)]);
+
+/** The same in parts, the items' messages among them as they are: for lists that are sent piece by piece. */
+export function* listParts(
+  kind: string,
+  apiVersion: string,
+  metadata: object,
+  items: readonly Buffer[],
+): Generator<Buffer> {
   const writer = new WireWriter();
-  for (let index = items.length - 1; index >= 0; index--) {
-    writer.bytes(items[index]!);
-    writer.tag(2, 2);
-  }
-  const end = writer.length;
   writeMessage(writer, schemaOf(`${metaPackage}.ListMeta`)!, metadata);
-  writer.varint(writer.length - end);
+  writer.varint(writer.length);
   writer.tag(1, 2);
-  return envelope(kind, apiVersion, writer.take());
+  const head = writer.take();
+  let length = head.length;
+  for (const item of items) length += 1 + sizeOfVarint(item.length) + item.length;
+  writeEnvelopeStart(writer, kind, apiVersion, length);
+  yield writer.take();
+  yield head;
+  for (const item of items) {
+    writer.varint(item.length);
+    writer.tag(2, 2);
+    yield writer.take();
+    yield item;
+  }
+  yield envelopeEnd;
+}
+
+function sizeOfVarint(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) size += 1;
+  return size;
 }
 
 /** One frame of a watch: its length in four bytes, then a bare WatchEvent that holds the object with its envelope. */
