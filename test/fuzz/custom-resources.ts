@@ -124,10 +124,50 @@ function objectSchema(random: Random, depth: number): any {
 export const customKinds = ['widgets', 'gadgets', 'sprockets'] as const;
 export const customGroup = 'fuzz.example.com';
 
+/** A schema that is taken as it is, so that objects of it are. */
+function soundSchema(random: Random): any {
+  const rule = random.pick([
+    'self == self',
+    'has(self.a) || true',
+    'size(self.items) < 100',
+    'self.items.all(x, x >= 0)',
+    '!has(self.b) || self.b.startsWith("a") || self.b.matches("^[a-z]+$")',
+    'self.items.map(x, x * 2).filter(x, x > 2).size() >= 0',
+    'oldSelf == self',
+    expression(random),
+  ]);
+  return {
+    type: 'object',
+    properties: {
+      a: random.pick([
+        { 'x-kubernetes-int-or-string': true },
+        { type: 'integer', default: 1, minimum: 0 },
+        { type: 'string', nullable: true, maxLength: 100 },
+      ]),
+      b: { type: 'string', maxLength: 50, ...(random.chance(0.3) && { pattern: '^[a-zA-Z0-9,]*$' }) },
+      items: {
+        type: 'array',
+        maxItems: 30,
+        items: { type: 'integer' },
+        ...(random.chance(0.4) && { 'x-kubernetes-list-type': 'set' }),
+      },
+      nested: {
+        type: 'object',
+        'x-kubernetes-preserve-unknown-fields': true,
+        properties: { a: { type: 'string' }, b: { type: 'object', properties: { a: { type: 'integer' } } } },
+      },
+    },
+    ...(random.chance(0.4) && { 'x-kubernetes-validations': [{ rule }] }),
+  };
+}
+
 export function definition(random: Random): any {
   const plural = random.pick(customKinds);
   const kind = plural[0]!.toUpperCase() + plural.slice(1, -1);
-  const properties: any = { spec: schemaOfProperty(random), status: schemaOfProperty(random) };
+  const isSound = random.chance(0.6);
+  const properties: any = isSound
+    ? { spec: soundSchema(random), status: soundSchema(random) }
+    : { spec: schemaOfProperty(random), status: schemaOfProperty(random) };
   if (random.chance(0.2))
     properties.metadata = { type: 'object', properties: { name: { type: 'string', maxLength: 10 } } };
   const versions = (random.chance(0.2) ? ['v1', 'v1beta1'] : ['v1']).map((name, index) => ({
@@ -138,7 +178,7 @@ export function definition(random: Random): any {
       openAPIV3Schema: {
         type: 'object',
         properties,
-        ...(random.chance(0.2) && { 'x-kubernetes-validations': [{ rule: expression(random) }] }),
+        ...(!isSound && random.chance(0.2) && { 'x-kubernetes-validations': [{ rule: expression(random) }] }),
       },
     },
     ...(random.chance(0.4) && {
@@ -146,7 +186,7 @@ export function definition(random: Random): any {
         status: {},
         ...(random.chance(0.5) && {
           scale: {
-            specReplicasPath: random.pick(['.spec.a', '.spec.b', '.x', 'spec']),
+            specReplicasPath: random.pick(['.spec.a', '.spec.a', '.spec.b', '.x', 'spec']),
             statusReplicasPath: '.status.a',
           },
         }),
@@ -179,6 +219,15 @@ export function definition(random: Random): any {
 }
 
 export function customObject(random: Random): any {
+  if (random.chance(0.5)) {
+    const spec = {
+      a: random.pick([1, 5, 'x', undefined]),
+      b: random.pick(['abc', 'a,b', 'Z9', undefined]),
+      items: [1, 2, 3].slice(random.below(3)),
+      nested: random.pick([{ a: 'x', c: [1, null] }, { b: { a: 1 } }, undefined]),
+    };
+    return { metadata: { name: random.pick(names) }, spec };
+  }
   const value = () =>
     random.chance(0.6) ? random.pick(['a', 1, 2, true, 'x,y', '10Gi', '1h', null]) : oddValue(random, 2);
   const spec: any = {};

@@ -1,3 +1,4 @@
+import { parse as parseYaml } from 'yaml';
 import { schemaOfKind } from '../../src/api/generated-schema.ts';
 import { decodeProtobuf } from '../../src/apiserver/protobuf/decode-protobuf.ts';
 import { protobufSchema } from '../../src/apiserver/protobuf/encode-protobuf.ts';
@@ -39,7 +40,7 @@ const heapAllowanceBytes = 96 * 1024 * 1024;
 
 /** What upstream answers with these codes too. */
 const expectedFailures: [number, RegExp][] = [
-  [500, /^failed to create typed patch object /],
+  [500, /^failed to create typed (patch|live) object /],
   [500, /^resourceVersion should not be set on objects to be created$/],
   [501, /./],
   [
@@ -125,7 +126,11 @@ function problemOf(input: Input, { code, contentType, body }: Answer): string | 
   if (code < 400 || /^\/(healthz|livez|readyz)/.test(path)) return undefined;
   let status: { kind?: string; status?: string; code?: number; message?: string };
   try {
-    status = contentType.includes('protobuf') ? decodeProtobuf(body, statusSchema) : JSON.parse(body.toString());
+    status = contentType.includes('protobuf')
+      ? decodeProtobuf(body, statusSchema)
+      : contentType.includes('yaml')
+        ? parseYaml(body.toString())
+        : JSON.parse(body.toString());
   } catch {
     // Asked for in another form: the code alone speaks.
     return code === 500 || contentType === 'application/json'

@@ -37,7 +37,7 @@ function make(random: Random): Input {
     [14, () => patch(random)],
     [14, () => read(random)],
     [4, () => remove(random)],
-    [6, () => customDefinition(random)],
+    [8, () => customDefinition(random)],
     [16, () => customResource(random)],
     [4, () => subresource(random)],
     [4, () => nowhere(random)],

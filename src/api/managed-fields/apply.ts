@@ -46,6 +46,19 @@ export interface Application {
  * that does not fit the schema, 409 for fields that others own. Source: apimachinery's FieldManager.Apply.
  */
 export function applyConfiguration(application: Application): KubeObject {
+  try {
+    return applied(application);
+  } catch (error) {
+    // A stored object need not fit the schema (lists without the keys of their items): upstream says so with a 500.
+    const { endpoint, live } = application;
+    const fault =
+      error instanceof StatusError || live === undefined ? undefined : validateConfiguration(endpoint.type, live);
+    if (fault === undefined) throw error;
+    throw new StatusError(500, '', `failed to create typed live object (${describe(live!)}): ${fault}`);
+  }
+}
+
+function applied(application: Application): KubeObject {
   const { endpoint, live, empty, configuration } = application;
   checkKind(application);
   const fault = validateConfiguration(endpoint.type, configuration);

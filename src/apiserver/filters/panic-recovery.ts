@@ -41,8 +41,11 @@ export function asStatusError(error: unknown, report: (unexpected: unknown) => v
   if (error instanceof RangeError && error.message.startsWith('Maximum call stack')) {
     return badRequest('the request cannot be read: exceeded max depth');
   }
-  if (error instanceof RangeError && error.message.includes('must not contain NUL')) {
-    return badRequest('a name must not contain NUL');
+  // Names of some kinds may be anything, but not anything can be a key.
+  if (error instanceof RangeError && error.message.startsWith('a key must')) {
+    return badRequest(
+      'the name cannot be stored: it must not contain NUL, and no more than 1024 bytes with its namespace',
+    );
   }
   report(error);
   return new StatusError(500, 'InternalError', `Internal error occurred: ${(error as Error)?.message ?? error}`, {
