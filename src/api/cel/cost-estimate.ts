@@ -5,6 +5,7 @@ import {
   type EntrySizes,
   type EstimatedNode,
   fixed,
+  type KnownSizes,
   MAXIMUM,
   multiplyCost,
   type Range,
@@ -28,7 +29,7 @@ export function estimateCost(tree: Node, sizes: SizeEstimator): Cost {
   return new Coster(sizes).cost(tree);
 }
 
-export class Coster {
+class Coster implements KnownSizes {
   readonly #estimator: SizeEstimator;
   readonly #paths = new Map<Node, string[] | undefined>();
   readonly #sizes = new Map<Node, Range>();
@@ -82,15 +83,15 @@ export class Coster {
 
   #unionOf(nodes: readonly Node[]): Range {
     if (nodes.length === 0) return fixed(0);
-    return nodes.map((node) => this.sizeOrUnknown(node)).reduce(union);
+    return nodes.map((node) => this.#sizeOrUnknown(node)).reduce(union);
   }
 
   #pathOf(node: Node, part: string): string[] | undefined {
-    const path = this.path(node);
+    const path = this.#path(node);
     return path === undefined ? [part] : [...path, part];
   }
 
-  path(node: Node): string[] | undefined {
+  #path(node: Node): string[] | undefined {
     if (node.kind === 'ident') {
       const local = this.#locals.get(node.name)?.at(-1);
       if (local !== undefined) return local.path;
@@ -126,23 +127,23 @@ export class Coster {
         size = this.entrySizes(container)?.value;
         this.#paths.set(node, this.#pathOf(container, id === 'index_list' ? '@items' : '@values'));
       }
-      size ??= this.size(node);
+      size ??= this.#size(node);
     }
     if (size !== undefined) this.#sizes.set(node, size);
     return add(sum, most!);
   }
 
   #estimated(node: Node): EstimatedNode {
-    const path = this.path(node);
+    const path = this.#path(node);
     const isAccumulator = path?.[0] === '@result' || path?.[0] === '__result__';
-    return { path: isAccumulator ? undefined : path, type: node.type!, node, size: this.size(node) };
+    return { path: isAccumulator ? undefined : path, type: node.type!, node, size: this.#size(node) };
   }
 
   #comprehension(node: ComprehensionNode): Cost {
     let sum = add(this.cost(node.range), this.cost(node.initial));
     this.#push(node.accumulator, {
-      path: this.path(node.initial),
-      size: this.size(node.initial),
+      path: this.#path(node.initial),
+      size: this.#size(node.initial),
       entries: this.entrySizes(node.initial),
     });
     const entries = this.entrySizes(node.range);
@@ -162,10 +163,10 @@ export class Coster {
     if (node.variable2 !== undefined) this.#pop(node.variable2);
     sum = add(sum, this.cost(node.result));
     this.#pop(node.accumulator);
-    const turns = this.sizeOrUnknown(node.range);
+    const turns = this.#sizeOrUnknown(node.range);
     sum = add(sum, multiplyCost(turns, turn));
     if (node.initial.kind === 'literal') {
-      const size = this.size(node.initial);
+      const size = this.#size(node.initial);
       if (size !== undefined) this.#sizes.set(node, size);
     } else if (node.initial.kind === 'list' || node.initial.kind === 'map') {
       this.#sizes.set(node, turns);
@@ -178,8 +179,8 @@ export class Coster {
   #binding(node: ComprehensionNode): Cost {
     const sum = add(this.cost(node.range), this.cost(node.initial));
     this.#push(node.accumulator, {
-      path: this.path(node.initial),
-      size: this.size(node.initial),
+      path: this.#path(node.initial),
+      size: this.#size(node.initial),
       entries: this.entrySizes(node.initial),
     });
     const cost = add(sum, this.cost(node.result));
@@ -199,7 +200,7 @@ export class Coster {
   }
 
   #copySizes(to: Node, from: Node): void {
-    const size = this.size(from);
+    const size = this.#size(from);
     if (size !== undefined) this.#sizes.set(to, size);
     this.setEntrySizes(to, this.entrySizes(from));
   }
@@ -214,14 +215,14 @@ export class Coster {
     return this.#locals.get(node.name)?.at(-1)?.entries;
   }
 
-  sizeOrUnknown(node: Node): Range {
-    return this.size(node) ?? unknownSize;
+  #sizeOrUnknown(node: Node): Range {
+    return this.#size(node) ?? unknownSize;
   }
 
-  size(node: Node): Range | undefined {
+  #size(node: Node): Range | undefined {
     const known = this.#sizes.get(node) ?? ownSize(node);
     if (known !== undefined) return known;
-    const estimated = this.estimateSize(this.path(node));
+    const estimated = this.estimateSize(this.#path(node));
     if (estimated !== undefined) {
       this.#sizes.set(node, estimated);
       return estimated;

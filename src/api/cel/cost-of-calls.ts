@@ -1,10 +1,10 @@
-import type { Coster } from './cost-estimate.ts';
 import {
   add,
   type Cost,
   type EntrySizes,
   type EstimatedNode,
   fixed,
+  type KnownSizes,
   MAXIMUM,
   multiply,
   multiplyCost,
@@ -30,7 +30,7 @@ const one: Cost = fixed(1);
 const strings = (size: Range, times = 1) => scale(size, times * STRING_FACTOR);
 
 export function estimateCall(
-  coster: Coster,
+  known: KnownSizes,
   node: CallNode,
   id: string,
   target: EstimatedNode | undefined,
@@ -38,25 +38,25 @@ export function estimateCall(
   costs: readonly Cost[],
 ): CallEstimate {
   const sum = costs.reduce(add, fixed(0));
-  const own = libraryCall(coster, node.function, id, target, given) ?? extensionCall(coster, id, target, given);
+  const own = libraryCall(known, node.function, id, target, given) ?? extensionCall(known, id, target, given);
   if (own !== undefined) return { ...own, cost: add(own.cost, sum) };
-  return standardCall(coster, node, id, target, given, costs, sum);
+  return standardCall(known, node, id, target, given, costs, sum);
 }
 
-const sizeOf = (coster: Coster, node: EstimatedNode): Range =>
-  node.size ?? coster.estimateSize(node.path) ?? unknownSize;
+const sizeOf = (known: KnownSizes, node: EstimatedNode): Range =>
+  node.size ?? known.estimateSize(node.path) ?? unknownSize;
 
 const isText = ({ kind }: CelType) => kind === 'string' || kind === 'bytes';
 
 /** Source: apiserver's pkg/cel/library/cost.go. */
 function libraryCall(
-  coster: Coster,
+  known: KnownSizes,
   name: string,
   id: string,
   target: EstimatedNode | undefined,
   given: readonly EstimatedNode[],
 ): CallEstimate | undefined {
-  const size = (node: EstimatedNode) => sizeOf(coster, node);
+  const size = (node: EstimatedNode) => sizeOf(known, node);
   const [first, second] = given;
   if (name === 'check') return { cost: fixed(CHECK_COST) };
   if (nominal.has(name) || id === 'cidr_ip') return { cost: one };
@@ -78,7 +78,7 @@ function libraryCall(
       const item = target.type.parameters[0];
       if (item === undefined) return { cost: strings(size(target)) };
       const path = target.path === undefined ? undefined : [...target.path, '@items'];
-      const perItem = isText(item) ? add(one, strings(coster.estimateSize(path) ?? unknownSize)) : one;
+      const perItem = isText(item) ? add(one, strings(known.estimateSize(path) ?? unknownSize)) : one;
       return { cost: multiplyCost(size(target), perItem) };
     }
     case 'url':
@@ -104,7 +104,7 @@ function libraryCall(
       let text = fixed(0);
       if (target.type.parameters[0] !== undefined) {
         const path = target.path === undefined ? undefined : [...target.path, '@items'];
-        text = multiply(list, coster.estimateSize(path) ?? unknownSize);
+        text = multiply(list, known.estimateSize(path) ?? unknownSize);
       }
       if (first !== undefined) {
         const separators = { min: Math.max(0, list.min - 1), max: Math.max(0, list.max - 1) };
@@ -175,12 +175,12 @@ function replacedSize(text: Range, old: Range, next: Range): Range {
 
 /** Of cel-go's lists and sets. */
 function extensionCall(
-  coster: Coster,
+  known: KnownSizes,
   id: string,
   target: EstimatedNode | undefined,
   given: readonly EstimatedNode[],
 ): CallEstimate | undefined {
-  const size = (node: EstimatedNode) => sizeOf(coster, node);
+  const size = (node: EstimatedNode) => sizeOf(known, node);
   const [first, second] = given;
   const allocating = (items: Range, factor = 1): CallEstimate => ({
     cost: add(scale(items, factor), fixed(1 + LIST_COST)),
@@ -220,7 +220,7 @@ function extensionCall(
 const comparedTexts = /^(?:less|greater)(?:_equals)?_(?:string|bytes)$/;
 
 function standardCall(
-  coster: Coster,
+  known: KnownSizes,
   node: CallNode,
   id: string,
   target: EstimatedNode | undefined,
@@ -257,14 +257,14 @@ function standardCall(
       return { cost: { min: costs[0]!.min, max: add(costs[0]!, costs[1]!).max } };
     case 'conditional': {
       const [, whenTrue, whenFalse] = node.arguments;
-      coster.setEntrySizes(node, unionOf(coster.entrySizes(whenTrue!), coster.entrySizes(whenFalse!)));
+      known.setEntrySizes(node, unionOf(known.entrySizes(whenTrue!), known.entrySizes(whenFalse!)));
       return { cost: add(costs[0]!, union(costs[1]!, costs[2]!)), size: union(size(given[1]), size(given[2])) };
     }
     case 'add_string':
     case 'add_bytes':
     case 'add_list': {
       const [left, right] = node.arguments;
-      coster.setEntrySizes(node, unionOf(coster.entrySizes(left!), coster.entrySizes(right!)));
+      known.setEntrySizes(node, unionOf(known.entrySizes(left!), known.entrySizes(right!)));
       const result = add(size(first), size(second));
       return plus(id === 'add_list' ? one : strings(result), result);
     }

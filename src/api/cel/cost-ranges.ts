@@ -43,3 +43,10 @@ export interface EstimatedNode {
 
 /** How large what a path leads to may be; undefined where nothing is known. */
 export type SizeEstimator = (path: readonly string[]) => number | undefined;
+
+/** What the estimate of an expression has found so far. */
+export interface KnownSizes {
+  estimateSize(path: string[] | undefined): Range | undefined;
+  entrySizes(node: Node): EntrySizes | undefined;
+  setEntrySizes(node: Node, sizes: EntrySizes | undefined): void;
+}

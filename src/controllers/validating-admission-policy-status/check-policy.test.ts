@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import { checkPolicy, type TypeSource } from './check-policy.ts';
+import { statusPatch } from './index.ts';
 import { builtinType, customType } from './known-types.ts';
 
 const definition = {
@@ -85,4 +86,11 @@ test('rules for everything are not checked', async () => {
   assert.deepEqual(await warningsOf('*', ['deployments'], ['object.foo']), []);
   assert.deepEqual(await warningsOf('apps', ['*'], ['object.foo']), []);
   assert.deepEqual(await warningsOf('apps', ['unknown'], ['object.foo']), []);
+});
+
+test('a policy without faults loses the warnings it had', () => {
+  assert.deepEqual(statusPatch({ metadata: { generation: 2 } } as any, []), {
+    observedGeneration: 2,
+    typeChecking: { expressionWarnings: null },
+  });
 });

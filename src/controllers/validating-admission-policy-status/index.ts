@@ -1,4 +1,4 @@
-import type { ValidatingAdmissionPolicy } from '../../api/generated/admissionregistration-v1.ts';
+import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../api/generated/admissionregistration-v1.ts';
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import type { GroupVersionResource } from '../../api/object.ts';
 import { isNotFound } from '../../api/status.ts';
@@ -23,6 +23,12 @@ const DEFINITIONS: GroupVersionResource = {
 
 const isDue = ({ metadata, status }: ValidatingAdmissionPolicy) =>
   (metadata.generation ?? 0) > (status?.observedGeneration ?? 0);
+
+/** A merge patch: only null removes the warnings of an earlier generation. */
+export const statusPatch = ({ metadata }: ValidatingAdmissionPolicy, warnings: ExpressionWarning[]) => ({
+  observedGeneration: metadata.generation!,
+  typeChecking: { expressionWarnings: warnings.length === 0 ? null : warnings },
+});
 
 /** Tells in a policy's status what its expressions get wrong about the kinds it is for. */
 export function createValidatingAdmissionPolicyStatusController(
@@ -50,11 +56,7 @@ export function createValidatingAdmissionPolicyStatusController(
       const policy = policies.get(key);
       if (policy === undefined || !isDue(policy)) return;
       const warnings = await checkPolicy(policy, typeSource(client, policy.metadata.clusterName!, kinds));
-      const status = {
-        observedGeneration: policy.metadata.generation!,
-        typeChecking: warnings.length === 0 ? {} : { expressionWarnings: warnings },
-      };
-      const patch = { metadata: { uid: policy.metadata.uid }, status };
+      const patch = { metadata: { uid: policy.metadata.uid }, status: statusPatch(policy, warnings) };
       try {
         await client.for(POLICIES, policy).patch(policy.metadata.name, 'merge', patch, 'status');
       } catch (error) {
