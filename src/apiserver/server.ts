@@ -29,6 +29,7 @@ import { createNonResourceHandler, type VersionInfo } from './discovery/non-reso
 import { createDispatch } from './dispatch.ts';
 import type { Environment } from './environment.ts';
 import { FlowControlConfigurations } from './fairness/configuration.ts';
+import { DanglingConditions } from './fairness/dangling.ts';
 import { Scheduler } from './fairness/scheduler.ts';
 import { accessLogFilter } from './filters/access-log.ts';
 import { authenticationFilter } from './filters/authentication.ts';
@@ -189,7 +190,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion, aggregation),
   });
   const dispatch = createDispatch(environment, nonResource);
-  const configurations = new FlowControlConfigurations(objects, () => {});
+  const configurations = new FlowControlConfigurations(objects, (tenant) => dangling.changed(tenant));
   const audit = options.audit === undefined ? undefined : new Audit(options.audit, { registry, clock, logger });
   audit?.followAdmission(environment.admission);
   const filters: Filters = {
@@ -226,6 +227,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const inProcessHandler = inProcessChain(filters, dispatch);
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
   await ensureSystemTenant(environment);
+  const dangling = new DanglingConditions({
+    objects,
+    transport: transport(platformIdentity('skypod:flow-control')),
+    clock,
+    logger,
+  });
   await configurations.start();
   const aggregationRun = await aggregation.start(environment, customResources);
   const stopCustomResources = await followCustomResources(environment, customResources, (resource) =>
@@ -279,6 +286,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       await Promise.all(listeners.map((listener) => listener.close()));
       await audit?.close();
       configurations.close();
+      dangling.close();
       scheduler.close();
       caches.close();
     },
