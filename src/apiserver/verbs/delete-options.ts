@@ -1,4 +1,6 @@
-import { type FieldError, invalid } from '../../api/status.ts';
+import { decodeObject } from '../../api/decode.ts';
+import { schemaOf } from '../../api/generated-schema.ts';
+import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import { parseBody } from '../decode-body.ts';
 import type { RequestContext } from '../request-context.ts';
 
@@ -14,7 +16,7 @@ export interface DeleteOptions {
 export async function readDeleteOptions(context: RequestContext): Promise<{ options: DeleteOptions; dryRun: boolean }> {
   const body = await context.readBody();
   const empty = body.type === 'bytes' ? body.bytes.length === 0 : body.value === undefined;
-  const raw = empty ? optionsOfQuery(context) : (parseBody(body, 'DeleteOptions').value ?? {});
+  const raw = empty ? optionsOfQuery(context) : decoded(parseBody(body, 'DeleteOptions').value);
   const dryRun: unknown[] = [raw.dryRun ?? [], context.query.getAll('dryRun')].flat(2);
   const errors: FieldError[] = [];
   const policy = raw.propagationPolicy;
@@ -50,6 +52,12 @@ export async function readDeleteOptions(context: RequestContext): Promise<{ opti
       ...(policy !== undefined && { propagationPolicy: policy }),
     },
   };
+}
+
+function decoded(value: unknown): Record<string, any> {
+  const { object, errors } = decodeObject(schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')!, value);
+  if (errors.length === 0) return object;
+  throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${errors[0]}`);
 }
 
 function optionsOfQuery({ query }: RequestContext): Record<string, any> {
