@@ -155,6 +155,18 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
         await eventually('it has stepped down', () => leader.log().some(({ msg }) => msg === 'lost the lease'));
       },
     ],
+    [
+      'the leader is stopped in good order',
+      async () => {
+        const leader = await eventually('there is a leader', () => cluster.leader());
+        leader.signal('SIGTERM');
+        await eventually('another leads', () => ![undefined, leader].includes(cluster.leader()));
+        await scale('under the next');
+        await leader.kill();
+        leader.start();
+        await leader.ready();
+      },
+    ],
     ...[1, 2].map((index): [string, () => Promise<void>] => [
       `kill -9 of control plane ${index}`,
       () => restart(planes[index]!, `control plane ${index}`),
