@@ -20,12 +20,13 @@ import type { Outcome, Workload } from './workloads.ts';
 
 /**
  * Skypod beside kube-apiserver and etcd: the same load from the same generator, in turn, several rounds, on this
- * machine. Prints one line a figure with both servers' medians and their ratio. `--quick` is for trying it out,
+ * machine. Prints one line a figure with both servers' medians and their ratio. `--scale 0.1` is for trying it out,
  * `--only REGEX` for some of the figures, `--skypod-only` measures without a peer.
  */
 const { values: flags } = parseArgs({
   options: {
-    quick: { type: 'boolean', default: false },
+    /** Of pods, operations and watchers. */
+    scale: { type: 'string', default: '1' },
     rounds: { type: 'string' },
     only: { type: 'string' },
     'skypod-only': { type: 'boolean', default: false },
@@ -33,9 +34,9 @@ const { values: flags } = parseArgs({
     json: { type: 'string' },
   },
 });
-const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3));
-const scale = flags.quick ? 0.1 : 1;
-const pods = 10_000 * scale;
+const rounds = Number(flags.rounds ?? 3);
+const scale = Number(flags.scale);
+const pods = Math.round(10_000 * scale);
 const only = flags.only === undefined ? undefined : new RegExp(flags.only);
 
 interface Case {
@@ -52,11 +53,11 @@ interface Case {
 function casesOf(round: number): Case[] {
   const namespace = `round-${round}`;
   const other = `round-${round}-protobuf`;
-  const few = Math.max(1, Math.round(5 * scale));
+  const few = Math.max(3, Math.round(5 * scale));
   const json = { encoding: 'json', namespace, pods } as const;
   const protobuf = { encoding: 'protobuf', namespace, pods } as const;
   const parallel = 32;
-  const patch = { type: 'patch', namespace, pods, count: 3000 * scale, parallel, value: round } as const;
+  const patch = { type: 'patch', namespace, pods, count: Math.round(3000 * scale), parallel, value: round } as const;
   return [
     {
       name: 'create pods, JSON',
@@ -69,7 +70,7 @@ function casesOf(round: number): Case[] {
       name: 'create pods, protobuf',
       unit: '/s',
       budget: 1.5,
-      workload: { type: 'create', encoding: 'protobuf', namespace: other, count: pods / 2, parallel },
+      workload: { type: 'create', encoding: 'protobuf', namespace: other, count: Math.round(pods / 2), parallel },
     },
     { name: 'get a pod, JSON', unit: '/s', budget: 1, workload: { ...json, type: 'get', count: 2 * pods, parallel } },
     {
@@ -81,7 +82,7 @@ function casesOf(round: number): Case[] {
     {
       name: 'get a pod, JSON, one at a time',
       unit: '/s',
-      workload: { ...json, type: 'get', count: pods / 5, parallel: 1 },
+      workload: { ...json, type: 'get', count: Math.round(pods / 5), parallel: 1 },
     },
     { name: `LIST of ${pods} pods, JSON`, unit: '/s', budget: 1, workload: { ...json, type: 'list', count: few } },
     {
@@ -114,13 +115,13 @@ function casesOf(round: number): Case[] {
       name: 'watch, 100 watchers, JSON',
       unit: 'events/s',
       budget: 2,
-      workload: { type: 'watch', encoding: 'json', namespace, watchers: 100, events: 500 * scale },
+      workload: { type: 'watch', encoding: 'json', namespace, watchers: 100, events: Math.ceil(500 * scale) },
     },
     {
       name: 'watch, 1000 watchers, JSON',
       unit: 'events/s',
       budget: 2,
-      workload: { type: 'watch', encoding: 'json', namespace: other, watchers: 1000 * scale, events: 100 },
+      workload: { type: 'watch', encoding: 'json', namespace: other, watchers: 1000, events: Math.ceil(100 * scale) },
     },
     {
       name: 'watch, 1000 watchers, protobuf',
@@ -130,8 +131,8 @@ function casesOf(round: number): Case[] {
         type: 'watch',
         encoding: 'protobuf',
         namespace: `${namespace}-watch`,
-        watchers: 1000 * scale,
-        events: 100,
+        watchers: 1000,
+        events: Math.ceil(100 * scale),
       },
     },
     {
@@ -260,8 +261,13 @@ async function run(): Promise<void> {
   if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify(measured, undefined, 1));
 }
 
+/** Whatever ends the run ends what it started. */
+const interrupted = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+});
 try {
-  await run();
+  await Promise.race([run(), interrupted]);
 } catch (error) {
   console.error(error);
   failed = true;
@@ -271,4 +277,4 @@ try {
   if (failed) console.error(`what the servers said is in ${directory}`);
   else removeDirectory(directory);
 }
-process.exitCode = failed ? 1 : 0;
+process.exit(failed ? 1 : 0);
