@@ -5,6 +5,7 @@ import { isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS, collectionPath } from '../../client/client.ts';
 import type { Controller, ReconcileTools } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
+import { aggregatedResourcesOf, apiServicesOf } from '../common/aggregated-resources.ts';
 import { isSame } from '../common/canonical.ts';
 import { customResourcesOf, definitionsOf } from '../common/custom-resources.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -22,6 +23,7 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
   const namespaces = informers.informer<Namespace>(NAMESPACES, { tenant: ALL_TENANTS });
   const pods = informers.informer<Pod>(PODS, { tenant: ALL_TENANTS });
   const definitions = definitionsOf(informers);
+  const apiServices = apiServicesOf(informers);
   const builtin = deletableInNamespaces(resources);
   const isPods = (resource: ResourceInfo) => resource.group === '' && resource.resource === 'pods';
 
@@ -70,7 +72,15 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
     await emptyAll(deletable.filter(isPods));
     const hasPods = remaining.length > 0;
     // What pods still use stays until the last of them is gone.
-    if (!hasPods) await emptyAll(deletable.filter((resource) => !isPods(resource)));
+    if (!hasPods) {
+      try {
+        // Asked anew each time: a server that went away with this namespace is soon known to be gone.
+        await emptyAll(deletableInNamespaces(await aggregatedResourcesOf(apiServices, client, tenant)));
+      } catch (error) {
+        failures.push(messageOf(error));
+      }
+      await emptyAll(deletable.filter((resource) => !isPods(resource)));
+    }
 
     const conditions = deletionConditions(namespace.status?.conditions, remaining, failures, tools.now());
     let latest = namespace;
@@ -103,7 +113,7 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
   return {
     name: 'namespace-controller',
     workers: 10,
-    reads: [definitions],
+    reads: [definitions, apiServices],
     watches: [
       {
         informer: namespaces,
