@@ -1,4 +1,4 @@
-import { isDns1123Label, isPathSegmentName, nameIsDnsLabel } from '../names.ts';
+import { isPathSegmentName, nameIsDnsLabel } from '../names.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
@@ -10,6 +10,7 @@ import * as apiRegistration from '../validation/api-registration.ts';
 import * as autoscaling from '../validation/autoscaling.ts';
 import * as batch from '../validation/batch.ts';
 import * as certificates from '../validation/certificates.ts';
+import * as clusterNetworks from '../validation/cluster-networks.ts';
 import * as configuration from '../validation/configuration.ts';
 import * as csi from '../validation/csi.ts';
 import * as events from '../validation/events.ts';
@@ -21,6 +22,7 @@ import * as networking from '../validation/networking.ts';
 import * as pod from '../validation/pod.ts';
 import { validatePodResize } from '../validation/pod-resize.ts';
 import { validatePodTemplate } from '../validation/pod-spec.ts';
+import * as runtimeClass from '../validation/runtime-class.ts';
 import * as service from '../validation/service.ts';
 import * as storage from '../validation/storage.ts';
 import * as webhooks from '../validation/webhook-configuration.ts';
@@ -128,7 +130,7 @@ export const strategies: Record<string, ResourceStrategy> = {
   'apps/deployments': validated(workloads.validateDeployment, workloads.validateDeploymentUpdate),
   'apps/replicasets': validated(workloads.validateReplicaSet, workloads.validateReplicaSetUpdate),
   'apps/statefulsets': {
-    ...validated(workloads.validateStatefulSet, workloads.validateStatefulSetUpdate),
+    ...validated(workloads.validateStatefulSetCreate, workloads.validateStatefulSetUpdate),
     ...label,
   },
   'apps/daemonsets': {
@@ -137,7 +139,10 @@ export const strategies: Record<string, ResourceStrategy> = {
     prepareForUpdate: prepare.prepareDaemonSetUpdate,
   },
   'apps/controllerrevisions': validated(
-    (object, findings) => findings.nonnegative(object.revision, 'revision'),
+    (object, findings) => {
+      if (object.data === undefined) findings.required('data', 'data is mandatory');
+      findings.nonnegative(object.revision, 'revision');
+    },
     both(
       asChange((object, findings) => findings.nonnegative(object.revision, 'revision')),
       (object, old, findings) => {
@@ -157,7 +162,12 @@ export const strategies: Record<string, ResourceStrategy> = {
   'networking.k8s.io/ingresses': validated(networking.validateIngress),
   'networking.k8s.io/ingressclasses': validated(networking.validateIngressClass, networking.validateIngressClassUpdate),
   'networking.k8s.io/networkpolicies': validated(networking.validateNetworkPolicy),
+  'networking.k8s.io/servicecidrs': validated(
+    clusterNetworks.validateServiceCidr,
+    clusterNetworks.validateServiceCidrUpdate,
+  ),
   'networking.k8s.io/ipaddresses': {
+    ...validated(clusterNetworks.validateIpAddressObject, clusterNetworks.validateIpAddressObjectUpdate),
     validateName: (name, isPrefix) =>
       isPrefix || isIpAddress(name) ? [] : ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
   },
@@ -212,14 +222,7 @@ export const strategies: Record<string, ResourceStrategy> = {
       findings.forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined');
     }
   }),
-  'node.k8s.io/runtimeclasses': validated(
-    (object, findings) => {
-      if (object.handler) findings.invalidEach('handler', object.handler, isDns1123Label(object.handler));
-    },
-    (object, old, findings) => {
-      if (object.handler !== old.handler) findings.invalid('handler', object.handler, 'field is immutable');
-    },
-  ),
+  'node.k8s.io/runtimeclasses': validated(runtimeClass.validateRuntimeClass, runtimeClass.validateRuntimeClassUpdate),
   'flowcontrol.apiserver.k8s.io/flowschemas': validated(flowControl.validateFlowSchema),
   'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': validated(flowControl.validatePriorityLevel),
   'apiregistration.k8s.io/apiservices': {

@@ -14,7 +14,7 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, findings: 
     findings.invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1');
   }
   if (!maxReplicas) findings.required('spec.maxReplicas', 'must be set and greater than 0');
-  else if (maxReplicas < 1) findings.invalid('spec.maxReplicas', maxReplicas, 'must be greater than 0');
+  else if (maxReplicas < 1) findings.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1');
   if (minReplicas !== undefined && (maxReplicas ?? 0) < minReplicas) {
     findings.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`');
   }

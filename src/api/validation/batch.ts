@@ -115,8 +115,28 @@ export function validateJob(job: Job, findings: Findings): void {
   }
 }
 
+function requireGeneratedLabels(
+  labels: Record<string, string> | undefined,
+  { name, uid }: Job['metadata'],
+  findings: Findings,
+): void {
+  const generated = {
+    'batch.kubernetes.io/controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
+    'controller-uid': uid,
+    'job-name': name,
+  };
+  for (const [key, wanted] of Object.entries(generated)) {
+    const path = `spec.template.metadata.labels[${key}]`;
+    const value = labels?.[key];
+    if (value === undefined) findings.required(path, `must be '${wanted}'`);
+    else if (value !== wanted) findings.invalid(path, labels, `must be '${wanted}'`);
+  }
+}
+
 function validateSelectorMatches({ spec, metadata }: Job, findings: Findings): void {
   const labels = spec.template.metadata?.labels;
+  if (spec.manualSelector !== true) requireGeneratedLabels(labels, metadata, findings);
   let selector: ReturnType<typeof selectorFromLabelSelector>;
   try {
     selector = selectorFromLabelSelector(spec.selector);

@@ -149,7 +149,10 @@ function validateHostPorts(container: Container, taken: Set<string>, path: strin
 }
 
 function validateHandlers(container: Container, pod: PodContext, path: string, findings: Findings): void {
-  const { terminationGracePeriodSeconds, os } = pod.spec;
+  const { os } = pod.spec;
+  const given = pod.spec.terminationGracePeriodSeconds;
+  // A negative period is a second, wherever it is looked at.
+  const terminationGracePeriodSeconds = given !== undefined && given < 0 ? 1 : given;
   if (container.lifecycle !== undefined) {
     validateLifecycle(
       container.lifecycle,

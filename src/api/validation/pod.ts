@@ -1,6 +1,6 @@
 import { semanticEqual } from '../equality.ts';
 import type { Pod, PodSpec } from '../generated/core-v1.ts';
-import { inclusiveRange } from '../names.ts';
+import { inclusiveRange, isDns1123Subdomain } from '../names.ts';
 import type { Findings } from './findings.ts';
 import { validateStandardFinalizers } from './metadata.ts';
 import { validatePodSpec } from './pod-spec.ts';
@@ -10,6 +10,13 @@ const LARGEST_INT32 = 2_147_483_647;
 
 export function validatePodCommon(pod: Pod, findings: Findings): void {
   validatePodSpec(pod.spec, 'spec', findings, true);
+  pod.spec.volumes?.forEach(({ name, ephemeral }, index) => {
+    if (ephemeral === undefined || !name || !pod.metadata.name) return;
+    const claim = `${pod.metadata.name}-${name}`;
+    for (const wrong of isDns1123Subdomain(claim)) {
+      findings.invalid(`spec.volumes[${index}].name`, name, `PVC name ${JSON.stringify(claim)}: ${wrong}`);
+    }
+  });
   validateStandardFinalizers(pod.metadata.finalizers, findings);
   const { spec } = pod;
   if (!spec.serviceAccountName) {
@@ -88,7 +95,9 @@ function withUpdatableFieldsOf(old: PodSpec, spec: PodSpec): PodSpec {
   // A pod that still waits at a gate may be steered to fewer nodes.
   if (old.schedulingGates?.length) {
     munged.nodeSelector = old.nodeSelector;
-    munged.affinity = { ...spec.affinity, nodeAffinity: old.affinity?.nodeAffinity };
+    if (spec.affinity !== undefined || old.affinity !== undefined) {
+      munged.affinity = { ...spec.affinity, nodeAffinity: old.affinity?.nodeAffinity };
+    }
   }
   return munged;
 }

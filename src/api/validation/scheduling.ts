@@ -153,7 +153,7 @@ export function validateTopologySpread(
   path: string,
   findings: Findings,
 ): void {
-  const seen = new Set<string>();
+  const seen = new Map<string, number>();
   constraints?.forEach((constraint, index) => {
     const at = `${path}[${index}]`;
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains } = constraint;
@@ -161,8 +161,9 @@ export function validateTopologySpread(
     if (!topologyKey) findings.required(`${at}.topologyKey`, 'can not be empty');
     findings.optionalOneOf(whenUnsatisfiable, `${at}.whenUnsatisfiable`, ['DoNotSchedule', 'ScheduleAnyway']);
     const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (seen.has(pair)) findings.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair);
-    seen.add(pair);
+    // Upstream points at the first of two.
+    if (!seen.has(pair)) seen.set(pair, index);
+    else findings.duplicate(`${path}[${seen.get(pair)}].{topologyKey, whenUnsatisfiable}`, pair);
     if (minDomains !== undefined) {
       if (minDomains <= 0) findings.invalid(`${at}.minDomains`, minDomains, 'must be greater than zero');
       if (whenUnsatisfiable !== 'DoNotSchedule') {

@@ -203,6 +203,10 @@ function validateTrafficPolicies(service: Service, findings: Findings): void {
       );
     }
   } else findings.oneOf(spec.externalTrafficPolicy, 'spec.externalTrafficPolicy', ['Cluster', 'Local']);
+  if (spec.healthCheckNodePort) {
+    const port = spec.healthCheckNodePort;
+    findings.invalidEach('spec.healthCheckNodePort', port, isPortNumber(port));
+  }
   const needsHealthCheck = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
   if (spec.healthCheckNodePort && !needsHealthCheck) {
     findings.invalid(

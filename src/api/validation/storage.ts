@@ -38,6 +38,10 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string,
   if (spec.storageClassName) {
     findings.invalidEach(`${path}.storageClassName`, spec.storageClassName, isDns1123Subdomain(spec.storageClassName));
   }
+  if (spec.volumeAttributesClassName) {
+    const name = spec.volumeAttributesClassName;
+    findings.invalidEach(`${path}.volumeAttributesClassName`, name, isDns1123Subdomain(name));
+  }
   findings.optionalOneOf(spec.volumeMode, `${path}.volumeMode`, ['Block', 'Filesystem']);
 }
 
@@ -53,8 +57,10 @@ export function validateClaimUpdate(
   validateClaim(claim, findings);
   const kept = {
     ...claim.spec,
-    resources: old.spec.resources,
-    volumeAttributesClassName: old.spec.volumeAttributesClassName,
+    resources: withStorageOf(claim.spec.resources, old.spec.resources),
+    ...(claim.spec.volumeAttributesClassName !== undefined && {
+      volumeAttributesClassName: old.spec.volumeAttributesClassName,
+    }),
     ...(old.spec.volumeName === undefined && { volumeName: old.spec.volumeName }),
     ...(old.spec.storageClassName === undefined && { storageClassName: old.spec.storageClassName }),
   };
@@ -65,13 +71,23 @@ export function validateClaimUpdate(
     );
   }
   const before = old.spec.resources?.requests?.['storage'];
-  const after = claim.spec.resources?.requests?.['storage'];
-  if (before !== undefined && after !== undefined && compareQuantities(after, before) < 0) {
+  const after = claim.spec.resources?.requests?.['storage'] ?? '0';
+  if (before !== undefined && compareQuantities(after, before) < 0) {
     const allocated = old.status?.capacity?.['storage'];
     if (allocated === undefined || compareQuantities(after, allocated) <= 0) {
       findings.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity');
     }
   }
+}
+
+/** Growing is the one change of resources. */
+function withStorageOf(
+  resources: PersistentVolumeClaimSpec['resources'],
+  old: PersistentVolumeClaimSpec['resources'],
+): PersistentVolumeClaimSpec['resources'] {
+  const storage = old?.requests?.['storage'];
+  if (storage === undefined || resources?.requests?.['storage'] === undefined) return resources;
+  return { ...resources, requests: { ...resources.requests, storage } };
 }
 
 export function validateVolume({ spec }: PersistentVolume, findings: Findings): void {
@@ -122,6 +138,18 @@ const hostPathTypes = [
 /** Where a volume may be reached from, and what else its kind says. */
 function validateVolumeParts({ spec }: PersistentVolume, findings: Findings): void {
   const { hostPath, csi, nodeAffinity, storageClassName, volumeAttributesClassName } = spec;
+  if (hostPath !== undefined && !hostPath.path) findings.required('spec.hostPath.path');
+  if (csi !== undefined) {
+    if (!csi.driver) findings.required('spec.csi.driver');
+    if (!csi.volumeHandle) findings.required('spec.csi.volumeHandle');
+  }
+  if (spec.nfs !== undefined) {
+    if (!spec.nfs.server) findings.required('spec.nfs.server');
+    if (!spec.nfs.path?.startsWith('/')) {
+      findings.invalid('spec.nfs.path', spec.nfs.path ?? '', 'must be an absolute path');
+    }
+  }
+  if (spec.local !== undefined && !spec.local.path) findings.required('spec.local.path');
   if (hostPath?.type !== undefined) findings.optionalOneOf(hostPath.type, 'spec.hostPath.type', hostPathTypes);
   if (csi?.driver) {
     findings.invalidEach('spec.csi.driver', csi.driver, isDns1123Subdomain(csi.driver.toLowerCase()));

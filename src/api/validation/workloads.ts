@@ -141,8 +141,14 @@ export function validateReplicationController({ spec }: ReplicationController, f
 export function validateDaemonSet({ spec }: DaemonSet, findings: Findings): void {
   validateLabelSelector(spec.selector, 'spec.selector', findings);
   const selector = spec.selector ?? undefined;
-  if (selector === undefined) findings.required('spec.selector');
-  else {
+  if (selector === undefined) {
+    // What selects nothing matches no labels either.
+    findings.invalid(
+      'spec.template.metadata.labels',
+      spec.template.metadata?.labels,
+      '`selector` does not match template `labels`',
+    );
+  } else {
     const isEmpty = !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length;
     if (isEmpty) findings.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
     try {
@@ -187,7 +193,15 @@ export function validateDaemonSetUpdate(daemonSet: DaemonSet, old: DaemonSet, fi
   validateImmutable(daemonSet.spec.selector, old.spec.selector, 'spec.selector', findings);
 }
 
-export function validateStatefulSet({ spec }: StatefulSet, findings: Findings): void {
+/** Claims are looked at once: afterwards they are fixed. */
+export function validateStatefulSetCreate(set: StatefulSet, findings: Findings): void {
+  validateStatefulSet(set, findings);
+  set.spec.volumeClaimTemplates?.forEach((claim, index) => {
+    validateClaimSpec(claim.spec, `spec.volumeClaimTemplates[${index}].spec`, findings);
+  });
+}
+
+function validateStatefulSet({ spec }: StatefulSet, findings: Findings): void {
   if (spec.podManagementPolicy !== 'OrderedReady' && spec.podManagementPolicy !== 'Parallel') {
     findings.invalid('spec.podManagementPolicy', spec.podManagementPolicy, "must be 'OrderedReady' or 'Parallel'");
   }
@@ -215,9 +229,6 @@ export function validateStatefulSet({ spec }: StatefulSet, findings: Findings): 
       ['Retain', 'Delete'],
     );
   }
-  spec.volumeClaimTemplates?.forEach((claim, index) => {
-    validateClaimSpec(claim.spec, `spec.volumeClaimTemplates[${index}].spec`, findings);
-  });
   findings.nonnegative(spec.replicas, 'spec.replicas');
   findings.nonnegative(spec.minReadySeconds, 'spec.minReadySeconds');
   findings.nonnegative(spec.ordinals?.start, 'spec.ordinals.start');

@@ -1,0 +1,34 @@
+import { semanticEqual } from '../equality.ts';
+import type { RuntimeClass } from '../generated/node-v1.ts';
+import { isDns1123Label } from '../names.ts';
+import { compareQuantities } from '../quantity.ts';
+import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
+import { validateImmutable, validateLabels } from './metadata.ts';
+import { validateTolerations } from './scheduling.ts';
+
+/** Source: pkg/apis/node/validation. */
+export function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass, findings: Findings): void {
+  if (!handler) findings.required('handler');
+  else findings.invalidEach('handler', handler, isDns1123Label(handler));
+  const fixed = overhead?.podFixed ?? {};
+  for (const name in fixed) {
+    // Upstream checks them as if they were limits.
+    if (compareQuantities(fixed[name]!, 0) < 0) {
+      findings.invalid(`overhead.limits[${name}]`, fixed[name], MUST_NOT_BE_NEGATIVE);
+    }
+  }
+  if (scheduling === undefined) return;
+  validateLabels(scheduling.nodeSelector, 'scheduling.nodeSelector', findings);
+  const tolerations = scheduling.tolerations ?? [];
+  validateTolerations(tolerations, 'scheduling.tolerations', findings);
+  tolerations.forEach((toleration, index) => {
+    if (tolerations.slice(0, index).some((other) => semanticEqual(other, toleration))) {
+      findings.duplicate(`scheduling.tolerations[${index}]`, toleration);
+    }
+  });
+}
+
+export function validateRuntimeClassUpdate(runtimeClass: RuntimeClass, old: RuntimeClass, findings: Findings): void {
+  validateImmutable(runtimeClass.handler ?? '', old.handler, 'handler', findings);
+  validateRuntimeClass(runtimeClass, findings);
+}
