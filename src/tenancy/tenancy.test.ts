@@ -110,9 +110,12 @@ test('objects of the shared layer do not count', () =>
   }));
 
 test('workloads go before pods, namespaces last, what holds no objects not at all', () => {
+  const group = 'admissionregistration.k8s.io';
   assert.deepEqual(
-    removable(resources).map(({ resource }) => resource),
-    ['deployments', 'pods', 'configmaps', 'namespaces'],
+    removable([...resources, { group, version: 'v1', resource: 'validatingwebhookconfigurations', verbs: all }]).map(
+      ({ resource }) => resource,
+    ),
+    ['validatingwebhookconfigurations', 'deployments', 'pods', 'configmaps', 'namespaces'],
   );
 });
 

@@ -10,7 +10,10 @@ export type TenantResource = Pick<ResourceDefinition, 'group' | 'version' | 'res
 export const FINALIZER_PATIENCE_MS = 60_000;
 const PARALLEL_DELETIONS = 32;
 
-/** One version of every resource that holds objects of its own, workloads before the pods they would write again. */
+/**
+ * One version of every resource that holds objects of its own: webhooks and policies first, and workloads before the pods
+ * they would write again.
+ */
 export function removable(resources: readonly TenantResource[]): TenantResource[] {
   const seen = new Map<string, TenantResource>();
   for (const resource of resources) {
@@ -21,6 +24,8 @@ export function removable(resources: readonly TenantResource[]): TenantResource[
     if (!seen.has(key) || resource.version === 'v1') seen.set(key, resource);
   }
   const order = ({ group, resource }: GroupVersionResource) => {
+    // They may forbid every other deletion; nobody is asked about theirs.
+    if (group === 'admissionregistration.k8s.io') return -1;
     if (group === 'apps' || group === 'batch' || resource === 'replicationcontrollers') return 0;
     if (group === '' && resource === 'pods') return 1;
     return group === '' && resource === 'namespaces' ? 3 : 2;
