@@ -94,6 +94,8 @@ export async function forward(context: RequestContext, target: ForwardTarget): P
     return target.onFailure(error as Error);
   }
   const end = () => socket.destroy();
+  // Between one owner and the next nobody listens, and an error that nobody hears ends the process.
+  socket.on('error', end);
   if (context.signal.aborted) end();
   context.signal.addEventListener('abort', end, { once: true });
   socket.on('close', () => context.signal.removeEventListener('abort', end));
@@ -147,6 +149,9 @@ const handshakeTimeoutMs = 10_000;
 export function secured(raw: Duplex, options: ConnectionOptions): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const socket = tlsConnect({ ...options, socket: raw, ALPNProtocols: ['http/1.1'] });
+    // What comes after the first error, or after its owner has gone, is of no interest and must not be unheard.
+    socket.on('error', () => {});
+    raw.on('error', () => {});
     const fail = (error: Error) => {
       clearTimeout(timer);
       socket.destroy();

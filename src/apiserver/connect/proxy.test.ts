@@ -22,6 +22,12 @@ function backend(): Server {
       response.setHeader('content-encoding', 'gzip');
       return response.end(gzipSync(page));
     }
+    if (url.startsWith('/cut')) {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('half');
+      setTimeout(() => response.socket?.resetAndDestroy(), 20);
+      return;
+    }
     if (url.startsWith('/redirect')) {
       response.writeHead(302, { location: '/elsewhere', 'set-cookie': ['a=1', 'b=2'] });
       return response.end();
@@ -37,6 +43,10 @@ function backend(): Server {
     return undefined;
   });
   server.on('upgrade', (request, socket) => {
+    if (request.url?.startsWith('/reset')) {
+      (socket as import('node:net').Socket).resetAndDestroy();
+      return;
+    }
     if (request.url?.startsWith('/refuse')) {
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
       return;
@@ -185,6 +195,14 @@ describe('the proxy subresources', { timeout: 60_000 }, () => {
     const refused = await upgrade(`${pod}/refuse`);
     assert.deepEqual([refused.response.statusCode, refused.body], [403, 'no']);
     assert.equal(refused.response.headers['connection'], 'close');
+    for (const method of ['GET', 'HEAD', 'POST']) {
+      const cut = await call(method, `${pod}/cut`, { body: method === 'POST' ? 'x' : undefined }).catch(
+        () => undefined,
+      );
+      assert.ok(cut === undefined || cut.code === 503 || cut.code === 200, `${method}: ${cut?.code}`);
+    }
+    const reset = await upgrade(`${pod}/reset`);
+    assert.equal(reset.response.statusCode, 503);
     const unreachable = await upgrade('/api/v1/namespaces/default/pods/web:1/proxy/socket');
     assert.equal(unreachable.response.statusCode, 503);
     assert.match(JSON.parse(unreachable.body!).message, /^error trying to reach service: /);
