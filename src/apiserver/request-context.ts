@@ -48,6 +48,8 @@ export interface RequestContext {
   readonly accept: string;
   /** When it arrived, by `performance.now`; absent in process. */
   readonly receivedMs?: number;
+  /** Whether its connection may be one of so many of this owner's; absent in process. */
+  claimConnection?(owner: string, limit: number): boolean;
   /** The other end of the connection; absent in process. */
   readonly remoteAddress?: string;
   /** Of the audit event, by key; absent where the request is not recorded. */

@@ -6,6 +6,7 @@ import { seatLimits, widestRequest } from '../fairness/priority-level.ts';
 import { RetryAfter } from '../fairness/retry-after.ts';
 import type { Asked, Scheduler } from '../fairness/scheduler.ts';
 import { estimateSeats } from '../fairness/work-estimate.ts';
+import { connectionLimits } from '../http/connection-budget.ts';
 import type { Objects } from '../objects.ts';
 import type { RequestContext } from '../request-context.ts';
 
@@ -50,6 +51,8 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
 
   return async (context, next) => {
     const { identity, info } = context;
+    const share = shareOf(context);
+    if (context.claimConnection?.(share.account, share.connections) === false) throw tooManyRequests(1);
     const pending = configurations.of(context.tenant);
     const configuration = pending instanceof Promise ? await pending : pending;
     const schema =
@@ -58,7 +61,7 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
       configuration.schemas.find(({ name }) => name === 'catch-all')!;
     const level = configuration.levels.get(schema.level)!;
     const asked: Asked = {
-      ...shareOf(context),
+      ...share,
       configuration,
       schema,
       distinguisher: flowDistinguisher(schema, identity, info),
@@ -74,9 +77,7 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
     const turn = await scheduler.admit(asked);
     if (typeof turn === 'string') {
       observer?.rejected(level.name, schema.name, turn, performance.now() - arrivedMs);
-      throw new StatusError(429, 'TooManyRequests', 'Too many requests, please try again later.', {
-        retryAfterSeconds: retryAfter(asked.account, level.name),
-      });
+      throw tooManyRequests(retryAfter(asked.account, level.name));
     }
     context.turn = turn;
     observer?.dispatched(level.name, schema.name, turn.startedMs - arrivedMs, asked.width);
@@ -89,14 +90,17 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
   };
 }
 
-function shareOf({ identity, tenant }: RequestContext): { account: string; weight: number } {
+const tooManyRequests = (retryAfterSeconds: number) =>
+  new StatusError(429, 'TooManyRequests', 'Too many requests, please try again later.', { retryAfterSeconds });
+
+function shareOf({ identity, tenant }: RequestContext): { account: string; weight: number; connections: number } {
   switch (identity.kind) {
     case 'platform':
     case 'host':
-      return { account: platformAccount, weight: platformWeight };
+      return { account: platformAccount, weight: platformWeight, connections: connectionLimits.all };
     case 'anonymous':
-      return { account: `/strangers/${tenant}`, weight: strangersWeight };
+      return { account: `/strangers/${tenant}`, weight: strangersWeight, connections: connectionLimits.strangers };
     default:
-      return { account: tenant, weight: 1 };
+      return { account: tenant, weight: 1, connections: connectionLimits.tenant };
   }
 }

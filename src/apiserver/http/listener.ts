@@ -21,6 +21,7 @@ import type { RequestContext } from '../request-context.ts';
 import { MalformedPathError, parseRequestInfo } from '../request-info.ts';
 import { streamOverWebSocket } from '../streaming/websocket/stream-answer.ts';
 import { bodyStream, readBody } from './body.ts';
+import { ConnectionBudget, connectionLimits } from './connection-budget.ts';
 import { credentialsOf } from './credentials.ts';
 import { respondProxied } from './proxied-response.ts';
 import { commonHeaders, respond, respondError } from './respond.ts';
@@ -95,6 +96,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
   server.on('tlsClientError', (error: Error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
   server.on('sessionError', (error: Error) => logger.debug({ error: error.message }, 'HTTP/2 session failed'));
 
+  server.maxConnections = connectionLimits.all;
+  const budget = new ConnectionBudget();
   const connections = new Set<Socket>();
   server.on('secureConnection', (socket: Socket) => {
     connections.add(socket);
@@ -219,6 +222,13 @@ export async function listen(at: { host: string; port: number }, options: Listen
     }
     const socket = ('stream' in request && request.stream?.session?.socket) || request.socket;
     let body: ReturnType<typeof readBody> | undefined;
+    const claimConnection = (owner: string, limit: number): boolean => {
+      if (budget.admit(socket as Socket, owner, limit)) return true;
+      // The answer still goes out; a moment later nobody is connected.
+      const connection = ('stream' in request && request.stream?.session) || request.socket;
+      setTimeout(() => connection.destroy(), 1000).unref();
+      return false;
+    };
     const context: RequestContext = {
       // As upstream: a client may name its request itself.
       id: String(request.headers['audit-id'] || randomUUID()),
@@ -238,6 +248,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
       rawQuery,
       userAgent: String(request.headers['user-agent'] ?? ''),
       receivedMs: performance.now(),
+      claimConnection,
       remoteAddress: socket.remoteAddress,
       accept: String(request.headers['accept'] ?? ''),
     };
