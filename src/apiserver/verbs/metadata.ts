@@ -66,12 +66,14 @@ export function shallowCopy(object: KubeObject): KubeObject {
 
 /** Makes `target` what `source` is, keeping `target` and its metadata the objects they are: others hold on to them. */
 export function replaceObject(target: KubeObject, source: KubeObject): void {
-  const { metadata } = target;
+  const { metadata } = target as Partial<KubeObject>;
   const wanted = { ...source.metadata };
   if (target !== source) {
     for (const field of Object.keys(target)) if (!(field in source)) delete target[field];
     Object.assign(target, source);
   }
+  // A connection's options have none.
+  if (metadata === undefined) return;
   for (const field of Object.keys(metadata)) delete (metadata as unknown as Record<string, unknown>)[field];
   target.metadata = Object.assign(metadata, wanted);
 }

@@ -144,9 +144,12 @@ export function decoded(
   if (errors.length > 0) throw internalError(errors[0]!);
   object.kind = before.kind!;
   object.apiVersion = before.apiVersion!;
-  object.metadata ??= {} as KubeObject['metadata'];
-  delete object.metadata.clusterName;
-  keepManagedFields(object, sent, before, request);
+  // What a connection is asked with has none.
+  if (before.metadata !== undefined) {
+    object.metadata ??= {} as KubeObject['metadata'];
+    delete object.metadata.clusterName;
+    keepManagedFields(object, sent, before, request);
+  }
   if (isOwnKind) applyDefaults(definition, object);
   else applyTypeDefaults(schema, object);
   return object;

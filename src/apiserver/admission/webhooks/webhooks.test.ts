@@ -288,6 +288,13 @@ describe('admission webhooks', () => {
     const connect = hook.calls.at(-1)!.body.request;
     assert.deepEqual([connect.operation, connect.name, connect.options], ['CONNECT', 'hook-0', null]);
     assert.deepEqual(connect.object, { kind: 'PodExecOptions', apiVersion: 'v1', stdout: true, command: ['ls'] });
+    hook.handlers['/s'] = patching([{ op: 'add', path: '/tty', value: true }]);
+    await call('DELETE', `/clusters/red${configurations}/validatingwebhookconfigurations`);
+    await configure('Mutating', webhook('/s', { rules }));
+    await assert.rejects(call('GET', exec, undefined, { query: { command: 'ls', stdout: 'true' } }), {
+      message: /does not have a host assigned/,
+    });
+    await call('DELETE', `/clusters/red${configurations}/mutatingwebhookconfigurations`);
     hook.handlers['/s'] = patching([{ op: 'replace', path: '/spec/replicas', value: 7 }]);
     await call('DELETE', `/clusters/red${configurations}/validatingwebhookconfigurations`);
     await configure('Mutating', webhook('/s', { rules }));
