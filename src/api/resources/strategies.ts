@@ -13,6 +13,7 @@ import * as certificates from '../validation/certificates.ts';
 import * as clusterNetworks from '../validation/cluster-networks.ts';
 import * as configuration from '../validation/configuration.ts';
 import * as csi from '../validation/csi.ts';
+import * as devices from '../validation/devices.ts';
 import * as events from '../validation/events.ts';
 import { Findings } from '../validation/findings.ts';
 import * as flowControl from '../validation/flow-control.ts';
@@ -197,6 +198,13 @@ export const strategies: Record<string, ResourceStrategy> = {
     csi.validateVolumeAttributesClass,
     csi.validateVolumeAttributesClassUpdate,
   ),
+  'resource.k8s.io/deviceclasses': validated(devices.validateDeviceClass),
+  'resource.k8s.io/resourceclaims': validated(devices.validateResourceClaim, devices.validateResourceClaimUpdate),
+  'resource.k8s.io/resourceclaimtemplates': validated(
+    devices.validateResourceClaimTemplate,
+    devices.validateResourceClaimTemplateUpdate,
+  ),
+  'resource.k8s.io/resourceslices': validated(devices.validateResourceSlice, devices.validateResourceSliceUpdate),
   'scheduling.k8s.io/priorityclasses': validated(
     (object, findings) => {
       if (object.value > 1_000_000_000 && !object.metadata.name.startsWith('system-')) {

@@ -53,7 +53,7 @@ const badSequences = ['//', '/./', '/../', '%2f', '%2F'];
 const badSuffixes = ['/..', '/.'];
 
 function validatePath({ path = '', pathType, backend }: Path, at: string, findings: Findings): void {
-  if (pathType === undefined) {
+  if (pathType === undefined || pathType === null) {
     findings.required(`${at}.pathType`, 'pathType must be specified');
     return;
   }

@@ -198,7 +198,7 @@ export function validateStorageClass(storageClass: StorageClass, findings: Findi
 
 export function validateProvisioner(provisioner: string | undefined, path: string, findings: Findings): void {
   if (!provisioner) findings.required(path);
-  else findings.invalidEach(path, provisioner, isQualifiedName(provisioner.toLowerCase()));
+  else findings.invalidEach(path, provisioner.toLowerCase(), isQualifiedName(provisioner.toLowerCase()));
 }
 
 function validateTopologies(terms: TopologySelectorTerm[] | undefined, path: string, findings: Findings): void {

@@ -1,0 +1,267 @@
+import type {
+  DeviceClaim,
+  DeviceClass,
+  DeviceConfiguration,
+  DeviceRequest,
+  DeviceSelector,
+  ResourceClaim,
+  ResourceClaimTemplate,
+  ResourceSlice,
+} from '../generated/resource-v1.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../names.ts';
+import type { Findings } from './findings.ts';
+import { validateImmutable, validateLabels } from './metadata.ts';
+
+const MAX_LIST = 32;
+const cIdentifier = '[A-Za-z_][A-Za-z0-9_]*';
+const cIdentifierPattern = new RegExp(`^${cIdentifier}$`);
+const C_IDENTIFIER_FINDING = `a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '${cIdentifier}')`;
+const REQUEST_REFERENCE =
+  "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
+const semver =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-((0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))*))?(\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?$/;
+
+/** Source: pkg/apis/resource/validation. What selectors say in CEL is not compiled here. */
+export function validateDeviceClass({ spec }: DeviceClass, findings: Findings): void {
+  validateSelectors(spec?.selectors, 'spec.selectors', findings);
+  spec?.config?.forEach((config, index) => {
+    validateConfiguration(config, `spec.config[${index}]`, findings);
+  });
+}
+
+export function validateResourceClaim({ spec }: ResourceClaim, findings: Findings): void {
+  validateDeviceClaim(spec?.devices ?? {}, 'spec.devices', findings);
+}
+
+/** Nothing else can be wrong than that it changes. */
+export function validateResourceClaimUpdate(claim: ResourceClaim, old: ResourceClaim, findings: Findings): void {
+  validateImmutable(claim.spec, old.spec, 'spec', findings);
+}
+
+export function validateResourceClaimTemplate({ spec }: ResourceClaimTemplate, findings: Findings): void {
+  validateLabels(spec?.metadata?.labels, 'spec.metadata.labels', findings);
+  validateDeviceClaim(spec?.spec?.devices ?? {}, 'spec.spec.devices', findings);
+}
+
+export function validateResourceClaimTemplateUpdate(
+  template: ResourceClaimTemplate,
+  old: ResourceClaimTemplate,
+  findings: Findings,
+): void {
+  validateResourceClaimTemplate(template, findings);
+  validateImmutable(template.spec, old.spec, 'spec', findings);
+}
+
+function validateDeviceClaim(claim: DeviceClaim, path: string, findings: Findings): void {
+  const { requests = [], constraints = [], config = [] } = claim;
+  const names = new Set<string>();
+  for (const { name, firstAvailable } of requests) {
+    names.add(name);
+    for (const sub of firstAvailable ?? []) names.add(`${name}/${sub.name}`);
+  }
+  validateSet(
+    requests,
+    ({ name }) => name,
+    `${path}.requests`,
+    findings,
+    (request, at) => {
+      validateRequest(request, at, findings);
+    },
+  );
+  if (constraints.length > MAX_LIST) findings.tooMany(`${path}.constraints`, constraints.length, MAX_LIST);
+  constraints.forEach((constraint, index) => {
+    const at = `${path}.constraints[${index}]`;
+    validateReferences(constraint.requests, names, `${at}.requests`, findings);
+    const { matchAttribute, distinctAttribute } = constraint;
+    if (matchAttribute !== undefined) validateAttributeName(matchAttribute, `${at}.matchAttribute`, findings);
+    else if (distinctAttribute !== undefined) {
+      validateAttributeName(distinctAttribute, `${at}.distinctAttribute`, findings);
+    } else {
+      findings.required(
+        at,
+        'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
+      );
+    }
+  });
+  if (config.length > MAX_LIST) findings.tooMany(`${path}.config`, config.length, MAX_LIST);
+  config.forEach((one, index) => {
+    const at = `${path}.config[${index}]`;
+    validateReferences(one.requests, names, `${at}.requests`, findings);
+    validateConfiguration(one, at, findings);
+  });
+}
+
+function validateSet<T>(
+  items: T[],
+  keyOf: (item: T) => string,
+  path: string,
+  findings: Findings,
+  validate: (item: T, path: string) => void,
+): void {
+  if (items.length > MAX_LIST) findings.tooMany(path, items.length, MAX_LIST);
+  const seen = new Set<string>();
+  items.forEach((item, index) => {
+    const key = keyOf(item) ?? '';
+    validate(item, `${path}[${index}]`);
+    if (seen.has(key)) findings.duplicate(`${path}[${index}]`, key);
+    seen.add(key);
+  });
+}
+
+function validateReferences(
+  requests: string[] | undefined,
+  names: Set<string>,
+  path: string,
+  findings: Findings,
+): void {
+  validateSet(
+    requests ?? [],
+    (name) => name,
+    path,
+    findings,
+    (name, at) => {
+      const segments = name.split('/');
+      if (segments.length <= 2) {
+        for (const segment of segments) findings.invalidEach(at, segment, isDns1123Label(segment));
+      }
+      if (segments.length > 2 || !names.has(name)) findings.invalid(at, name, REQUEST_REFERENCE);
+    },
+  );
+}
+
+function validateRequest(request: DeviceRequest, path: string, findings: Findings): void {
+  const { name = '', exactly, firstAvailable = [] } = request;
+  findings.invalidEach(`${path}.name`, name, isDns1123Label(name));
+  if (exactly !== undefined && firstAvailable.length > 0) {
+    findings.invalid(
+      path,
+      null,
+      'exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set',
+    );
+  } else if (exactly !== undefined) validateDevices(exactly, `${path}.exactly`, findings);
+  else if (firstAvailable.length > 0) {
+    const at = `${path}.firstAvailable`;
+    validateSet(
+      firstAvailable,
+      (sub) => sub.name,
+      at,
+      findings,
+      (sub, place) => {
+        findings.invalidEach(`${place}.name`, sub.name ?? '', isDns1123Label(sub.name ?? ''));
+        validateDevices(sub, place, findings);
+      },
+    );
+  } else findings.required(path, 'exactly one of `exactly` or `firstAvailable` is required');
+}
+
+interface Devices {
+  deviceClassName?: string;
+  selectors?: DeviceSelector[];
+  allocationMode?: string;
+  count?: number;
+}
+
+function validateDevices(devices: Devices, path: string, findings: Findings): void {
+  const { deviceClassName, selectors, allocationMode = '', count = 0 } = devices;
+  if (!deviceClassName) findings.required(`${path}.deviceClassName`);
+  else findings.invalidEach(`${path}.deviceClassName`, deviceClassName, isDns1123Subdomain(deviceClassName));
+  validateSelectors(selectors, `${path}.selectors`, findings);
+  if (allocationMode === 'All') {
+    if (count !== 0) {
+      findings.invalid(`${path}.count`, count, "must not be specified when allocationMode is 'All'");
+    }
+  } else if (allocationMode === 'ExactCount') {
+    if (count <= 0) findings.invalid(`${path}.count`, count, 'must be greater than zero');
+  } else findings.notSupported(`${path}.allocationMode`, allocationMode, ['All', 'ExactCount']);
+}
+
+function validateSelectors(selectors: DeviceSelector[] | undefined, path: string, findings: Findings): void {
+  if ((selectors?.length ?? 0) > MAX_LIST) findings.tooMany(path, selectors!.length, MAX_LIST);
+  selectors?.forEach(({ cel }, index) => {
+    if (cel === undefined) findings.required(`${path}[${index}].cel`);
+    else if (!cel.expression) findings.required(`${path}[${index}].cel.expression`);
+  });
+}
+
+function validateDriver(driver: string | undefined, path: string, findings: Findings): void {
+  if (!driver) {
+    findings.required(path);
+    return;
+  }
+  if (driver.length > 63) findings.tooLong(path, 63);
+  findings.invalidEach(path, driver, isDns1123Subdomain(driver));
+}
+
+function validateConfiguration({ opaque }: DeviceConfiguration, path: string, findings: Findings): void {
+  if (opaque === undefined) {
+    findings.required(`${path}.opaque`);
+    return;
+  }
+  validateDriver(opaque.driver, `${path}.opaque.driver`, findings);
+  if (opaque.parameters === undefined) findings.required(`${path}.opaque.parameters`);
+}
+
+function validateAttributeName(name: string, path: string, findings: Findings): void {
+  const [domain = '', id] = name.split('/');
+  if (id === undefined) {
+    if (!cIdentifierPattern.test(name)) findings.invalid(path, name, C_IDENTIFIER_FINDING);
+    findings.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
+    return;
+  }
+  if (domain === '') findings.invalid(path, '', 'the domain must not be empty');
+  else validateDriver(domain, path, findings);
+  if (id === '') findings.invalid(path, '', 'the name must not be empty');
+  else if (!cIdentifierPattern.test(id)) findings.invalid(path, id, C_IDENTIFIER_FINDING);
+}
+
+const places = ['nodeName', 'nodeSelector', 'allNodes', 'perDeviceNodeSelection'] as const;
+
+export function validateResourceSlice({ spec }: ResourceSlice, findings: Findings): void {
+  const { driver, nodeName, pool, devices } = spec ?? ({} as ResourceSlice['spec']);
+  const set = places.filter((field) => spec?.[field] !== undefined && spec[field] !== '');
+  if (nodeName === '') {
+    findings.invalid('spec.nodeName', nodeName, 'must be either unset or set to a non-empty string');
+  } else if (nodeName !== undefined) findings.invalidEach('spec.nodeName', nodeName, isDns1123Subdomain(nodeName));
+  const choice = `exactly one of ${places.map((field) => `\`${field}\``).join(', ')} is required`;
+  if (set.length === 0) findings.required('spec', choice);
+  if (set.length > 1) {
+    findings.invalid(
+      'spec',
+      `{${set.map((field) => `\`${field}\``).join(', ')}}`,
+      `${choice}, but multiple fields are set`,
+    );
+  }
+  validateDriver(driver, 'spec.driver', findings);
+  if (!pool?.name) findings.required('spec.pool.name');
+  else for (const part of pool.name.split('/')) findings.invalidEach('spec.pool.name', part, isDns1123Subdomain(part));
+  const { generation = 0, resourceSliceCount = 0 } = pool ?? {};
+  if (resourceSliceCount <= 0) {
+    findings.invalid('spec.pool.resourceSliceCount', resourceSliceCount, 'must be greater than zero');
+  }
+  if (generation < 0) {
+    findings.invalid('spec.pool.generation', generation, 'must be greater than or equal to zero');
+  }
+  const names = new Set<string>();
+  devices?.forEach(({ name = '', attributes }, index) => {
+    const path = `spec.devices[${index}]`;
+    findings.invalidEach(`${path}.name`, name, isDns1123Label(name));
+    if (names.has(name)) findings.duplicate(path, name);
+    names.add(name);
+    for (const key in attributes) {
+      const values = Object.values(attributes[key]!).filter((value) => value !== undefined);
+      const at = `${path}.attributes[${key}]`;
+      if (values.length !== 1) findings.invalid(at, '', 'exactly one value must be specified');
+      const { version } = attributes[key] as { version?: string };
+      if (version !== undefined && !semver.test(version)) {
+        findings.invalid(`${at}.version`, version, 'must be a string compatible with semver.org spec 2.0.0');
+      }
+    }
+  });
+}
+
+export function validateResourceSliceUpdate(slice: ResourceSlice, old: ResourceSlice, findings: Findings): void {
+  validateResourceSlice(slice, findings);
+  validateImmutable(slice.spec?.driver ?? '', old.spec.driver, 'spec.driver', findings);
+  validateImmutable(slice.spec?.nodeName, old.spec.nodeName, 'spec.nodeName', findings);
+  validateImmutable(slice.spec?.pool?.name ?? '', old.spec.pool.name, 'spec.pool.name', findings);
+}
