@@ -43,9 +43,7 @@ export class ResourceRegistry {
   /** Everything that shows the same objects as `definition` (what is stored), itself included: other versions, other APIs. */
   equivalents(tenant: string, definition: ResourceDefinition): ResourceDefinition[] {
     if (definition.versioned !== undefined) {
-      return (this.#custom?.definitions(tenant) ?? []).filter(
-        ({ group, resource }) => group === definition.group && resource === definition.resource,
-      );
+      return this.#custom?.versions(tenant, definition.group, definition.resource) ?? [];
     }
     return [definition, ...(this.#views().get(keyOf(definition)) ?? [])];
   }

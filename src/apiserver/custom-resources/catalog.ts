@@ -19,6 +19,8 @@ export interface CustomResources {
   /** With tenant `*`: a resource that any tenant has, for reading only. */
   find(tenant: string, group: string, version: string, resource: string): ResourceDefinition | undefined;
   definitions(tenant: string): ResourceDefinition[];
+  /** The served versions of one. */
+  versions(tenant: string, group: string, resource: string): ResourceDefinition[];
 }
 
 export type CatalogListener = (tenant: string, name: string) => void;
@@ -134,6 +136,11 @@ export class CustomResourceCatalog implements CustomResources {
     if (version === undefined) return undefined;
     const { versioned: _versioned, ...resource } = defined!.resource(version.name);
     return resource;
+  }
+
+  versions(tenant: string, group: string, resource: string): ResourceDefinition[] {
+    const defined = this.#tenants.get(tenant)?.get(`${resource}.${group}`);
+    return defined?.servedVersions().map((version) => defined.resource(version)) ?? [];
   }
 
   definitions(tenant: string): ResourceDefinition[] {
