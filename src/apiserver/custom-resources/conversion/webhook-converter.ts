@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { CustomResourceDefinition } from '../../../api/generated/apiextensions-v1.ts';
-import { type KubeObject, parseApiVersion } from '../../../api/object.ts';
+import type { KubeObject } from '../../../api/object.ts';
 import { StatusError } from '../../../api/status.ts';
 import { WebhookCallError, type WebhookClient, type WebhookTarget } from '../../webhooks/webhook-client.ts';
 import { checkConverted, describeVersion, withMetadataOf } from './converted-object.ts';
@@ -118,9 +118,3 @@ function withTenantOf(original: KubeObject, converted: KubeObject): KubeObject {
   const { clusterName } = original.metadata;
   return clusterName === undefined ? converted : { ...converted, metadata: { ...converted.metadata, clusterName } };
 }
-
-/** `example.com/v1` -> whether it is one of the definition's. */
-export const isVersionOf = (crd: CustomResourceDefinition, apiVersion: string): boolean => {
-  const { group, version } = parseApiVersion(apiVersion);
-  return group === crd.spec.group && crd.spec.versions.some(({ name }) => name === version);
-};
