@@ -236,6 +236,15 @@ function levelWeight(level: PriorityLevel<Turn>): number {
   return level.settings.exempt ? 245 : Math.max(1, level.limits.nominal);
 }
 
+/**
+ * So many slices in one round of the loop, and no new one after so long. Long rounds cost less (what goes out together
+ * is encrypted and sent together), short ones let others in sooner: they are short for a while after two tenants were
+ * there at once.
+ */
+const slicesPerRound = 32;
+const roundMs = 4;
+const sharedRoundMs = 0.5;
+const sharedForMs = 1000;
 const sweepIntervalMs = 1000;
 /** Accounts that owe are kept while there are no more than so many; then those that owe least go. */
 const idleAccountsLimit = 1024;
@@ -249,7 +258,13 @@ export class Scheduler {
   readonly #active = new Set<Account>();
   /** The service of the account that ran last: where one that comes back starts from. */
   #virtualNowMs = 0;
-  #sliceScheduled = false;
+  /** Slices of this round or the next that have not begun. */
+  #scheduled = 0;
+  #roundStartMs = 0;
+  #inRound = false;
+  #sharedUntilMs = 0;
+  /** There may be more to do than was scheduled. */
+  #leftOver = false;
   #sliceStartMs = 0;
   #sliceOf: Turn | undefined;
   #cancelSweep: (() => void) | undefined;
@@ -349,6 +364,7 @@ export class Scheduler {
       // Who was away has no credit from it, and who owes still does.
       account.virtualMs = Math.max(account.virtualMs, this.#virtualNowMs);
       this.#active.add(account);
+      if (this.#active.size > 1) this.#sharedUntilMs = this.#preciseNow() + sharedForMs;
     }
     return account;
   }
@@ -370,22 +386,32 @@ export class Scheduler {
   }
 
   /**
-   * Two immediates of one round of the loop: in the first a request starts, and what it can do at once is done before
-   * the second, which sees how long that took. The next round looks at the sockets first.
+   * A slice is two immediates of one round of the loop: in the first a request starts, and what it can do at once is
+   * done before the second, which sees how long that took. The next round looks at the sockets first.
    */
   #scheduleSlice(): void {
-    if (this.#sliceScheduled) return;
-    this.#sliceScheduled = true;
+    if (this.#scheduled >= slicesPerRound) return;
+    this.#scheduled++;
     setImmediate(this.#begin);
     setImmediate(this.#finish);
   }
 
   readonly #begin = (): void => {
-    this.#sliceScheduled = false;
+    this.#scheduled--;
+    const nowMs = this.#preciseNow();
+    if (!this.#inRound) {
+      this.#inRound = true;
+      this.#roundStartMs = nowMs;
+      // Immediates made during a round belong to the next: the first of them ends this one.
+      setImmediate(this.#endRound);
+    } else if (nowMs - this.#roundStartMs >= (nowMs < this.#sharedUntilMs ? sharedRoundMs : roundMs)) {
+      this.#leftOver = true;
+      return;
+    }
     const account = this.#next();
     if (account === undefined) return;
     this.#virtualNowMs = account.virtualMs;
-    this.#sliceStartMs = this.#preciseNow();
+    this.#sliceStartMs = nowMs;
     const continued = account.slices.shift();
     if (continued !== undefined) {
       this.#sliceOf = continued.turn;
@@ -410,7 +436,14 @@ export class Scheduler {
     this.#sliceOf = undefined;
     this.#charge(turn, this.#preciseNow() - this.#sliceStartMs);
     this.#retire(turn.account);
-    if (this.#hasWork()) this.#scheduleSlice();
+    if (this.#scheduled === 0) this.#leftOver = true;
+  };
+
+  readonly #endRound = (): void => {
+    this.#inRound = false;
+    if (!this.#leftOver) return;
+    this.#leftOver = false;
+    if (this.#hasWork()) while (this.#scheduled < slicesPerRound) this.#scheduleSlice();
   };
 
   #hasWork(): boolean {
