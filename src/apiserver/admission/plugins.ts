@@ -16,7 +16,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { ownerReferences } from './owner-references.ts';
 import { podSecurity } from './pod-security/index.ts';
-import { mutatingPolicies, validatingPolicies } from './policies/index.ts';
+import { mutatingPolicies, policyParamsAccess, validatingPolicies } from './policies/index.ts';
 import { priorityAdmission } from './priority.ts';
 import { resourceQuotaAdmission } from './resource-quota/index.ts';
 import { roleEscalation } from './role-escalation.ts';
@@ -54,6 +54,7 @@ export function createAdmission(
     runtimeClassAdmission(objects),
     hostRestriction,
     roleEscalation(authorizer, access),
+    policyParamsAccess(policies),
     certificateRequests(authorizer, clock),
     defaultIngressClass(objects),
     mutatingPolicies(policies),

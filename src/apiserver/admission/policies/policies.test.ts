@@ -257,4 +257,50 @@ describe('admission policies', { timeout: 60_000 }, () => {
       await post(configMaps, configMap('unknown'));
     });
   });
+
+  it('lets nobody have parameters read that they may not read themselves', async () => {
+    const access = `${root}/apis/rbac.authorization.k8s.io/v1`;
+    await post(`${access}/clusterroles`, {
+      metadata: { name: 'policies' },
+      rules: [{ apiGroups: ['admissionregistration.k8s.io'], resources: ['*'], verbs: ['*'] }],
+    });
+    await post(`${access}/clusterrolebindings`, {
+      metadata: { name: 'policies' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'policies' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'bob' }],
+    });
+    const bob = server.server.inProcess({ kind: 'tenant', tenant: 'a', name: 'bob', groups: ['g'] });
+    const create = (resource: string, spec: object) =>
+      bob.request({
+        method: 'POST',
+        path: `${registration}/${resource}`,
+        body: { metadata: { name: 'of-bob' }, spec },
+      });
+    const spec = {
+      matchConstraints: rules('configmaps'),
+      paramKind: { apiVersion: 'v1', kind: 'Secret' },
+      validations: [{ expression: 'params == null', messageExpression: 'string(params.data.key)' }],
+    };
+    const policy = await refusal(create('validatingadmissionpolicies', spec));
+    assert.equal(
+      policy.message,
+      'ValidatingAdmissionPolicy.admissionregistration.k8s.io "of-bob" is invalid: spec.paramKind: Forbidden: ' +
+        'user &{bob  [g] map[]} must have "get" permission on all objects of the referenced paramKind (kind=Secret, apiVersion=v1)',
+    );
+    await post(`${registration}/validatingadmissionpolicies`, { metadata: { name: 'of-bob' }, spec });
+    const binding = { policyName: 'of-bob', validationActions: ['Deny'] };
+    const paramRef = { name: 's', namespace: 'default', parameterNotFoundAction: 'Deny' };
+    const refused = await refusal(create('validatingadmissionpolicybindings', { ...binding, paramRef }));
+    assert.match(refused.message, /"get" permission on the object referenced by paramRef$/);
+    const other = await refusal(
+      create('validatingadmissionpolicybindings', { ...binding, policyName: 'none', paramRef }),
+    );
+    assert.match(other.message, /unable to get policy none to determine .* groups, versions and resources$/);
+    await send('DELETE', `${registration}/validatingadmissionpolicies/of-bob`);
+    await create('validatingadmissionpolicies', {
+      ...spec,
+      paramKind: undefined,
+      validations: [{ expression: 'true' }],
+    });
+  });
 });
