@@ -41,11 +41,7 @@ test('peers are URLs; the child of `up` is given what `up` was given', () => {
     { host: '::1', port: 443 },
   ]);
   for (const peers of ['10.0.0.2:6443', 'http://a:1', 'https://a:1/path'])
-    assert.throws(
-      () => parse({ peers }),
-      /--peers: .* is not a control plane's URL/,
-      peers,
-    );
+    assert.throws(() => parse({ peers }), /--peers: .* is not a control plane's URL/, peers);
   const given = controlPlaneArguments(flags({ store: 'etcd://a:1', peers: 'https://b:1' }));
   assert.deepEqual(given.slice(0, 2), ['--store', 'etcd://a:1']);
   assert.deepEqual(given.slice(given.indexOf('--peers')).slice(0, 2), ['--peers', 'https://b:1']);
