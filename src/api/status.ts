@@ -37,6 +37,8 @@ export class StatusError extends Error {
   readonly code: number;
   readonly reason: string;
   readonly details?: StatusDetails;
+  /** Where an expired list may go on, inconsistently: `metadata.continue` of the status. */
+  continue?: string;
 
   constructor(code: number, reason: string, message: string, details?: StatusDetails) {
     super(message);
@@ -50,7 +52,7 @@ export class StatusError extends Error {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.continue === undefined ? {} : { continue: this.continue },
       status: 'Failure',
       message: this.message,
       ...(this.reason !== '' && { reason: this.reason }),

@@ -3,13 +3,13 @@ import type { Logger } from '../base/log.ts';
 import { ClosedError, type Store } from '../store/store.ts';
 
 export interface CompactionOptions {
-  /** History this young is kept: clients resume watches and page through lists within it. */
+  /** History this young is kept: clients resume watches and page through lists within it. Upstream's five minutes. */
   keepMs: number;
   /** At most so many revisions are kept, however young. */
   keepRevisions: number;
 }
 
-export const defaultCompaction: CompactionOptions = { keepMs: 10 * 60_000, keepRevisions: 500_000 };
+export const defaultCompaction: CompactionOptions = { keepMs: 5 * 60_000, keepRevisions: 500_000 };
 
 /** How often the newest revision is noted. */
 const stepMs = 60_000;

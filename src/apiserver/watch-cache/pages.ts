@@ -1,8 +1,11 @@
-import { badRequest, expired } from '../../api/status.ts';
+import { badRequest, expired, type StatusError } from '../../api/status.ts';
 import { CompactedError, type Store } from '../../store/store.ts';
 import { Entry } from './entry.ts';
 import { parseKey } from './keys.ts';
 import type { CacheList, CacheListRequest } from './watch-cache.ts';
+
+/** Of a token that goes on with whatever is newest by then. */
+export const NEWEST = -1;
 
 /** Where a list goes on: after which key (its resource's prefix left out), at which revision. */
 export interface Position {
@@ -25,11 +28,35 @@ export function decodeContinue(token: string, scope: string): Position {
     throw badRequest('continue key is not valid: it is no token of this server');
   }
   const { v, rv, start } = decoded ?? {};
-  if (v !== 'meta.k8s.io/v1' || !Number.isSafeInteger(rv) || (rv as number) <= 0 || typeof start !== 'string') {
+  if (v !== 'meta.k8s.io/v1' || !isRevision(rv) || typeof start !== 'string') {
     throw badRequest('continue key is not valid: it is no token of this server');
   }
   if (!start.startsWith(scope)) throw badRequest('continue key is not valid: it belongs to another list');
-  return { revision: rv as number, start };
+  return { revision: rv, start };
+}
+
+const isRevision = (rv: unknown): rv is number => rv === NEWEST || (Number.isSafeInteger(rv) && (rv as number) > 0);
+
+/**
+ * 410 when the revision of a continued list is compacted, whether or not memory still knows it: clients hear the same
+ * on every control plane. The status says how to go on all the same. Source: upstream's handleCompactedErrorForContinue.
+ */
+export async function checkNotCompacted(store: Store, prefix: string, { revision, start }: Position): Promise<void> {
+  const key = prefix + start;
+  await store.range({ start: key, end: `${key}\0`, revision, limit: 1 }).catch((error) => {
+    throw error instanceof CompactedError ? expiredPage(start) : error;
+  });
+}
+
+function expiredPage(start: string): StatusError {
+  const error = expired(
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
+      'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
+      'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or ' +
+      'deleted between the time the first chunk was returned and now may show up in the list.',
+  );
+  error.continue = encodeContinue({ revision: NEWEST, start });
+  return error;
 }
 
 /** Cuts an ordered sequence of entries into a page. `total`: how many there are from the first on, if known. */
@@ -77,12 +104,9 @@ export async function listFromStore(
     const range = { start: prefix + start, end: endOf(prefix + scope), revision: position.revision, limit: pageSize };
     const { items, count } = await store.range(range).catch((error) => {
       if (!(error instanceof CompactedError)) throw error;
-      throw expired(
-        request.continue === undefined
-          ? `The resourceVersion for the provided list is too old: ${error.message}`
-          : 'The provided continue parameter is too old to display a consistent list result. ' +
-              'You can start a new list without the continue parameter.',
-      );
+      throw request.continue === undefined
+        ? expired(`The resourceVersion for the provided list is too old: ${error.message}`)
+        : expiredPage(position.start);
     });
     const counted = filter === undefined && (request.tenant !== undefined || request.namespace === undefined);
     if (counted) total ??= count;

@@ -6,7 +6,7 @@ import { Change, Event } from './change.ts';
 import { bookmarkEntry, Entry } from './entry.ts';
 import { parseKey, resourcePrefix } from './keys.ts';
 import { ObjectIndex } from './object-index.ts';
-import { cutPage, decodeContinue, listFromStore } from './pages.ts';
+import { checkNotCompacted, cutPage, decodeContinue, listFromStore, NEWEST } from './pages.ts';
 import { RecentChanges } from './recent-changes.ts';
 import type {
   CacheEntry,
@@ -126,7 +126,11 @@ export class ResourceCache implements WatchCache {
       request.continue !== undefined
         ? decodeContinue(request.continue, scope)
         : { revision: request.exactRevision ?? this.#revision, start: scope };
-    if (position.revision > this.#revision) await this.waitForRevision(position.revision);
+    if (position.revision === NEWEST) position.revision = this.#revision;
+    else {
+      if (position.revision > this.#revision) await this.waitForRevision(position.revision);
+      if (request.continue !== undefined) await checkNotCompacted(this.#options.store, this.#prefix, position);
+    }
     if (position.revision < this.#changedAt) {
       return listFromStore(this.#options.store, this.#prefix, scope, request, position);
     }

@@ -230,6 +230,23 @@ describe('lists', () => {
     });
   });
 
+  test('an expired page says how to go on with what is newest', async () => {
+    const whole = names((await cache.list({ tenant: 't' })).entries);
+    const page = await cache.list({ tenant: 't', limit: 1 });
+    // Nothing of this resource changed: the page expires all the same.
+    const operations = [{ type: 'put' as const, key: '/core/secrets/t/a/other', value: Buffer.from('{}') }];
+    await store.compact((await store.commit({ compare: [], operations })).revision);
+    let rest: string | undefined;
+    await assert.rejects(cache.list({ tenant: 't', limit: 1, continue: page.continue }), (error: any) => {
+      rest = error.toStatus().metadata.continue;
+      return error.code === 410;
+    });
+    const next = await cache.list({ tenant: 't', limit: 1, continue: rest });
+    assert.deepEqual(names(next.entries), [whole[1]]);
+    assert.equal(next.remainingItemCount, whole.length - 2);
+    assert.equal(next.revision, cache.revision);
+  });
+
   test('an exact revision is read from history', async () => {
     const then = cache.revision;
     await remove('t', 'b', '1');
