@@ -146,6 +146,9 @@ describe('protobuf', () => {
       assert.equal(new WireReader(bytes).signed(), value);
       if (value < 0) assert.equal(bytes.length, 10);
     }
+    for (const value of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+      assert.throws(() => new WireWriter().signed(value), RangeError);
+    }
     const writer = new WireWriter();
     writer.text('x'.repeat(100_000));
     assert.equal(new WireReader(writer.take()).bytes().length, 100_000);

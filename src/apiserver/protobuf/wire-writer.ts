@@ -46,8 +46,9 @@ export class WireWriter {
     }
   }
 
-  /** int32 and int64: negative numbers take ten bytes. */
+  /** int32 and int64: negative numbers take ten bytes. RangeError for what is no number: it has no end of digits. */
   signed(value: number): void {
+    if (!Number.isFinite(value)) throw new RangeError(`${value} is no whole number`);
     if (value >= 0) {
       this.varint(value);
       return;
