@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { apiVersionOf } from '../api/object.ts';
 import type { Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
-import { TENANTS } from '../api/resources.ts';
+import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
 import { isAlreadyExists } from '../api/status.ts';
 import { defaultCompaction, startCompaction } from '../apiserver/compaction.ts';
 import { createTenantSigner } from '../apiserver/identity/certificate-signer.ts';
@@ -22,6 +22,7 @@ import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { encryptedStore } from '../store/encryption/encrypted-store.ts';
+import { reseal } from '../store/encryption/reseal.ts';
 import { openEtcdStore } from '../store/etcd/etcd-store.ts';
 import { fencedStore } from '../store/fenced-store.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
@@ -59,6 +60,8 @@ export interface ControlPlaneOptions {
   stop: AbortSignal;
 }
 
+const instancesPrefix = `/${CONTAINER_INSTANCES.group}/${CONTAINER_INSTANCES.resource}/`;
+
 /** The control-plane process: API server, controllers, scheduler, virtual nodes, metering and tenancy. */
 export async function runControlPlane(options: ControlPlaneOptions): Promise<void> {
   const { data, listen, zones, settings, onReady, stop } = options;
@@ -68,6 +71,8 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const isShared = settings.etcd !== undefined;
   const engine = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcdStore(settings.etcd);
   const encrypted = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
+  // Instances hold copies of secrets, and nobody but the platform writes them: their keys rotate with every start.
+  if (settings.encryption !== undefined) await reseal(encrypted, instancesPrefix);
   const shared = isShared ? fencedStore(encrypted) : undefined;
   const store = shared ?? encrypted;
   if (isShared) {

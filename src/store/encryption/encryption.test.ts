@@ -6,6 +6,7 @@ import { openMemoryStore } from '../memory/memory-store.ts';
 import type { Store, StoreEvent } from '../store.ts';
 import { parseEncryptionConfiguration } from './configuration.ts';
 import { encryptedStore } from './encrypted-store.ts';
+import { reseal } from './reseal.ts';
 
 const secret = (byte: number, length = 32) => Buffer.alloc(length, byte).toString('base64');
 const configuration = (...lists: [string[], object[]][]) =>
@@ -86,6 +87,20 @@ describe('encryption at rest', () => {
     assert.deepEqual(await read(back), ['three', true]);
     await put(back, key, 'four');
     assert.equal((await raw(inner)).toString(), 'four');
+  });
+
+  it('writes again what old keys sealed, so that they may go', async () => {
+    const inner = openMemoryStore();
+    const keys = Array.from({ length: 450 }, (_, index) => `/core/secrets/a/default/s${index}`);
+    const first = over(inner, [['secrets'], [gcm(['one', 1])]]);
+    for (const at of keys) await put(first, at, `value of ${at}`);
+    const both = over(inner, [['secrets'], [gcm(['two', 2], ['one', 1])]]);
+    await put(both, keys[7]!, 'newer');
+    assert.equal(await reseal(both, '/core/secrets/'), keys.length - 1);
+    assert.equal(await reseal(both, '/core/secrets/'), 0);
+    const second = over(inner, [['secrets'], [gcm(['two', 2])]]);
+    assert.deepEqual(await read(second, keys[449]), [`value of ${keys[449]}`, false]);
+    assert.deepEqual(await read(second, keys[7]), ['newer', false]);
   });
 
   it('gives watchers what was written, stale or not, and a lost comparison what is there', async () => {
