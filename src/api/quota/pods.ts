@@ -1,24 +1,13 @@
 import type { Affinity, Pod, PodAffinityTerm, PodSpec } from '../generated/core-v1.ts';
 import type { KubeObject } from '../object.ts';
+import { computeQuotaResources } from '../resource-names.ts';
 import { qosClassOf } from '../strategies/qos-class.ts';
 import { type QuotaEvaluator, selectsName } from './evaluator.ts';
 import { hasPodLevelResources, podResourceList } from './pod-resources.ts';
 import { addTo, type ResourceList } from './resource-list.ts';
 
 const objectCount = 'count/pods';
-const computeNames = new Set([
-  objectCount,
-  'cpu',
-  'memory',
-  'ephemeral-storage',
-  'requests.cpu',
-  'requests.memory',
-  'requests.ephemeral-storage',
-  'limits.cpu',
-  'limits.memory',
-  'limits.ephemeral-storage',
-  'pods',
-]);
+const computeNames = new Set([objectCount, ...computeQuotaResources, 'pods']);
 const deviceClassPrefix = 'deviceclass.resource.kubernetes.io/';
 
 const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');

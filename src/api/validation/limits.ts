@@ -2,6 +2,7 @@ import { semanticEqual } from '../equality.ts';
 import type { LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaSpec } from '../generated/core-v1.ts';
 import { isQualifiedName } from '../names.ts';
 import { compareQuantities, quantityNumber } from '../quantity.ts';
+import { computeQuotaResources, standardQuotaResources } from '../resource-names.ts';
 import type { Findings } from './findings.ts';
 import { isStandardResource, validateContainerResourceName, validateQuantity } from './resources.ts';
 
@@ -14,22 +15,7 @@ const scopes = new Set([
   'Terminating',
   'VolumeAttributesClass',
 ]);
-const standardQuotaNames = new Set([
-  ...['', 'requests.', 'limits.'].flatMap((prefix) =>
-    ['cpu', 'memory', 'ephemeral-storage'].map((name) => prefix + name),
-  ),
-  'requests.storage',
-  'pods',
-  'resourcequotas',
-  'services',
-  'replicationcontrollers',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-  'services.nodeports',
-  'services.loadbalancers',
-]);
-const podCompute = new Set(['', 'requests.', 'limits.'].flatMap((prefix) => [`${prefix}cpu`, `${prefix}memory`]));
+const podCompute = new Set(computeQuotaResources.filter((name) => !name.endsWith('ephemeral-storage')));
 const alwaysExists = new Set([
   'BestEffort',
   'NotBestEffort',
@@ -51,14 +37,14 @@ export function validateResourceQuota({ spec }: ResourceQuota, findings: Finding
     const path = `spec.hard[${name}]`;
     const count = findings.list.length;
     findings.invalidEach(path, name, isQualifiedName(name));
-    if (findings.list.length === count && !name.includes('/') && !standardQuotaNames.has(name)) {
+    if (findings.list.length === count && !name.includes('/') && !standardQuotaResources.has(name)) {
       if (!/^(requests\.|limits\.)?hugepages-/.test(name)) {
         findings.invalid(path, name, 'must be a standard resource for quota');
       }
     }
     validateQuantity(name, spec.hard[name]!, path, findings);
   }
-  const limited = Object.keys(spec.hard ?? {}).filter((name) => standardQuotaNames.has(name));
+  const limited = Object.keys(spec.hard ?? {}).filter((name) => standardQuotaResources.has(name));
   for (const scope of spec.scopes ?? []) {
     if (!scopes.has(scope)) findings.invalid('spec.scopes', spec.scopes, 'unsupported scope');
     for (const name of limited) {

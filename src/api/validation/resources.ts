@@ -1,32 +1,10 @@
 import type { ResourceRequirements } from '../generated/core-v1.ts';
 import { isQualifiedName } from '../names.ts';
 import { compareQuantities, quantityMilliValue, quantityNumber } from '../quantity.ts';
+import { computeResources, standardResources } from '../resource-names.ts';
 import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
 
-const standardResources = new Set([
-  'cpu',
-  'memory',
-  'ephemeral-storage',
-  'requests.cpu',
-  'requests.memory',
-  'requests.ephemeral-storage',
-  'limits.cpu',
-  'limits.memory',
-  'limits.ephemeral-storage',
-  'pods',
-  'resourcequotas',
-  'services',
-  'replicationcontrollers',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-  'storage',
-  'requests.storage',
-  'services.nodeports',
-  'services.loadbalancers',
-]);
 export const isStandardResource = (name: string): boolean => standardResources.has(name);
-const containerResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const isHugePage = (name: string): boolean => name.startsWith('hugepages-');
 const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');
 const isExtended = (name: string): boolean =>
@@ -74,7 +52,7 @@ export const validatePodResourceRequirements = (
 ): void => validateRequirements(resources, validatePodResourceName, path, findings);
 
 export function validateContainerResourceName(name: string, path: string, findings: Findings): void {
-  if (containerResources.has(name)) return;
+  if (computeResources.includes(name)) return;
   const count = findings.list.length;
   findings.invalidEach(path, name, isQualifiedName(name));
   if (findings.list.length > count) return;

@@ -124,7 +124,7 @@ const volumeFields = new Set([
   'nodeAffinity',
   'volumeAttributesClassName',
 ]);
-const hostPathTypes = [
+export const hostPathTypes = [
   '',
   'BlockDevice',
   'CharDevice',

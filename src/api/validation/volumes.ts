@@ -11,19 +11,9 @@ import { compareQuantities } from '../quantity.ts';
 import { validateFieldReference, validateResourceFieldReference, volumeFields } from './environment.ts';
 import type { Findings } from './findings.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
-import { validateClaimSpec } from './storage.ts';
+import { hostPathTypes, validateClaimSpec } from './storage.ts';
 
 const MODE_FINDING = 'must be a number between 0 and 0777 (octal), both inclusive';
-const hostPathTypes = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-];
 
 /** The volumes that are sound, by name: what mounts may refer to. */
 export function validateVolumes(volumes: Volume[] | undefined, path: string, findings: Findings): Map<string, Volume> {
