@@ -1,9 +1,7 @@
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
+import { followAgain, type ObjectListener } from '../watch-cache/follow.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
 import { apiServiceName } from './api-service.ts';
-
-/** `undefined`: it is gone. */
-export type ApiServiceListener = (tenant: string, name: string, service: APIService | undefined) => void;
 
 /**
  * What tenants wrote into apiregistration.k8s.io, following the objects. The local APIServices that every tenant has by
@@ -11,32 +9,17 @@ export type ApiServiceListener = (tenant: string, name: string, service: APIServ
  */
 export class ApiServiceCatalog {
   readonly #tenants = new Map<string, Map<string, APIService>>();
-  readonly #listeners: ApiServiceListener[] = [];
+  readonly #listeners: ObjectListener<APIService>[] = [];
 
-  onChange(listener: ApiServiceListener): void {
+  onChange(listener: ObjectListener<APIService>): void {
     this.#listeners.push(listener);
   }
 
   /** Begins to follow; what is there already is known when this returns. The returned function ends it. */
   follow(cache: WatchCache, onEnd: () => void): () => void {
-    const present = new Set<string>();
-    const watch = cache.watch({
-      tenant: undefined,
-      afterRevision: undefined,
-      onEvents: (events) => {
-        for (const { type, entry } of events) {
-          if (type === 'BOOKMARK') continue;
-          present.add(`${entry.tenant}/${entry.name}`);
-          this.#set(entry.tenant, entry.name, type === 'DELETED' ? undefined : (entry.object as APIService));
-        }
-      },
-      onEnd,
-    });
-    // After a lost watch: what was deleted meanwhile sends no event.
-    for (const [tenant, services] of this.#tenants) {
-      for (const name of services.keys()) if (!present.has(`${tenant}/${name}`)) this.#set(tenant, name, undefined);
-    }
-    return () => watch.close();
+    const listener: ObjectListener = (tenant, name, object) =>
+      this.#set(tenant, name, object as APIService | undefined);
+    return followAgain(cache, this.#tenants, listener, onEnd);
   }
 
   get(tenant: string, name: string): APIService | undefined {

@@ -6,6 +6,8 @@ import type { CustomResourceCatalog } from '../custom-resources/index.ts';
 import type { Environment } from '../environment.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { SharedLayerOptions } from '../tenants/shared-layer.ts';
+import { keepFollowing } from '../watch-cache/follow.ts';
+import type { WatchCache } from '../watch-cache/watch-cache.ts';
 import { API_SERVICES, apiServiceName, prioritiesOf } from './api-service.ts';
 import { AvailabilityController } from './availability.ts';
 import { ApiServiceCatalog } from './catalog.ts';
@@ -87,29 +89,14 @@ export class Aggregation {
     });
     const isOwn = (ofGroup: string, ofVersion: string) => this.#own.has(apiServiceName(ofGroup, ofVersion));
     const registration = new CustomGroupRegistration({ environment, catalog, customResources, definition, isOwn });
-    let stopFollowing: (() => void) | undefined;
-    let isStopped = false;
-    const follow = async (): Promise<void> => {
-      const cache = await objects.cache(API_SERVICES);
-      if (!isStopped) stopFollowing = catalog.follow(cache, again);
-    };
-    const again = () => {
-      if (isStopped) return;
-      clock.schedule(100, () => {
-        follow().catch((error) => {
-          logger.warn({ error: error.message }, 'cannot read API services');
-          again();
-        });
-      });
-    };
-    await follow();
+    const follow = (cache: WatchCache, onEnd: () => void) => catalog.follow(cache, onEnd);
+    const stopFollowing = await keepFollowing({ resource: API_SERVICES, objects, clock, logger, follow });
     return {
       begin: () => registration.begin(),
       stop: () => {
-        isStopped = true;
         availability.close();
         registration.close();
-        stopFollowing?.();
+        stopFollowing();
       },
     };
   }

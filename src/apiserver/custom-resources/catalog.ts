@@ -1,6 +1,7 @@
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
+import { followAgain } from '../watch-cache/follow.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
 import { isConditionTrue } from './conditions.ts';
@@ -89,24 +90,7 @@ export class CustomResourceCatalog implements CustomResources {
 
   /** Begins to follow; what is there already is known when this returns. The returned function ends it. */
   follow(cache: WatchCache, onEnd: () => void): () => void {
-    const present = new Set<string>();
-    const watch = cache.watch({
-      tenant: undefined,
-      afterRevision: undefined,
-      onEvents: (events) => {
-        for (const { type, entry } of events) {
-          if (type === 'BOOKMARK') continue;
-          present.add(`${entry.tenant}/${entry.name}`);
-          this.#set(entry.tenant, entry.name, type === 'DELETED' ? undefined : entry.object);
-        }
-      },
-      onEnd,
-    });
-    // After a lost watch: what was deleted meanwhile sends no event.
-    for (const [tenant, definitions] of this.#tenants) {
-      for (const name of definitions.keys()) if (!present.has(`${tenant}/${name}`)) this.#set(tenant, name, undefined);
-    }
-    return () => watch.close();
+    return followAgain(cache, this.#tenants, (tenant, name, object) => this.#set(tenant, name, object), onEnd);
   }
 
   crd(tenant: string, name: string): CustomResourceDefinition | undefined {

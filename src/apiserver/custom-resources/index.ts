@@ -3,6 +3,8 @@ import type { GroupResource } from '../../api/object.ts';
 import { invalid } from '../../api/status.ts';
 import type { Environment } from '../environment.ts';
 import type { ResourceHooks } from '../resources/hooks.ts';
+import { keepFollowing } from '../watch-cache/follow.ts';
+import type { WatchCache } from '../watch-cache/watch-cache.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, type CustomResourceCatalog } from './catalog.ts';
 import { withCondition } from './conditions.ts';
 import { CLEANUP_FINALIZER, DefinitionReconciler } from './reconciler.ts';
@@ -61,26 +63,10 @@ export async function followCustomResources(
     isBuiltin: (ofGroup, plural) => registry.isBuiltin(ofGroup, plural),
     forget,
   });
-  let stop: (() => void) | undefined;
-  let isClosed = false;
-  const follow = async (): Promise<void> => {
-    const cache = await objects.cache(CUSTOM_RESOURCE_DEFINITIONS);
-    if (!isClosed) stop = catalog.follow(cache, again);
-  };
-  // The store ended the watch: the cache is loaded anew.
-  const again = () => {
-    if (isClosed) return;
-    clock.schedule(100, () => {
-      follow().catch((error) => {
-        logger.warn({ error: error.message }, 'cannot read custom resource definitions');
-        again();
-      });
-    });
-  };
-  await follow();
+  const follow = (cache: WatchCache, onEnd: () => void) => catalog.follow(cache, onEnd);
+  const stopFollowing = await keepFollowing({ resource: CUSTOM_RESOURCE_DEFINITIONS, objects, clock, logger, follow });
   return () => {
-    isClosed = true;
     reconciler.close();
-    stop?.();
+    stopFollowing();
   };
 }

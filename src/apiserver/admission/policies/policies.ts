@@ -2,9 +2,10 @@ import type { GroupResource, KubeObject } from '../../../api/object.ts';
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { Objects } from '../../objects.ts';
 import type { ResourceRegistry } from '../../registry.ts';
+import { Followed } from '../../watch-cache/followed.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { ADMISSION_GROUP as group, isAdmissionConfiguration } from '../own-configuration.ts';
 import { type CompiledBinding, type CompiledPolicy, compileBinding } from './compiled-policy.ts';
-import { Followed } from './followed.ts';
 
 export interface PolicyOptions {
   objects: Objects;
@@ -12,16 +13,6 @@ export interface PolicyOptions {
   authorizer: Authorizer;
 }
 
-const group = 'admissionregistration.k8s.io';
-/** What decides about requests is not asked about itself: nobody could get out of a bad policy again. */
-const exempt = new Set([
-  'mutatingwebhookconfigurations',
-  'validatingwebhookconfigurations',
-  'mutatingadmissionpolicies',
-  'mutatingadmissionpolicybindings',
-  'validatingadmissionpolicies',
-  'validatingadmissionpolicybindings',
-]);
 /** Questions are answered, not admitted. Source: kubeapiserver/admission/exclusion. */
 const excluded = new Set([
   'authentication.k8s.io/tokenreviews',
@@ -45,14 +36,14 @@ export class Policies<P extends CompiledPolicy> {
 
   constructor({ objects }: PolicyOptions, names: [policies: string, bindings: string], compile: (o: KubeObject) => P) {
     const cacheOf = (resource: GroupResource) => objects.cache(resource);
-    this.#policies = new Followed({ group, resource: names[0] }, cacheOf, compile);
-    this.#bindings = new Followed({ group, resource: names[1] }, cacheOf, compileBinding);
+    this.#policies = new Followed({ group, resource: names[0] }, cacheOf, (object) => [compile(object)]);
+    this.#bindings = new Followed({ group, resource: names[1] }, cacheOf, (object) => [compileBinding(object)]);
   }
 
   /** False at once for tenants that have none. */
   concern({ tenant, definition }: AdmissionRequest): boolean {
     if (this.#isLoaded && !(this.#bindings.hasAny(tenant) && this.#policies.hasAny(tenant))) return false;
-    if (definition.group === group && exempt.has(definition.resource)) return false;
+    if (isAdmissionConfiguration(definition)) return false;
     return !excluded.has(`${definition.group}/${definition.resource}`);
   }
 

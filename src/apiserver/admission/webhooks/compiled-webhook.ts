@@ -66,7 +66,7 @@ function compile(tenant: string, configurationName: string, uid: string, webhook
       ...(url !== undefined && url !== null && { url }),
       ...(caBundle && { caBundle }),
     },
-    // At first use: a configuration is compiled while all watchers of configurations wait.
+    // At first use: most requests are of no concern to most webhooks.
     get conditions() {
       return conditions.length === 0 ? undefined : (compiled ??= compileMatchConditions(conditions));
     },

@@ -1,23 +1,13 @@
+import { Followed } from '../../watch-cache/followed.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
-import type { CompiledWebhook } from './compiled-webhook.ts';
-import { WebhookConfigurations } from './configurations.ts';
+import { ADMISSION_GROUP as group, isAdmissionConfiguration } from '../own-configuration.ts';
+import { type CompiledWebhook, compileWebhooks } from './compiled-webhook.ts';
 import { MUTATING_PLUGIN, mutate } from './mutating.ts';
 import type { WebhookAdmissionOptions } from './options.ts';
 import { validate } from './validating.ts';
 
 export type { WebhookAdmissionOptions } from './options.ts';
 export { Patience } from './patience.ts';
-
-const group = 'admissionregistration.k8s.io';
-/** What decides about requests is not asked about itself: nobody could get out of a bad configuration again. */
-const exempt = new Set([
-  'mutatingwebhookconfigurations',
-  'validatingwebhookconfigurations',
-  'mutatingadmissionpolicies',
-  'mutatingadmissionpolicybindings',
-  'validatingadmissionpolicies',
-  'validatingadmissionpolicybindings',
-]);
 
 /** Source: MutatingAdmissionWebhook upstream. */
 export function mutatingWebhooks(options: WebhookAdmissionOptions): AdmissionPlugin {
@@ -46,23 +36,28 @@ export function validatingWebhooks(options: WebhookAdmissionOptions): AdmissionP
 }
 
 function follow({ objects, logger }: WebhookAdmissionOptions, resource: string) {
-  const configurations = new WebhookConfigurations(
+  const configurations = new Followed<CompiledWebhook>(
     { group, resource },
-    () => objects.cache({ group, resource }),
-    logger,
+    (one) => objects.cache(one),
+    (configuration, tenant) => {
+      try {
+        return compileWebhooks(tenant, configuration);
+      } catch (error) {
+        // Validation lets none of these in; one must not keep the tenant's others from being asked.
+        logger.warn({ tenant, resource, name: configuration.metadata.name, error }, 'webhooks cannot be compiled');
+        return [];
+      }
+    },
   );
   return {
     handles({ tenant, definition }: AdmissionRequest): boolean {
-      if (configurations.ofTenant(tenant)?.length === 0) return false;
-      return definition.group !== group || !exempt.has(definition.resource);
+      if (configurations.isLoaded && configurations.ofTenant(tenant).length === 0) return false;
+      return !isAdmissionConfiguration(definition);
     },
+    /** In upstream's order: by configuration's name, then as written. */
     async webhooksOf(tenant: string): Promise<readonly CompiledWebhook[]> {
-      let webhooks = configurations.ofTenant(tenant);
-      while (webhooks === undefined) {
-        await configurations.load();
-        webhooks = configurations.ofTenant(tenant);
-      }
-      return webhooks;
+      while (!configurations.isLoaded) await configurations.load();
+      return configurations.ofTenant(tenant);
     },
   };
 }
