@@ -247,6 +247,29 @@ test('a container whose secret is missing is told so, and configured when it com
     assert.deepEqual(world.instance().spec.pod.containers[0]!.env, [{ name: 'PASSWORD', value: 's3' }]);
   }));
 
+test('the next start of a container finds its sources as they are then', () =>
+  withVirtualNode(async (world) => {
+    const valueFrom = { configMapKeyRef: { name: 'settings', key: 'color' } };
+    const annotation = { fieldRef: { fieldPath: "metadata.annotations['size']" } };
+    const env = [
+      { name: 'COLOR', valueFrom },
+      { name: 'SIZE', valueFrom: annotation },
+    ];
+    const configMaps = world.client.resource('acme', CONFIG_MAPS, 'shop');
+    await configMaps.create({ metadata: { name: 'settings' }, data: { color: 'blue' } });
+    await world.pods.create(boundPod({ containers: [{ name: 'main', env }] }));
+    await until(world.hasInstance);
+    const values = () => world.instance().spec.pod.containers[0]!.env!.map(({ value }) => value);
+    assert.deepEqual(values(), ['blue', '']);
+    await configMaps.patch('settings', 'merge', { data: { color: 'green' } });
+    await until(() => values()[0] === 'green');
+    await world.pods.patch('web', 'merge', { metadata: { annotations: { size: 'small' } } });
+    await until(() => values()[1] === 'small');
+    await configMaps.delete('settings');
+    await until(() => world.instance().spec.configErrors?.['main'] === 'configmap "settings" not found');
+    assert.deepEqual(values(), ['green', 'small']);
+  }));
+
 test('tokens are asked for once and renewed at 80 % of their life', () =>
   withVirtualNode(async (world) => {
     await world.client.resource('acme', SERVICE_ACCOUNTS, 'shop').create({ metadata: { name: 'default' } });

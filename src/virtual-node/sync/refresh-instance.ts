@@ -1,5 +1,5 @@
 import { deepEqual, semanticEqual } from '../../api/equality.ts';
-import type { EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
+import type { Container, EphemeralContainer, Pod } from '../../api/generated/core-v1.ts';
 import type { ContainerInstance, ContainerInstanceSpec } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES } from '../../api/resources.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -12,8 +12,8 @@ import type { World } from './world.ts';
 
 /**
  * Brings a running instance up to date with what may change under a pod: the content of its volumes, tokens that are
- * due, containers that could not be configured, and the few fields of a pod's spec that are mutable. Environment
- * variables of configured containers stay as they were, as on any node.
+ * due, environments, and the few fields of a pod's spec that are mutable. A container takes its environment, or the
+ * error that there is none, when it next starts, as on any node.
  * @param mayResize whether the host has room for the resources the pod asks for
  * @returns whether it wrote.
  */
@@ -81,8 +81,7 @@ function containerChanges(
     ({ name }) => !now.ephemeralContainers?.some((other) => other.name === name),
   );
   const errors: Record<string, string | null> = {};
-  const resolved =
-    resolve !== undefined && (added.length > 0 || Object.keys(failed).length > 0) ? resolve() : undefined;
+  const resolved = resolve?.();
   for (const list of ['containers', 'initContainers'] as const) {
     const wanted = pod.spec[list] ?? [];
     let differs = false;
@@ -91,22 +90,17 @@ function containerChanges(
       const image = asked?.image;
       let container = held;
       if (isResized && asked !== undefined && !semanticEqual(asked.resources, held.resources)) {
-        container = { ...held, ...(asked.resources !== undefined && { resources: asked.resources }) };
-        differs = true;
+        container = { ...container, ...(asked.resources !== undefined && { resources: asked.resources }) };
       }
-      const isConfigured = resolved === undefined || failed[container.name] === undefined;
-      const fresh = isConfigured
-        ? container
-        : { ...resolved.spec[list]!.find(({ name }) => name === container.name)!, resources: container.resources };
-      if (!isConfigured) {
-        const error = resolved.configErrors[container.name];
-        if (error === failed[container.name]) return container;
-        errors[container.name] = error ?? null;
-        differs = true;
+      if (resolved !== undefined) {
+        const error = resolved.configErrors[held.name];
+        if (error !== failed[held.name]) errors[held.name] = error ?? null;
+        const env = resolved.spec[list]?.find(({ name }) => name === held.name)?.env;
+        if (error === undefined && !deepEqual(env, held.env)) container = withEnvironment(container, env);
       }
-      if (image === undefined || image === fresh.image) return fresh;
-      differs = true;
-      return { ...fresh, image };
+      if (image !== undefined && image !== held.image) container = { ...container, image };
+      differs ||= container !== held;
+      return container;
     });
     if (differs) podChanges[list] = next;
   }
@@ -124,4 +118,9 @@ function containerChanges(
     ...(Object.keys(podChanges).length > 0 && { pod: podChanges }),
     ...(Object.keys(errors).length > 0 && { configErrors: errors }),
   };
+}
+
+function withEnvironment(container: Container, env: Container['env']): Container {
+  const { env: _before, ...rest } = container;
+  return env === undefined ? rest : { ...rest, env };
 }
