@@ -31,7 +31,10 @@ export interface ReconcileTools {
 export interface Controller {
   /** As upstream names it: `replicaset-controller`. */
   name: string;
-  /** How many keys are worked on at once. */
+  /**
+   * How many keys are worked on at once. No tenant gets more than half of them, and each gets one when it needs one (see
+   * FairQueue): only keys of one tenant are sure never to be worked on at once where there is a single worker.
+   */
   workers: number;
   /** No key is reconciled before all of their informers have synced. */
   watches: Watch[];
@@ -79,7 +82,7 @@ export async function runController(
 ): Promise<void> {
   const { clock, metrics } = options;
   const logger = options.logger.child({ controller: controller.name });
-  const queue = new WorkQueue({ clock });
+  const queue = new WorkQueue({ clock, workers: controller.workers });
   const tools: ReconcileTools = { now: () => clock.now(), queue, logger, signal };
   for (const watch of controller.watches) watch.informer.addHandlers(watch.handlers(queue));
 
@@ -108,6 +111,6 @@ export async function runController(
   const stopped = aborted(signal).then(() => queue.shutDown());
   const informers = [...controller.watches.map((watch) => watch.informer), ...(controller.reads ?? [])];
   await Promise.race([Promise.all(informers.map((informer) => informer.synced())), stopped]);
-  await Promise.all(Array.from({ length: controller.workers }, work));
+  await Promise.all(Array.from({ length: queue.mostWorkers }, work));
   await stopped;
 }

@@ -87,3 +87,36 @@ test('an event that aged away is written anew; refusals are swallowed', async ()
   await broken.flush();
   assert.equal(transport.all('events').length, 1);
 });
+
+test("what one tenant floods, and writes of it that hang, keep no other's event waiting", async () => {
+  const clock = new ManualClock();
+  const transport = new FakeTransport();
+  const ends: (() => void)[] = [];
+  const slow = {
+    request: async (request: any) => {
+      if (request.path.startsWith('/clusters/slow/')) await new Promise<void>((resolve) => ends.push(resolve));
+      return transport.request(request);
+    },
+    watch: (request: any) => transport.watch(request),
+  };
+  const client = new Client(slow as never);
+  const recorder = createEventRecorder({ client, clock, logger: silentLogger, component: 'kubelet' });
+  const about = (clusterName: string, uid: string) => ({
+    ...target,
+    metadata: { ...target.metadata, name: uid, uid, clusterName },
+  });
+  for (let index = 0; index < 1500; index++) recorder.event(about('slow', `${index}`), 'Normal', 'Pulled', 'x');
+  for (let index = 0; index < 10; index++) recorder.event(about('acme', `${index}`), 'Normal', 'Pulled', 'x');
+  while (transport.all('events').length < 10) await new Promise(setImmediate);
+  assert.equal(ends.length, 4);
+  let isDone = false;
+  const flushed = recorder.flush().then(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    for (const end of ends.splice(0)) end();
+    await new Promise(setImmediate);
+  }
+  await flushed;
+  assert.equal(transport.all('events').length, 1014, 'its own queue is bounded');
+});

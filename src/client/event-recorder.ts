@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { Client } from './client.ts';
 import { type CorrelatedEvent, EventCorrelator } from './event-correlator.ts';
 import { eventSuffix } from './event-name.ts';
+import { FairQueue } from './fair-queue.ts';
 
 /** What an event is about: an object with its kind (lists leave the kind out of their items, so it is said here). */
 export interface EventTarget {
@@ -38,7 +39,7 @@ export interface EventRecorderOptions {
   host?: string;
 }
 
-// client-go's queue length per recorder.
+// client-go's queue length per recorder, here of each tenant's part in it: what one floods is not another's loss.
 const longestQueue = 1000;
 const concurrentWrites = 8;
 
@@ -46,9 +47,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { clock, logger, component, host } = options;
   const client = options.client.forWriting();
   const correlator = new EventCorrelator(clock);
-  /** Events of one name go out in order; different ones side by side. */
-  const pending: CorrelatedEvent[] = [];
-  const busy = new Set<string>();
+  const pending = new FairQueue<CorrelatedEvent>(concurrentWrites);
+  /** Events of one name go out in order, different ones side by side: name -> those that wait for the one on its way. */
+  const underway = new Map<string, CorrelatedEvent[]>();
   let active = 0;
   let flushed: PromiseWithResolvers<void> | undefined;
 
@@ -78,23 +79,29 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   }
 
   function pump(): void {
-    for (let index = 0; index < pending.length && active < concurrentWrites; ) {
-      const next = pending[index]!;
-      const id = `${next.tenant}/${next.event.metadata.namespace}/${next.event.metadata.name}`;
-      if (busy.has(id)) {
-        index++;
+    for (let next = pending.take(); next !== undefined; next = pending.take()) {
+      const { tenant, item } = next;
+      const id = `${tenant}/${item.event.metadata.namespace}/${item.event.metadata.name}`;
+      const before = underway.get(id);
+      if (before !== undefined) {
+        before.push(item);
+        pending.release(tenant);
         continue;
       }
-      pending.splice(index, 1);
-      busy.add(id);
+      const after: CorrelatedEvent[] = [];
+      underway.set(id, after);
       active++;
-      void send(next).finally(() => {
-        busy.delete(id);
+      const sendAll = async () => {
+        for (let each: CorrelatedEvent | undefined = item; each !== undefined; each = after.shift()) await send(each);
+      };
+      void sendAll().finally(() => {
+        underway.delete(id);
         active--;
+        pending.release(tenant);
         pump();
       });
     }
-    if (active === 0 && pending.length === 0) {
+    if (active === 0 && pending.size === 0) {
       flushed?.resolve();
       flushed = undefined;
     }
@@ -103,7 +110,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   return {
     event(target, type, reason, message, annotations) {
       const tenant = target.metadata.clusterName;
-      if (tenant === undefined || pending.length >= longestQueue) return;
+      if (tenant === undefined || pending.sizeOf(tenant) >= longestQueue) return;
       const { name, namespace, uid, resourceVersion } = target.metadata;
       const timestamp = formatTime(clock.now());
       const event: KubeObject = {
@@ -136,11 +143,11 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       };
       const correlated = correlator.correlate(tenant, event);
       if (correlated === undefined) return;
-      pending.push(correlated);
+      pending.push(tenant, correlated);
       pump();
     },
     flush() {
-      if (active === 0 && pending.length === 0) return Promise.resolve();
+      if (active === 0 && pending.size === 0) return Promise.resolve();
       flushed ??= Promise.withResolvers<void>();
       return flushed.promise;
     },

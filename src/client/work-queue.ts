@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.ts';
+import { FairQueue, Fifo } from './fair-queue.ts';
 
 export interface WorkQueueOptions {
   clock: Clock;
+  /** How many keys may be worked on at once; shared fairly among tenants (see FairQueue). Default: as many as are asked for. */
+  workers?: number;
   /** Keys of one tenant wait in one line; lines are served in turn. Default: what stands before the first `/`. */
   tenantOf?: (key: string) => string;
   /** First back-off of a failing key; doubles with each failure. */
@@ -9,33 +12,23 @@ export interface WorkQueueOptions {
   maxDelayMs?: number;
 }
 
-interface Line {
-  tenant: string;
-  keys: string[];
-  /** Index of the first key not yet taken; the array is cut when half of it is taken. */
-  head: number;
-}
-
 /**
  * Keys to work on, as client-go's rate-limited queue: a key waits at most once, is worked on by one worker at a time
  * (added meanwhile, it waits again when that one is done), and backs off for itself alone. Beyond client-go, tenants take
- * turns, so that one tenant's ten thousand keys delay another's one key by a single turn.
+ * turns and share the workers, so that neither one tenant's ten thousand keys nor its calls that hang delay another's one key.
  */
 export class WorkQueue {
   readonly #clock: Clock;
   readonly #tenantOf: (key: string) => string;
   readonly #baseDelayMs: number;
   readonly #maxDelayMs: number;
-  readonly #lines = new Map<string, Line>();
-  /** Lines that hold keys, in the order of their next turn. */
-  #turns: Line[] = [];
-  #turnHead = 0;
+  readonly #line: FairQueue<string>;
   readonly #waiting = new Set<string>();
   readonly #working = new Set<string>();
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, { at: number; cancel: () => void }>();
-  #idleWorkers: ((key: string | undefined) => void)[] = [];
+  readonly #idleWorkers = new Fifo<(key: string | undefined) => void>();
   #isShutDown = false;
 
   constructor(options: WorkQueueOptions) {
@@ -46,6 +39,7 @@ export class WorkQueue {
         const slash = key.indexOf('/');
         return slash < 0 ? '' : key.slice(0, slash);
       });
+    this.#line = new FairQueue<string>(options.workers ?? Infinity);
     this.#baseDelayMs = options.baseDelayMs ?? 5;
     this.#maxDelayMs = options.maxDelayMs ?? 1_000_000;
   }
@@ -55,28 +49,20 @@ export class WorkQueue {
     return this.#waiting.size;
   }
 
+  /** As many workers are to ask for keys; see FairQueue's spare slots. */
+  get mostWorkers(): number {
+    return this.#line.mostTaken;
+  }
+
   add(key: string): void {
     if (this.#isShutDown || this.#waiting.has(key)) return;
     if (this.#working.has(key)) {
       this.#again.add(key);
       return;
     }
-    const worker = this.#idleWorkers.shift();
-    if (worker !== undefined) {
-      // Workers are idle only while nothing waits, so nobody's turn is taken.
-      this.#working.add(key);
-      worker(key);
-      return;
-    }
     this.#waiting.add(key);
-    const tenant = this.#tenantOf(key);
-    let line = this.#lines.get(tenant);
-    if (line === undefined) {
-      line = { tenant, keys: [], head: 0 };
-      this.#lines.set(tenant, line);
-      this.#turns.push(line);
-    }
-    line.keys.push(key);
+    this.#line.push(this.#tenantOf(key), key);
+    this.#wakeWorkers();
   }
 
   /** Adds the key after `delayMs`; of several delays for one key the one that ends first counts. */
@@ -131,31 +117,26 @@ export class WorkQueue {
   }
 
   #take(): string | undefined {
-    const line = this.#turns[this.#turnHead];
-    if (line === undefined) return undefined;
-    this.#turnHead++;
-    const key = line.keys[line.head++]!;
-    if (line.head === line.keys.length) {
-      this.#lines.delete(line.tenant);
-    } else {
-      if (line.head > 1024 && line.head * 2 > line.keys.length) {
-        line.keys = line.keys.slice(line.head);
-        line.head = 0;
-      }
-      this.#turns.push(line);
-    }
-    if (this.#turnHead > 1024 && this.#turnHead * 2 > this.#turns.length) {
-      this.#turns = this.#turns.slice(this.#turnHead);
-      this.#turnHead = 0;
-    }
+    const key = this.#line.take()?.item;
+    if (key === undefined) return undefined;
     this.#waiting.delete(key);
     this.#working.add(key);
     return key;
   }
 
+  #wakeWorkers(): void {
+    while (this.#idleWorkers.size > 0) {
+      const key = this.#take();
+      if (key === undefined) return;
+      this.#idleWorkers.pop()!(key);
+    }
+  }
+
   done(key: string): void {
-    this.#working.delete(key);
+    if (!this.#working.delete(key)) return;
+    this.#line.release(this.#tenantOf(key));
     if (this.#again.delete(key)) this.add(key);
+    this.#wakeWorkers();
   }
 
   /** Nothing is handed out any more; waiting workers get undefined, timers are cancelled. */
@@ -164,12 +145,9 @@ export class WorkQueue {
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
     this.#waiting.clear();
-    this.#lines.clear();
-    this.#turns = [];
-    this.#turnHead = 0;
+    this.#line.clear();
     this.#again.clear();
-    const idle = this.#idleWorkers;
-    this.#idleWorkers = [];
-    for (const worker of idle) worker(undefined);
+    for (let worker = this.#idleWorkers.pop(); worker !== undefined; worker = this.#idleWorkers.pop())
+      worker(undefined);
   }
 }
