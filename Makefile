@@ -29,7 +29,7 @@ peers:
 conformance:
 	scripts/run test/conformance/run.ts
 
-# Real clients (client-go, Python's, JavaScript's, several kubectl) against a simulated Skypod.
+# Real clients (client-go, Python's, JavaScript's, several kubectl, Helm) against a simulated Skypod.
 conformance-clients:
 	scripts/run test/conformance/clients/run.ts
 

@@ -4,12 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../lib/eventually.ts';
 import { runCommand } from '../../lib/skypod.ts';
-
-export interface CheckResult {
-  name: string;
-  /** undefined: it is as it should be. */
-  problem?: string;
-}
+import { type CheckResult, mustHave as has, takeSteps } from './steps.ts';
 
 const manifest = (replicas: number) => `
 apiVersion: apps/v1
@@ -41,9 +36,6 @@ export async function kubectlScenario(kubectl: string, kubeconfig: string, names
     });
     if (code === (options.code ?? 0)) return stdout;
     throw new Error(`kubectl ${words.join(' ')} ended with ${code}: ${stderr}${stdout}`);
-  };
-  const has = (text: string, ...patterns: RegExp[]) => {
-    for (const pattern of patterns) if (!pattern.test(text)) throw new Error(`${pattern} is not in: ${text}`);
   };
   const steps: Record<string, () => Promise<void>> = {
     async 'create namespace, apply, apply again'() {
@@ -149,15 +141,9 @@ export async function kubectlScenario(kubectl: string, kubeconfig: string, names
       has(await run(['get', 'namespaces', namespace, '--ignore-not-found']), /^$/);
     },
   };
-  const results: CheckResult[] = [];
-  for (const [name, step] of Object.entries(steps)) {
-    try {
-      await step();
-      results.push({ name });
-    } catch (error) {
-      results.push({ name, problem: (error as Error).message.trim().replaceAll('\n', '; ').slice(0, 1000) });
-    }
+  try {
+    return await takeSteps(steps);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
   }
-  rmSync(home, { recursive: true, force: true });
-  return results;
 }

@@ -10,10 +10,12 @@ const directory = join(cacheDirectory, 'clients');
 /** Minors of kubectl that clusters are met with; the module of v1.34.0 is v0.34.0. */
 export const kubectlMinors = [30, 34];
 
+export const helmVersions = ['v3.22.0', 'v4.3.1'];
+
 export class Unavailable extends Error {}
 
-function run(file: string, args: string[], cwd: string): void {
-  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
+function run(file: string, args: string[], cwd: string, variables: Record<string, string> = {}): void {
+  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', ...variables };
   const result = spawnSync('nice', ['-n', '19', file, ...args], { cwd, env, encoding: 'utf8', maxBuffer: 64 << 20 });
   if (result.status === 0) return;
   const said = result.error?.message ?? result.stderr.trim().split('\n').slice(-5).join('; ');
@@ -49,6 +51,17 @@ export function kubectlOf(minor: number): string {
     run(go, ['mod', 'tidy'], module);
     const version = `-X k8s.io/component-base/version.gitVersion=v1.${minor}.0`;
     run(go, ['build', '-p', '1', '-ldflags', `-s -w ${version}`, '-o', path, '.'], module);
+  });
+}
+
+/** Helm of a major, e.g. v3.22.0. */
+export function helmOf(version: string): string {
+  return built(`helm-${version}`, (path) => {
+    const major = version.slice(0, version.indexOf('.'));
+    const bin = join(directory, `helm-${version}.bin`);
+    mkdirSync(bin, { recursive: true });
+    run(findGo(), ['install', '-p', '1', `helm.sh/helm/${major}/cmd/helm@${version}`], directory, { GOBIN: bin });
+    copyFileSync(join(bin, 'helm'), path);
   });
 }
 

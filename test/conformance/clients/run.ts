@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand, type Skypod, startSkypod } from '../../lib/skypod.ts';
 import { buildPrograms } from '../build.ts';
-import { type CheckResult, kubectlScenario } from './kubectl-scenario.ts';
-import { goClient, kubectlMinors, kubectlOf, pythonWithClient } from './programs.ts';
+import { helmScenario } from './helm-scenario.ts';
+import { kubectlScenario } from './kubectl-scenario.ts';
+import { goClient, helmOf, helmVersions, kubectlMinors, kubectlOf, pythonWithClient } from './programs.ts';
+import type { CheckResult } from './steps.ts';
 
 /**
  * Real clients against a Skypod with the simulated runtime: one line a client and check, and plainly what was not run.
@@ -51,6 +53,16 @@ const clients: Record<string, () => Client> = {
       () => {
         const path = kubectlOf(minor);
         return (_skypod: Skypod, kubeconfig: string) => kubectlScenario(path, kubeconfig, `kubectl-${minor}`);
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    helmVersions.map((version) => [
+      `Helm ${version}`,
+      () => {
+        const path = helmOf(version);
+        const { kubectl } = buildPrograms(['kubectl']);
+        return (_skypod: Skypod, kubeconfig: string) => helmScenario(path, kubectl, kubeconfig, `helm-${version[1]}`);
       },
     ]),
   ),
