@@ -1,0 +1,104 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent, request } from 'node:https';
+import type { Endpoint } from '../http2-client.ts';
+
+/** One request as it goes out; the path is the Kubernetes API's own. */
+export interface Ask {
+  method?: string;
+  path: string;
+  /** Objects are sent as JSON. */
+  body?: string | Buffer | object;
+  /** Content-Type; `application/json` for a body when absent, '' sends none. */
+  type?: string;
+  accept?: string;
+  headers?: Record<string, string>;
+  /** Without a client certificate. */
+  anonymous?: boolean;
+  /** Ends a watch that would go on; what came till then is the answer. */
+  cutAfterMs?: number;
+}
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  bytes: Buffer;
+  text: string;
+  /** undefined when the body is no JSON. */
+  json: any;
+}
+
+/** Sends requests to one server over HTTP/1.1, as curl would: nothing is decoded, followed or repeated. */
+export class HttpClient {
+  readonly #endpoint: Endpoint;
+  readonly #prefix: string;
+  readonly #agents: { known: Agent; anonymous: Agent };
+
+  constructor(endpoint: Endpoint, prefix: string) {
+    const { caPem: ca, certificatePem: cert, keyPem: key } = endpoint;
+    this.#endpoint = endpoint;
+    this.#prefix = prefix;
+    this.#agents = {
+      known: new Agent({ keepAlive: true, ca, cert, key, maxSockets: 64 }),
+      anonymous: new Agent({ keepAlive: true, ca, maxSockets: 8 }),
+    };
+  }
+
+  close(): void {
+    this.#agents.known.destroy();
+    this.#agents.anonymous.destroy();
+  }
+
+  send(ask: Ask): Promise<Answer> {
+    const { method = 'GET', path, body, accept, anonymous = false, cutAfterMs } = ask;
+    const bytes =
+      body === undefined
+        ? undefined
+        : Buffer.isBuffer(body)
+          ? body
+          : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+    const headers: Record<string, string> = { 'user-agent': 'differential/1.0', ...ask.headers };
+    const type = ask.type ?? (bytes === undefined ? '' : 'application/json');
+    if (type !== '') headers['content-type'] = type;
+    if (accept !== undefined) headers['accept'] = accept;
+    if (bytes !== undefined) headers['content-length'] = String(bytes.length);
+    return new Promise((resolve, reject) => {
+      const { host, port } = this.#endpoint;
+      const agent = anonymous ? this.#agents.anonymous : this.#agents.known;
+      const outgoing = request({ host, port, method, path: this.#prefix + path, headers, agent, timeout: 90_000 });
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer in 90 s`)));
+      outgoing.on('error', reject);
+      const answered = (status: number, given: IncomingHttpHeaders, whole: Buffer) =>
+        resolve({ status, headers: given, bytes: whole, text: whole.toString(), json: parse(whole) });
+      outgoing.on('upgrade', (response, socket) => {
+        socket.destroy();
+        answered(response.statusCode!, response.headers, Buffer.alloc(0));
+      });
+      outgoing.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        const end = () => answered(response.statusCode!, response.headers, Buffer.concat(chunks));
+        const cut =
+          cutAfterMs === undefined
+            ? undefined
+            : setTimeout(() => {
+                end();
+                outgoing.destroy();
+              }, cutAfterMs);
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', (error) => (cut === undefined ? reject(error) : undefined));
+        response.on('end', () => {
+          clearTimeout(cut);
+          end();
+        });
+      });
+      outgoing.end(bytes);
+    });
+  }
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}
