@@ -32,6 +32,13 @@ test('tenants take turns', async () => {
   assert.equal(rest.at(-1), 'noisy/a/4999');
 });
 
+test('what lies in the system tenant for tenants takes turns by them', async () => {
+  const queue = new WorkQueue({ clock: new ManualClock(), workers: 4 });
+  for (let index = 0; index < 5000; index++) queue.add(`system/noisy/${index}`);
+  queue.add('system/quiet/0');
+  assert.deepEqual(await take(queue, 2), ['system/noisy/0', 'system/quiet/0']);
+});
+
 test('a failing key backs off for itself, doubling up to the longest', async () => {
   const clock = new ManualClock();
   const queue = new WorkQueue({ clock });

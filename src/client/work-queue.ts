@@ -1,15 +1,26 @@
 import type { Clock } from '../base/clock.ts';
+import { SYSTEM_TENANT } from './client.ts';
 import { FairQueue, Fifo } from './fair-queue.ts';
 
 export interface WorkQueueOptions {
   clock: Clock;
   /** How many keys may be worked on at once; shared fairly among tenants (see FairQueue). Default: as many as are asked for. */
   workers?: number;
-  /** Keys of one tenant wait in one line; lines are served in turn. Default: what stands before the first `/`. */
+  /**
+   * Keys of one tenant wait in one line; lines are served in turn. Default: what stands before the first `/`, and for the
+   * system tenant's objects also their namespace, which is named for the tenant they are about.
+   */
   tenantOf?: (key: string) => string;
   /** First back-off of a failing key; doubles with each failure. */
   baseDelayMs?: number;
   maxDelayMs?: number;
+}
+
+function tenantOfKey(key: string): string {
+  const slash = key.indexOf('/');
+  if (slash < 0) return '';
+  const tenant = key.slice(0, slash);
+  return tenant === SYSTEM_TENANT ? key.slice(0, key.indexOf('/', slash + 1)) : tenant;
 }
 
 /**
@@ -33,12 +44,7 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
-    this.#tenantOf =
-      options.tenantOf ??
-      ((key) => {
-        const slash = key.indexOf('/');
-        return slash < 0 ? '' : key.slice(0, slash);
-      });
+    this.#tenantOf = options.tenantOf ?? tenantOfKey;
     this.#line = new FairQueue<string>(options.workers ?? Infinity);
     this.#baseDelayMs = options.baseDelayMs ?? 5;
     this.#maxDelayMs = options.maxDelayMs ?? 1_000_000;

@@ -13,7 +13,7 @@ export interface SchedulerDependencies {
   informers: InformerFactory;
   clock: Clock;
   logger: Logger;
-  /** Bindings under way at once, for each profile. */
+  /** Bindings under way at once, for each profile; a tenant gets half of them at most. */
   bindsInFlight?: number;
   /** How many times over hosts' resources may be promised; by default CPU 4 times, memory once. */
   overcommit?: Overcommit;
@@ -27,7 +27,7 @@ export async function startScheduler(dependencies: SchedulerDependencies, signal
   const { informers, clock, logger } = dependencies;
   const { client } = informers;
   const events = createEventRecorder({ client, clock, logger, component: 'default-scheduler' });
-  const options = { clock, logger, bindsInFlight: dependencies.bindsInFlight ?? 128 };
+  const options = { clock, logger, bindsInFlight: dependencies.bindsInFlight ?? 256 };
   const tenants = watchTenants({ informers, client, clock, events }, options);
   const pool = watchPool({ informers, client, clock, overcommit: dependencies.overcommit }, options);
 

@@ -21,7 +21,7 @@ export interface VirtualNodeDependencies {
   /** The pool's zones, one virtual node each. */
   zones: readonly string[];
   metrics?: ControllerMetrics;
-  /** Pods worked on at once. */
+  /** Pods worked on at once; a tenant gets half of them at most. */
   workers?: number;
 }
 
@@ -43,7 +43,7 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
     return recorder;
   };
   const world = createWorld(informers);
-  const workers = dependencies.workers ?? 256;
+  const workers = dependencies.workers ?? 512;
   const pods = podController({ world, client, clock, events, zones, workers });
   const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
   const evictions = createEventRecorder({ client, clock, logger, component: 'taint-eviction-controller' });

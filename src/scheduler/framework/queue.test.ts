@@ -81,3 +81,24 @@ test('a unit that went is not handed out, and one that changed is tried at once'
   assert.equal(units.take()?.unit, 'new');
   assert.equal(units.size, 1);
 });
+
+test('tenants take turns whatever their priorities, and none holds more than half of the slots', () => {
+  const units = new SchedulingQueue<string>(new ManualClock(), () => {}, {
+    tenantOf: (unit) => unit.split('/')[0]!,
+    slots: 4,
+  });
+  for (let index = 0; index < 5000; index++) units.add(`noisy/${index}`, `noisy/${index}`, 'zone', 1000);
+  units.add('quiet/0', 'quiet/0', 'zone', 0);
+  const taken = [units.take()!, units.take()!];
+  assert.deepEqual(
+    taken.map(({ key }) => key),
+    ['noisy/0', 'quiet/0'],
+  );
+  assert.equal(units.take(), undefined);
+  units.add('quiet/1', 'quiet/1', 'zone', 0);
+  units.release(taken[1]!);
+  assert.equal(units.take()?.key, 'quiet/1');
+  assert.equal(units.take(), undefined, 'what hangs is not given more');
+  units.release(taken[0]!);
+  assert.equal(units.take()?.key, 'noisy/1');
+});

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { FairQueue } from '../../client/fair-queue.ts';
 import { Heap } from './heap.ts';
 import type { ClusterChange } from './plugin.ts';
 
@@ -25,27 +26,44 @@ export const MAX_BACKOFF_MS = 10_000;
 /** A unit that nothing seemed to help is tried again anyway after so long (upstream: 5 minutes). */
 export const UNSCHEDULABLE_RETRY_MS = 300_000;
 
+interface Ticket {
+  key: string;
+  ticket: number;
+  priority: number;
+  since: number;
+}
+
+const isBefore = (a: Ticket, b: Ticket) => a.priority > b.priority || (a.priority === b.priority && a.since < b.since);
+
+export interface SchedulingQueueOptions<Unit> {
+  /** Tenants take turns, whatever priorities they give their own. */
+  tenantOf?: (unit: Unit) => string;
+  /** How many units may be taken and not yet released, shared fairly among tenants (see FairQueue). */
+  slots?: number;
+}
+
 /**
- * Upstream's scheduling queue: active (by priority, then arrival), back-off, and an unschedulable pool whose units come
+ * Upstream's scheduling queue, one line a tenant: active (by priority, then arrival), back-off, and an unschedulable pool whose units come
  * back when the cluster changes in a way that may help. One timer for the whole queue, none while nothing waits.
  */
 export class SchedulingQueue<Unit> {
   readonly #clock: Clock;
   readonly #onActive: () => void;
   readonly #units = new Map<string, { queued: QueuedUnit<Unit>; place: Place; ticket: number }>();
-  // Heaps hold (key, ticket); an entry whose ticket is no longer the unit's is skipped, so removal costs nothing.
-  readonly #active = new Heap<{ key: string; ticket: number; priority: number; since: number }>(
-    (a, b) => a.priority > b.priority || (a.priority === b.priority && a.since < b.since),
-  );
+  // Lines hold (key, ticket); an entry whose ticket is no longer the unit's is skipped, so removal costs nothing.
+  readonly #active: FairQueue<Ticket>;
+  readonly #tenantOf: (unit: Unit) => string;
   readonly #waiting = new Heap<{ key: string; ticket: number; at: number }>((a, b) => a.at < b.at);
   readonly #unschedulable = new Map<string, Set<string>>();
   #arrivals = 0;
   #ticket = 0;
   #timer: { at: number; cancel: () => void } | undefined;
 
-  constructor(clock: Clock, onActive: () => void) {
+  constructor(clock: Clock, onActive: () => void, options: SchedulingQueueOptions<Unit> = {}) {
     this.#clock = clock;
     this.#onActive = onActive;
+    this.#tenantOf = options.tenantOf ?? (() => '');
+    this.#active = new FairQueue(options.slots ?? Infinity, () => new Heap(isBefore));
   }
 
   /** Units known, wherever they wait. */
@@ -89,17 +107,26 @@ export class SchedulingQueue<Unit> {
     this.#units.delete(key);
   }
 
-  /** The next unit to try; it stays known ("taken") until it is removed or put back. */
+  /** The next unit to try; it stays known ("taken") until it is removed or put back. Its slot is held until `release`. */
   take(): QueuedUnit<Unit> | undefined {
-    for (let next = this.#active.pop(); next !== undefined; next = this.#active.pop()) {
-      const entry = this.#units.get(next.key);
-      if (entry === undefined || entry.ticket !== next.ticket || entry.place !== 'active') continue;
+    for (let next = this.#active.take(); next !== undefined; next = this.#active.take()) {
+      const { tenant, item } = next;
+      const entry = this.#units.get(item.key);
+      if (entry === undefined || entry.ticket !== item.ticket || entry.place !== 'active') {
+        this.#active.release(tenant);
+        continue;
+      }
       entry.place = 'taken';
       entry.queued.attempts++;
       entry.queued.triedAt = this.#clock.now();
       return entry.queued;
     }
     return undefined;
+  }
+
+  /** The work on a taken unit is over, wherever the unit is now. */
+  release(queued: QueuedUnit<Unit>): void {
+    this.#active.release(this.#tenantOf(queued.unit));
   }
 
   /** No place was found. */
@@ -159,7 +186,8 @@ export class SchedulingQueue<Unit> {
   #activate(queued: QueuedUnit<Unit>): void {
     const ticket = ++this.#ticket;
     this.#units.set(queued.key, { queued, place: 'active', ticket });
-    this.#active.push({ key: queued.key, ticket, priority: queued.priority, since: queued.since });
+    const { key, priority, since } = queued;
+    this.#active.push(this.#tenantOf(queued.unit), { key, ticket, priority, since });
     this.#onActive();
   }
 

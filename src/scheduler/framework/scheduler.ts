@@ -11,6 +11,8 @@ export interface Profile<Unit, T extends Target, View> {
   noun: string;
   filters: FilterPlugin<Unit, T, View>[];
   scores: ScorePlugin<Unit, T, View>[];
+  /** Whose the unit is: tenants take turns. */
+  tenantOf(unit: Unit): string;
   /** The snapshot as this unit sees it, and every target in it. */
   view(unit: Unit): { view: View; targets: readonly T[] };
   /** Counts the unit on the target in the snapshot until the informer shows it there, or `forget`. */
@@ -39,7 +41,7 @@ export interface Profile<Unit, T extends Target, View> {
 export interface SchedulerOptions {
   clock: Clock;
   logger: Logger;
-  /** Bindings under way at once. */
+  /** Bindings and reports under way at once. */
   bindsInFlight?: number;
 }
 
@@ -64,8 +66,6 @@ export class Scheduler<Unit, T extends Target, View> {
   readonly queue: SchedulingQueue<Unit>;
   readonly #profile: Profile<Unit, T, View>;
   readonly #logger: Logger;
-  readonly #bindsInFlight: number;
-  #inFlight = 0;
   #pumping = false;
   #isRunning = false;
   #startAt = 0;
@@ -73,8 +73,10 @@ export class Scheduler<Unit, T extends Target, View> {
   constructor(profile: Profile<Unit, T, View>, options: SchedulerOptions) {
     this.#profile = profile;
     this.#logger = options.logger.child({ profile: profile.name });
-    this.#bindsInFlight = options.bindsInFlight ?? 512;
-    this.queue = new SchedulingQueue<Unit>(options.clock, () => this.#pump());
+    this.queue = new SchedulingQueue<Unit>(options.clock, () => this.#pump(), {
+      tenantOf: (unit) => profile.tenantOf(unit),
+      slots: options.bindsInFlight ?? 512,
+    });
   }
 
   /** Call once the snapshot is complete: deciding on half of it would be wrong. */
@@ -194,7 +196,7 @@ export class Scheduler<Unit, T extends Target, View> {
   #run(): void {
     this.#pumping = false;
     const sliceEnd = performance.now() + SLICE_MS;
-    while (this.#isRunning && this.#inFlight < this.#bindsInFlight) {
+    while (this.#isRunning) {
       if (performance.now() > sliceEnd) {
         this.#pump();
         return;
@@ -213,14 +215,14 @@ export class Scheduler<Unit, T extends Target, View> {
       // A unit whose rules cannot be evaluated must not stop the loop for everybody.
       this.#logger.error({ key: queued.key, error }, 'deciding failed');
       this.queue.putBackoff(queued);
+      this.queue.release(queued);
       return;
     }
-    this.#inFlight++;
     const work = 'target' in decision ? this.#bind(queued, decision.target) : this.#reject(queued, decision);
     work
       .catch((error: unknown) => this.#logger.error({ key: queued.key, error }, 'scheduling failed'))
       .finally(() => {
-        this.#inFlight--;
+        this.queue.release(queued);
         this.#pump();
       });
   }

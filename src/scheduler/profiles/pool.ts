@@ -29,6 +29,8 @@ export function poolProfile(options: PoolProfileOptions): Profile<ContainerInsta
     noun: 'hosts',
     filters: [hostZone, hostReady, hostResources],
     scores: [imageLocality, leastAllocated],
+    // Instances lie in namespaces named for their tenants.
+    tenantOf: ({ metadata }) => metadata.namespace ?? '',
     view: () => ({ view: snapshot, targets: snapshot.targets }),
     assume: (instance, target) => snapshot.setInstance(instance, target.name),
     forget: (instance) => {

@@ -94,6 +94,7 @@ export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<
       preferredInterPodAffinity,
       evenSpread,
     ],
+    tenantOf,
     view(pod) {
       const view = viewOf(tenantOf(pod));
       return { view, targets: view.snapshot.targets };
