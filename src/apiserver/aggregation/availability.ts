@@ -5,7 +5,7 @@ import { ENDPOINT_SLICES, SERVICES } from '../../api/resources.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
 import type { Environment } from '../environment.ts';
 import { platformIdentity } from '../identity/identity.ts';
-import { updateObject } from '../verbs/update-object.ts';
+import { updateOwn } from '../verbs/own-update.ts';
 import type { CacheEvent } from '../watch-cache/watch-cache.ts';
 import { type AvailableCondition, localCondition, withAvailable } from './api-service.ts';
 import type { ApiServiceCatalog } from './catalog.ts';
@@ -205,19 +205,14 @@ export class AvailabilityController {
     const known = catalog.get(tenant, name)?.status?.conditions?.find(({ type }) => type === 'Available');
     const isSame = known?.status === state.status && known.reason === state.reason && known.message === state.message;
     if (isSame) return;
-    await updateObject(environment, {
+    await updateOwn(environment, {
       definition,
       subresource: 'status',
       tenant,
-      namespace: '',
       name,
       identity,
-      dryRun: false,
-      warnings: [],
-      trusted: true,
       change: (current) => ({
         ...current,
-        metadata: { ...current.metadata },
         status: { ...current['status'], conditions: withAvailable(current as APIService, state, clock.now()) },
       }),
     });

@@ -5,6 +5,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
 import type { CustomResourceCatalog } from '../custom-resources/index.ts';
 import type { Environment } from '../environment.ts';
 import { platformIdentity } from '../identity/identity.ts';
+import { ReconcileQueue } from '../reconcile-queue.ts';
 import { createObject } from '../verbs/create-object.ts';
 import { deleteObject } from '../verbs/delete-object.ts';
 import {
@@ -18,7 +19,6 @@ import {
 import type { ApiServiceCatalog } from './catalog.ts';
 
 const identity = platformIdentity('api-service-registration');
-const retryMs = 1000;
 
 export interface RegistrationOptions {
   environment: Environment;
@@ -35,70 +35,42 @@ export interface RegistrationOptions {
  */
 export class CustomGroupRegistration {
   readonly #options: RegistrationOptions;
-  /** `tenant/version.group` */
-  readonly #waiting = new Set<string>();
-  readonly #timers = new Set<() => void>();
-  /** Until it is known which definitions there are, none is missed. */
-  #hasBegun = false;
-  #isRunning = false;
-  #isClosed = false;
+  /** Named `version.group`. Until it is known which definitions there are, none is missed: it stands still. */
+  readonly #queue: ReconcileQueue;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
+    const { clock, logger } = options.environment;
+    this.#queue = new ReconcileQueue({
+      what: 'registration of a group',
+      clock,
+      logger,
+      reconcile: (tenant, name) => this.#reconcile(tenant, name),
+      isSettled: (error) => isNotFound(error) || isConflict(error) || isAlreadyExists(error),
+    });
     options.customResources.onChange((tenant, name) => this.#changed(tenant, name.slice(name.indexOf('.') + 1)));
     options.catalog.onChange((tenant, name, service) => {
       // Deleted by someone, or left from a definition that went while nobody looked.
-      if (service === undefined || service.metadata.labels?.[MANAGED_LABEL] === 'true') this.#add(`${tenant}/${name}`);
+      if (service === undefined || service.metadata.labels?.[MANAGED_LABEL] === 'true') this.#queue.add(tenant, name);
     });
   }
 
   begin(): void {
-    this.#hasBegun = true;
-    void this.#run();
+    this.#queue.begin();
   }
 
   close(): void {
-    this.#isClosed = true;
-    for (const cancel of this.#timers) cancel();
+    this.#queue.close();
   }
 
   #changed(tenant: string, group: string): void {
     const { customResources, catalog } = this.#options;
     for (const { spec } of customResources.crdsOfGroup(tenant, group)) {
-      for (const { name } of spec.versions) this.#add(`${tenant}/${apiServiceName(group, name)}`);
+      for (const { name } of spec.versions) this.#queue.add(tenant, apiServiceName(group, name));
     }
     for (const { spec, metadata } of catalog.all(tenant)) {
-      if (spec.group === group) this.#add(`${tenant}/${metadata.name}`);
+      if (spec.group === group) this.#queue.add(tenant, metadata.name);
     }
-  }
-
-  #add(key: string): void {
-    if (this.#isClosed) return;
-    this.#waiting.add(key);
-    if (this.#hasBegun && !this.#isRunning) void this.#run();
-  }
-
-  async #run(): Promise<void> {
-    this.#isRunning = true;
-    // The change that brought us here is still being told to others.
-    await Promise.resolve();
-    for (const key of this.#waiting) {
-      if (this.#isClosed) break;
-      this.#waiting.delete(key);
-      const slash = key.indexOf('/');
-      try {
-        await this.#reconcile(key.slice(0, slash), key.slice(slash + 1));
-      } catch (error) {
-        if (isNotFound(error) || isConflict(error) || isAlreadyExists(error) || this.#isClosed) continue;
-        this.#options.environment.logger.warn({ error: (error as Error).message, key }, 'registration of a group');
-        const cancel = this.#options.environment.clock.schedule(retryMs, () => {
-          this.#timers.delete(cancel);
-          this.#add(key);
-        });
-        this.#timers.add(cancel);
-      }
-    }
-    this.#isRunning = false;
   }
 
   async #reconcile(tenant: string, name: string): Promise<void> {

@@ -1,11 +1,12 @@
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { isConflict, isNotFound } from '../../api/status.ts';
+import { isNotFound } from '../../api/status.ts';
 import type { Environment } from '../environment.ts';
 import { platformIdentity } from '../identity/identity.ts';
+import { ReconcileQueue } from '../reconcile-queue.ts';
 import { deleteObject } from '../verbs/delete-object.ts';
-import { updateObject } from '../verbs/update-object.ts';
+import { updateOwn } from '../verbs/own-update.ts';
 import type { CustomResourceCatalog } from './catalog.ts';
 import { type Condition, withCondition } from './conditions.ts';
 import { isEstablished, statusOf } from './names.ts';
@@ -13,8 +14,6 @@ import { isEstablished, statusOf } from './names.ts';
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 const identity = platformIdentity('custom-resource-definitions');
-/** Instances held by finalizers, and failures, are looked at again after so long. */
-const retryMs = 1000;
 
 export interface ReconcilerOptions {
   environment: Environment;
@@ -32,19 +31,24 @@ export interface ReconcilerOptions {
  */
 export class DefinitionReconciler {
   readonly #options: ReconcilerOptions;
-  readonly #waiting = new Set<string>();
-  readonly #timers = new Map<string, () => void>();
-  #isRunning = false;
-  #isClosed = false;
+  readonly #queue: ReconcileQueue;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    const { clock, logger } = options.environment;
+    this.#queue = new ReconcileQueue({
+      what: 'custom resource definition',
+      clock,
+      logger,
+      reconcile: (tenant, name) => this.#reconcile(tenant, name),
+      isSettled: isNotFound,
+    });
+    this.#queue.begin();
     options.catalog.onChange((tenant, name) => this.#changed(tenant, name));
   }
 
   close(): void {
-    this.#isClosed = true;
-    for (const cancel of this.#timers.values()) cancel();
+    this.#queue.close();
   }
 
   #changed(tenant: string, name: string): void {
@@ -55,54 +59,19 @@ export class DefinitionReconciler {
       if (!catalog.isDefinedAnywhere(name) && !this.#options.isBuiltin(group, resource)) {
         this.#options.forget({ group, resource });
       }
-    } else this.#add(`${tenant}/${name}`);
+    } else this.#queue.add(tenant, name);
     // A name may have become free.
     for (const other of catalog.crdsOfGroup(tenant, group)) {
-      if (other.metadata.name !== name) this.#add(`${tenant}/${other.metadata.name}`);
+      if (other.metadata.name !== name) this.#queue.add(tenant, other.metadata.name);
     }
   }
 
-  #add(key: string): void {
-    this.#waiting.add(key);
-    if (!this.#isRunning) void this.#run();
-  }
-
-  #later(key: string): void {
-    if (this.#isClosed || this.#timers.has(key)) return;
-    const cancel = this.#options.environment.clock.schedule(retryMs, () => {
-      this.#timers.delete(key);
-      this.#add(key);
-    });
-    this.#timers.set(key, cancel);
-  }
-
-  async #run(): Promise<void> {
-    this.#isRunning = true;
-    // The change that brought us here is still being told to others.
-    await Promise.resolve();
-    for (const key of this.#waiting) {
-      if (this.#isClosed) break;
-      this.#waiting.delete(key);
-      const slash = key.indexOf('/');
-      try {
-        await this.#reconcile(key.slice(0, slash), key.slice(slash + 1), key);
-      } catch (error) {
-        if (isNotFound(error)) continue;
-        if (!isConflict(error) && !this.#isClosed) {
-          this.#options.environment.logger.warn({ error: (error as Error).message, key }, 'custom resource definition');
-        }
-        this.#later(key);
-      }
-    }
-    this.#isRunning = false;
-  }
-
-  async #reconcile(tenant: string, name: string, key: string): Promise<void> {
+  async #reconcile(tenant: string, name: string): Promise<void> {
     const { catalog, environment } = this.#options;
     const crd = catalog.crd(tenant, name);
     if (crd === undefined) return;
     if (crd.metadata.deletionTimestamp !== undefined) {
-      if (crd.metadata.finalizers?.includes(CLEANUP_FINALIZER)) await this.#empty(tenant, crd, key);
+      if (crd.metadata.finalizers?.includes(CLEANUP_FINALIZER)) await this.#empty(tenant, crd);
       return;
     }
     const others = catalog.crdsOfGroup(tenant, crd.spec.group).filter((other) => other.metadata.name !== name);
@@ -114,7 +83,7 @@ export class DefinitionReconciler {
     }));
   }
 
-  async #empty(tenant: string, crd: CustomResourceDefinition, key: string): Promise<void> {
+  async #empty(tenant: string, crd: CustomResourceDefinition): Promise<void> {
     const { catalog, environment, isBuiltin } = this.#options;
     const { name } = crd.metadata;
     const { group, names } = crd.spec;
@@ -151,7 +120,8 @@ export class DefinitionReconciler {
         }).catch(ignoreNotFound);
       }
       const left = await environment.objects.entries(resource, { tenant });
-      if (left.length > 0) return this.#later(key);
+      // Held by finalizers.
+      if (left.length > 0) return this.#queue.later(tenant, name);
       await this.#terminating(tenant, name, 'False', 'InstanceDeletionCompleted', 'removed all instances');
     }
     await this.#update(tenant, name, '', (current) => ({
@@ -174,23 +144,9 @@ export class DefinitionReconciler {
     }));
   }
 
-  async #update(tenant: string, name: string, subresource: string, change: (current: KubeObject) => KubeObject) {
+  async #update(tenant: string, name: string, subresource: '' | 'status', change: (current: KubeObject) => KubeObject) {
     const { environment, definition } = this.#options;
-    await updateObject(environment, {
-      definition,
-      subresource,
-      tenant,
-      namespace: '',
-      name,
-      identity,
-      dryRun: false,
-      warnings: [],
-      trusted: true,
-      change: (current) => {
-        const changed = change(current);
-        return { ...changed, metadata: { ...changed.metadata } };
-      },
-    });
+    await updateOwn(environment, { definition, subresource, tenant, name, identity, change });
   }
 }
 
