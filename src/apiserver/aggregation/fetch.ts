@@ -1,14 +1,9 @@
-import { request as httpRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
+import { type BoundedAnswer, boundedGet } from '../connect/bounded-get.ts';
 import { secured } from '../connect/forward.ts';
 import type { ServiceDialer } from '../connect/service-dialer.ts';
 import { type FrontProxy, remoteUserHeaders, tlsOptions } from './front-proxy.ts';
-
-export interface Fetched {
-  code: number;
-  headers: NodeJS.Dict<string | string[]>;
-  body: Buffer;
-}
 
 export interface FetchOptions {
   accept: string;
@@ -28,7 +23,7 @@ export function addressOf(service: APIService, path: string): string {
 
 /** One GET of the server behind an APIService, asked by the API server itself. Rejects when nothing comes back in time. */
 export function createFetch(dialService: ServiceDialer, frontProxy: FrontProxy) {
-  return async (tenant: string, service: APIService, path: string, options: FetchOptions): Promise<Fetched> => {
+  return async (tenant: string, service: APIService, path: string, options: FetchOptions): Promise<BoundedAnswer> => {
     const { name = '', namespace = '', port = 443 } = service.spec!.service!;
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), options.timeoutMs);
@@ -56,36 +51,10 @@ export function createFetch(dialService: ServiceDialer, frontProxy: FrontProxy) 
   };
 }
 
-function get(socket: import('node:stream').Duplex, service: APIService, path: string, options: FetchOptions) {
+function get(socket: Duplex, service: APIService, path: string, { accept, limitBytes }: FetchOptions) {
   const { name, namespace } = service.spec!.service!;
-  return new Promise<Fetched>((resolve, reject) => {
-    const outgoing = httpRequest({
-      path,
-      createConnection: () => socket as never,
-      headers: {
-        host: `${name}.${namespace}.svc`,
-        accept: options.accept,
-        connection: 'close',
-        ...remoteUserHeaders(aggregator),
-      },
-    });
-    outgoing.on('error', reject);
-    outgoing.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      response.on('data', (chunk: Buffer) => {
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length > options.limitBytes)
-          response.destroy(new Error(`the answer is longer than ${options.limitBytes} bytes`));
-      });
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({ code: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
-      );
-    });
-    outgoing.end();
-  });
+  const headers = { host: `${name}.${namespace}.svc`, accept, ...remoteUserHeaders(aggregator) };
+  return boundedGet(socket, { path, headers, limitBytes, tooLong: `the answer is longer than ${limitBytes} bytes` });
 }
 
 export type Fetch = ReturnType<typeof createFetch>;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { readBounded } from '../connect/bounded-get.ts';
 import type { ServiceDialer } from '../connect/service-dialer.ts';
 import { type Destination, WebhookConnections } from './connections.ts';
 import { createEgress, type EgressOptions } from './egress.ts';
@@ -161,21 +162,11 @@ function exchange({ connections, destination, host, path, bytes, signal, limitBy
     });
     outgoing.on('response', (response: IncomingMessage) => {
       answered = true;
-      const chunks: Buffer[] = [];
-      let length = 0;
-      response.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        if (length <= limitBytes) {
-          chunks.push(chunk);
-          return;
-        }
-        reject(new Error(`the response is larger than ${limitBytes} bytes`));
-        outgoing.destroy();
-      });
-      response.on('end', () =>
-        resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      const { statusCode: code = 0 } = response;
+      readBounded(response, limitBytes, `the response is larger than ${limitBytes} bytes`).then(
+        (body) => resolve({ code, text: body.toString('utf8') }),
+        reject,
       );
-      response.on('error', reject);
     });
     outgoing.end(bytes);
   });

@@ -1,8 +1,8 @@
 import type { webcrypto } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
 import type { TokenIssuer } from '../../../api/authentication/configuration.ts';
 import type { Clock } from '../../../base/clock.ts';
+import { boundedGet } from '../../connect/bounded-get.ts';
 import { secured } from '../../connect/forward.ts';
 import type { Egress } from '../../webhooks/egress.ts';
 
@@ -95,38 +95,27 @@ export class IssuerKeys implements KeySet {
     const end = () => socket.destroy(new Error(`oidc: ${text} did not answer in time`));
     signal.addEventListener('abort', end);
     try {
-      return await new Promise((resolve, reject) => {
-        const outgoing = httpRequest({
-          path: `${url.pathname}${url.search}`,
-          headers: { host: url.host, accept: 'application/json', connection: 'close' },
-          createConnection: () => socket as never,
-        });
-        outgoing.on('error', reject);
-        outgoing.on('response', (response) => {
-          const chunks: Buffer[] = [];
-          let length = 0;
-          response.on('data', (chunk: Buffer) => {
-            chunks.push(chunk);
-            length += chunk.length;
-            if (length > limitBytes) response.destroy(new Error(`oidc: ${text} gave more than ${limitBytes} bytes`));
-          });
-          response.on('error', reject);
-          response.on('end', () => {
-            if (response.statusCode !== 200) return reject(new Error(`oidc: ${text}: ${response.statusCode}`));
-            try {
-              const value = JSON.parse(Buffer.concat(chunks).toString());
-              if (typeof value !== 'object' || value === null) throw new Error('not an object');
-              return resolve(value);
-            } catch (error) {
-              return reject(new Error(`oidc: ${text}: ${(error as Error).message}`));
-            }
-          });
-        });
-        outgoing.end();
+      const { code, body } = await boundedGet(socket, {
+        path: `${url.pathname}${url.search}`,
+        headers: { host: url.host, accept: 'application/json' },
+        limitBytes,
+        tooLong: `oidc: ${text} gave more than ${limitBytes} bytes`,
       });
+      if (code !== 200) throw new Error(`oidc: ${text}: ${code}`);
+      return parsed(body, text);
     } finally {
       signal.removeEventListener('abort', end);
       socket.destroy();
     }
+  }
+}
+
+function parsed(body: Buffer, source: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(body.toString());
+    if (typeof value !== 'object' || value === null) throw new Error('not an object');
+    return value;
+  } catch (error) {
+    throw new Error(`oidc: ${source}: ${(error as Error).message}`);
   }
 }
