@@ -1,14 +1,13 @@
 import { deepEqual } from '../../../api/equality.ts';
-import { cloneJson } from '../../../api/json.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import { StatusError } from '../../../api/status.ts';
-import { type AdmissionRequest, reinvocationOf } from '../admission.ts';
+import type { AdmissionRequest } from '../admission.ts';
 import { RUNTIME_BUDGET } from '../expressions/index.ts';
 import { forbid } from '../forbid.ts';
-import { convert, type MatchedForm, requestedForm } from '../webhooks/forms.ts';
-import { decoded, moveTo, writeBack } from '../webhooks/mutating.ts';
+import { Round } from '../reinvocation.ts';
+import { type ChangingObject, decoded, moveTo, objectOf, oldObjectIn, writeBack } from '../webhooks/current-object.ts';
+import type { MatchedForm } from '../webhooks/forms.ts';
 import { withoutTenant } from '../webhooks/review.ts';
-import type { CurrentObject } from '../webhooks/should-call.ts';
 import { applyMade } from './apply-configuration.ts';
 import type { CompiledBinding, CompiledMutatingPolicy } from './compiled-policy.ts';
 import { patchMade } from './json-patch.ts';
@@ -33,13 +32,6 @@ interface Refusal {
   bindingName: string | undefined;
   message: string;
   reason: string;
-}
-
-/** What the first round leaves for the second. Source: policy/mutating/reinvocationcontext.go. */
-interface Memory {
-  output: KubeObject | undefined;
-  invoked: Set<string>;
-  toReinvoke: Set<string>;
 }
 
 /** One policy after the other, each seeing what those before it made. Source: policy/mutating/dispatcher.go. */
@@ -104,24 +96,14 @@ async function invokeAll(
   refusals: Refusal[],
 ): Promise<void> {
   const namespace = await namespaceObjectOf(options, request);
-  const isReinvoke = request.reinvocation?.isReinvoke === true;
-  const memory = request.reinvocation?.memory.get(MUTATING_POLICY_PLUGIN) as Memory | undefined;
-  const state: Memory = memory ?? { output: undefined, invoked: new Set(), toReinvoke: new Set() };
-  if (isReinvoke && !deepEqual(state.output, request.object)) requireReinvocation(state);
-  const current: CurrentObject & { isDirty: boolean } = {
-    object: request.object,
-    form: { ...requestedForm(request), definition: request.definition },
-    isDirty: false,
-  };
+  const round = new Round(request, MUTATING_POLICY_PLUGIN);
+  const current = objectOf(request);
   for (const invocation of invocations) {
     const { policy, binding, form, params } = invocation;
     const refuse = (message: string) =>
       refusals.push({ policy, bindingName: binding.name, message, reason: 'Invalid' });
     await moveTo(current, form, request);
-    const oldObject =
-      request.oldObject === undefined
-        ? undefined
-        : await convert(request.oldObject, request.definition, form.definition, request);
+    const oldObject = await oldObjectIn(form, request);
     const situation = { request, form, oldObject, namespace, params, variables: policy.variables };
     const seen = (): Situation => ({ ...situation, object: current.object });
     const outcome = await policy.conditions?.evaluateIn(evaluationOf(options, seen()));
@@ -130,8 +112,7 @@ async function invokeAll(
       continue;
     }
     if (outcome?.matches === false) continue;
-    // Who was not asked in the first round is not asked in the second either.
-    if (isReinvoke && !state.toReinvoke.has(invocation.key)) continue;
+    if (!round.asks(invocation.key)) continue;
     const before = current.object;
     for (const mutation of policy.mutations) {
       if (current.object === undefined) continue;
@@ -142,29 +123,18 @@ async function invokeAll(
         refuse((error as Error).message);
       }
     }
-    if (!deepEqual(before, current.object)) {
-      requireReinvocation(state);
-      reinvocationOf(request).shouldReinvoke = true;
-    }
-    if (policy.isReinvocable) state.invoked.add(invocation.key);
+    if (!deepEqual(before, current.object)) round.changed();
+    if (policy.isReinvocable) round.invoked(invocation.key);
   }
-  if (current.isDirty) await writeBack(current, request);
-  if (request.object !== undefined && (state.invoked.size > 0 || state.toReinvoke.size > 0)) {
-    state.output = cloneJson(request.object);
-    reinvocationOf(request).memory.set(MUTATING_POLICY_PLUGIN, state);
-  }
-}
-
-function requireReinvocation(state: Memory): void {
-  for (const key of state.invoked) state.toReinvoke.add(key);
-  state.invoked.clear();
+  await writeBack(current, request);
+  round.end();
 }
 
 async function invoke(
   options: PolicyOptions,
   { patchType, program }: CompiledMutatingPolicy['mutations'][number],
   situation: Situation,
-  current: CurrentObject & { isDirty: boolean },
+  current: ChangingObject,
 ): Promise<void> {
   if (typeof program === 'string') throw new Error(program);
   const { value, error } = await evaluationOf(options, situation).evaluate(program, { left: RUNTIME_BUDGET });

@@ -5,16 +5,11 @@ import { forbidden, notFound } from '../../../api/status.ts';
 import { SYSTEM_TENANT } from '../../filters/tenant-resolution.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
+import type { CurrentObject } from './current-object.ts';
 import { convert, equivalentForms, type MatchedForm, requestedForm } from './forms.ts';
 import type { WebhookAdmissionOptions } from './options.ts';
 import { namespaceOf } from './review.ts';
 import { matchesRule } from './rules.ts';
-
-/** The object as it is by now, in the form of `definition`. */
-export interface CurrentObject {
-  object: KubeObject | undefined;
-  form: MatchedForm;
-}
 
 /** How a webhook is to be called; undefined when it is not meant. Source: generic.Webhook.ShouldCallHook. */
 export async function shouldCall(
