@@ -2,7 +2,8 @@ import { parse as parseYaml } from 'yaml';
 import { schemaOfKind } from '../../src/api/generated-schema.ts';
 import { decodeProtobuf } from '../../src/apiserver/protobuf/decode-protobuf.ts';
 import { protobufSchema } from '../../src/apiserver/protobuf/encode-protobuf.ts';
-import { type Input, inputOf } from './inputs.ts';
+import { inputOf } from './inputs.ts';
+import type { Input } from './request-parts.ts';
 import { type Answer, Target } from './target.ts';
 
 export interface FuzzOptions {

@@ -4,7 +4,7 @@ import { startTestServer, type TestServer } from '../../src/apiserver/testing/te
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { Logger } from '../../src/base/log.ts';
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts';
-import type { Input } from './inputs.ts';
+import type { Input } from './request-parts.ts';
 
 export interface Answer {
   /** 0: the stream was cut. */
