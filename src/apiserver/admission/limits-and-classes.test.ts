@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { StatusError } from '../../api/status.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { forbiddance } from '../testing/in-process-caller.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 const root = '/clusters/a';
@@ -16,14 +16,6 @@ describe('limits and classes', { timeout: 60_000 }, () => {
 
   const send = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown) =>
     server.transport.request<any>({ method, path, body });
-  const refusal = (pending: Promise<unknown>): Promise<string> =>
-    pending.then(
-      () => assert.fail('it was not refused'),
-      (error: StatusError) => {
-        assert.equal(error.code, 403);
-        return error.message;
-      },
-    );
   let count = 0;
   async function namespaceWith(...limits: object[]): Promise<string> {
     const name = `space-${++count}`;
@@ -74,7 +66,7 @@ describe('limits and classes', { timeout: 60_000 }, () => {
       max: { cpu: '2', memory: '1Gi' },
       maxLimitRequestRatio: { cpu: '4' },
     });
-    const refused = (resources: object) => refusal(send('POST', `${path}/pods`, pod(resources)));
+    const refused = (resources: object) => forbiddance(send('POST', `${path}/pods`, pod(resources)));
     const limits = { cpu: '1', memory: '1Gi' };
     assert.equal(
       await refused({ requests: { cpu: '50m' }, limits: { cpu: '100m', memory: '1Mi' } }),
@@ -98,17 +90,20 @@ describe('limits and classes', { timeout: 60_000 }, () => {
     );
     const container = (name: string) => ({ name, image: 'x', resources: { limits: { cpu: '1500m' } } });
     const both = { ...pod(), spec: { containers: [container('a'), container('b')] } };
-    assert.match(await refusal(send('POST', `${path}/pods`, both)), /maximum cpu usage per Pod is 2, but limit is 3$/);
+    assert.match(
+      await forbiddance(send('POST', `${path}/pods`, both)),
+      /maximum cpu usage per Pod is 2, but limit is 3$/,
+    );
     const claim = (storage: string) => ({
       metadata: { name: 'v' },
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } } },
     });
     assert.equal(
-      await refusal(send('POST', `${path}/persistentvolumeclaims`, claim('3Gi'))),
+      await forbiddance(send('POST', `${path}/persistentvolumeclaims`, claim('3Gi'))),
       'persistentvolumeclaims "v" is forbidden: maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 3Gi',
     );
     assert.match(
-      await refusal(send('POST', `${path}/persistentvolumeclaims`, claim('1Mi'))),
+      await forbiddance(send('POST', `${path}/persistentvolumeclaims`, claim('1Mi'))),
       /minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi$/,
     );
     await send('POST', `${path}/persistentvolumeclaims`, claim('2Gi'));
@@ -132,7 +127,7 @@ describe('limits and classes', { timeout: 60_000 }, () => {
       tolerationSeconds: 300,
     });
     assert.deepEqual(created.spec.tolerations.at(-1), { key: 'vm', operator: 'Exists' });
-    const refused = (more: object) => refusal(send('POST', `${path}/pods`, pod(undefined, more)));
+    const refused = (more: object) => forbiddance(send('POST', `${path}/pods`, pod(undefined, more)));
     assert.equal(
       await refused({ runtimeClassName: 'none' }),
       'pods "p" is forbidden: pod rejected: RuntimeClass "none" not found',
@@ -171,11 +166,11 @@ describe('limits and classes', { timeout: 60_000 }, () => {
       ...claim,
       spec: { ...claim.spec, resources: { requests: { storage: '2Gi' } } },
     });
-    assert.match(await refusal(send('PUT', `${claims}/v`, grown(created))), /Only bound persistent volume claims/);
+    assert.match(await forbiddance(send('PUT', `${claims}/v`, grown(created))), /Only bound persistent volume claims/);
     const bound = await send('PUT', `${claims}/v/status`, { ...created, status: { phase: 'Bound' } });
     await send('PUT', `${claims}/v`, grown(bound));
     const boundNone = await send('PUT', `${claims}/w/status`, { ...none, status: { phase: 'Bound' } });
-    assert.match(await refusal(send('PUT', `${claims}/w`, grown(boundNone))), /only dynamically provisioned pvc/);
+    assert.match(await forbiddance(send('PUT', `${claims}/w`, grown(boundNone))), /only dynamically provisioned pvc/);
 
     await send('POST', `${root}/apis/networking.k8s.io/v1/ingressclasses`, {
       metadata: { name: 'edge', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },

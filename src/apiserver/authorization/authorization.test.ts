@@ -1,12 +1,13 @@
 // Roles, bindings, reviews and impersonation as users of a tenant meet them.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { StatusError } from '../../api/status.ts';
+import type { StatusError } from '../../api/status.ts';
 import type { ApiRequest } from '../../api/transport.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { anonymous, type Identity } from '../identity/identity.ts';
 import { impersonate } from '../impersonation/modes.ts';
 import { wantedUser } from '../impersonation/wanted-user.ts';
+import { refusal } from '../testing/in-process-caller.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { resourceAttributes } from './attributes.ts';
 import type { Authorizer } from './authorizer.ts';
@@ -38,14 +39,6 @@ describe('role-based access', { timeout: 60_000 }, () => {
       () => 200,
       (error: StatusError) => error.code,
     );
-  const refusal = async (promise: Promise<unknown>): Promise<StatusError> => {
-    const error = await promise.then(
-      () => assert.fail('it was not refused'),
-      (rejection) => rejection,
-    );
-    assert.ok(error instanceof StatusError, String(error));
-    return error;
-  };
   const role = (name: string, verbs: string[], resources: string[], more: object = {}) => ({
     metadata: { name },
     rules: [{ verbs, apiGroups: [''], resources, ...more }],

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { StatusError } from '../../../api/status.ts';
 import type { ApiRequest } from '../../../api/transport.ts';
 import { ManualClock } from '../../../base/clock.ts';
 import { openMemoryStore } from '../../../store/memory/memory-store.ts';
+import { refusal } from '../../testing/in-process-caller.ts';
 import { startTestServer, type TestServer } from '../../testing/test-server.ts';
 
 const root = '/clusters/a';
@@ -32,14 +32,6 @@ describe('admission policies', { timeout: 60_000 }, () => {
   const send = (method: ApiRequest['method'], path: string, body?: unknown) =>
     server.transport.request<any>({ method, path, body });
   const post = (path: string, body: unknown) => send('POST', path, body);
-  const refusal = async (promise: Promise<unknown>): Promise<StatusError> => {
-    const error = await promise.then(
-      () => assert.fail('it was not refused'),
-      (rejection) => rejection,
-    );
-    assert.ok(error instanceof StatusError, String(error));
-    return error;
-  };
   const configMap = (name: string, data: Record<string, string> = {}, labels: Record<string, string> = {}) => ({
     metadata: { name, labels },
     data,

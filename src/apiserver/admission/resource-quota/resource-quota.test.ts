@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { StatusError } from '../../../api/status.ts';
 import { openMemoryStore } from '../../../store/memory/memory-store.ts';
+import { forbiddance } from '../../testing/in-process-caller.ts';
 import { startTestServer, type TestServer } from '../../testing/test-server.ts';
 
 const core = '/clusters/a/api/v1/namespaces';
@@ -15,14 +15,6 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
 
   const send = (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, more = {}) =>
     server.transport.request<any>({ method, path, body, ...more });
-  const refusal = (pending: Promise<unknown>): Promise<string> =>
-    pending.then(
-      () => assert.fail('it was not refused'),
-      (error: StatusError) => {
-        assert.equal(error.code, 403);
-        return error.message;
-      },
-    );
   let count = 0;
   /** A namespace whose quota the controller has seen. */
   async function quota(spec: object & { hard: Record<string, string> }, used: Record<string, string> = {}) {
@@ -48,7 +40,7 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     await send('POST', path('pods'), pod('one'));
     assert.deepEqual(await used(), { pods: '6', 'count/pods': '6' });
     assert.equal(
-      await refusal(send('POST', path('pods'), pod('two'))),
+      await forbiddance(send('POST', path('pods'), pod('two'))),
       'pods "two" is forbidden: exceeded quota: q, requested: pods=1, used: pods=6, limited: pods=6',
     );
     assert.deepEqual(await used(), { pods: '6', 'count/pods': '6' });
@@ -57,7 +49,7 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
   it('wants limited amounts given', async () => {
     const { path } = await quota({ hard: { 'limits.cpu': '1', 'requests.memory': '1Gi' } });
     assert.equal(
-      await refusal(send('POST', path('pods'), pod('one'))),
+      await forbiddance(send('POST', path('pods'), pod('one'))),
       'pods "one" is forbidden: failed quota: q: must specify limits.cpu for: c; requests.memory for: c',
     );
   });
@@ -81,7 +73,7 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
       'requests.hugepages-2Mi': '4Mi',
     });
     assert.equal(
-      await refusal(send('POST', path('pods'), pod('two', { requests: amounts, limits: amounts }))),
+      await forbiddance(send('POST', path('pods'), pod('two', { requests: amounts, limits: amounts }))),
       'pods "two" is forbidden: exceeded quota: q, requested: requests.example.com/gpu=2, used: requests.example.com/gpu=2, limited: requests.example.com/gpu=3',
     );
   });
@@ -92,14 +84,14 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     await send('POST', best.path('pods'), pod('ends', {}, { activeDeadlineSeconds: 5 }));
     assert.deepEqual(await best.used(), { pods: '0' });
     await send('POST', best.path('pods'), pod('one'));
-    assert.match(await refusal(send('POST', best.path('pods'), pod('two'))), /exceeded quota/);
+    assert.match(await forbiddance(send('POST', best.path('pods'), pod('two'))), /exceeded quota/);
 
     const selector = { scopeName: 'CrossNamespacePodAffinity', operator: 'Exists' };
     const cross = await quota({ hard: { pods: '0' }, scopeSelector: { matchExpressions: [selector] } } as never);
     const term = { topologyKey: 'zone', namespaces: ['other'], labelSelector: {} };
     const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
     await send('POST', cross.path('pods'), pod('one'));
-    assert.match(await refusal(send('POST', cross.path('pods'), pod('two', {}, { affinity }))), /exceeded quota/);
+    assert.match(await forbiddance(send('POST', cross.path('pods'), pod('two', {}, { affinity }))), /exceeded quota/);
   });
 
   it('counts any object, services by type, and claims by class', async () => {
@@ -117,14 +109,14 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     });
     await send('POST', path('secrets'), { metadata: { name: 'one' } });
     assert.match(
-      await refusal(send('POST', path('secrets'), { metadata: { name: 'two' } })),
+      await forbiddance(send('POST', path('secrets'), { metadata: { name: 'two' } })),
       /requested: secrets=1, used: secrets=1, limited: secrets=1$/,
     );
     const service = (name: string, type: string) => ({ metadata: { name }, spec: { type, ports: [{ port: 80 }] } });
     await send('POST', path('services'), service('inner', 'ClusterIP'));
     const inner = await send('POST', path('services'), service('node', 'NodePort'));
     assert.match(
-      await refusal(send('POST', path('services'), service('balanced', 'LoadBalancer'))),
+      await forbiddance(send('POST', path('services'), service('balanced', 'LoadBalancer'))),
       /services\.loadbalancers=1/,
     );
     await send('PUT', path('services/node'), { ...inner, spec: { ...inner.spec, type: 'ClusterIP' } });
@@ -134,7 +126,7 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     });
     await send('POST', path('persistentvolumeclaims'), claim('one', '1Gi', 'gold'));
     assert.match(
-      await refusal(send('POST', path('persistentvolumeclaims'), claim('two', '1', 'gold'))),
+      await forbiddance(send('POST', path('persistentvolumeclaims'), claim('two', '1', 'gold'))),
       /used: gold\.storageclass\.storage\.k8s\.io\/requests\.storage=1Gi/,
     );
     await send('POST', path('persistentvolumeclaims'), claim('three', '5Gi', 'silver'));
@@ -159,7 +151,7 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     const more = { ...updated, spec: { ...updated.spec, ports: [...updated.spec.ports, { name: 'b', port: 81 }] } };
     more.spec.ports[0].name = 'a';
     assert.match(
-      await refusal(send('PUT', path('services/s'), more)),
+      await forbiddance(send('PUT', path('services/s'), more)),
       /requested: services\.nodeports=1, used: services\.nodeports=1, limited: services\.nodeports=1$/,
     );
   });
@@ -179,7 +171,7 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     await send('POST', path('configmaps'), { metadata: { name: 'a' } }, dryRun);
     assert.deepEqual(await used(), { configmaps: '0' });
     await send('POST', path('configmaps'), { metadata: { name: 'a' } });
-    assert.match(await refusal(send('POST', path('configmaps'), { metadata: { name: 'b' } }, dryRun)), /exceeded/);
+    assert.match(await forbiddance(send('POST', path('configmaps'), { metadata: { name: 'b' } }, dryRun)), /exceeded/);
   });
 
   it('lets nothing in before it is known what is used', async () => {
@@ -190,7 +182,7 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     const { metadata } = await send('POST', `${path}/resourcequotas`, { metadata: { name: 'q' }, spec });
     await send('PUT', `${path}/resourcequotas/q/status`, { metadata, spec, status: { hard: spec.hard } });
     assert.equal(
-      await refusal(send('POST', `${path}/configmaps`, { metadata: { name: 'a' } })),
+      await forbiddance(send('POST', `${path}/configmaps`, { metadata: { name: 'a' } })),
       'configmaps "a" is forbidden: status unknown for quota: q, resources: configmaps',
     );
   });

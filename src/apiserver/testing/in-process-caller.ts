@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { StatusError } from '../../api/status.ts';
+import type { ApiRequest, Transport } from '../../api/transport.ts';
+
+export const root = '/clusters/a/api/v1';
+export const configMaps = `${root}/namespaces/default/configmaps`;
+export const pods = `${root}/namespaces/default/pods`;
+
+export const pod = (name: string, more: object = {}) => ({
+  metadata: { name },
+  spec: { containers: [{ name: 'main', image: 'x' }], ...more },
+});
+
+/** The verbs as tests call them, of a server that is there when they do. */
+export function callerOf(transport: () => Transport) {
+  const send = (method: ApiRequest['method'], path: string, body?: unknown, more: Partial<ApiRequest> = {}) =>
+    transport().request<any>({ method, path, body, ...more });
+  return {
+    send,
+    get: (path: string, query?: Record<string, string>) => send('GET', path, undefined, { query }),
+    post: (path: string, body: unknown, query?: Record<string, string>) => send('POST', path, body, { query }),
+  };
+}
+
+export async function refusal(promise: Promise<unknown>): Promise<StatusError> {
+  const error = await promise.then(
+    () => assert.fail('it was not refused'),
+    (rejection) => rejection,
+  );
+  assert.ok(error instanceof StatusError, String(error));
+  return error;
+}
+
+/** What the answer 403 says. */
+export async function forbiddance(promise: Promise<unknown>): Promise<string> {
+  const { code, message } = await refusal(promise);
+  assert.equal(code, 403);
+  return message;
+}
+
+/** Gives up when the test's own time limit ends it. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ManualClock } from '../../base/clock.ts';
+import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { callerOf, configMaps, refusal } from '../testing/in-process-caller.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+describe('deleting objects', { timeout: 60_000 }, () => {
+  let server: TestServer;
+  const { send, get, post } = callerOf(() => server.transport);
+  before(async () => {
+    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
+    server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'], clock });
+  });
+  after(() => server.close());
+
+  it('holds an object until its finalizers are gone', async () => {
+    await post(configMaps, { metadata: { name: 'held', finalizers: ['example.com/hold'] } });
+    const deleted = await send('DELETE', `${configMaps}/held`);
+    assert.equal(deleted.metadata.deletionTimestamp, '2026-01-01T00:00:00Z');
+    const again = await refusal(post(configMaps, { metadata: { name: 'held' } }));
+    assert.equal(again.message, 'object is being deleted: configmaps "held" already exists');
+    const current = await get(`${configMaps}/held`);
+    await send('PUT', `${configMaps}/held`, { ...current, metadata: { ...current.metadata, finalizers: [] } });
+    assert.equal((await refusal(get(`${configMaps}/held`))).code, 404);
+  });
+
+  it('marks for the garbage collector, checks preconditions, and answers as upstream', async () => {
+    const created = await post(configMaps, { metadata: { name: 'gone' } });
+    const wrong = await refusal(send('DELETE', `${configMaps}/gone`, { preconditions: { uid: 'other' } }));
+    assert.equal(wrong.code, 409);
+    const foreground = await send('DELETE', `${configMaps}/gone`, { propagationPolicy: 'Foreground' });
+    assert.deepEqual(foreground.metadata.finalizers, ['foregroundDeletion']);
+    const background = await send('DELETE', `${configMaps}/gone`, { propagationPolicy: 'Background' });
+    assert.deepEqual(background, {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Success',
+      details: { name: 'gone', kind: 'configmaps', uid: created.metadata.uid },
+    });
+  });
+
+  it('deletes a container instance gracefully, and shortens the period on demand', async () => {
+    const instances = '/clusters/system/apis/pool.skypod.io/v1alpha1/namespaces/a/containerinstances';
+    await post(instances, {
+      metadata: { name: 'i' },
+      spec: {
+        podRef: { namespace: 'default', name: 'p', uid: 'u' },
+        zone: 'z',
+        resources: { cpu: '1', memory: '1Gi' },
+        pod: { containers: [{ name: 'main', image: 'x' }], terminationGracePeriodSeconds: 30 },
+        vpc: { serviceCidr: '10.96.0.0/12', dnsAddress: '10.96.0.10', clusterDomain: 'cluster.local' },
+      },
+    });
+    await post(`${instances}/i/binding`, { metadata: { name: 'i' }, target: { kind: 'Host', name: 'h1' } });
+    const bound = await get(`${instances}/i`);
+    assert.equal(bound.spec.hostName, 'h1');
+    const twice = await refusal(post(`${instances}/i/binding`, { metadata: { name: 'i' }, target: { name: 'h2' } }));
+    assert.equal(twice.code, 409);
+    const deleted = await send('DELETE', `${instances}/i`);
+    assert.equal(deleted.metadata.deletionGracePeriodSeconds, 30);
+    assert.equal(deleted.metadata.deletionTimestamp, '2026-01-01T00:00:30Z');
+    const shorter = await send('DELETE', `${instances}/i`, { gracePeriodSeconds: 5 });
+    assert.equal(shorter.metadata.deletionGracePeriodSeconds, 5);
+    await send('DELETE', `${instances}/i`, { gracePeriodSeconds: 0 });
+    assert.equal((await refusal(get(`${instances}/i`))).code, 404);
+  });
+});

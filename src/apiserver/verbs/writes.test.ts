@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ManualClock } from '../../base/clock.ts';
+import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { callerOf, configMaps, refusal, root } from '../testing/in-process-caller.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+describe('creating and changing objects', { timeout: 60_000 }, () => {
+  let server: TestServer;
+  const { send, get, post } = callerOf(() => server.transport);
+  before(async () => {
+    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
+    server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'], clock });
+  });
+  after(() => server.close());
+
+  it('creates an object and fills in what the server decides', async () => {
+    const created = await post(configMaps, { metadata: { name: 'one', uid: 'mine', generation: 7 }, data: { a: 'b' } });
+    assert.equal(created.kind, 'ConfigMap');
+    assert.equal(created.metadata.namespace, 'default');
+    assert.notEqual(created.metadata.uid, 'mine');
+    assert.equal(created.metadata.creationTimestamp, '2026-01-01T00:00:00Z');
+    assert.match(created.metadata.resourceVersion, /^\d+$/);
+    assert.equal(created.metadata.clusterName, 'a');
+    assert.deepEqual(await get(`${configMaps}/one`), created);
+  });
+
+  it('reads its own writes at once', async () => {
+    for (let index = 0; index < 50; index++) {
+      await post(configMaps, { metadata: { name: `own-${index}`, labels: { own: 'x' } } });
+      const list = await get(configMaps, { labelSelector: 'own=x' });
+      assert.equal(list.items.length, index + 1);
+    }
+    await send('DELETE', configMaps, undefined, { query: { labelSelector: 'own=x' } });
+    assert.equal((await get(configMaps, { labelSelector: 'own=x' })).items.length, 0);
+  });
+
+  it('refuses a name that is taken, with upstream’s status', async () => {
+    await post(configMaps, { metadata: { name: 'taken' } });
+    const error = await refusal(post(configMaps, { metadata: { name: 'taken' } }));
+    assert.equal(error.code, 409);
+    assert.equal(error.message, 'configmaps "taken" already exists');
+    assert.deepEqual(error.details, { name: 'taken', kind: 'configmaps' });
+  });
+
+  it('makes names of generateName', async () => {
+    const first = await post(configMaps, { metadata: { generateName: 'gen-' } });
+    const second = await post(configMaps, { metadata: { generateName: 'gen-' } });
+    assert.match(first.metadata.name, /^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+    assert.notEqual(first.metadata.name, second.metadata.name);
+  });
+
+  it('writes nothing with dryRun=All', async () => {
+    const answer = await post(configMaps, { metadata: { name: 'dry' } }, { dryRun: 'All' });
+    assert.equal(answer.metadata.name, 'dry');
+    assert.equal((await refusal(get(`${configMaps}/dry`))).code, 404);
+    const error = await refusal(post(configMaps, { metadata: { name: 'dry' } }, { dryRun: 'Some' }));
+    assert.equal(error.code, 422);
+  });
+
+  it('refuses namespaces that do not match, or do not exist', async () => {
+    const other = await refusal(post(configMaps, { metadata: { name: 'x', namespace: 'other' } }));
+    assert.equal(
+      other.message,
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+    const missing = await refusal(post(`${root}/namespaces/nope/configmaps`, { metadata: { name: 'x' } }));
+    assert.equal(missing.code, 404);
+    assert.equal(missing.message, 'namespaces "nope" not found');
+  });
+
+  it('updates with optimistic concurrency', async () => {
+    const created = await post(configMaps, { metadata: { name: 'update' }, data: { a: '1' } });
+    const updated = await send('PUT', `${configMaps}/update`, { ...created, data: { a: '2' } });
+    assert.equal(updated.data.a, '2');
+    assert.equal(updated.metadata.uid, created.metadata.uid);
+    const stale = await refusal(send('PUT', `${configMaps}/update`, { ...created, data: { a: '3' } }));
+    assert.equal(stale.code, 409);
+    assert.equal(
+      stale.message,
+      'Operation cannot be fulfilled on configmaps "update": the object has been modified; please apply your changes to the latest version and try again',
+    );
+    const unconditional = await send('PUT', `${configMaps}/update`, { metadata: { name: 'update' }, data: { a: '4' } });
+    assert.equal(unconditional.data.a, '4');
+    const absent = await refusal(send('PUT', `${configMaps}/absent`, { metadata: { name: 'absent' } }));
+    assert.equal(absent.code, 404);
+    const wrongName = await refusal(send('PUT', `${configMaps}/update`, { metadata: { name: 'else' } }));
+    assert.equal(wrongName.message, 'the name of the object (else) does not match the name on the URL (update)');
+    const wrongUid = await refusal(
+      send('PUT', `${configMaps}/update`, { metadata: { name: 'update', uid: 'not-it' }, data: {} }),
+    );
+    assert.equal(wrongUid.code, 409);
+  });
+
+  it('takes no revision for a write that changes nothing', async () => {
+    const created = await post(configMaps, { metadata: { name: 'same' }, data: { a: 'b' } });
+    const again = await send('PUT', `${configMaps}/same`, created);
+    assert.equal(again.metadata.resourceVersion, created.metadata.resourceVersion);
+  });
+
+  it('lets no one lose an update when many patch at once', async () => {
+    await post(configMaps, { metadata: { name: 'many' }, data: {} });
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        send(
+          'PATCH',
+          `${configMaps}/many`,
+          { data: { [`k${index}`]: 'v' } },
+          { contentType: 'application/merge-patch+json' },
+        ),
+      ),
+    );
+    assert.equal(Object.keys((await get(`${configMaps}/many`)).data).length, 20);
+  });
+
+  it('patches in the three ways, and applies only under a name', async () => {
+    const deployments = '/clusters/a/apis/apps/v1/namespaces/default/deployments';
+    await post(deployments, {
+      metadata: { name: 'd' },
+      spec: {
+        selector: { matchLabels: { a: 'b' } },
+        template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'x', image: 'one' }] } },
+      },
+    });
+    const patch = (contentType: string, body: unknown) => send('PATCH', `${deployments}/d`, body, { contentType });
+    const json = await patch('application/json-patch+json', [{ op: 'replace', path: '/spec/replicas', value: 3 }]);
+    assert.equal(json.spec.replicas, 3);
+    assert.equal(json.metadata.generation, 2);
+    const merge = await patch('application/merge-patch+json', { metadata: { labels: { l: 'm' } } });
+    assert.equal(merge.metadata.labels.l, 'm');
+    assert.equal(merge.metadata.generation, 2);
+    const containers = [{ name: 'y', image: 'two' }];
+    const strategic = await patch('application/strategic-merge-patch+json', {
+      spec: { template: { spec: { containers } } },
+    });
+    assert.deepEqual(strategic.spec.template.spec.containers.map((one: { name: string }) => one.name).sort(), [
+      'x',
+      'y',
+    ]);
+    const nameless = await refusal(patch('application/apply-patch+yaml', {}));
+    assert.equal(
+      nameless.message,
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    );
+    const conflicting = await refusal(
+      patch('application/merge-patch+json', { metadata: { resourceVersion: '1' }, spec: { replicas: 9 } }),
+    );
+    assert.equal(conflicting.code, 409);
+
+    const scale = await get(`${deployments}/d/scale`);
+    assert.equal(scale.spec.replicas, 3);
+    assert.equal(scale.status.selector, 'a=b');
+    await send('PUT', `${deployments}/d/scale`, { ...scale, spec: { replicas: 7 } });
+    assert.equal((await get(`${deployments}/d`)).spec.replicas, 7);
+  });
+
+  it('keeps spec and status apart', async () => {
+    const deployments = '/clusters/a/apis/apps/v1/namespaces/default/deployments';
+    const current = await get(`${deployments}/d`);
+    const status = { ...current, spec: { ...current.spec, replicas: 1 }, status: { replicas: 5 } };
+    const afterStatus = await send('PUT', `${deployments}/d/status`, status);
+    assert.equal(afterStatus.spec.replicas, current.spec.replicas);
+    assert.equal(afterStatus.status.replicas, 5);
+    assert.equal(afterStatus.metadata.generation, current.metadata.generation);
+    const afterSpec = await send('PUT', `${deployments}/d`, { ...afterStatus, status: { replicas: 9 } });
+    assert.equal(afterSpec.status.replicas, 5);
+  });
+});
