@@ -22,14 +22,7 @@ type Selectable = Pick<ResourceDefinition, 'selectableFields'> & Partial<Pick<Re
  * bad syntax, and for fields the resource does not offer.
  */
 export function parseFieldSelector(text: string, definition: Selectable): FieldSelector {
-  const requirements: FieldRequirement[] = [];
-  for (const term of splitTerms(text).sort()) {
-    if (term === '') continue;
-    const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
-    if (match === null) throw new Error(`invalid selector: '${text}'; can't understand '${term}'`);
-    const [, field = '', operator, value = ''] = match;
-    requirements.push({ field, operator: operator === '!=' ? '!=' : '=', value: unescapeValue(value) });
-  }
+  const requirements = fieldRequirements(text);
   const checks = requirements.map((requirement) => {
     const read = readerOf(requirement.field, definition);
     const { value, operator } = requirement;
@@ -45,6 +38,32 @@ export function parseFieldSelector(text: string, definition: Selectable): FieldS
     toString: () =>
       requirements.map(({ field, operator, value }) => `${field}${operator}${escapeValue(value)}`).join(','),
   };
+}
+
+/**
+ * What a selector demands, whichever resource it is for; throws for bad syntax. Whoever decides by a selector (authorizers)
+ * must read it as the lists do: an escaped comma ends no term.
+ */
+export function fieldRequirements(text: string): FieldRequirement[] {
+  const requirements: FieldRequirement[] = [];
+  for (const term of splitTerms(text).sort()) {
+    if (term === '') continue;
+    const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
+    if (match === null) throw new Error(`invalid selector: '${text}'; can't understand '${term}'`);
+    const [, field = '', operator, value = ''] = match;
+    requirements.push({ field, operator: operator === '!=' ? '!=' : '=', value: unescapeValue(value) });
+  }
+  return requirements;
+}
+
+/** The value every object chosen by a selector has in `field`; undefined when it leaves a choice, or cannot be read. */
+export function exactFieldValue(text: string, field: string): string | undefined {
+  if (text === '') return undefined;
+  try {
+    return fieldRequirements(text).find((one) => one.field === field && one.operator === '=')?.value;
+  } catch {
+    return undefined;
+  }
 }
 
 function readerOf(field: string, definition: Selectable): (object: KubeObject) => string {

@@ -1,3 +1,5 @@
+import { exactFieldValue } from '../api/field-selectors.ts';
+
 /**
  * What a path asks for, after the tenant's prefix is taken off. Source: apiserver's RequestInfoFactory, and the URL
  * scheme of https://kubernetes.io/docs/reference/using-api/api-concepts/.
@@ -136,10 +138,6 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
 
 /** `metadata.name=x` alone or among other terms: authorization may then be for that one object. */
 function nameInFieldSelector(selector: string | null): string {
-  if (selector === null) return '';
-  for (const term of selector.split(',')) {
-    const match = /^metadata\.name==?([^=!]+)$/.exec(term);
-    if (match !== null) return match[1]!;
-  }
-  return '';
+  const name = exactFieldValue(selector ?? '', 'metadata.name') ?? '';
+  return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
 }

@@ -1,3 +1,4 @@
+import { exactFieldValue } from '../../api/field-selectors.ts';
 import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
 import type { Attributes } from './attributes.ts';
 import type { Decision } from './decision.ts';
@@ -21,9 +22,7 @@ export async function authorizeHost(hostName: string, attributes: Attributes, fa
   switch (group === '' ? resource : `${resource}.${group}`) {
     case 'containerinstances.pool.skypod.io': {
       if (verb === 'list' || verb === 'watch') {
-        const pinned = attributes.fieldSelector
-          .split(',')
-          .some((term) => /^spec\.hostName==?/.test(term) && term.replace(/^spec\.hostName==?/, '') === hostName);
+        const pinned = exactFieldValue(attributes.fieldSelector, 'spec.hostName') === hostName;
         return pinned ? allow : deny(`it may only see instances with fieldSelector spec.hostName=${hostName}`);
       }
       const mayDo =
