@@ -90,6 +90,43 @@ test('a pod sends less important ones away, as few as need be, and nobody takes 
   });
 });
 
+test('preemption spares what a disruption budget protects, and says what it did', async () => {
+  await withScheduler(async ({ client, pod: read, transport }) => {
+    const allocatable = { cpu: '100', memory: '1Ti', pods: '1000', 'example.com/thing': '5' };
+    await client.resource('acme', NODES).create(node('a', 'a', { status: { allocatable } }));
+    const budgets = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
+    await client.resource('acme', budgets, 'shop').create({
+      metadata: { name: 'guard' },
+      spec: { selector: { matchLabels: { app: 'low' } } },
+      status: { disruptionsAllowed: 0 },
+    } as any);
+    const pods = client.resource<Pod>('acme', PODS, 'shop');
+    for (const [name, priority] of [
+      ['low', 1],
+      ['medium', 10],
+    ] as const) {
+      const draft = pausing(name, priority) as any;
+      await pods.create({ ...draft, metadata: { ...draft.metadata, labels: { app: name } } });
+    }
+    await until(async () => Boolean((await read('low')).spec.nodeName && (await read('medium')).spec.nodeName));
+    await pods.create(pausing('polite', 50, { preemptionPolicy: 'Never' }) as any);
+    await until(async () => (await read('polite')).status?.conditions?.[0]?.message !== undefined);
+    assert.equal(
+      (await read('polite')).status!.conditions![0]!.message,
+      '0/1 nodes are available: 1 Insufficient example.com/thing. preemption: not eligible due to preemptionPolicy=Never.',
+    );
+    const { uid } = (await pods.create(pausing('high', 100) as any)).metadata;
+    await until(async () => (await read('medium')).metadata.deletionTimestamp !== undefined);
+    assert.equal((await read('low')).metadata.deletionTimestamp, undefined);
+    const [condition] = (await read('medium')).status!.conditions!;
+    assert.equal(condition!.message, 'default-scheduler: preempting to accommodate a higher priority pod');
+    await until(() => transport.all('events').some((event) => event['reason'] === 'Preempted'));
+    const event = transport.all('events').find((each) => each['reason'] === 'Preempted')!;
+    assert.equal(event['message'], `Preempted by pod ${uid} on node a`);
+    assert.equal(event['involvedObject'].name, 'medium');
+  });
+});
+
 test('a host port has one owner a node', async () => {
   await withScheduler(async ({ client, pod: read }) => {
     await client.resource('acme', NODES).create(node('a', 'a'));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fitErrorMessage, preemptionMessage } from './fit-error.ts';
+import { NO_VICTIMS } from './preemption.ts';
 
 const rejection = (resolvable: boolean, ...reasons: string[]) => ({ reasons, resolvable });
 
@@ -15,8 +16,8 @@ test('reasons are counted and sorted as upstream prints them', () => {
     '0/3 nodes are available: 1 Too many pods, 1 node(s) had untolerated taint(s), 2 Insufficient cpu.',
   );
   assert.equal(
-    preemptionMessage(3, rejections),
-    'preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod.',
+    preemptionMessage(3, [rejection(false, NO_VICTIMS), rejection(false, NO_VICTIMS)]),
+    '0/3 nodes are available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod.',
   );
 });
 

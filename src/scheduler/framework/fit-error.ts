@@ -18,13 +18,15 @@ export function fitErrorMessage(
   return `0/${total} ${noun} are available: ${text}.`;
 }
 
-/** What preemption found where it sent nobody away. */
+/**
+ * What preemption found where it sent nobody away.
+ * @param rejections of the targets where somebody's leaving might have helped
+ */
 export function preemptionMessage(total: number, rejections: readonly Rejection[]): string {
-  const resolvable = rejections.filter((rejection) => rejection.resolvable).length;
   const outcomes = new Map<string, number>();
-  if (resolvable > 0) outcomes.set('No preemption victims found for incoming pod', resolvable);
-  if (total > resolvable) outcomes.set('Preemption is not helpful for scheduling', total - resolvable);
-  return `preemption: 0/${total} nodes are available: ${histogram(outcomes)}.`;
+  for (const rejection of rejections) for (const reason of rejection.reasons) count(outcomes, reason);
+  if (total > rejections.length) outcomes.set('Preemption is not helpful for scheduling', total - rejections.length);
+  return `0/${total} nodes are available: ${histogram(outcomes)}.`;
 }
 
 function count(histogram: Map<string, number>, reason: string): void {

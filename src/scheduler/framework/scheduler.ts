@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { fitErrorMessage, preemptionMessage } from './fit-error.ts';
+import { fitErrorMessage } from './fit-error.ts';
 import type { ClusterChange, FilterPlugin, Rejection, ScorePlugin, Target } from './plugin.ts';
 import { type QueuedUnit, SchedulingQueue } from './queue.ts';
 
@@ -24,19 +24,29 @@ export interface Profile<Unit, T extends Target, View> {
    */
   anticipate?(unit: Unit): () => void;
   /**
-   * Sends others away so that the unit fits on one of these targets; `fits` asks the filters again. Undefined: nobody is
-   * to go. Chooses at once and acts later.
+   * Sends others away so that the unit fits on one of these targets; `rejection` asks the filters again. Chooses at once
+   * and acts later.
    */
-  makeRoom?(unit: Unit, targets: readonly T[], fits: (target: T) => boolean): (() => Promise<void>) | undefined;
+  makeRoom?(
+    unit: Unit,
+    total: number,
+    targets: readonly T[],
+    rejection: (target: T) => Rejection | undefined,
+  ): RoomMaking;
   /** Writes the decision. Rejects when it was refused. */
   bind(unit: Unit, target: T): Promise<void>;
   /** The unit is placed: tell it. */
   reportPlaced(unit: Unit, target: T): void;
-  /** It fits nowhere: tell it, in its condition and by an event. */
-  reportUnschedulable(unit: Unit, message: string): Promise<void>;
+  /** It fits nowhere: tell it, in its condition and by an event. `noRoom`: nobody may be sent away for it. */
+  reportUnschedulable(unit: Unit, message: string, noRoom: boolean): Promise<void>;
   /** Is the refusal final (the unit is gone, or somebody else placed it)? */
   isFinal(error: unknown): boolean;
 }
+
+export type RoomMaking =
+  | { act(): Promise<void> }
+  /** Why nobody goes; `isHopeless` unless those who go are on their way already, or nobody may ever go for it. */
+  | { message: string; isHopeless: boolean };
 
 export interface SchedulerOptions {
   clock: Clock;
@@ -45,15 +55,14 @@ export interface SchedulerOptions {
   bindsInFlight?: number;
 }
 
-export type Decision<T> =
-  | { target: T }
-  /** `resolvable`: the targets where others' leaving may help. */
-  | ({ helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] } & FitMessage);
+export type Decision<T> = { target: T } | Misfit<T>;
 
-interface FitMessage {
+interface Misfit<T> {
   message: string;
-  /** What is added when nobody was sent away. */
-  preemption?: string;
+  helpedBy: ReadonlySet<ClusterChange>;
+  /** How many targets there are, and where others' leaving may help. */
+  total: number;
+  resolvable: T[];
 }
 
 /** With more targets than this, the search stops at a sample of feasible ones (upstream: minFeasibleNodesToFind). */
@@ -111,7 +120,8 @@ export class Scheduler<Unit, T extends Target, View> {
       if (typeof test === 'string') {
         for (const change of plugin.helpedBy) helpedBy.add(change);
         helpedBy.add('targetAdded');
-        return { ...this.#message(noun, targets.length, [], test), helpedBy, resolvable: [] };
+        const message = fitErrorMessage(noun, targets.length, [], test);
+        return { message, helpedBy, total: targets.length, resolvable: [] };
       }
       tests.push({ plugin, test });
     }
@@ -136,35 +146,33 @@ export class Scheduler<Unit, T extends Target, View> {
     }
     if (feasible.length === 0) {
       helpedBy.add('targetAdded');
-      return { ...this.#message(noun, targets.length, rejections, undefined), helpedBy, resolvable };
+      const message = fitErrorMessage(noun, targets.length, rejections, undefined);
+      return { message, helpedBy, total: targets.length, resolvable };
     }
     return { target: this.#best(unit, view, feasible) };
   }
 
-  /** Whether the unit fits on the target, as the snapshot is now. */
-  #fits(unit: Unit, target: T): boolean {
+  /** What keeps the unit from the target, as the snapshot is now. */
+  #rejection(unit: Unit, target: T): Rejection | undefined {
     const { view } = this.#profile.view(unit);
-    return this.#profile.filters.every((plugin) => {
+    for (const plugin of this.#profile.filters) {
       const test = plugin.prepare(unit, view);
-      return test === undefined || (typeof test !== 'string' && test(target) === undefined);
-    });
+      const rejection = typeof test === 'string' ? { reasons: [test], resolvable: false } : test?.(target);
+      if (rejection !== undefined) return rejection;
+    }
+    return undefined;
   }
 
   /** Choosing is synchronous, as deciding is. */
-  #makeRoom(unit: Unit, targets: readonly T[]): (() => Promise<void>) | undefined {
+  #makeRoom(unit: Unit, { total, resolvable }: Misfit<T>): RoomMaking | undefined {
     const { makeRoom, anticipate } = this.#profile;
-    if (makeRoom === undefined || targets.length === 0) return undefined;
+    if (makeRoom === undefined || total === 0) return undefined;
     const restore = anticipate?.(unit);
     try {
-      return makeRoom(unit, targets, (target) => this.#fits(unit, target));
+      return makeRoom(unit, total, resolvable, (target) => this.#rejection(unit, target));
     } finally {
       restore?.();
     }
-  }
-
-  #message(noun: string, total: number, rejections: Rejection[], everywhere: string | undefined): FitMessage {
-    const message = fitErrorMessage(noun, total, rejections, everywhere);
-    return noun === 'nodes' && total > 0 ? { message, preemption: preemptionMessage(total, rejections) } : { message };
   }
 
   #best(unit: Unit, view: View, feasible: T[]): T {
@@ -242,18 +250,15 @@ export class Scheduler<Unit, T extends Target, View> {
     this.#profile.reportPlaced(unit, target);
   }
 
-  async #reject(
-    queued: QueuedUnit<Unit>,
-    decision: FitMessage & { helpedBy: ReadonlySet<ClusterChange>; resolvable: T[] },
-  ): Promise<void> {
+  async #reject(queued: QueuedUnit<Unit>, misfit: Misfit<T>): Promise<void> {
     // First back into the queue, so that a change that comes while the report is written is not missed.
-    this.queue.putUnschedulable(queued, decision.helpedBy);
+    this.queue.putUnschedulable(queued, misfit.helpedBy);
     try {
-      const act = this.#makeRoom(queued.unit, decision.resolvable);
-      await act?.();
-      const { message, preemption } = decision;
-      const text = act === undefined && preemption !== undefined ? `${message} ${preemption}` : message;
-      await this.#profile.reportUnschedulable(queued.unit, text);
+      const room = this.#makeRoom(queued.unit, misfit);
+      if (room !== undefined && 'act' in room) await room.act();
+      const refused = room !== undefined && 'message' in room ? room : undefined;
+      const text = refused === undefined ? misfit.message : `${misfit.message} preemption: ${refused.message}`;
+      await this.#profile.reportUnschedulable(queued.unit, text, refused?.isHopeless === true);
     } catch (error) {
       if (this.#profile.isFinal(error)) return;
       this.#logger.warn({ key: queued.key, error }, 'reporting an unschedulable unit failed');

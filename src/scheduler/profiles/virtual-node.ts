@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import { formatTime } from '../../api/object.ts';
 import { PODS } from '../../api/resources.ts';
 import { isNotFound, StatusError } from '../../api/status.ts';
@@ -15,6 +16,8 @@ import { taintToleration } from '../filter/taint-toleration.ts';
 import { topologySpread } from '../filter/topology-spread.ts';
 import type { PodView } from '../filter/types.ts';
 import { volumeClaims } from '../filter/volume-claims.ts';
+
+import { preemptionMessage } from '../framework/fit-error.ts';
 import { choosePreemption } from '../framework/preemption.ts';
 import type { Profile } from '../framework/scheduler.ts';
 import { evenSpread } from '../score/even-spread.ts';
@@ -22,6 +25,7 @@ import { preferredInterPodAffinity } from '../score/inter-pod-affinity.ts';
 import { preferredNodeAffinity } from '../score/node-affinity.ts';
 import { preferredTaintToleration } from '../score/taint-toleration.ts';
 import { preferredTopologySpread } from '../score/topology-spread.ts';
+import { violating } from '../snapshot/disruption-budgets.ts';
 import { type NodeInfo, type PlacedPod, placedPodOf } from '../snapshot/tenant-snapshot.ts';
 
 export interface VirtualNodeProfileOptions {
@@ -33,30 +37,57 @@ export interface VirtualNodeProfileOptions {
   /** Pods for which others were sent away, by uid, with the node they wait for. */
   nominations(tenant: string): ReadonlyMap<string, PlacedPod>;
   nominate(tenant: string, pod: PlacedPod): void;
+  forgetNomination(pod: Pod): void;
+  podOf(tenant: string, namespace: string, name: string): Pod | undefined;
+  budgetsOf(tenant: string, namespace: string): PodDisruptionBudget[];
 }
 
 /** A tenant's pod -> one of the tenant's virtual Nodes. The filters stand in upstream's order: the first one's reason is told. */
 export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<Pod, NodeInfo, PodView> {
-  const { client, clock, events, viewOf, nominations, nominate } = options;
+  const { client, clock, events, viewOf, nominations, nominate, forgetNomination, podOf, budgetsOf } = options;
   const tenantOf = (pod: Pod) => pod.metadata.clusterName!;
   const eventTarget = (pod: Pod) => ({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata });
 
+  const observed = ({ metadata }: { metadata: { generation?: number } }) =>
+    metadata.generation === undefined ? {} : { observedGeneration: metadata.generation };
+
   async function preempt(pod: Pod, node: NodeInfo, victims: PlacedPod[]): Promise<void> {
-    await Promise.all(victims.map((victim) => sendAway(pod, node, victim)));
     const { name, uid } = pod.metadata;
+    const outranked = [...nominations(tenantOf(pod)).values()].filter(
+      (other) => other.uid !== uid && other.nodeName === node.name && other.priority < (pod.spec.priority ?? 0),
+    );
+    await Promise.all([
+      ...victims.map((victim) => sendAway(pod, node, victim)),
+      // They may not fit there any more, and look for another place sooner without it.
+      ...outranked.map((other) => clearNomination(podOf(tenantOf(pod), other.namespace, other.name))),
+    ]);
     const patch = { metadata: { uid }, status: { nominatedNodeName: node.name } };
     await client.for(PODS, pod).patch(name, 'strategic', patch, 'status');
+  }
+
+  async function clearNomination(pod: Pod | undefined): Promise<void> {
+    if (pod === undefined) return;
+    forgetNomination(pod);
+    const { name, uid } = pod.metadata;
+    try {
+      const patch = { metadata: { uid }, status: { nominatedNodeName: null } };
+      await client.for(PODS, pod).patch(name, 'strategic', patch, 'status');
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+    }
   }
 
   async function sendAway(pod: Pod, node: NodeInfo, { namespace, name, uid, terminating }: PlacedPod): Promise<void> {
     if (terminating) return;
     const pods = client.resource<Pod>(tenantOf(pod), PODS, namespace);
+    const known = podOf(tenantOf(pod), namespace, name);
     const condition = {
       type: 'DisruptionTarget',
+      ...(known !== undefined && observed(known)),
       status: 'True',
       lastTransitionTime: formatTime(clock.now()),
       reason: 'PreemptionByScheduler',
-      message: 'default-scheduler: preempting to accommodate a higher priority pod',
+      message: `${pod.spec.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`,
     };
     try {
       const victim = await pods.patch(
@@ -67,9 +98,10 @@ export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<
       );
       await pods.delete(name, { preconditions: { uid } });
       const message = `Preempted by pod ${pod.metadata.uid} on node ${node.name}`;
-      events.event({ apiVersion: 'v1', kind: 'Pod', metadata: victim.metadata }, 'Normal', 'Preempted', message);
+      const metadata = { ...victim.metadata, clusterName: tenantOf(pod) };
+      events.event({ apiVersion: 'v1', kind: 'Pod', metadata }, 'Normal', 'Preempted', message);
     } catch (error) {
-      if (!isNotFound(error) && !(error instanceof StatusError && error.code === 409)) throw error;
+      if (!isFinal(error)) throw error;
     }
   }
 
@@ -116,25 +148,31 @@ export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<
         for (const other of before) snapshot.removePod(other.uid);
       };
     },
-    makeRoom(pod, targets, fits) {
-      const { snapshot } = viewOf(tenantOf(pod));
+    makeRoom(pod, total, targets, rejection) {
+      const tenant = tenantOf(pod);
+      const { snapshot } = viewOf(tenant);
       const priority = pod.spec.priority ?? 0;
-      if (pod.spec.preemptionPolicy === 'Never') return undefined;
+      if (pod.spec.preemptionPolicy === 'Never')
+        return { message: 'not eligible due to preemptionPolicy=Never.', isHopeless: false };
       const lowerOn = (target: NodeInfo) => snapshot.lowerOn(target.name, priority);
-      const nominated = nominations(tenantOf(pod)).get(pod.metadata.uid)?.nodeName;
+      const nominated = nominations(tenant).get(pod.metadata.uid)?.nodeName;
       const node = targets.find(({ name }) => name === nominated);
-      // Those sent away for it are on their way out.
-      if (node !== undefined && lowerOn(node).some(({ terminating }) => terminating)) return undefined;
+      if (node !== undefined && lowerOn(node).some(({ preempted }) => preempted))
+        return { message: 'not eligible due to a terminating pod on the nominated node.', isHopeless: false };
       const choice = choosePreemption({
         targets,
         lowerOn,
+        violating: (units) => violating(units, (namespace) => budgetsOf(tenant, namespace)),
         remove: ({ uid }) => snapshot.removePod(uid),
         restore: (unit) => snapshot.setPod(unit),
-        fits,
+        rejection,
       });
-      if (choice === undefined) return undefined;
-      nominate(tenantOf(pod), placedPodOf(pod, choice.target.name));
-      return () => preempt(pod, choice.target, choice.victims);
+      if (!('victims' in choice)) {
+        forgetNomination(pod);
+        return { message: preemptionMessage(total, choice.rejections), isHopeless: true };
+      }
+      nominate(tenant, placedPodOf(pod, choice.target.name));
+      return { act: () => preempt(pod, choice.target, choice.victims) };
     },
     async bind(pod, target) {
       const { name, namespace, uid } = pod.metadata;
@@ -150,24 +188,32 @@ export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<
       const message = `Successfully assigned ${namespace}/${name} to ${target.name}`;
       events.event(eventTarget(pod), 'Normal', 'Scheduled', message);
     },
-    async reportUnschedulable(pod, message) {
-      events.event(eventTarget(pod), 'Warning', 'FailedScheduling', message);
+    async reportUnschedulable(pod, message, noRoom) {
+      const note = message.length <= longestNote ? message : `${message.slice(0, longestNote - 4)} ...`;
+      events.event(eventTarget(pod), 'Warning', 'FailedScheduling', note);
+      const isCleared = noRoom && Boolean(pod.status?.nominatedNodeName);
       const before = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
-      if (before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message) return;
+      const isKnown = before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
+      if (isKnown && !isCleared) return;
       const changed = before?.status === 'False' ? before.lastTransitionTime : undefined;
       const condition = {
         type: 'PodScheduled',
+        ...observed(pod),
         status: 'False',
         reason: 'Unschedulable',
         message,
         lastTransitionTime: changed ?? formatTime(clock.now()),
       };
       const { name, uid } = pod.metadata;
-      await client
-        .for(PODS, pod)
-        .patch(name, 'strategic', { metadata: { uid }, status: { conditions: [condition] } }, 'status');
+      const status = { conditions: [condition], ...(isCleared && { nominatedNodeName: null }) };
+      await client.for(PODS, pod).patch(name, 'strategic', { metadata: { uid }, status }, 'status');
     },
-    // Gone, or bound by somebody else: the watch tells the rest.
-    isFinal: (error) => isNotFound(error) || (error instanceof StatusError && error.code === 409),
+    isFinal,
   };
 }
+
+/** Upstream's longest note of an event. */
+const longestNote = 1024;
+
+/** Gone, or bound by somebody else: the watch tells the rest. */
+const isFinal = (error: unknown) => isNotFound(error) || (error instanceof StatusError && error.code === 409);

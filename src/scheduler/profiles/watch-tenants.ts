@@ -1,5 +1,6 @@
 import type { Namespace, Node, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
+import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
+import type { GroupVersionResource, KubeObject } from '../../api/object.ts';
 import { NAMESPACES, NODES, PERSISTENT_VOLUME_CLAIMS, PODS } from '../../api/resources.ts';
 import type { Clock } from '../../base/clock.ts';
 import { ALL_TENANTS, type Client } from '../../client/client.ts';
@@ -8,11 +9,16 @@ import { type InformerFactory, keyOf } from '../../client/informer.ts';
 import type { PodView } from '../filter/types.ts';
 import { Scheduler, type SchedulerOptions } from '../framework/scheduler.ts';
 import { labelSelectorMatches } from '../snapshot/selector.ts';
-import { isFinished, type PlacedPod, placedPodOf, TenantSnapshot } from '../snapshot/tenant-snapshot.ts';
+import { isFinished, type PlacedPod, placedPodOf, startOf, TenantSnapshot } from '../snapshot/tenant-snapshot.ts';
 import { virtualNodeProfile } from './virtual-node.ts';
 
 const SCHEDULER_NAME = 'default-scheduler';
 const BY_TENANT = 'tenant';
+const BY_NAMESPACE = 'namespace';
+const BUDGETS: GroupVersionResource = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
+const byNamespace = {
+  [BY_NAMESPACE]: ({ metadata }: KubeObject) => [`${metadata.clusterName}/${metadata.namespace}`],
+};
 const nobody: ReadonlyMap<string, PlacedPod> = new Map();
 const byTenant = (object: KubeObject) => [object.metadata.clusterName ?? ''];
 
@@ -30,6 +36,8 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
   const nodes = informers.informer<Node>(NODES, { tenant: ALL_TENANTS, indexes });
   const namespaces = informers.informer<Namespace>(NAMESPACES, { tenant: ALL_TENANTS, indexes });
   const claims = informers.informer<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS, { tenant: ALL_TENANTS });
+
+  const budgets = informers.informer<PodDisruptionBudget>(BUDGETS, { tenant: ALL_TENANTS, indexes: byNamespace });
 
   const views = new Map<string, PodView>();
   const viewOf = (tenant: string): PodView => {
@@ -58,14 +66,25 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
     if (pods === undefined) nominated.set(tenant, (pods = new Map()));
     pods.set(pod.uid, pod);
   };
-  const forgetNomination = (pod: Pod) => {
-    const ofTenant = nominated.get(pod.metadata.clusterName!);
-    ofTenant?.delete(pod.metadata.uid);
-    if (ofTenant?.size === 0) nominated.delete(pod.metadata.clusterName!);
+  const forgetNomination = ({ metadata }: Pod) => {
+    const tenant = metadata.clusterName!;
+    const ofTenant = nominated.get(tenant);
+    ofTenant?.delete(metadata.uid);
+    if (ofTenant?.size === 0) nominated.delete(tenant);
   };
 
   const scheduler = new Scheduler(
-    virtualNodeProfile({ client, clock, events, viewOf, nominations, nominate }),
+    virtualNodeProfile({
+      client,
+      clock,
+      events,
+      viewOf,
+      nominations,
+      nominate,
+      forgetNomination,
+      podOf: (tenant, namespace, name) => pods.get(`${tenant}/${namespace}/${name}`),
+      budgetsOf: (tenant, namespace) => budgets.byIndex(BY_NAMESPACE, `${tenant}/${namespace}`),
+    }),
     options,
   );
 
@@ -97,6 +116,7 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
         known.terminating === (pod.metadata.deletionTimestamp !== undefined) &&
         sameLabels(known.labels, pod.metadata.labels);
       if (!isSame) snapshot.setPod(placedPodOf(pod, pod.spec.nodeName));
+      else known.since = startOf(pod);
       // An assumed pod counts already, but those who want to be near it were told "no" until now.
       if (known === undefined || (before !== undefined && !before.spec.nodeName)) {
         scheduler.clusterChanged(tenant, 'unitPlaced');
@@ -151,7 +171,7 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
   namespaces.addHandlers({ added: related, updated: (_, after) => related(after) });
   claims.addHandlers({ added: related, updated: (_, after) => related(after), deleted: related });
 
-  return { scheduler, informers: [pods, nodes, namespaces, claims], viewOf };
+  return { scheduler, informers: [pods, nodes, namespaces, claims, budgets], viewOf };
 }
 
 function claimState(claim: PersistentVolumeClaim | undefined): ReturnType<PodView['claimState']> {

@@ -28,6 +28,8 @@ export interface PlacedPod extends Placed {
   namespace: string;
   labels: Labels;
   terminating: boolean;
+  /** On its way out because the scheduler sent it away. */
+  preempted: boolean;
   /** uid of its controller. */
   owner: string | undefined;
   requests: PodResources;
@@ -217,17 +219,28 @@ export function placedPodOf(pod: Pod, nodeName: string): PlacedPod {
     uid: metadata.uid,
     name: metadata.name,
     priority: spec.priority ?? 0,
-    since: Date.parse(pod.status?.startTime ?? metadata.creationTimestamp),
+    since: startOf(pod),
     nodeName,
     namespace: metadata.namespace ?? '',
     labels: metadata.labels ?? noLabels,
     terminating: metadata.deletionTimestamp !== undefined,
+    preempted: isPreempted(pod),
     owner: metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid,
     requests: podRequests(spec!),
     antiAffinity: spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [],
     hostPorts: hostPortsOf(spec),
     extended: extendedRequests(spec),
   };
+}
+
+/** A pod that has not started yet is the newest of all. */
+export const startOf = ({ status }: Pod): number =>
+  status?.startTime === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(status.startTime);
+
+function isPreempted({ metadata, status }: Pod): boolean {
+  if (metadata.deletionTimestamp === undefined) return false;
+  const condition = status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  return condition?.status === 'True' && condition.reason === 'PreemptionByScheduler';
 }
 
 /** Finished pods hold nothing any more. */
