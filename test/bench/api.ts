@@ -1,9 +1,11 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { connect } from 'node:http2';
 import { parseArgs } from 'node:util';
 import type { KubeObject } from '../../src/api/object.ts';
 import { startTestServer } from '../../src/apiserver/testing/test-server.ts';
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts';
+import { openSession, send } from './http.lib.ts';
+import { benchPod } from './pod.lib.ts';
 
 /**
  * Figures of the API server alone, over the memory store: what the machinery costs. Prints one line a figure, beside
@@ -18,26 +20,6 @@ const tenants = Math.round(1_000 * scale);
 const server = await startTestServer(openMemoryStore(), { tenants: ['default'] });
 const { transport } = server;
 const podsPath = '/clusters/default/api/v1/namespaces/default/pods';
-
-function pod(name: string): object {
-  return {
-    kind: 'Pod',
-    apiVersion: 'v1',
-    metadata: { name, labels: { app: 'bench' } },
-    spec: {
-      containers: [
-        {
-          name: 'main',
-          image: 'registry.example/app:1',
-          command: ['/bin/app', '--serve'],
-          env: [{ name: 'A', value: 'b' }],
-          ports: [{ containerPort: 80 }],
-          resources: { requests: { cpu: '250m', memory: '128Mi' }, limits: { memory: '256Mi' } },
-        },
-      ],
-    },
-  };
-}
 
 function report(what: string, value: number, unit: string, budget = ''): void {
   const shown = value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(2);
@@ -79,11 +61,11 @@ report(
 );
 // In process: the path of every controller.
 await rate(Math.min(2000, pods), 64, (index) =>
-  transport.request({ method: 'POST', path: podsPath, body: pod(`warm-${index}`) }),
+  transport.request({ method: 'POST', path: podsPath, body: benchPod(`warm-${index}`) }),
 );
 await transport.request({ method: 'DELETE', path: podsPath, body: { gracePeriodSeconds: 0 } });
 const creates = await rate(pods, 64, (index) =>
-  transport.request({ method: 'POST', path: podsPath, body: pod(`pod-${index}`) }),
+  transport.request({ method: 'POST', path: podsPath, body: benchPod(`pod-${index}`) }),
 );
 report('in process: pod creates', creates, '/s', 'target 8,000/s');
 const gets = await rate(pods * 5, 64, (index) =>
@@ -105,29 +87,12 @@ report('in process: pod status updates', updates, '/s');
 const address = await server.server.listen({ host: '127.0.0.1', port: 0 });
 const client = await server.authority.issueTenantUser('default', 'bench', ['system:masters']);
 const connection = { ca: server.authority.certificatePem, cert: client.certificatePem, key: client.keyPem };
-const session = connect(`https://127.0.0.1:${address.port}`, connection);
-session.setMaxListeners(0);
-await once(session, 'connect');
-
-function send(on: ClientHttp2Session, method: string, path: string, body?: object): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const stream = on.request({
-      ':method': method,
-      ':path': path,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-    });
-    const chunks: Buffer[] = [];
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.on('end', () => resolve(Buffer.concat(chunks)));
-    stream.on('error', reject);
-    stream.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
+const session = await openSession(`https://127.0.0.1:${address.port}`, connection);
 
 const httpCount = Math.round(pods / 2);
 report(
   'HTTP/2: pod creates',
-  await rate(httpCount, 32, (index) => send(session, 'POST', podsPath, pod(`http-${index}`))),
+  await rate(httpCount, 32, (index) => send(session, 'POST', podsPath, benchPod(`http-${index}`))),
   '/s',
   'bare Node server: 3,900/s over TLS',
 );
@@ -141,7 +106,7 @@ const listTimes: number[] = [];
 let listBytes = 0;
 for (let round = 0; round < 5; round++) {
   const start = performance.now();
-  listBytes = (await send(session, 'GET', `${podsPath}?labelSelector=app%3Dbench&limit=0`)).length;
+  listBytes = (await send(session, 'GET', `${podsPath}?labelSelector=app%3Dbench&limit=0`)).bytes;
   listTimes.push(performance.now() - start);
 }
 report(
