@@ -1,4 +1,3 @@
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { decodeObject, strictDecodingError } from '../api/decode.ts';
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject } from '../api/object.ts';
@@ -7,6 +6,7 @@ import { badRequest, invalid, unsupportedMediaType } from '../api/status.ts';
 import { describeJsonError } from './json-syntax.ts';
 import { decodeProtobuf } from './protobuf/decode-protobuf.ts';
 import type { RequestBody, RequestContext } from './request-context.ts';
+import { readYaml } from './yaml/read.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
@@ -29,7 +29,10 @@ export async function readObject(context: RequestContext, target: BodyTarget): P
   const body = await context.readBody();
   return decodeValue(
     context,
-    parseBody(body, target.kind.kind, { wantDuplicates: wantsFindings(context), schema: target.schema }),
+    await parseBody(context, body, target.kind.kind, {
+      wantDuplicates: wantsFindings(context),
+      schema: target.schema,
+    }),
     target,
   );
 }
@@ -121,11 +124,12 @@ export function fieldValidationOf(context: RequestContext): FieldValidation {
 const wantsFindings = (context: RequestContext) => fieldValidationOf(context) !== 'Ignore';
 
 /** `kind` is for messages. */
-export function parseBody(
+export async function parseBody(
+  { tenant }: Pick<RequestContext, 'tenant'>,
   body: RequestBody,
   kind: string,
   options: { wantDuplicates?: boolean; schema?: TypeSchema } = {},
-): ParsedBody {
+): Promise<ParsedBody> {
   if (body.type === 'value') return { value: body.value, duplicates: [], text: '' };
   const mediaType = body.contentType.split(';', 1)[0]!.trim().toLowerCase();
   if (mediaType === 'application/vnd.kubernetes.protobuf') {
@@ -144,7 +148,7 @@ export function parseBody(
   }
   const text = body.bytes.toString('utf8');
   if (mediaType === 'application/yaml' || mediaType === 'text/yaml' || mediaType === 'application/x-yaml') {
-    return { value: readYaml(text, kind), duplicates: [], text };
+    return { ...(await fromYaml(text, kind, tenant)), text };
   }
   if (mediaType !== '' && mediaType !== 'application/json') {
     throw unsupportedMediaType(
@@ -161,18 +165,14 @@ export function parseBody(
   }
 }
 
-function readYaml(text: string, kind: string): unknown {
-  try {
-    return parseYaml(text, { merge: true, maxAliasCount: 100 });
-  } catch (error) {
-    const why =
-      error instanceof YAMLParseError
-        ? `yaml: line ${error.linePos?.[0].line ?? 1}: ${error.code}`
-        : `yaml: ${(error as Error).message}`;
+async function fromYaml(text: string, kind: string, tenant: string): Promise<Omit<ParsedBody, 'text'>> {
+  const { value, duplicates, failure } = await readYaml(text, tenant);
+  if (failure !== undefined) {
     throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: error converting YAML to JSON: ${why} (${summarize(text)})`,
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: error converting YAML to JSON: yaml: ${failure} (${summarize(text)})`,
     );
   }
+  return { value, duplicates: duplicates.length === 0 ? [] : [`yaml: unmarshal errors:\n${duplicates.join('\n')}`] };
 }
 
 /** The first bytes of what was sent, as upstream shows them: text when it looks like JSON, hexadecimal otherwise. */

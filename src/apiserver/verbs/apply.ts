@@ -1,4 +1,3 @@
-import { LineCounter, parseDocument } from 'yaml';
 import { applyDefaults } from '../../api/defaults.ts';
 import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { applyConfiguration } from '../../api/managed-fields/index.ts';
@@ -9,6 +8,7 @@ import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
+import { readYaml } from '../yaml/read.ts';
 import { createObject } from './create-object.ts';
 import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
@@ -148,7 +148,7 @@ async function checkMayCreate(environment: Environment, request: ResourceRequest
 }
 
 /** The configuration of an apply patch, YAML or JSON; 400 when it is none. */
-export function readConfiguration(context: RequestContext, body: RequestBody): KubeObject {
+export async function readConfiguration(context: RequestContext, body: RequestBody): Promise<KubeObject> {
   if (body.type === 'value') return body.value as KubeObject;
   const text = body.bytes.toString('utf8');
   let value: unknown;
@@ -161,7 +161,11 @@ export function readConfiguration(context: RequestContext, body: RequestBody): K
   }
   const wantDuplicates = fieldValidationOf(context) !== 'Ignore';
   if (value === undefined || (wantDuplicates && findDuplicateFields(text).length > 0)) {
-    ({ value, duplicates } = readYaml(text));
+    let failure: string | undefined;
+    ({ value, duplicates, failure } = await readYaml(text, context.tenant));
+    if (failure !== undefined) {
+      throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${failure}`);
+    }
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const type = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
@@ -175,21 +179,4 @@ export function readConfiguration(context: RequestContext, body: RequestBody): K
     context.warnings.push(why);
   }
   return value as KubeObject;
-}
-
-function readYaml(text: string): { value: unknown; duplicates: string[] } {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { merge: true, lineCounter, prettyErrors: false });
-  const duplicates: string[] = [];
-  for (const { code, pos } of document.errors) {
-    const { line } = lineCounter.linePos(pos[0]);
-    if (code !== 'DUPLICATE_KEY') {
-      throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: line ${line}: ${code}`);
-    }
-    const key = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^:\n]*))/.exec(text.slice(pos[0]));
-    duplicates.push(
-      `  line ${line}: key ${JSON.stringify((key?.[1] ?? key?.[2] ?? key?.[3] ?? '').trim())} already set in map`,
-    );
-  }
-  return { value: document.toJS({ maxAliasCount: 100 }), duplicates };
 }

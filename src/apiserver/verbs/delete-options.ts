@@ -16,7 +16,7 @@ export interface DeleteOptions {
 export async function readDeleteOptions(context: RequestContext): Promise<{ options: DeleteOptions; dryRun: boolean }> {
   const body = await context.readBody();
   const empty = body.type === 'bytes' ? body.bytes.length === 0 : body.value === undefined;
-  const raw = empty ? optionsOfQuery(context) : decoded(parseBody(body, 'DeleteOptions').value);
+  const raw = empty ? optionsOfQuery(context) : decoded((await parseBody(context, body, 'DeleteOptions')).value);
   const dryRun: unknown[] = [raw.dryRun ?? [], context.query.getAll('dryRun')].flat(2);
   const errors: FieldError[] = [];
   const policy = raw.propagationPolicy;

@@ -127,7 +127,7 @@ export async function readPatch(context: RequestContext): Promise<PatchBody> {
       `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
     );
   }
-  if (contentType === APPLY_PATCH) return { contentType, document: readConfiguration(context, body) };
+  if (contentType === APPLY_PATCH) return { contentType, document: await readConfiguration(context, body) };
   if (body.type === 'value') return { contentType, document: body.value };
   const text = body.bytes.toString('utf8');
   try {

@@ -127,7 +127,7 @@ async function changeOf(
   };
   if (context.info.verb === 'update') {
     checkFieldManager(context, 'UpdateOptions');
-    const body = parseBody(await context.readBody(), 'Scale');
+    const body = await parseBody(context, await context.readBody(), 'Scale');
     return (live) => change(live, body.value, body.text);
   }
   const { contentType, document } = await readPatch(context);

@@ -16,12 +16,13 @@ export async function update(environment: Environment, request: ResourceRequest)
   const dryRun = dryRunOf(context, 'UpdateOptions');
   checkFieldManager(context, 'UpdateOptions');
   const spoken = request.view ?? definition;
-  const body = parseBody(await context.readBody(), spoken.kind, {
+  const body = await parseBody(context, await context.readBody(), spoken.kind, {
     wantDuplicates: fieldValidationOf(context) !== 'Ignore',
     schema: spoken.schema,
   });
   const target = { kind: spoken, schema: spoken.schema };
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
+  requireName(request, decoded);
   checkPlace(request, decoded);
   const result = await updateObject(environment, {
     definition,
@@ -61,6 +62,12 @@ export function updateAnswer({ definition }: ResourceRequest, result: UpdateResu
   return result.entry !== undefined
     ? { type: 'entry', code: 200, definition, entry: result.entry }
     : { type: 'object', code: 200, definition, object: result.object };
+}
+
+/** What replaces an object says its name. */
+export function requireName({ name }: ResourceRequest, object: { metadata?: { name?: string } }): void {
+  if (object.metadata?.name) return;
+  throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
 }
 
 /** Name and namespace of a body are those of its path. */

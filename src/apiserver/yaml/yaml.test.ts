@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StatusError } from '../../api/status.ts';
+import { parseYamlText } from './parse.ts';
+import { YamlReader } from './read.ts';
+
+test('reads YAML, the last of duplicate keys and where they are', () => {
+  assert.deepEqual(parseYamlText('a: 1\nb:\n  c: x\n  c: y\na: 2\n'), {
+    value: { a: 2, b: { c: 'y' } },
+    duplicates: ['  line 5: key "a" already set in map', '  line 4: key "c" already set in map'],
+  });
+  assert.deepEqual(parseYamlText('x: &x {a: 1}\ny:\n  <<: *x\n  b: 2\n').value, { x: { a: 1 }, y: { a: 1, b: 2 } });
+  assert.match(parseYamlText('a: "\n').failure!, /^line \d: /);
+  assert.ok(Object.hasOwn(parseYamlText('__proto__: {a: 1}').value as object, '__proto__'));
+});
+
+test('gives up what unfolds to far more than was sent', () => {
+  let text = 'a0: &a0 [x,x,x,x,x,x,x,x,x]\n';
+  for (let level = 1; level < 9; level++) text += `a${level}: &a${level} [${Array(9).fill(`*a${level - 1}`)}]\n`;
+  assert.match(parseYamlText(text).failure!, /alias/i);
+});
+
+test('reads long texts beside the event loop, and takes owners in turn', async () => {
+  const reader = new YamlReader({ idleMs: 0 });
+  const text = `data:\n${Array.from({ length: 20_000 }, (_, index) => `  k${index}: v\n`).join('')}`;
+  let ticks = 0;
+  const ticking = setInterval(() => ticks++, 1);
+  const done: string[] = [];
+  const many = Array.from({ length: 4 }, () => reader.read(text, 'many').then(() => done.push('many')));
+  const one = reader.read(text, 'one').then((reading) => {
+    done.push('one');
+    return reading;
+  });
+  const { value } = await one;
+  clearInterval(ticking);
+  assert.equal(Object.keys((value as any).data).length, 20_000);
+  assert.ok(ticks > 5, `${ticks}`);
+  await Promise.all(many);
+  assert.ok(done.indexOf('one') <= 2, String(done));
+});
+
+test('takes only so much from one owner, and not for ever', async () => {
+  const reader = new YamlReader({ timeoutMs: 1, idleMs: 0 });
+  const text = `a: [${'1,'.repeat(300_000)}]`;
+  const readings = await Promise.allSettled(Array.from({ length: 20 }, () => reader.read(text, 'one')));
+  const codes = readings.map((one) =>
+    one.status === 'rejected' && one.reason instanceof StatusError ? one.reason.code : 0,
+  );
+  assert.equal(codes.filter((code) => code === 429).length, 3);
+  assert.equal(codes[0], 400);
+  assert.deepEqual((await new YamlReader({ idleMs: 0 }).read(`a: [${'1,'.repeat(5000)}]`, 'one')).duplicates, []);
+});
