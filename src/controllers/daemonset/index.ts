@@ -3,23 +3,15 @@ import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ControllerQueue, ReconcileTools } from '../../client/controller.ts';
+import type { Controller, ReconcileTools } from '../../client/controller.ts';
 import { Expectations, expectationsTimeoutMs, slowStart } from '../../client/expectations.ts';
 import { keyOf } from '../../client/informer.ts';
-import { adopt, release } from '../common/adoption.ts';
 import { isSame } from '../common/canonical.ts';
 import { currentTemplateRevision, sortRevisions, truncateRevisions } from '../common/controller-revisions.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
+import { Dependents } from '../common/dependents.ts';
 import { compileSelector } from '../common/label-selector.ts';
-import {
-  byController,
-  byNamespace,
-  controllerOf,
-  controllerReference,
-  namespaceOf,
-  orphansOf,
-  siblingKey,
-} from '../common/owner.ts';
+import { byController, byNamespace, controllerReference } from '../common/owner.ts';
 import { isNamespaceTerminating, messageOf, podFromTemplate } from '../common/pod-template.ts';
 import { specForNode } from './nodes.ts';
 import { type DaemonPlan, daemonSetStatus, HASH_LABEL, planNodes, planUpdate } from './plan.ts';
@@ -46,36 +38,19 @@ export function createDaemonSetController(dependencies: ControllerDependencies):
   const expectations = new Expectations(clock);
   const recorder = dependencies.recorder(component);
   const targetOf = (set: DaemonSet) => ({ apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: set.metadata });
-  const setUidOf = (pod: Pod): string | undefined => {
-    const reference = controllerOf(pod);
-    return reference?.kind === 'DaemonSet' ? reference.uid : undefined;
-  };
-
-  const wake = (pod: Pod, queue: ControllerQueue) => {
-    const reference = controllerOf(pod);
-    if (reference?.kind === 'DaemonSet') queue.add(siblingKey(pod, reference.name));
-    if (reference !== undefined || pod.metadata.deletionTimestamp !== undefined) return;
-    for (const set of sets.byIndex('namespace', namespaceOf(pod))) {
-      if (compileSelector(set.spec.selector)(pod.metadata.labels)) queue.add(keyOf(set));
-    }
-  };
-
-  async function claim(set: DaemonSet): Promise<Pod[]> {
-    const owned = pods.byIndex('controller', set.metadata.uid);
-    if (set.metadata.deletionTimestamp !== undefined) return owned;
-    const matches = compileSelector(set.spec.selector);
-    const claimed: Pod[] = [];
-    for (const pod of owned) {
-      if (matches(pod.metadata.labels)) claimed.push(pod);
-      else await release(client, set.metadata.uid, PODS, pod);
-    }
-    const reference = controllerReference(set, 'apps/v1', 'DaemonSet');
-    for (const orphan of pods.byIndex('controller', orphansOf(set))) {
-      if (orphan.metadata.deletionTimestamp !== undefined || !matches(orphan.metadata.labels)) continue;
-      if (await adopt(client, DAEMON_SETS, set, reference, PODS, orphan)) claimed.push(orphan);
-    }
-    return claimed;
-  }
+  const dependents = new Dependents<DaemonSet, Pod>({
+    client,
+    ownerResource: DAEMON_SETS,
+    ownerApiVersion: 'apps/v1',
+    ownerKind: 'DaemonSet',
+    owners: sets,
+    resource: PODS,
+    dependents: pods,
+    membership: (set) => {
+      const matches = compileSelector(set.spec.selector);
+      return (pod) => matches(pod.metadata.labels);
+    },
+  });
 
   async function apply(set: DaemonSet, plan: DaemonPlan, hash: string): Promise<void> {
     const { clusterName, namespace, uid } = set.metadata;
@@ -131,7 +106,8 @@ export function createDaemonSetController(dependencies: ControllerDependencies):
     const tenantNodes = nodes.byIndex('tenant', set.metadata.clusterName!);
     const isSettled = expectations.satisfied(uid) && set.metadata.deletionTimestamp === undefined;
     if (!expectations.satisfied(uid)) tools.queue.addAfter(keyOf(set), expectationsTimeoutMs + 1000);
-    const owned = await claim(set);
+    const claimed = await dependents.claim(set);
+    const owned = [...claimed.owned, ...claimed.adopted];
     const history = sortRevisions(revisions.byIndex('controller', uid));
     const { revision, collisionCount } = await currentTemplateRevision(
       client,
@@ -204,27 +180,30 @@ export function createDaemonSetController(dependencies: ControllerDependencies):
       },
       {
         informer: pods,
-        handlers: (queue) => ({
-          added: (pod: Pod) => {
-            const uid = setUidOf(pod);
-            if (uid !== undefined && pod.metadata.deletionTimestamp === undefined) expectations.creationsObserved(uid);
-            wake(pod, queue);
-          },
-          updated: (before: Pod, after: Pod) => {
-            const uid = setUidOf(after);
-            if (uid !== undefined && after.metadata.deletionTimestamp !== undefined) {
-              expectations.deletionObserved(uid, after.metadata.uid);
-            }
-            if (controllerOf(before)?.uid !== controllerOf(after)?.uid) wake(before, queue);
-            wake(after, queue);
-          },
-          deleted: (pod: Pod) => {
-            const uid = setUidOf(pod);
-            if (uid === undefined) return;
-            expectations.deletionObserved(uid, pod.metadata.uid);
-            wake(pod, queue);
-          },
-        }),
+        handlers: (queue) => {
+          const wake = dependents.handlers(queue);
+          return {
+            added: (pod: Pod) => {
+              const uid = dependents.ownerUidOf(pod);
+              if (uid !== undefined && pod.metadata.deletionTimestamp === undefined) {
+                expectations.creationsObserved(uid);
+              }
+              wake.added(pod);
+            },
+            updated: (before: Pod, after: Pod) => {
+              const uid = dependents.ownerUidOf(after);
+              if (uid !== undefined && after.metadata.deletionTimestamp !== undefined) {
+                expectations.deletionObserved(uid, after.metadata.uid);
+              }
+              wake.updated(before, after);
+            },
+            deleted: (pod: Pod) => {
+              const uid = dependents.ownerUidOf(pod);
+              if (uid !== undefined) expectations.deletionObserved(uid, pod.metadata.uid);
+              wake.deleted(pod);
+            },
+          };
+        },
       },
     ],
     reads: [revisions],

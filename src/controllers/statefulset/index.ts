@@ -3,9 +3,8 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } from '../../api/resources.ts';
 import { isAlreadyExists, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ControllerQueue, ReconcileTools } from '../../client/controller.ts';
+import type { Controller, ReconcileTools } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
-import { adopt, release } from '../common/adoption.ts';
 import { isSame } from '../common/canonical.ts';
 import {
   currentTemplateRevision,
@@ -14,16 +13,9 @@ import {
   truncateRevisions,
 } from '../common/controller-revisions.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
+import { Dependents } from '../common/dependents.ts';
 import { compileSelector } from '../common/label-selector.ts';
-import {
-  byController,
-  byNamespace,
-  controllerOf,
-  controllerReference,
-  namespaceOf,
-  orphansOf,
-  siblingKey,
-} from '../common/owner.ts';
+import { byController, byNamespace, controllerOf, siblingKey } from '../common/owner.ts';
 import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
 import { WrittenVersions } from '../common/written-versions.ts';
 import { type Action, plan, statefulSetStatus } from './plan.ts';
@@ -42,14 +34,19 @@ export function createStatefulSetController(dependencies: ControllerDependencies
   });
   const recorder = dependencies.recorder(component);
   const written = new WrittenVersions(pods, dependencies.clock);
-  const wake = (pod: Pod, queue: ControllerQueue) => {
-    const reference = controllerOf(pod);
-    if (reference?.kind === 'StatefulSet') queue.add(siblingKey(pod, reference.name));
-    if (reference !== undefined || pod.metadata.deletionTimestamp !== undefined) return;
-    for (const set of sets.byIndex('namespace', namespaceOf(pod))) {
-      if (ordinalOf(set, pod) !== undefined) queue.add(keyOf(set));
-    }
-  };
+  const dependents = new Dependents<StatefulSet, Pod>({
+    client,
+    ownerResource: STATEFUL_SETS,
+    ownerApiVersion: 'apps/v1',
+    ownerKind: 'StatefulSet',
+    owners: sets,
+    resource: PODS,
+    dependents: pods,
+    membership: (set) => {
+      const matches = compileSelector(set.spec.selector);
+      return (pod) => ordinalOf(set, pod) !== undefined && matches(pod.metadata.labels);
+    },
+  });
 
   function record(set: StatefulSet, verb: string, podName: string, error?: unknown): void {
     const target = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: set.metadata };
@@ -57,24 +54,6 @@ export function createStatefulSetController(dependencies: ControllerDependencies
     const subject = `${verb} Pod ${podName} in StatefulSet ${set.metadata.name}`;
     if (error === undefined) recorder.event(target, 'Normal', `Successful${reason}`, `${subject} successful`);
     else recorder.event(target, 'Warning', `Failed${reason}`, `${subject} failed error: ${messageOf(error)}`);
-  }
-
-  async function claim(set: StatefulSet): Promise<Pod[]> {
-    const owned = pods.byIndex('controller', set.metadata.uid);
-    if (set.metadata.deletionTimestamp !== undefined) return owned;
-    const matches = compileSelector(set.spec.selector);
-    const isMember = (pod: Pod) => ordinalOf(set, pod) !== undefined && matches(pod.metadata.labels);
-    const claimed: Pod[] = [];
-    for (const pod of owned) {
-      if (isMember(pod)) claimed.push(pod);
-      else await release(client, set.metadata.uid, PODS, pod);
-    }
-    const reference = controllerReference(set, 'apps/v1', 'StatefulSet');
-    for (const orphan of pods.byIndex('controller', orphansOf(set))) {
-      if (orphan.metadata.deletionTimestamp !== undefined || !isMember(orphan)) continue;
-      if (await adopt(client, STATEFUL_SETS, set, reference, PODS, orphan)) claimed.push(orphan);
-    }
-    return claimed;
   }
 
   async function createClaims(set: StatefulSet, ordinal: number): Promise<void> {
@@ -138,7 +117,8 @@ export function createStatefulSetController(dependencies: ControllerDependencies
   }
 
   async function reconcile(set: StatefulSet, tools: ReconcileTools): Promise<void> {
-    const owned = await claim(set);
+    const claimed = await dependents.claim(set);
+    const owned = [...claimed.owned, ...claimed.adopted];
     const history = sortRevisions(revisions.byIndex('controller', set.metadata.uid));
     const { revision: update, collisionCount } = await currentTemplateRevision(
       client,
@@ -188,19 +168,17 @@ export function createStatefulSetController(dependencies: ControllerDependencies
       },
       {
         informer: pods,
-        handlers: (queue) => ({
-          added: (pod: Pod) => wake(pod, queue),
-          updated: (before: Pod, after: Pod) => {
-            if (controllerOf(before)?.uid !== controllerOf(after)?.uid) wake(before, queue);
-            wake(after, queue);
-          },
-          deleted: (pod: Pod) => {
-            const reference = controllerOf(pod);
-            if (reference?.kind !== 'StatefulSet') return;
-            written.observeDeletion(siblingKey(pod, reference.name), pod);
-            wake(pod, queue);
-          },
-        }),
+        handlers: (queue) => {
+          const wake = dependents.handlers(queue);
+          return {
+            ...wake,
+            deleted: (pod: Pod) => {
+              const reference = controllerOf(pod);
+              if (reference?.kind === 'StatefulSet') written.observeDeletion(siblingKey(pod, reference.name), pod);
+              wake.deleted(pod);
+            },
+          };
+        },
       },
     ],
     reads: [revisions],
