@@ -35,6 +35,9 @@ async function readBinding(environment: Environment, request: ResourceRequest): 
   const { context } = request;
   const dryRun = dryRunOf(context, 'CreateOptions');
   const binding = await readObject(context, { kind: bindingKind, schema: schemaOfKind('', 'v1', 'Binding')! });
+  if (request.name !== '' && binding.metadata.name !== request.name) {
+    throw badRequest('name in URL does not match name in Binding object');
+  }
   await admitPosted(environment, request, binding, { kind: bindingKind, dryRun });
   return binding;
 }

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
-import { notFound } from '../../api/status.ts';
+import { StatusError } from '../../api/status.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
@@ -22,7 +22,10 @@ export async function componentStatuses(environment: Environment, request: Resou
     conditions: [{ type: 'Healthy', status: healthy ? 'True' : 'False', message }],
   } as unknown as KubeObject;
   if (context.info.verb === 'get') {
-    if (name !== store.metadata.name) throw notFound(definition, name);
+    if (name !== store.metadata.name) {
+      const details = { name, kind: 'componentstatus' };
+      throw new StatusError(404, 'NotFound', `componentstatus ${JSON.stringify(name)} not found`, details);
+    }
     return { type: 'object', code: 200, object: store, definition };
   }
   return objectAnswer({ kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: [store] });

@@ -1,12 +1,16 @@
+import type { PodCondition } from '../../api/generated/core-v1.ts';
+import type { Condition } from '../../api/generated/meta-v1.ts';
+import type { PodDisruptionBudgetStatus } from '../../api/generated/policy-v1.ts';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { cachedSelector } from '../../api/selectors.ts';
-import { notFound, StatusError, tooManyRequests } from '../../api/status.ts';
+import { badRequest, forbidden, isConflict, notFound, StatusError } from '../../api/status.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { deleteObject } from '../verbs/delete-object.ts';
+import { checkPreconditions, deleteObject } from '../verbs/delete-object.ts';
+import type { DeleteOptions } from '../verbs/delete-options.ts';
 import { dryRunOf } from '../verbs/options.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 import { updateObject } from '../verbs/update-object.ts';
@@ -17,41 +21,107 @@ const evictionKind = { group: 'policy', version: 'v1', kind: 'Eviction' };
 /** So many evicted pods may be on their way out before the budget's controller has seen them. */
 const disruptedPodsLimit = 2000;
 
+/** So often a pod or a budget may change in between. */
+const retryLimit = 20;
+
+const success = () =>
+  objectAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
+
 /** POST to a pod's `eviction`: deletes it if its disruption budget lets it go. Source: EvictionREST upstream. */
 export async function evict(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, tenant, namespace, name } = request;
   const target = { kind: evictionKind, schema: schemaOfKind('policy', 'v1', 'Eviction')! };
   const eviction = await readObject(context, target);
-  const options = eviction['deleteOptions'] ?? {};
-  const dryRun = dryRunOf(context, 'CreateOptions') || (options.dryRun ?? []).includes('All');
+  if (eviction.metadata.name !== name) throw badRequest('name in URL does not match name in Eviction object');
+  const options: DeleteOptions = eviction['deleteOptions'] ?? {};
+  const dryRun = dryRunOf(context, 'CreateOptions') || (eviction['deleteOptions']?.dryRun ?? []).includes('All');
   await admitPosted(environment, request, eviction, { kind: evictionKind, dryRun });
-  const entry = await environment.objects.get(definition, tenant, namespace, name);
-  if (entry === undefined) throw notFound(definition, name);
-  const pod = entry.object;
-  if (!goesAnyway(pod)) {
+  const asked = options.preconditions?.resourceVersion;
+  for (let attempt = 1; ; attempt++) {
+    const entry = await environment.objects.get(definition, tenant, namespace, name);
+    if (entry === undefined) throw notFound(definition, name);
+    const pod = entry.object;
+    const pinned: DeleteOptions = {
+      ...options,
+      preconditions: { ...options.preconditions, resourceVersion: asked ?? pod.metadata.resourceVersion! },
+    };
+    if (goesAnyway(pod)) {
+      try {
+        // A pending pod may become ready, and count, at any moment.
+        await remove(environment, request, pod['status']?.phase === 'Pending' ? pinned : options, dryRun);
+        return success();
+      } catch (error) {
+        if (!isConflict(error) || asked !== undefined || attempt >= retryLimit) throw error;
+        continue;
+      }
+    }
     const budgets = await budgetsOf(environment, tenant, pod);
     if (budgets.length > 1) {
-      throw new StatusError(
-        500,
-        'InternalError',
-        'Internal error occurred: This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+      const message =
+        'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
+      // Upstream answers 201 with a failure in it.
+      return objectAnswer(
+        { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 },
+        201,
       );
     }
-    if (budgets.length === 1) await takeFromBudget(environment, request, budgets[0]!, pod, dryRun);
+    const [budget] = budgets;
+    if (budget !== undefined && mayGoUnhealthy(pod, budget.object)) {
+      try {
+        await remove(environment, request, pinned, dryRun);
+      } catch (error) {
+        // It may have become ready since.
+        if (isConflict(error) && asked === undefined) throw stillProcessed(budget.name);
+        throw error;
+      }
+      return success();
+    }
+    if (budget !== undefined) await takeFromBudget(environment, request, budget, pod, dryRun);
+    await remove(environment, request, options, dryRun);
+    return success();
   }
-  await deleteObject(environment, {
-    definition,
-    tenant,
-    namespace,
-    name,
-    identity: context.identity,
-    dryRun,
-    warnings: context.warnings,
-    options,
-    // Asked about as an eviction already.
-    trusted: true,
-  });
-  return objectAnswer({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
+}
+
+/** Says on the pod why it goes, and deletes it. */
+async function remove(
+  environment: Environment,
+  request: ResourceRequest,
+  options: DeleteOptions,
+  dryRun: boolean,
+): Promise<void> {
+  const { context, definition, tenant, namespace, name } = request;
+  const place = { definition, tenant, namespace, name, identity: context.identity, dryRun, trusted: true };
+  let deleteOptions = options;
+  if (!dryRun) {
+    const written = await updateObject(environment, {
+      ...place,
+      subresource: 'status',
+      warnings: [],
+      change(old) {
+        checkPreconditions('Pod', name, options, old);
+        const { resourceVersion: _, ...metadata } = old.metadata;
+        const conditions = withDisruptionTarget(old['status']?.conditions ?? [], environment.clock.now());
+        return { ...old, metadata: metadata as KubeObject['metadata'], status: { ...old['status'], conditions } };
+      },
+    });
+    const { resourceVersion } = (written.entry?.object ?? written.object!).metadata;
+    if (options.preconditions?.resourceVersion !== undefined) {
+      deleteOptions = { ...options, preconditions: { ...options.preconditions, resourceVersion: resourceVersion! } };
+    }
+  }
+  // Asked about as an eviction already.
+  await deleteObject(environment, { ...place, warnings: context.warnings, options: deleteOptions });
+}
+
+function withDisruptionTarget(conditions: PodCondition[], nowMs: number): PodCondition[] {
+  const type = 'DisruptionTarget';
+  const said = { type, status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' };
+  const before = conditions.find((condition) => condition.type === type);
+  const lastTransitionTime = before?.status === 'True' ? before.lastTransitionTime : formatTime(nowMs);
+  const next = { ...before, ...said, ...(lastTransitionTime !== undefined && { lastTransitionTime }) };
+  return before === undefined
+    ? [...conditions, next]
+    : conditions.map((condition) => (condition === before ? next : condition));
 }
 
 /** Not running, or on its way out already: no budget counts it. */
@@ -73,6 +143,14 @@ const isReady = (pod: KubeObject) =>
     (condition: { type: string; status: string }) => condition.type === 'Ready' && condition.status === 'True',
   );
 
+/** A pod that serves nobody may go when enough others do, or always, as the budget says. */
+function mayGoUnhealthy(pod: KubeObject, budget: KubeObject): boolean {
+  if (isReady(pod)) return false;
+  const { currentHealthy = 0, desiredHealthy = 0 } = budget['status'] ?? {};
+  if (budget['spec']?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
+  return currentHealthy >= desiredHealthy && desiredHealthy > 0;
+}
+
 async function takeFromBudget(
   environment: Environment,
   request: ResourceRequest,
@@ -81,13 +159,6 @@ async function takeFromBudget(
   dryRun: boolean,
 ): Promise<void> {
   const { context, tenant, namespace } = request;
-  const budget = entry.object;
-  if (!isReady(pod)) {
-    // A pod that serves nobody may go when enough others do, or always, as the budget says.
-    const { currentHealthy = 0, desiredHealthy = 0 } = budget['status'] ?? {};
-    if (budget['spec']?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return;
-    if (currentHealthy >= desiredHealthy && desiredHealthy > 0) return;
-  }
   const definition = environment.registry.find(tenant, BUDGETS.group, BUDGETS.version, BUDGETS.resource)!;
   await updateObject(environment, {
     definition,
@@ -100,45 +171,69 @@ async function takeFromBudget(
     warnings: [],
     trusted: true,
     change(old) {
-      const status = old['status'] ?? {};
-      const { disruptionsAllowed = 0, desiredHealthy = 0, currentHealthy = 0, observedGeneration = 0 } = status;
-      if (observedGeneration < (old.metadata.generation ?? 0)) {
-        throw withCause(
-          tooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 10),
-          `The disruption budget ${entry.name} is still being processed by the server.`,
-        );
-      }
-      if (disruptionsAllowed <= 0) {
-        throw withCause(
-          new StatusError(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget."),
-          `The disruption budget ${entry.name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`,
-        );
-      }
+      const status: PodDisruptionBudgetStatus = old['status'] ?? {};
+      const { disruptionsAllowed = 0, observedGeneration = 0 } = status;
+      if (observedGeneration < (old.metadata.generation ?? 0)) throw stillProcessed(entry.name);
+      const refused = (message: string) => forbidden(budgetKind, entry.name, message);
+      if (disruptionsAllowed < 0) throw refused('pdb disruptions allowed is negative');
       const disrupted = status.disruptedPods ?? {};
-      if (Object.keys(disrupted).length > disruptedPodsLimit) {
-        throw new StatusError(
-          403,
-          'Forbidden',
-          'DisruptedPods map too big - too many evictions not confirmed by PDB controller',
-        );
-      }
-      const { resourceVersion: _resourceVersion, ...metadata } = old.metadata;
+      if (Object.keys(disrupted).length > disruptedPodsLimit)
+        throw refused('DisruptedPods map too big - too many evictions not confirmed by PDB controller');
+      if (disruptionsAllowed === 0) throw withCause(0, whyNone(entry.name, status));
+      const nowMs = environment.clock.now();
+      const { resourceVersion: _, ...metadata } = old.metadata;
       return {
         ...old,
         metadata: metadata as KubeObject['metadata'],
         status: {
           ...status,
           disruptionsAllowed: disruptionsAllowed - 1,
-          disruptedPods: { ...disrupted, [pod.metadata.name]: formatTime(environment.clock.now()) },
+          ...(disruptionsAllowed === 1 && { conditions: withoutDisruptions(status, nowMs) }),
+          disruptedPods: { ...disrupted, [pod.metadata.name]: formatTime(nowMs) },
         },
       };
     },
   });
 }
 
-function withCause(error: StatusError, message: string): StatusError {
-  return new StatusError(error.code, error.reason, error.message, {
-    ...error.details,
+const budgetKind = { group: 'policy', resource: 'poddisruptionbudget' };
+const conditionType = 'DisruptionAllowed';
+
+/** In the order of what can be trusted: with a failed sync the numbers cannot. */
+function whyNone(name: string, status: PodDisruptionBudgetStatus): string {
+  const { desiredHealthy = 0, currentHealthy = 0, conditions = [] } = status;
+  const condition = conditions.find(({ type }) => type === conditionType);
+  const said = condition?.status === 'False' && condition.message ? condition : undefined;
+  if (said?.reason === 'SyncFailed')
+    return `The disruption budget ${name} does not allow evicting pods currently because it failed sync: ${said.message}`;
+  if (currentHealthy <= desiredHealthy)
+    return `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+  const plain = `The disruption budget ${name} does not allow evicting pods currently`;
+  return said === undefined ? plain : `${plain} (${said.reason}): ${said.message}`;
+}
+
+function withoutDisruptions(status: PodDisruptionBudgetStatus, nowMs: number): Condition[] {
+  const { conditions = [], observedGeneration } = status;
+  const before = conditions.find(({ type }) => type === conditionType);
+  const next = {
+    type: conditionType,
+    status: 'False',
+    ...(observedGeneration !== undefined && { observedGeneration }),
+    lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : formatTime(nowMs),
+    reason: 'InsufficientPods',
+    message: '',
+  };
+  return before === undefined
+    ? [...conditions, next]
+    : conditions.map((condition) => (condition === before ? next : condition));
+}
+
+const stillProcessed = (name: string): StatusError =>
+  withCause(10, `The disruption budget ${name} is still being processed by the server.`);
+
+function withCause(retryAfterSeconds: number, message: string): StatusError {
+  return new StatusError(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
+    ...(retryAfterSeconds > 0 && { retryAfterSeconds }),
     causes: [{ reason: 'DisruptionBudget', message }],
   });
 }

@@ -48,7 +48,7 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     const before = await objects.get(definition, tenant, namespace, name);
     if (before === undefined) throw notFound(definition, name);
     const old = before.object;
-    checkPreconditions(request, old);
+    checkPreconditions(definition.kind, name, request.options, old, definition.group);
     request.precondition?.(old);
     if (request.trusted !== true) await admitDeletion(environment, request, old);
     // A shared object is there again at once, as controllers upstream write theirs again.
@@ -99,9 +99,15 @@ async function admitDeletion(environment: Environment, request: DeleteRequest, o
   await environment.admission.validate(admission);
 }
 
-function checkPreconditions({ definition, name, options }: DeleteRequest, old: KubeObject): void {
+export function checkPreconditions(
+  kind: string,
+  name: string,
+  options: DeleteOptions,
+  old: KubeObject,
+  group = '',
+): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
-  const resource = { group: definition.group, resource: definition.kind };
+  const resource = { group, resource: kind };
   if (uid !== undefined && uid !== old.metadata.uid) {
     throw conflict(
       resource,
