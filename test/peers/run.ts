@@ -115,13 +115,13 @@ function casesOf(round: number): Case[] {
       name: 'watch, 100 watchers, JSON',
       unit: 'events/s',
       budget: 2,
-      workload: { type: 'watch', encoding: 'json', namespace, watchers: 100, events: Math.ceil(500 * scale) },
+      workload: { type: 'watch', encoding: 'json', namespace, parallel, watchers: 100, events: Math.ceil(500 * scale) },
     },
     {
       name: 'watch, 1000 watchers, JSON',
       unit: 'events/s',
       budget: 2,
-      workload: { type: 'watch', encoding: 'json', namespace: other, watchers: 1000, events: Math.ceil(100 * scale) },
+      workload: { type: 'watch', encoding: 'json', namespace: other, parallel, watchers: 1000, events: Math.ceil(100 * scale) },
     },
     {
       name: 'watch, 1000 watchers, protobuf',
@@ -131,6 +131,7 @@ function casesOf(round: number): Case[] {
         type: 'watch',
         encoding: 'protobuf',
         namespace: `${namespace}-watch`,
+        parallel,
         watchers: 1000,
         events: Math.ceil(100 * scale),
       },

@@ -8,7 +8,7 @@ export type Workload =
   | { type: 'list'; encoding: Encoding; namespace: string; pods: number; count: number; query?: string; gzip?: boolean }
   | { type: 'pages'; encoding: Encoding; namespace: string; pods: number; limit: number; count: number }
   | { type: 'patch'; patch: PatchKind; namespace: string; pods: number; count: number; parallel: number; value: number }
-  | { type: 'watch'; encoding: Encoding; namespace: string; watchers: number; events: number }
+  | { type: 'watch'; encoding: Encoding; namespace: string; watchers: number; events: number; parallel: number }
   | { type: 'mixed'; namespace: string; pods: number; count: number; parallel: number; value: number }
   | { type: 'clear'; namespace: string };
 
@@ -180,7 +180,7 @@ async function watchFanOut(
   workload: Extract<Workload, { type: 'watch' }>,
   measure: (operations: number, work: () => Promise<void>) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const { namespace, watchers, events, encoding } = workload;
+  const { namespace, watchers, events, encoding, parallel } = workload;
   const path = configMapsPath(namespace);
   const { chunks } = await succeed(clients[0]!, { method: 'GET', path: `${path}?limit=1`, accept: JSON_TYPE }, true);
   const revision = /"resourceVersion":"(\d+)"/.exec(Buffer.concat(chunks).toString())![1];
@@ -229,7 +229,8 @@ async function watchFanOut(
     const outcome = await measure(total, async () => {
       let next = 0;
       await Promise.all(
-        clients.map(async (client) => {
+        Array.from({ length: parallel }, async (_, lane) => {
+          const client = clients[lane % clients.length]!;
           for (let index = next++; index < events; index = next++) {
             await succeed(client, createRequest(path, configMapBody(`event-${index}`)));
           }

@@ -64,7 +64,15 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const { host, port } = this.#endpoint;
       const agent = anonymous ? this.#agents.anonymous : this.#agents.known;
-      const outgoing = request({ host, port, method, path: this.#prefix + path, headers, agent, timeout: 90_000 });
+      const outgoing = request({
+        host,
+        port,
+        method,
+        path: escaped(this.#prefix + path),
+        headers,
+        agent,
+        timeout: 90_000,
+      });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer in 90 s`)));
       outgoing.on('error', reject);
       const answered = (status: number, given: IncomingHttpHeaders, whole: Buffer) =>
@@ -94,6 +102,9 @@ export class HttpClient {
     });
   }
 }
+
+/** Node refuses to send what is no ASCII; servers do get it. */
+const escaped = (path: string) => path.replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent);
 
 function parse(bytes: Buffer): unknown {
   try {

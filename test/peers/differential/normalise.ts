@@ -12,6 +12,7 @@ const patterns: [RegExp, string][] = [
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, '<micro time>'],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z/g, '<fraction of time>'],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<time>'],
+  [/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<random>'],
   [/127\.0\.0\.1:\d+/g, '<address>'],
   [/too old resource version: \d+ \(\d+\)/g, 'too old resource version: <revision> (<revision>)'],
   [/Too large resource version: \d+, current: \d+/g, 'Too large resource version: <revision>, current: <revision>'],

@@ -70,9 +70,11 @@ export class Twin {
   /** Compares answers that were had in another way. */
   compare(label: string, both: Both, options: CompareOptions = {}): void {
     const differences = [
-      ...compareValue('status', both.kubernetes.status, both.skypod.status),
+      ...this.#compareStatuses(both),
       ...this.#compareHeaders(both),
-      ...(options.bodyIgnored ? [] : this.#compareBodies(both, options)),
+      ...(options.bodyIgnored || both.kubernetes.status !== both.skypod.status
+        ? []
+        : this.#compareBodies(both, options)),
     ];
     this.recorded.push({ label: `${this.#suite}: ${label}`, differences });
   }
@@ -107,6 +109,14 @@ export class Twin {
 
   #send(side: Side, ask: PerSide<Ask>): Promise<Answer> {
     return side.client.send(typeof ask === 'function' ? ask(side) : ask);
+  }
+
+  /** With another status, everything else differs too: what was said is enough. */
+  #compareStatuses({ kubernetes, skypod }: Both): Difference[] {
+    if (kubernetes.status === skypod.status) return [];
+    const see = (side: Side, { status, json, text }: Answer) =>
+      `${status} ${side.normaliser.text(String(json?.message ?? json?.kind ?? text.slice(0, 300)))}`;
+    return compareValue('status', see(this.kubernetes, kubernetes), see(this.skypod, skypod));
   }
 
   #compareHeaders({ kubernetes, skypod }: Both): Difference[] {

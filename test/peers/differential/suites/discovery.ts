@@ -101,7 +101,11 @@ export async function discovery(twin: Twin): Promise<void> {
       '/openapi/v3',
       '/nothing',
     ]) {
-      await twin.ask(`${method} ${path}`, { method, path });
+      await twin.ask(
+        `${method} ${path}`,
+        { method, path },
+        { reduce: ({ json, text }) => json?.swagger ?? json ?? text, unordered: true },
+      );
     }
   }
   await health(twin);

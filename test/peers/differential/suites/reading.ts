@@ -2,6 +2,21 @@ import type { Ask } from '../client.ts';
 import type { Twin } from '../twin.ts';
 import { configMap, makeNamespace, PARTIAL, PARTIAL_LIST, PROTOBUF, pod, TABLE } from './objects.ts';
 
+/** Reads disturb nobody: several at a time. */
+class Several {
+  readonly #open = new Set<Promise<unknown>>();
+
+  async start(ask: Promise<unknown>): Promise<void> {
+    const done: Promise<unknown> = ask.finally(() => this.#open.delete(done));
+    this.#open.add(done);
+    if (this.#open.size >= 24) await Promise.race(this.#open);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#open);
+  }
+}
+
 /** get and list: selectors, revisions, pages, forms. */
 export async function reading(twin: Twin): Promise<void> {
   const namespace = `reading-${twin.run}`;
@@ -23,6 +38,7 @@ export async function reading(twin: Twin): Promise<void> {
 }
 
 async function selectors(twin: Twin, _namespace: string, maps: string): Promise<void> {
+  const several = new Several();
   for (const selector of [
     'app=even',
     'app==even',
@@ -63,15 +79,19 @@ async function selectors(twin: Twin, _namespace: string, maps: string): Promise<
     'app!',
     'app ! = b',
   ]) {
-    await twin.ask(
-      `labels ${selector}`,
-      { path: `${maps}?labelSelector=${encodeURIComponent(selector)}` },
-      { reduce: ({ json, text }) => json?.items?.map((one: any) => one.metadata.name) ?? json ?? text },
+    await several.start(
+      twin.ask(
+        `labels ${selector}`,
+        { path: `${maps}?labelSelector=${encodeURIComponent(selector)}` },
+        { reduce: ({ json, text }) => json?.items?.map((one: any) => one.metadata.name) ?? json ?? text },
+      ),
     );
-    await twin.ask(
-      `watch labels ${selector}`,
-      { path: `${maps}?watch=1&timeoutSeconds=1&resourceVersion=0&labelSelector=${encodeURIComponent(selector)}` },
-      { reduce: ({ text }) => text.split('\n').length },
+    await several.start(
+      twin.ask(
+        `watch labels ${selector}`,
+        { path: `${maps}?watch=1&timeoutSeconds=1&resourceVersion=0&labelSelector=${encodeURIComponent(selector)}` },
+        { reduce: ({ text }) => text.split('\n').length },
+      ),
     );
   }
   for (const selector of [
@@ -95,31 +115,41 @@ async function selectors(twin: Twin, _namespace: string, maps: string): Promise<
     'metadata.name>a',
   ]) {
     const encoded = encodeURIComponent(selector);
-    await twin.ask(
-      `fields ${selector}`,
-      { path: `${maps}?fieldSelector=${encoded}` },
-      { reduce: ({ json, text }) => json?.items?.map((one: any) => one.metadata.name) ?? json ?? text },
+    await several.start(
+      twin.ask(
+        `fields ${selector}`,
+        { path: `${maps}?fieldSelector=${encoded}` },
+        { reduce: ({ json, text }) => json?.items?.map((one: any) => one.metadata.name) ?? json ?? text },
+      ),
     );
-    await twin.ask(
-      `fields ${selector} everywhere`,
-      { path: `/api/v1/configmaps?fieldSelector=${encoded}&limit=1` },
-      { reduce: ({ json }) => (json?.kind === 'Status' ? json : json?.items.length >= 0) },
+    await several.start(
+      twin.ask(
+        `fields ${selector} everywhere`,
+        { path: `/api/v1/configmaps?fieldSelector=${encoded}&limit=1` },
+        { reduce: ({ json }) => (json?.kind === 'Status' ? json : json?.items.length >= 0) },
+      ),
     );
-    await twin.ask(
-      `watch fields ${selector}`,
-      { path: `${maps}?watch=1&timeoutSeconds=1&fieldSelector=${encoded}` },
-      { bodyIgnored: true },
+    await several.start(
+      twin.ask(
+        `watch fields ${selector}`,
+        { path: `${maps}?watch=1&timeoutSeconds=1&fieldSelector=${encoded}` },
+        { bodyIgnored: true },
+      ),
     );
-    await twin.ask(
-      `fields ${selector} deleted`,
-      { method: 'DELETE', path: `${maps}?dryRun=All&fieldSelector=${encoded}` },
-      { reduce: ({ json, text }) => json?.items?.map((one: any) => one.metadata.name) ?? json ?? text },
+    await several.start(
+      twin.ask(
+        `fields ${selector} deleted`,
+        { method: 'DELETE', path: `${maps}?dryRun=All&fieldSelector=${encoded}` },
+        { reduce: ({ json, text }) => json?.items?.map((one: any) => one.metadata.name) ?? json ?? text },
+      ),
     );
   }
+  await several.end();
 }
 
 /** Which fields each kind can be selected by. */
 async function fieldSelectors(twin: Twin, namespace: string): Promise<void> {
+  const several = new Several();
   const groups = (await twin.prepare({ path: '/apis' })).kubernetes.json.groups;
   const roots = [
     '/api/v1',
@@ -170,14 +200,17 @@ async function fieldSelectors(twin: Twin, namespace: string): Promise<void> {
         ? `${root}/namespaces/${namespace}/${resource.name}`
         : `${root}/${resource.name}`;
       for (const field of fields) {
-        await twin.ask(
-          `${root}/${resource.name} by ${field}`,
-          { path: `${collection}?fieldSelector=${field}%3Dnone-of-these` },
-          { reduce: ({ json }) => (json?.kind === 'Status' ? json : json?.kind) },
+        await several.start(
+          twin.ask(
+            `${root}/${resource.name} by ${field}`,
+            { path: `${collection}?fieldSelector=${field}%3Dnone-of-these` },
+            { reduce: ({ json }) => (json?.kind === 'Status' ? json : json?.kind) },
+          ),
         );
       }
     }
   }
+  await several.end();
 }
 
 async function revisions(twin: Twin, maps: string): Promise<void> {
@@ -193,7 +226,7 @@ async function revisions(twin: Twin, maps: string): Promise<void> {
     ['padded', () => '00'],
     ['huge', () => '99999999999999999999999'],
   ];
-  const asks: Promise<unknown>[] = [];
+  const several = new Several();
   for (const [what, pick] of versions) {
     for (const match of ['', 'Exact', 'NotOlderThan', 'Other']) {
       for (const more of [
@@ -216,13 +249,13 @@ async function revisions(twin: Twin, maps: string): Promise<void> {
           reduce: ({ json, text }: any) =>
             json?.items?.map((one: any) => one.metadata.name) ?? json ?? text.split('\n').map(eventLine),
         };
-        asks.push(twin.ask(`list at ${what} match ${match || 'none'} ${more}`, ask, lines));
-        // Far ahead waits for seconds; everything else is answered at once.
-        if (asks.length >= 16) await Promise.all(asks.splice(0));
+        await several.start(twin.ask(`list at ${what} match ${match || 'none'} ${more}`, ask, lines));
       }
     }
-    asks.push(twin.ask(`get at ${what}`, (side) => ({ path: `${maps}/a?resourceVersion=${pick(side.notes)}` })));
-    asks.push(
+    await several.start(
+      twin.ask(`get at ${what}`, (side) => ({ path: `${maps}/a?resourceVersion=${pick(side.notes)}` })),
+    );
+    await several.start(
       twin.ask(
         `delete collection at ${what}`,
         (side) => ({ method: 'DELETE', path: `${maps}?dryRun=All&resourceVersion=${pick(side.notes)}` }),
@@ -230,7 +263,7 @@ async function revisions(twin: Twin, maps: string): Promise<void> {
       ),
     );
   }
-  await Promise.all(asks);
+  await several.end();
 }
 
 /** One event in a few words. */
@@ -306,6 +339,7 @@ async function pages(twin: Twin, maps: string): Promise<void> {
 }
 
 async function forms(twin: Twin, maps: string, pods: string): Promise<void> {
+  const several = new Several();
   const targets: [string, string][] = [
     ['list', maps],
     ['get', `${maps}/a`],
@@ -353,13 +387,15 @@ async function forms(twin: Twin, maps: string, pods: string): Promise<void> {
   ];
   for (const [what, path] of targets) {
     for (const accept of accepts) {
-      await twin.ask(
-        `${what} as ${accept || 'nothing'}`,
-        { path, ...(accept !== '' && { accept }) },
-        {
-          reduce: ({ json, text }) =>
-            json ?? (text.startsWith('{') ? text.split('\n').map(parsed) : text.split('\n').map(scrubbed)),
-        },
+      await several.start(
+        twin.ask(
+          `${what} as ${accept || 'nothing'}`,
+          { path, ...(accept !== '' && { accept }) },
+          {
+            reduce: ({ json, text }) =>
+              json ?? (text.startsWith('{') ? text.split('\n').map(parsed) : text.split('\n').map(scrubbed)),
+          },
+        ),
       );
     }
     const protobuf = [
@@ -370,50 +406,62 @@ async function forms(twin: Twin, maps: string, pods: string): Promise<void> {
       `${PROTOBUF};stream=watch`,
       `${PROTOBUF},application/json`,
     ];
-    for (const accept of protobuf) await twin.ask(`${what} as ${accept}`, { path, accept }, { bodyIgnored: true });
+    for (const accept of protobuf)
+      await several.start(twin.ask(`${what} as ${accept}`, { path, accept }, { bodyIgnored: true }));
     for (const pretty of ['1', 'true', '0', 'false', '', 'x']) {
       const joined = path.includes('?') ? `${path}&pretty=${pretty}` : `${path}?pretty=${pretty}`;
-      await twin.ask(
-        `${what} pretty=${pretty}`,
-        { path: joined },
-        {
-          reduce: ({ text }) =>
-            text
-              .split('\n')
-              .slice(0, 3)
-              .map((line) => line.slice(0, 40)),
-        },
+      await several.start(
+        twin.ask(
+          `${what} pretty=${pretty}`,
+          { path: joined },
+          {
+            reduce: ({ text }) =>
+              text
+                .split('\n')
+                .slice(0, 3)
+                .map((line) => line.slice(0, 40)),
+          },
+        ),
       );
     }
     for (const agent of ['curl/8.0', 'Wget/1.21', 'Mozilla/5.0 (X11)', 'kubectl/1.36']) {
-      await twin.ask(
-        `${what} by ${agent}`,
-        { path, headers: { 'user-agent': agent } },
-        {
-          reduce: ({ text }) =>
-            text
-              .split('\n')
-              .slice(0, 3)
-              .map((line) => line.slice(0, 40)),
-        },
+      await several.start(
+        twin.ask(
+          `${what} by ${agent}`,
+          { path, headers: { 'user-agent': agent } },
+          {
+            reduce: ({ text }) =>
+              text
+                .split('\n')
+                .slice(0, 3)
+                .map((line) => line.slice(0, 40)),
+          },
+        ),
       );
     }
     for (const include of ['None', 'Metadata', 'Object', 'Other', '']) {
       const joined = path.includes('?') ? `${path}&includeObject=${include}` : `${path}?includeObject=${include}`;
-      await twin.ask(
-        `${what} table with ${include}`,
-        { path: joined, accept: TABLE },
-        { reduce: ({ json, text }) => json ?? text.split('\n').map(parsed) },
+      await several.start(
+        twin.ask(
+          `${what} table with ${include}`,
+          { path: joined, accept: TABLE },
+          { reduce: ({ json, text }) => json ?? text.split('\n').map(parsed) },
+        ),
       );
-      await twin.ask(
-        `${what} without table with ${include}`,
-        { path: joined },
-        { reduce: ({ json, text }) => json ?? text.split('\n').map(parsed) },
+      await several.start(
+        twin.ask(
+          `${what} without table with ${include}`,
+          { path: joined },
+          { reduce: ({ json, text }) => json ?? text.split('\n').map(parsed) },
+        ),
       );
     }
-    await twin.ask(`${what} gzip`, { path, headers: { 'accept-encoding': 'gzip' } }, { bodyIgnored: true });
-    await twin.ask(`HEAD ${what}`, { method: 'HEAD', path });
+    await several.start(
+      twin.ask(`${what} gzip`, { path, headers: { 'accept-encoding': 'gzip' } }, { bodyIgnored: true }),
+    );
+    await several.start(twin.ask(`HEAD ${what}`, { method: 'HEAD', path }));
   }
+  await several.end();
 }
 
 const scrubbed = (line: string) => line.replace(/resourceVersion: "?\d+"?/, 'resourceVersion: <revision>');
@@ -427,6 +475,7 @@ function parsed(line: string): unknown {
 }
 
 async function notFound(twin: Twin, namespace: string): Promise<void> {
+  const several = new Several();
   for (const path of [
     '/api/v1/nothings',
     '/api/v1/namespaces/none/configmaps',
@@ -473,17 +522,20 @@ async function notFound(twin: Twin, namespace: string): Promise<void> {
     `/api/v1/namespaces/${namespace}/pods/p/binding`,
     `/api/v1/namespaces/${namespace}/pods/p/eviction`,
   ]) {
-    await twin.ask(`GET ${path}`, { path });
+    await several.start(twin.ask(`GET ${path}`, { path }));
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD', 'CONNECT2'.slice(0, 7)]) {
       if (method === 'CONNECT') continue;
       const body = method === 'PATCH' || method === 'PUT' || method === 'POST' ? '{}' : undefined;
       const type = method === 'PATCH' ? 'application/merge-patch+json' : undefined;
-      await twin.ask(`${method} ${path}`, {
-        method,
-        path: `${path}?dryRun=All`,
-        ...(body !== undefined && { body }),
-        ...(type !== undefined && { type }),
-      });
+      await several.start(
+        twin.ask(`${method} ${path}`, {
+          method,
+          path: `${path}?dryRun=All`,
+          ...(body !== undefined && { body }),
+          ...(type !== undefined && { type }),
+        }),
+      );
     }
   }
+  await several.end();
 }
