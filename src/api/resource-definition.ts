@@ -86,6 +86,8 @@ export interface ResourceStrategy {
   requiresResourceVersion?: boolean;
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
   setDefaults?(object: KubeObject): void;
+  /** A new object brings its status along (a node does). */
+  keepsStatusOnCreate?: boolean;
   /**
    * Before validation and after admission: reset what clients may not set (status is reset generically). uid, name,
    * namespace and creationTimestamp are set, but for a generateName's name.

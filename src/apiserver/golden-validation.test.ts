@@ -1,57 +1,59 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { openMemoryStore } from '../store/memory/memory-store.ts';
-import { askOf } from './testing/ask.ts';
-import { ask, comparable, type GoldenCase, goldenBases, goldenDirectory } from './testing/golden.ts';
-import { startTestServer, type TestServer } from './testing/test-server.ts';
+import { exchange, exchangeDirectory, exchangeLists, nameOfExchange } from './testing/exchanges.ts';
+import { ask, comparable, type GoldenCase, goldenBases, goldenDirectory, knownDifferences } from './testing/golden.ts';
+import { startOurs } from './testing/golden-server.ts';
 
-// What kube-apiserver v1.36.0 finds in unsound objects, and we must: test/validation/record.ts writes the cases down.
-// differences.txt names those where we still say something else: it may only get shorter.
-const differences = new URL('differences.txt', goldenDirectory);
-const casesOf = (label: string): GoldenCase[] => {
-  const file = new URL(`${label}.jsonl`, goldenDirectory);
+// What kube-apiserver v1.36.0 finds in unsound objects and answers to requests, and we must:
+// test/validation/record.ts writes it down. differences.txt names the cases in which we say something else.
+const linesOf = <T>(file: URL): T[] => {
   if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line));
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
 };
 const nameOf = (label: string, { on, set, to }: GoldenCase): string => `${label} ${on} ${set} = ${JSON.stringify(to)}`;
 
 describe('validation, beside kube-apiserver’s', { timeout: 300_000 }, () => {
-  let server: TestServer;
-  let ours: ReturnType<typeof askOf>;
-  const known = new Set(existsSync(differences) ? readFileSync(differences, 'utf8').split('\n').filter(Boolean) : []);
+  let server: Awaited<ReturnType<typeof startOurs>>;
+  const known = knownDifferences();
+  const compare = (name: string, ours: unknown, theirs: unknown) => {
+    const isSame = JSON.stringify(sorted(ours)) === JSON.stringify(sorted(theirs));
+    if (known.has(name)) assert.ok(!isSame, `${name} is right now: take it out of differences.txt`);
+    else assert.deepEqual(sorted(ours), sorted(theirs), name);
+  };
   before(async () => {
-    server = await startTestServer(openMemoryStore(), { tenants: ['a'] });
-    const { port } = await server.server.listen({ host: '127.0.0.1', port: 0 });
-    const user = await server.authority.issueTenantUser('a', 'admin', ['system:masters']);
-    ours = askOf({
-      host: '127.0.0.1',
-      port,
-      caPem: server.authority.certificatePem,
-      ...user,
-      prefix: '/clusters/a',
-    });
+    server = await startOurs();
   });
-  after(async () => {
-    ours?.close();
-    await server?.close();
-  });
+  after(() => server?.close());
 
   for (const base of goldenBases()) {
     it(base.label, async () => {
-      const cases = casesOf(base.label);
+      const cases = linesOf<GoldenCase>(new URL(`${base.label}.jsonl`, goldenDirectory));
       const asked = cases.map((one) => ({ change: { set: one.set, to: one.to }, on: one.on }));
-      const answers = await ask(base, asked, ours.ask);
+      const answers = await ask(base, asked, server.ask);
       for (const [index, golden] of cases.entries()) {
-        const name = nameOf(base.label, golden);
-        const found = comparable(answers[index]!);
-        const isSame = JSON.stringify(found) === JSON.stringify(golden.findings);
-        if (known.has(name)) assert.ok(!isSame, `${name} is right now: take it out of differences.txt`);
-        else assert.deepEqual(found, golden.findings, name);
+        compare(nameOf(base.label, golden), comparable(answers[index]!), golden.findings);
+      }
+    });
+  }
+
+  for (const { label, exchanges } of exchangeLists()) {
+    it(`answers: ${label}`, async () => {
+      const answers = await exchange(exchanges, server.ask);
+      const recorded = linesOf(new URL(`${label}.jsonl`, exchangeDirectory));
+      assert.equal(recorded.length, exchanges.length, `${label} has changed: record it again`);
+      for (const [index, one] of exchanges.entries()) {
+        compare(nameOfExchange(label, index, one), answers[index], recorded[index]);
       }
     });
   }
 });
+
+/** With the keys of every object in one order. */
+function sorted(value: any): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sorted(item)]));
+}

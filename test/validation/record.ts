@@ -2,11 +2,13 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askOf } from '../../src/apiserver/testing/ask.ts';
+import { exchange, exchangeDirectory, exchangeLists } from '../../src/apiserver/testing/exchanges.ts';
 import { ask, comparable, type GoldenCase, goldenBases, goldenDirectory } from '../../src/apiserver/testing/golden.ts';
 import { spoil } from '../../src/apiserver/testing/spoil.ts';
 import { ensure, startKubernetesPeer } from '../peers/servers.ts';
 
-// Asks a kube-apiserver what it finds in every spoilt form of the objects in bases.yaml and writes the answers down:
+// Asks a kube-apiserver what it finds in every spoilt form of the objects in bases.yaml, and what it answers to the
+// lists of exchanges/, and writes that down:
 // scripts/run test/validation/record.ts
 
 /** Where kube-apiserver's answer is no rule but a circumstance of this machine, or a fault of its own. */
@@ -54,6 +56,12 @@ try {
     console.log(`${base.label}: ${lines.length} of ${cases.length}`);
   }
   console.log(`${total} cases`);
+  for (const { label, exchanges } of exchangeLists()) {
+    const answers = await exchange(exchanges, server.ask);
+    const lines = answers.map((answer) => JSON.stringify(answer));
+    writeFileSync(new URL(`${label}.jsonl`, exchangeDirectory), `${lines.join('\n')}\n`);
+    console.log(`${label}: ${lines.length} answers`);
+  }
   server.close();
 } finally {
   await peer.destroy();

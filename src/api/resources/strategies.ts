@@ -121,7 +121,10 @@ export const strategies: Record<string, ResourceStrategy> = {
     ...validated(configuration.validateSecret, configuration.validateSecretUpdate),
     setDefaults: prepare.mergeStringData,
   },
-  '/nodes': validated(configuration.validateNode, configuration.validateNodeUpdate),
+  '/nodes': {
+    ...validated(configuration.validateNode, configuration.validateNodeUpdate),
+    keepsStatusOnCreate: true,
+  },
   '/endpoints': validated(configuration.validateEndpoints),
   '/resourcequotas': validated(limits.validateResourceQuota, limits.validateResourceQuotaUpdate),
   '/limitranges': validated(limits.validateLimitRange),

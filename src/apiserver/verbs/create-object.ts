@@ -2,6 +2,7 @@ import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { alreadyExists, invalid, StatusError } from '../../api/status.ts';
 import { validateObject } from '../../api/validation/index.ts';
+import { warningsOf } from '../../api/validation/warnings/index.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
@@ -54,7 +55,8 @@ export async function createObject(environment: Environment, request: CreateRequ
   };
   await environment.admission.mutate(admission);
   prepareMetadataForCreate(object, definition, environment.clock.now());
-  if (definition.subresources.some((candidate) => candidate.name === 'status')) delete object['status'];
+  const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
+  if (hasStatus && definition.strategy.keepsStatusOnCreate !== true) delete object['status'];
   definition.strategy.prepareForCreate?.(object);
 
   const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== '';
@@ -63,6 +65,7 @@ export async function createObject(environment: Environment, request: CreateRequ
     if (generated) metadata.name = generateName(base);
     const errors = validateObject(definition, object);
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
+    if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
     admission.name = metadata.name;
     await environment.admission.validate(admission);
     try {

@@ -3,6 +3,7 @@ import type { GroupVersionKind, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { conflict, invalid, notFound, objectModified } from '../../api/status.ts';
 import { validateObjectStatusUpdate, validateObjectUpdate } from '../../api/validation/index.ts';
+import { warningsOf } from '../../api/validation/warnings/index.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { isStoredElsewise } from '../custom-resources/versioned-entries.ts';
 import type { Environment } from '../environment.ts';
@@ -130,6 +131,7 @@ async function prepare(
     if (subresource === '') environment.hooks.get(hookKey(definition))?.prepareUpdate?.(object, old);
     const errors = validateUpdate(definition, object, old, subresource);
     if (errors.length > 0) throw invalid(definition, request.name, errors);
+    request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
     await environment.admission.validate(
       request.form === undefined ? admission : { ...admission, object: request.form.of(object) },
     );

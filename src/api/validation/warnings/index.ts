@@ -1,0 +1,22 @@
+import type { KubeObject } from '../../object.ts';
+import type { ResourceDefinition } from '../../resource-definition.ts';
+import { kindWarnings } from './kinds.ts';
+
+type Of = Pick<ResourceDefinition, 'group' | 'resource'>;
+
+const none: string[] = [];
+
+/** What a writer is told of a sound object: `Warning` headers. `old` is undefined for a new one. */
+export function warningsOf(
+  definition: Of,
+  object: KubeObject,
+  old?: { object: KubeObject; subresource: string },
+): string[] {
+  const kind = kindWarnings[`${definition.group}/${definition.resource}`];
+  if (kind === undefined) return none;
+  const warnings: string[] = [];
+  if (old === undefined) kind.create?.(object, warnings);
+  else if (old.subresource === '') kind.update?.(object, old.object, warnings);
+  else if (old.subresource === 'status') kind.status?.(object, old.object, warnings);
+  return warnings;
+}
