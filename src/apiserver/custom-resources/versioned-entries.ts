@@ -1,5 +1,6 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition, VersionedForm } from '../../api/resource-definition.ts';
+import { serialized } from '../watch-cache/serialized.ts';
 import type { CacheEntry, ObjectFilter, Variant } from '../watch-cache/watch-cache.ts';
 
 /** The form a resource is asked for in, where that may differ from what is stored. */
@@ -92,11 +93,7 @@ export class VersionedEntry implements CacheEntry {
   }
 
   bytes(variant: Variant): Buffer {
-    return this.representation(`bytes-${variant}`, (object) => {
-      if (variant === 'platform') return Buffer.from(JSON.stringify(object));
-      const { clusterName: _clusterName, ...metadata } = object.metadata;
-      return Buffer.from(JSON.stringify({ ...object, metadata }));
-    });
+    return this.representation(`bytes-${variant}`, (object) => serialized(object, variant));
   }
 
   representation<T>(name: string, build: (object: KubeObject) => T): T {

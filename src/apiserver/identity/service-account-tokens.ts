@@ -8,25 +8,23 @@ export interface BoundReference {
   uid: string;
 }
 
-export interface TokenRequest {
+/** Whose a token is, and what it ends with. */
+interface TokenBinding {
   tenant: string;
   namespace: string;
   serviceAccount: BoundReference;
   pod?: BoundReference;
   secret?: BoundReference;
   node?: { name: string; uid?: string };
+}
+
+export interface TokenRequest extends TokenBinding {
   /** Empty: the tenant's issuer, that is, the API itself. */
   audiences: string[];
   expirationSeconds: number;
 }
 
-export interface TokenClaims {
-  tenant: string;
-  namespace: string;
-  serviceAccount: BoundReference;
-  pod?: BoundReference;
-  secret?: BoundReference;
-  node?: { name: string; uid?: string };
+export interface TokenClaims extends TokenBinding {
   audiences: string[];
   expiresAtMs: number;
   tokenId: string;

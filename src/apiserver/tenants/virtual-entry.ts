@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
+import { serialized } from '../watch-cache/serialized.ts';
 import type { CacheEntry, Variant } from '../watch-cache/watch-cache.ts';
 
 /**
@@ -33,11 +34,7 @@ export class VirtualEntry implements CacheEntry {
   }
 
   bytes(variant: Variant): Buffer {
-    return this.representation(`bytes-${variant}`, (object) => {
-      if (variant === 'platform') return Buffer.from(JSON.stringify(object));
-      const { clusterName: _clusterName, ...metadata } = object.metadata;
-      return Buffer.from(JSON.stringify({ ...object, metadata }));
-    });
+    return this.representation(`bytes-${variant}`, (object) => serialized(object, variant));
   }
 
   representation<T>(name: string, build: (object: KubeObject) => T): T {

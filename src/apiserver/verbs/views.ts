@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import type { Answer } from '../answer.ts';
+import { serialized } from '../watch-cache/serialized.ts';
 import type { CacheEntry, CacheEvent, ObjectFilter, Variant } from '../watch-cache/watch-cache.ts';
 
 /**
@@ -77,11 +78,7 @@ class ViewEntry implements CacheEntry {
     return this.#entry.representation(`${this.#prefix}/object`, (object) => fromStored(this.#view, object));
   }
   bytes(variant: Variant): Buffer {
-    return this.representation(`bytes-${variant}`, (object) => {
-      if (variant === 'platform') return Buffer.from(JSON.stringify(object));
-      const { clusterName: _clusterName, ...metadata } = object.metadata;
-      return Buffer.from(JSON.stringify({ ...object, metadata }));
-    });
+    return this.representation(`bytes-${variant}`, (object) => serialized(object, variant));
   }
   representation<T>(name: string, build: (object: KubeObject) => T): T {
     return this.#entry.representation(`${this.#prefix}/${name}`, () => build(this.object));

@@ -1,3 +1,4 @@
+import type { InstanceStats } from '../../api/instance-stats.ts';
 import { sleep } from '../../base/abort.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { ContainerStats, SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
@@ -6,19 +7,6 @@ import type { RuntimeCache } from '../runtime-cache.ts';
 const SAMPLE_INTERVAL_MS = 10_000;
 /** Two looks closer together than this say little about a rate. */
 const SHORTEST_WINDOW_MS = 1000;
-
-export interface InstanceStats {
-  uid: string;
-  containers: {
-    name: string;
-    /** Average over the window; absent until two samples are there. */
-    cpuNanoCores?: number;
-    memoryWorkingSetBytes: number;
-    /** RFC 3339. */
-    timestamp: string;
-    windowSeconds: number;
-  }[];
-}
 
 /** Turns the runtime's ever-growing CPU counters into rates, from samples some seconds apart. */
 export class StatsSampler {

@@ -1,19 +1,6 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
+import type { InstanceStats } from '../../api/instance-stats.ts';
 import type { NodeMetrics, PodMetrics } from '../../api/metrics.ts';
-
-/** One row of a host's `/v1/stats`. */
-export interface InstanceStats {
-  uid: string;
-  containers: {
-    name: string;
-    /** Absent until two samples are there. */
-    cpuNanoCores?: number;
-    memoryWorkingSetBytes: number;
-    /** RFC 3339. */
-    timestamp: string;
-    windowSeconds: number;
-  }[];
-}
 
 const API_VERSION = 'metrics.k8s.io/v1beta1';
 

@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
+import type { InstanceStats } from '../../api/instance-stats.ts';
 import type { MetricsProvider } from '../../api/metrics.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES, HOSTS, PODS } from '../../api/resources.ts';
@@ -9,7 +10,7 @@ import type { InformerFactory } from '../../client/informer.ts';
 import { HostClient, type HostCredentials } from '../connector/host-client.ts';
 import { virtualNodeName } from '../nodes/virtual-nodes.ts';
 import { podKeyOf } from '../sync/world.ts';
-import { type InstanceStats, nodeMetricsOf, podMetricsOf } from './pod-usage.ts';
+import { nodeMetricsOf, podMetricsOf } from './pod-usage.ts';
 
 const BY_TENANT = 'virtual-node/tenant';
 /** Hosts measure every 10 s; asking more often shows nothing new. */

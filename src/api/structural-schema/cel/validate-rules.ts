@@ -161,13 +161,7 @@ function applyAll(
     return isOptional ? Optional.of(oldSelf) : oldSelf;
   };
   if (walk.budget <= 0) {
-    refuse(
-      walk,
-      schema,
-      path,
-      'validation failed due to running out of cost budget, no further validation rules will be run',
-    );
-    throw new BudgetSpent();
+    throw budgetSpent(walk, schema, path);
   }
   for (const compiled of compiledRules(schema, isRoot)) {
     const isOptional = compiled.rule.optionalOldSelf === true;
@@ -180,6 +174,12 @@ const nameOf = (path: string) => (path === '' ? '<nil>' : path);
 function refuse(walk: Walk, { type = '' }: JsonSchema, path: string, detail: string): void {
   const message = `Invalid value: ${JSON.stringify(type)}: ${detail}`;
   walk.findings.push({ reason: 'FieldValueInvalid', field: nameOf(path), message });
+}
+
+function budgetSpent(walk: Walk, schema: JsonSchema, path: string): BudgetSpent {
+  const detail = 'validation failed due to running out of cost budget, no further validation rules will be run';
+  refuse(walk, schema, path, detail);
+  return new BudgetSpent();
 }
 
 function apply(
@@ -199,13 +199,7 @@ function apply(
   if (usesOldSelf && (old === undefined || old === null) && rule.optionalOldSelf !== true) return;
   const outcome = program.evaluate(resolve);
   if (outcome.cost > walk.budget) {
-    refuse(
-      walk,
-      schema,
-      path,
-      'validation failed due to running out of cost budget, no further validation rules will be run',
-    );
-    throw new BudgetSpent();
+    throw budgetSpent(walk, schema, path);
   }
   walk.budget -= outcome.cost;
   if (outcome.error !== undefined) {

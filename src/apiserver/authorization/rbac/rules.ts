@@ -1,13 +1,7 @@
+import type { PolicyRule } from '../../../api/generated/rbac-v1.ts';
 import type { Attributes } from '../attributes.ts';
 
-/** Source: rbac/v1 PolicyRule. */
-export interface PolicyRule {
-  verbs: string[];
-  apiGroups?: string[];
-  resources?: string[];
-  resourceNames?: string[];
-  nonResourceURLs?: string[];
-}
+export type { PolicyRule };
 
 const none: readonly string[] = [];
 const hasOrAll = (values: readonly string[] | undefined, wanted: string) =>

@@ -1,0 +1,13 @@
+/** What one container instance uses: one row of a host's `/v1/stats`. */
+export interface InstanceStats {
+  uid: string;
+  containers: {
+    name: string;
+    /** Average over the window; absent until two samples are there. */
+    cpuNanoCores?: number;
+    memoryWorkingSetBytes: number;
+    /** RFC 3339. */
+    timestamp: string;
+    windowSeconds: number;
+  }[];
+}
