@@ -19,14 +19,14 @@ export function applyJsonPatch<T = any>(document: T, patch: unknown): T {
       `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
     );
   }
-  const root = { document: cloneJson(document) as any };
+  const root: Root = { document: cloneJson(document), copiedBytes: 0 };
   for (const operation of patch) {
     if (typeof operation !== 'object' || operation === null || Array.isArray(operation)) {
       throw badPatch(`json: cannot unmarshal ${goKind(operation)} into Go value of type jsonpatch.Operation`);
     }
     const { op, path } = operation as { op?: unknown; path?: unknown };
     if (typeof path !== 'string') throw patchDoesNotApply('missing path: missing value');
-    const apply = operations[String(op)];
+    const apply = Object.hasOwn(operations, String(op)) ? operations[String(op)] : undefined;
     if (apply === undefined) throw patchDoesNotApply(`Unexpected kind: ${op === undefined ? 'unknown' : op}`);
     apply(root, operation as Operation);
   }
@@ -34,9 +34,13 @@ export function applyJsonPatch<T = any>(document: T, patch: unknown): T {
 }
 
 const MAX_OPERATIONS = 10_000;
+/** As kube-apiserver's: a document that copies itself into itself doubles with each operation. */
+const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 
 interface Root {
   document: any;
+  /** What copies have added so far, as JSON. */
+  copiedBytes: number;
 }
 interface Operation {
   op: string;
@@ -85,7 +89,14 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
     if (!has(source)) missing(`error in copy for from: '${from}': Unable to get nonexistent key: ${source.key}`);
     const target = locate(root, path);
     if (target === undefined) missing(`copy operation does not apply: doc is missing destination path: ${path}`);
-    insert(target, cloneJson(read(source)), `error while adding value during copy`);
+    const value = read(source);
+    root.copiedBytes += JSON.stringify(value).length;
+    if (root.copiedBytes > MAX_COPIED_BYTES) {
+      throw patchDoesNotApply(
+        `Unable to complete the copy, the accumulated size increase of copy is ${root.copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`,
+      );
+    }
+    insert(target, cloneJson(value), `error while adding value during copy`);
   },
   test(root, { path, value }) {
     if (path === '') {

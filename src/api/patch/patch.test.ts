@@ -89,3 +89,19 @@ test('json patch applies every operation, or says which one failed', () => {
 test('an unknown patch type is refused', () => {
   assert.throws(() => applyPatch('text/plain', schemaOfKind('', 'v1', 'Pod')!, {}, {}), { code: 415 });
 });
+
+test('a JSON patch copies no more than three megabytes into a document, and knows no inherited operation', () => {
+  const doubling = Array.from({ length: 60 }, () => ({ op: 'copy', from: '/x', path: '/x/-' }));
+  const why = (patch: object[]) => {
+    try {
+      return applyJsonPatch({ x: ['aaaaaaaaaaaaaaaa'] }, patch);
+    } catch (error) {
+      return (error as StatusError).details?.causes?.[0]?.message;
+    }
+  };
+  assert.match(
+    why(doubling),
+    /^Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding the limit 3145728/,
+  );
+  assert.match(why([{ op: 'constructor', path: '/a' }]), /^Unexpected kind: constructor/);
+});
