@@ -71,7 +71,7 @@ export function createControllers(
     createEndpointSliceController(dependencies),
     createEndpointsController(dependencies),
     createEndpointSliceMirroringController(dependencies),
-    createDisruptionController(dependencies),
+    createDisruptionController(dependencies, options.resources),
     createPodGarbageCollector(dependencies),
     createTaintEvictionController(dependencies),
     createResourceQuotaController(dependencies, options.resources),
