@@ -29,7 +29,7 @@ export interface EntryAnswer {
 export interface ListAnswer {
   type: 'list';
   definition: ResourceDefinition;
-  entries: CacheEntry[];
+  entries: readonly CacheEntry[];
   metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
 }
 

@@ -72,7 +72,7 @@ export class Objects {
     return tenantEntry === undefined ? undefined : this.#sharedLayer.entry(resource, tenantEntry, namespace, name);
   }
 
-  async entries(resource: GroupResource, scope: CacheScope, filter?: ObjectFilter): Promise<CacheEntry[]> {
+  async entries(resource: GroupResource, scope: CacheScope, filter?: ObjectFilter): Promise<readonly CacheEntry[]> {
     const cache = await this.cache(resource);
     const form = versionedFormOf(resource);
     if (form !== undefined) {
@@ -190,8 +190,8 @@ export class Objects {
     resource: GroupResource,
     scope: CacheScope,
     filter: ObjectFilter | undefined,
-    entries: CacheEntry[],
-  ): Promise<CacheEntry[]> {
+    entries: readonly CacheEntry[],
+  ): Promise<readonly CacheEntry[]> {
     const tenants =
       scope.tenant === undefined ? await this.#tenants.entries() : [await this.#tenants.entry(scope.tenant)];
     const shared: CacheEntry[] = [];

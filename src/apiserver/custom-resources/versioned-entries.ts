@@ -27,7 +27,7 @@ export function versionedEntry(form: VersionedForm, entry: CacheEntry): CacheEnt
 }
 
 /** The same for any form, in the same order; what a webhook has to convert goes there in one call. */
-export async function versionedEntries(form: VersionedForm, entries: CacheEntry[]): Promise<CacheEntry[]> {
+export async function versionedEntries(form: VersionedForm, entries: readonly CacheEntry[]): Promise<CacheEntry[]> {
   const { fromStoredRemotely } = form;
   if (fromStoredRemotely === undefined) return entries.map((entry) => versionedEntry(form, entry));
   const ofForm = madeOf(form);

@@ -1,44 +1,84 @@
 import type { Entry } from './entry.ts';
 import type { CacheScope, ObjectFilter } from './watch-cache.ts';
 
-/** The objects of one namespace (or the cluster-scoped ones, under ''). Names are sorted when first listed, then kept so. */
+/**
+ * The objects of one namespace (or the cluster-scoped ones, under ''). Sorted when first listed, then kept so; who took
+ * a snapshot keeps it, the next change goes into a copy.
+ */
 class NamespaceObjects {
   readonly entries = new Map<string, Entry>();
-  #names: string[] | undefined;
+  #sorted: Entry[] | undefined;
+  #shared = false;
 
-  names(): string[] {
-    return (this.#names ??= [...this.entries.keys()].sort());
+  /** In the order of names, until the next change. */
+  sorted(): readonly Entry[] {
+    return (this.#sorted ??= [...this.entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1)));
+  }
+
+  /** In the order of names, for ever as they are now. */
+  snapshot(): readonly Entry[] {
+    this.#shared = true;
+    return this.sorted();
   }
 
   set(entry: Entry): void {
-    if (this.#names !== undefined && !this.entries.has(entry.name)) {
-      this.#names.splice(lowerBound(this.#names, entry.name), 0, entry.name);
-    }
+    const isNew = !this.entries.has(entry.name);
     this.entries.set(entry.name, entry);
+    if (this.#sorted === undefined) return;
+    const sorted = this.#own(this.#sorted);
+    sorted.splice(lowerBound(sorted, entry.name), isNew ? 0 : 1, entry);
   }
 
   delete(name: string): void {
-    if (!this.entries.delete(name) || this.#names === undefined) return;
-    this.#names.splice(lowerBound(this.#names, name), 1);
+    if (!this.entries.delete(name) || this.#sorted === undefined) return;
+    const sorted = this.#own(this.#sorted);
+    sorted.splice(lowerBound(sorted, name), 1);
+  }
+
+  #own(sorted: Entry[]): Entry[] {
+    if (!this.#shared) return sorted;
+    this.#shared = false;
+    return (this.#sorted = sorted.slice());
   }
 }
 
-type TenantObjects = Map<string, NamespaceObjects>;
+/** What is kept by name and walked in the order of keys. */
+class Named<Value> {
+  readonly byName = new Map<string, Value>();
+  #sorted: Value[] | undefined;
+
+  add(name: string, value: Value): Value {
+    this.byName.set(name, value);
+    this.#sorted = undefined;
+    return value;
+  }
+
+  delete(name: string): void {
+    this.byName.delete(name);
+    this.#sorted = undefined;
+  }
+
+  sorted(): readonly Value[] {
+    return (this.#sorted ??= [...this.byName]
+      .sort(([a], [b]) => (sortsBefore(a, b) ? -1 : 1))
+      .map(([, value]) => value));
+  }
+}
+
+type TenantObjects = Named<NamespaceObjects>;
 
 /** The current objects of one resource by tenant, namespace and name: a tenant without objects costs nothing. */
 export class ObjectIndex {
-  readonly #tenants = new Map<string, TenantObjects>();
+  readonly #tenants = new Named<TenantObjects>();
   size = 0;
 
   get(tenant: string, namespace: string, name: string): Entry | undefined {
-    return this.#tenants.get(tenant)?.get(namespace)?.entries.get(name);
+    return this.#tenants.byName.get(tenant)?.byName.get(namespace)?.entries.get(name);
   }
 
   set(entry: Entry): Entry | undefined {
-    let tenant = this.#tenants.get(entry.tenant);
-    if (tenant === undefined) this.#tenants.set(entry.tenant, (tenant = new Map()));
-    let namespace = tenant.get(entry.namespace);
-    if (namespace === undefined) tenant.set(entry.namespace, (namespace = new NamespaceObjects()));
+    const tenant = this.#tenants.byName.get(entry.tenant) ?? this.#tenants.add(entry.tenant, new Named());
+    const namespace = tenant.byName.get(entry.namespace) ?? tenant.add(entry.namespace, new NamespaceObjects());
     const previous = namespace.entries.get(entry.name);
     namespace.set(entry);
     if (previous === undefined) this.size++;
@@ -46,25 +86,28 @@ export class ObjectIndex {
   }
 
   delete(tenant: string, namespace: string, name: string): Entry | undefined {
-    const namespaces = this.#tenants.get(tenant);
-    const objects = namespaces?.get(namespace);
+    const namespaces = this.#tenants.byName.get(tenant);
+    const objects = namespaces?.byName.get(namespace);
     const previous = objects?.entries.get(name);
     if (previous === undefined) return undefined;
     objects!.delete(name);
     this.size--;
     if (objects!.entries.size === 0) namespaces!.delete(namespace);
-    if (namespaces!.size === 0) this.#tenants.delete(tenant);
+    if (namespaces!.byName.size === 0) this.#tenants.delete(tenant);
     return previous;
   }
 
   tenants(): IterableIterator<string> {
-    return this.#tenants.keys();
+    return this.#tenants.byName.keys();
   }
 
-  count(scope: CacheScope): number {
+  /** How many there are, from `start` (see `entries`) on. */
+  count(scope: CacheScope, start = ''): number {
+    if (scope.tenant === undefined && scope.namespace === undefined && start === '') return this.size;
     let count = 0;
-    if (scope.tenant === undefined && scope.namespace === undefined) return this.size;
-    for (const objects of this.#namespaces(scope)) count += objects.entries.size;
+    for (const objects of this.#namespaces(scope)) {
+      count += start === '' ? objects.entries.size : objects.entries.size - firstNotBefore(objects.sorted(), start);
+    }
     return count;
   }
 
@@ -77,54 +120,57 @@ export class ObjectIndex {
         if (entry !== undefined && entry.suffix >= start && filter!.matches(entry.object)) yield entry;
         continue;
       }
-      const names = objects.names();
-      let index = start === '' ? 0 : firstNotBefore(names, objects, start);
-      for (; index < names.length; index++) {
-        const entry = objects.entries.get(names[index]!)!;
+      const sorted = objects.sorted();
+      for (let index = firstNotBefore(sorted, start); index < sorted.length; index++) {
+        const entry = sorted[index]!;
         if (filter === undefined || filter.matches(entry.object)) yield entry;
       }
     }
   }
 
+  /** All of a scope as they are now, in the order of keys: costs nothing for one namespace, however many it has. */
+  snapshot(scope: CacheScope): readonly Entry[] {
+    const parts: (readonly Entry[])[] = [];
+    for (const objects of this.#namespaces(scope)) parts.push(objects.snapshot());
+    return parts.length === 1 ? parts[0]! : parts.flat();
+  }
+
   *#namespaces({ tenant, namespace }: CacheScope): Generator<NamespaceObjects> {
-    const tenants = tenant === undefined ? sortedAsSegments(this.#tenants.keys()) : [tenant];
-    for (const name of tenants) {
-      const namespaces = this.#tenants.get(name);
+    const tenants = tenant === undefined ? this.#tenants.sorted() : [this.#tenants.byName.get(tenant)];
+    for (const namespaces of tenants) {
       if (namespaces === undefined) continue;
-      if (namespace !== undefined) {
-        const objects = namespaces.get(namespace);
-        if (objects !== undefined) yield objects;
-      } else if (namespaces.size === 1) {
-        yield* namespaces.values();
-      } else {
-        for (const each of sortedAsSegments(namespaces.keys())) yield namespaces.get(each)!;
+      if (namespace === undefined) {
+        yield* namespaces.sorted();
+        continue;
       }
+      const objects = namespaces.byName.get(namespace);
+      if (objects !== undefined) yield objects;
     }
   }
 }
 
-/** As they sort within keys, where `/` follows: `a-b/` comes before `a/`. */
-function sortedAsSegments(names: Iterable<string>): string[] {
-  return [...names].sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
-}
+/** Within keys, where `/` follows, `a-b/` comes before `a/`. */
+const sortsBefore = (a: string, b: string) => `${a}/` < `${b}/`;
 
-function firstNotBefore(names: string[], objects: NamespaceObjects, start: string): number {
+/** The index of the first entry whose suffix is not before `start`. */
+export function firstNotBefore(sorted: readonly Entry[], start: string): number {
+  if (start === '') return 0;
   let low = 0;
-  let high = names.length;
+  let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (objects.entries.get(names[middle]!)!.suffix < start) low = middle + 1;
+    if (sorted[middle]!.suffix < start) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-function lowerBound(names: string[], name: string): number {
+function lowerBound(sorted: readonly Entry[], name: string): number {
   let low = 0;
-  let high = names.length;
+  let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (names[middle]! < name) low = middle + 1;
+    if (sorted[middle]!.name < name) low = middle + 1;
     else high = middle;
   }
   return low;

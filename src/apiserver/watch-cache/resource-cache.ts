@@ -5,7 +5,7 @@ import { prefixEnd, type Store, type StoreEvent, type Watch } from '../../store/
 import { Change, Event } from './change.ts';
 import { bookmarkEntry, Entry } from './entry.ts';
 import { parseKey, resourcePrefix } from './keys.ts';
-import { ObjectIndex } from './object-index.ts';
+import { firstNotBefore, ObjectIndex } from './object-index.ts';
 import { checkNotCompacted, cutPage, decodeContinue, listFromStore, NEWEST } from './pages.ts';
 import { RecentChanges } from './recent-changes.ts';
 import type {
@@ -40,6 +40,8 @@ interface Waiter {
 }
 
 const freshnessTimeoutMs = 3000;
+/** Objects are looked at for so long before others get a turn. */
+const pieceMs = 0.5;
 /** Recent changes are kept for watches that come back; once a minute, those of before the last minute are let go. */
 const trimIntervalMs = 60_000;
 const changesAlwaysKept = 128;
@@ -134,18 +136,40 @@ export class ResourceCache implements WatchCache {
     if (position.revision < this.#changedAt) {
       return listFromStore(this.#options.store, this.#prefix, scope, request, position);
     }
-    const fromStart = position.start === scope;
-    const total = filter === undefined && fromStart ? this.#objects.count(request) : undefined;
-    const entries = this.#objects.entries(request, filter, fromStart ? '' : position.start);
     // A page in the middle says the revision of its list, not a newer one, or the next page would be of another.
     const revision =
       request.continue === undefined && request.exactRevision === undefined ? this.#revision : position.revision;
-    const page = cutPage(entries, revision, limit, total);
-    if (page.continue === undefined || total !== undefined || filter !== undefined) return page;
-    let rest = 0;
-    for (const _entry of this.#objects.entries(request, undefined, `${(page.entries.at(-1) as Entry).suffix}\0`))
-      rest++;
-    return { ...page, remainingItemCount: rest };
+    const start = position.start === scope ? '' : position.start;
+    if (filter !== undefined) {
+      const found = await this.#matching(request, filter, start);
+      return cutPage(found, revision, limit, undefined);
+    }
+    if (!limit && start === '') return { entries: this.#objects.snapshot(request), revision };
+    return cutPage(
+      this.#objects.entries(request, undefined, start),
+      revision,
+      limit,
+      this.#objects.count(request, start),
+    );
+  }
+
+  /** What matches now, at most one more than the limit; looked at in pieces when there is much. */
+  async #matching(request: CacheListRequest, filter: ObjectFilter, start: string): Promise<Entry[]> {
+    const { limit, pause } = request;
+    const onlyName = filter.exactFields?.['metadata.name'] !== undefined;
+    if (onlyName || pause === undefined) return [...this.#objects.entries(request, filter, start)];
+    const found: Entry[] = [];
+    const all = this.#objects.snapshot(request);
+    let untilMs = performance.now() + pieceMs;
+    for (let index = firstNotBefore(all, start); index < all.length; index++) {
+      const entry = all[index]!;
+      if (filter.matches(entry.object) && found.push(entry) > (limit || Number.POSITIVE_INFINITY)) break;
+      // Asking for the time costs as much as a look at an object.
+      if (index % 16 !== 0 || performance.now() < untilMs) continue;
+      await pause();
+      untilMs = performance.now() + pieceMs;
+    }
+    return found;
   }
 
   count(scope: CacheScope): number {

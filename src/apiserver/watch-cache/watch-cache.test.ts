@@ -143,7 +143,7 @@ describe('objects', () => {
 });
 
 describe('lists', () => {
-  const names = (entries: { suffix?: string; key: string }[]) =>
+  const names = (entries: readonly { suffix?: string; key: string }[]) =>
     entries.map((entry) => entry.key.slice('/core/pods/'.length));
 
   beforeEach(async () => {
@@ -171,6 +171,42 @@ describe('lists', () => {
     await put('t', pod('b', '15'));
     await remove('t', 'b', '1');
     assert.deepEqual(names((await cache.list({ tenant: 't', namespace: 'b' })).entries), ['t/b/0', 't/b/15', 't/b/2']);
+  });
+
+  test('stay as they were taken', async () => {
+    const before = await cache.list({ tenant: 't', namespace: 'b' });
+    const of2 = before.entries[1]!;
+    await put('t', pod('b', '2', { changed: 'yes' }));
+    await put('t', pod('b', '0'));
+    await remove('t', 'b', '1');
+    assert.deepEqual(names(before.entries), ['t/b/1', 't/b/2']);
+    assert.equal(before.entries[1], of2);
+    const after = await cache.list({ tenant: 't', namespace: 'b' });
+    assert.deepEqual(names(after.entries), ['t/b/0', 't/b/2']);
+    assert.equal(after.entries[1]!.object.metadata.labels?.['changed'], 'yes');
+  });
+
+  test('are matched in pieces, against what was there at first', async () => {
+    for (let index = 0; index < 40; index++) await put('t', pod('many', String(index).padStart(2, '0')));
+    const whole = names((await cache.list({ tenant: 't', namespace: 'many' })).entries);
+    let pauses = 0;
+    const slow: ObjectFilter = {
+      matches() {
+        for (const startMs = performance.now(); performance.now() < startMs + 0.2; );
+        return true;
+      },
+    };
+    const pause = async () => {
+      if (pauses++ === 0) await remove('t', 'many', '39');
+    };
+    const revision = cache.revision;
+    const list = await cache.list({ tenant: 't', namespace: 'many', filter: slow, pause });
+    assert.deepEqual(names(list.entries), whole);
+    assert.equal(list.revision, revision);
+    assert.ok(pauses > 0);
+    const page = await cache.list({ tenant: 't', namespace: 'many', filter: slow, pause, limit: 30 });
+    assert.deepEqual(names(page.entries), whole.slice(0, 30));
+    assert.ok(page.continue !== undefined);
   });
 
   test('are filtered', async () => {

@@ -126,11 +126,13 @@ export interface CacheListRequest extends CacheScope {
   continue?: string;
   /** resourceVersionMatch=Exact: the state at this revision, read from the store if the cache has moved on. */
   exactRevision?: number;
+  /** Waited for about every half a millisecond while objects are matched; all at once when absent. */
+  pause?(): Promise<void>;
 }
 
 export interface CacheList {
-  /** In the order of their keys. */
-  entries: CacheEntry[];
+  /** In the order of their keys. SHARED: never mutate. */
+  entries: readonly CacheEntry[];
   /** The list's metadata.resourceVersion. */
   revision: number;
   /** Present when there is more. */

@@ -30,7 +30,7 @@ export function resourceQuotaAdmission(objects: Objects, clock: Clock): Admissio
   /** Of namespaces where a charge is under way: who comes next. */
   const waiting = new Map<string, Waiter[]>();
 
-  const quotasOf = ({ tenant, namespace }: AdmissionRequest): Promise<CacheEntry[]> =>
+  const quotasOf = ({ tenant, namespace }: AdmissionRequest): Promise<readonly CacheEntry[]> =>
     objects.entries(RESOURCE_QUOTAS, { tenant, namespace });
 
   async function work(key: string, first: Waiter): Promise<void> {
@@ -49,7 +49,7 @@ export function resourceQuotaAdmission(objects: Objects, clock: Clock): Admissio
 
   async function chargeAll(batch: Waiter[]): Promise<void> {
     const { tenant, namespace } = batch[0]!.request;
-    let entries: CacheEntry[] = [];
+    let entries: readonly CacheEntry[] = [];
     for (let attempt = 0; attempt < attempts; attempt++) {
       entries = await quotasOf(batch[0]!.request);
       const real = runningOf(entries);
@@ -97,10 +97,10 @@ export function resourceQuotaAdmission(objects: Objects, clock: Clock): Admissio
   };
 }
 
-const concernsAny = (entries: CacheEntry[], evaluator: QuotaEvaluator): boolean =>
+const concernsAny = (entries: readonly CacheEntry[], evaluator: QuotaEvaluator): boolean =>
   entries.some(({ object }) => Object.keys(object['status']?.hard ?? {}).some((name) => evaluator.isMine(name)));
 
-function runningOf(entries: CacheEntry[]): RunningQuota[] {
+function runningOf(entries: readonly CacheEntry[]): RunningQuota[] {
   const none = {};
   return entries.map(({ object }: { object: KubeObject }) => {
     const quota = object as unknown as ResourceQuota;
