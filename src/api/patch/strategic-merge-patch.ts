@@ -114,30 +114,37 @@ function mergeList(original: any[], patch: any[], mergeKey: string, place: Place
 
 /** Takes out elements marked $patch: delete; with $patch: replace what is left of the patch is the whole list. */
 function applyElementDirectives(original: any[], patch: any[], mergeKey: string) {
-  let list = original;
+  const deleted = new Set<unknown>();
   let replace = false;
   const additions: any[] = [];
   for (const element of patch) {
     const directive = element[DIRECTIVE];
     if (directive === undefined) additions.push(element);
-    else if (directive === 'delete') {
-      const key = mergeKeyOf(element, mergeKey);
-      list = list.filter((existing) => existing[mergeKey] !== key);
-    } else if (directive === 'replace') replace = true;
+    else if (directive === 'delete') deleted.add(mergeKeyOf(element, mergeKey));
+    else if (directive === 'replace') replace = true;
     else if (directive === 'merge') throw patchDoesNotApply('merging lists cannot yet be specified in the patch');
     else throw patchDoesNotApply(`unknown patch type: ${directive} in map: ${goMap(element)}`);
   }
+  const list = deleted.size === 0 ? original : original.filter((existing) => !deleted.has(existing[mergeKey]));
   return replace ? { list: additions, additions: undefined } : { list, additions };
 }
 
 function mergeElements(original: any[], patch: any[], mergeKey: string, place: Place): any[] {
   const merged = [...original];
+  // Tenants write both lists: each with each would take minutes.
+  const places = new Map<unknown, number>();
+  const note = (element: any, at: number) => {
+    if (isMap(element) && !places.has(element[mergeKey])) places.set(element[mergeKey], at);
+  };
+  merged.forEach(note);
   for (const element of patch) {
-    const key = mergeKeyOf(element, mergeKey);
-    const at = merged.findIndex((existing) => isMap(existing) && existing[mergeKey] === key);
-    // Elements the original does not have keep their nulls out, as a fresh object would.
-    if (at < 0) merged.push(withoutDirectives(element) ?? {});
-    else merged[at] = mergeMap(merged[at], element, place);
+    const at = places.get(mergeKeyOf(element, mergeKey));
+    if (at !== undefined) merged[at] = mergeMap(merged[at], element, place);
+    else {
+      // Elements the original does not have keep their nulls out, as a fresh object would.
+      merged.push(withoutDirectives(element) ?? {});
+      note(merged.at(-1), merged.length - 1);
+    }
   }
   return merged;
 }
