@@ -99,6 +99,24 @@ test('all matches, as Go finds them', () => {
   assert.equal(compilePattern('l+').find('hello'), 'll');
 });
 
+test('flags hold for the rest of their group, past bars', () => {
+  for (const [pattern, matched, unmatched] of [
+    ['^(?i)(abort|warn)?$', ['Abort', 'WARN', ''], ['aborted']],
+    ['a(?i)b|c', ['aB', 'C'], ['AB']],
+    ['^(x(?i)y|z)w$', ['xYw', 'Zw'], ['xYW', 'XYw']],
+    ['^((?i)january|may|[1-9])(?::((?i)january|may))?$', ['January:MAY', '3', 'mAy'], ['June']],
+    ['^a(?s).(?-s).$', ['a\nb'], ['ab\n']],
+    ['(?i)^a(?-i)b$', ['Ab'], ['AB']],
+  ] as const) {
+    for (const text of matched) assert.equal(compilePattern(pattern).test(text), true, `${pattern} in ${text}`);
+    for (const text of unmatched) assert.equal(compilePattern(pattern).test(text), false, `${pattern} in ${text}`);
+    for (const text of [...matched, ...unmatched]) {
+      const found = compilePattern(pattern).findAll(text, 1);
+      assert.equal(found.length === 1, (matched as readonly string[]).includes(text), `all of ${pattern} in ${text}`);
+    }
+  }
+});
+
 test('what Go does not compile is refused', () => {
   for (const [pattern, message] of [
     ['(', 'missing closing ): `(`'],

@@ -123,6 +123,10 @@ function translate(pattern: string): RegExp {
     rest = rest.slice(whole[0].length);
   }
   let out = '';
+  // Flags set within a group hold for the rest of it, past its bars too: here they are groups of their own, opened
+  // again behind each bar.
+  let opened: string[] = [];
+  const outer: string[][] = [];
   for (let at = 0; at < rest.length; ) {
     const two = rest.slice(at, at + 2);
     const character = rest[at]!;
@@ -137,7 +141,20 @@ function translate(pattern: string): RegExp {
     } else if (two === '(?') {
       const [text, end] = group(rest, at);
       out += text;
+      if (rest[end - 1] === ')') opened.push(text);
+      else {
+        outer.push(opened);
+        opened = [];
+      }
       at = end;
+    } else if ('(|)'.includes(character)) {
+      out += character === '(' ? character : `${')'.repeat(opened.length)}${character}`;
+      if (character === '|') out += opened.join('');
+      else if (character === '(') {
+        outer.push(opened);
+        opened = [];
+      } else opened = outer.pop() ?? [];
+      at++;
     } else if ('{}]'.includes(character)) {
       const repeat = /^\{(\d+)(?:,(\d*))?\}/.exec(rest.slice(at, at + 32));
       if (repeat !== null && (Number(repeat[1]) > 1000 || Number(repeat[2] ?? 0) > 1000)) {
@@ -150,6 +167,7 @@ function translate(pattern: string): RegExp {
       at++;
     }
   }
+  if (outer.length === 0) out += ')'.repeat(opened.length);
   try {
     return new RegExp(out, flags);
   } catch (error) {
@@ -164,12 +182,13 @@ function translate(pattern: string): RegExp {
   }
 }
 
+/** The group that begins here; `(?i)`, which begins none in Go, as one that does. */
 function group(text: string, at: number): [string, number] {
   const rest = text.slice(at);
   const named = /^\(\?P?<([A-Za-z_]\w*)>/.exec(rest);
   if (named !== null) return [`(?<${named[1]}>`, at + named[0].length];
-  const plain = /^\(\?([imsU]*)(?:-([imsU]+))?:/.exec(rest);
-  if (plain === null) throw failed('invalid or unsupported Perl syntax', rest.slice(0, 3));
+  const plain = /^\(\?([imsU]*)(?:-([imsU]+))?[:)]/.exec(rest);
+  if (plain === null || plain[0] === '(?)') throw failed('invalid or unsupported Perl syntax', rest.slice(0, 3));
   const on = plain[1]!.replaceAll('U', '');
   const off = (plain[2] ?? '').replaceAll('U', '');
   return [`(?${on}${off === '' ? '' : `-${off}`}:`, at + plain[0].length];
