@@ -19,7 +19,10 @@ function median(values: number[]): number {
 const shown = (value: number) =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(3);
 
-/** One figure: every server's median rate and CPU, then the first one's against the second's. */
+/**
+ * One figure: every server's median rate and CPU, then the first one's against the second's. `load` is the generator's:
+ * CPU-ms an operation and how busy it was; near 100 % it is the generator that was measured.
+ */
 export function printLine(
   { name, unit, budget }: { name: string; unit: string; budget?: number },
   servers: string[],
@@ -33,8 +36,8 @@ export function printLine(
   });
   const columns = medians.map((one) =>
     one === undefined
-      ? 'not run'.padStart(36)
-      : `${shown(one.rate).padStart(8)} ${unit} ${shown(one.cpuMs).padStart(8)} CPU-ms (load ${shown(one.generator)})`,
+      ? 'not run'.padStart(42)
+      : `${shown(one.rate).padStart(8)} ${unit} ${shown(one.cpuMs).padStart(8)} CPU-ms (load ${shown(one.generator)}, ${Math.round((one.rate * one.generator) / 10)} %)`,
   );
   const [ours, theirs] = medians;
   let ratio = '';

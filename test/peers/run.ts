@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpuSeconds, printMachine, residentMiB } from '../lib/measure.ts';
-import { PROTOBUF_TYPE } from './bodies.ts';
+import { type Encoding, PROTOBUF_TYPE } from './bodies.ts';
 import type { LoadCommand, LoadMessage } from './load.ts';
 import { type Measured, printLine } from './report.ts';
 import {
@@ -41,8 +41,8 @@ const only = flags.only === undefined ? undefined : new RegExp(flags.only);
 
 interface Case {
   name: string;
-  /** Not measured, but later ones stand on it. */
-  needed?: boolean;
+  /** Others stand on its pods. */
+  makesPods?: boolean;
   unit: string;
   /** Wanted ratio of operations a second, by the issue. */
   budget?: number;
@@ -57,11 +57,25 @@ function casesOf(round: number): Case[] {
   const json = { encoding: 'json', namespace, pods } as const;
   const protobuf = { encoding: 'protobuf', namespace, pods } as const;
   const parallel = 32;
+  const watch = (to: string, encoding: Encoding, watchers: number, writers: number): Case => ({
+    name: `watch, ${watchers} watchers, ${writers} writers, ${encoding === 'json' ? 'JSON' : encoding}`,
+    unit: 'events/s',
+    budget: 2,
+    workload: {
+      type: 'watch',
+      encoding,
+      namespace: to,
+      watchers,
+      parallel: writers,
+      events: Math.ceil((watchers < 1000 ? 1000 : 200) * scale),
+      prefix: `${encoding}-${watchers}-${writers}`,
+    },
+  });
   const patch = { type: 'patch', namespace, pods, count: Math.round(3000 * scale), parallel, value: round } as const;
   return [
     {
       name: 'create pods, JSON',
-      needed: true,
+      makesPods: true,
       unit: '/s',
       budget: 1.5,
       workload: { ...json, type: 'create', count: pods, parallel },
@@ -111,37 +125,28 @@ function casesOf(round: number): Case[] {
     { name: 'merge patch', unit: '/s', workload: { ...patch, patch: 'merge' } },
     { name: 'strategic merge patch', unit: '/s', workload: { ...patch, patch: 'strategic' } },
     { name: 'server-side apply', unit: '/s', workload: { ...patch, patch: 'apply' } },
-    {
-      name: 'watch, 100 watchers, JSON',
-      unit: 'events/s',
-      budget: 2,
-      workload: { type: 'watch', encoding: 'json', namespace, parallel, watchers: 100, events: Math.ceil(500 * scale) },
-    },
-    {
-      name: 'watch, 1000 watchers, JSON',
-      unit: 'events/s',
-      budget: 2,
-      workload: { type: 'watch', encoding: 'json', namespace: other, parallel, watchers: 1000, events: Math.ceil(100 * scale) },
-    },
-    {
-      name: 'watch, 1000 watchers, protobuf',
-      unit: 'events/s',
-      budget: 2,
-      workload: {
-        type: 'watch',
-        encoding: 'protobuf',
-        namespace: `${namespace}-watch`,
-        parallel,
-        watchers: 1000,
-        events: Math.ceil(100 * scale),
-      },
-    },
+    // Few writers: the time of a write counts as much as the fan-out. Many: the fan-out alone, and as many as
+    // kube-apiserver takes without ending watches that fall behind.
+    watch(namespace, 'json', 100, 4),
+    watch(namespace, 'json', 100, 32),
+    watch(other, 'json', 1000, 8),
+    watch(`${namespace}-watch`, 'protobuf', 100, 32),
+    watch(`${namespace}-watch`, 'protobuf', 1000, 8),
     {
       name: 'mixed: 13 get, 4 patch, 2 create, 1 list of 20',
       unit: '/s',
       workload: { type: 'mixed', namespace, pods, count: pods, parallel, value: round },
     },
   ];
+}
+
+/** Those asked for, and what they stand on. */
+function selectedCases(round: number): Case[] {
+  const all = casesOf(round);
+  if (only === undefined) return all;
+  const selected = all.filter(({ name }) => only.test(name));
+  const needsPods = selected.some(({ workload }) => 'pods' in workload);
+  return all.filter((each) => selected.includes(each) || (needsPods && each.makesPods === true));
 }
 
 /** The generator: a process of its own, the same for every server. */
@@ -223,8 +228,7 @@ async function run(): Promise<void> {
     for (const server of servers) {
       for (const suffix of ['', '-protobuf', '-watch']) await makeNamespace(server.endpoint, `round-${round}${suffix}`);
     }
-    for (const each of casesOf(round)) {
-      if (only !== undefined && !each.needed && !only.test(each.name)) continue;
+    for (const each of selectedCases(round)) {
       for (const server of order) {
         if (each.name.includes('protobuf') && withoutProtobuf.has(server)) continue;
         const outcome = await generator.run(server, each.workload);

@@ -8,7 +8,16 @@ export type Workload =
   | { type: 'list'; encoding: Encoding; namespace: string; pods: number; count: number; query?: string; gzip?: boolean }
   | { type: 'pages'; encoding: Encoding; namespace: string; pods: number; limit: number; count: number }
   | { type: 'patch'; patch: PatchKind; namespace: string; pods: number; count: number; parallel: number; value: number }
-  | { type: 'watch'; encoding: Encoding; namespace: string; watchers: number; events: number; parallel: number }
+  | {
+      type: 'watch';
+      encoding: Encoding;
+      namespace: string;
+      watchers: number;
+      events: number;
+      parallel: number;
+      /** Of the names of what is written. */
+      prefix: string;
+    }
   | { type: 'mixed'; namespace: string; pods: number; count: number; parallel: number; value: number }
   | { type: 'clear'; namespace: string };
 
@@ -173,36 +182,32 @@ async function allPages(client: Http2Client, workload: Extract<Workload, { type:
   if (pages !== expected) throw new Error(`${pages} pages instead of ${expected}`);
 }
 
-/** Every watcher sees every event; done when the last one has the last. */
+/**
+ * Every watcher sees every event; done when the last one has the last. Writers do not run away from the watchers: a
+ * server that ends a watch which fell behind (kube-apiserver does) would be measured by how its clients come back.
+ */
 async function watchFanOut(
   endpoint: Endpoint,
   clients: Http2Client[],
   workload: Extract<Workload, { type: 'watch' }>,
   measure: (operations: number, work: () => Promise<void>) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const { namespace, watchers, events, encoding, parallel } = workload;
+  const { namespace, watchers, events, encoding, parallel, prefix } = workload;
   const path = configMapsPath(namespace);
   const { chunks } = await succeed(clients[0]!, { method: 'GET', path: `${path}?limit=1`, accept: JSON_TYPE }, true);
   const revision = /"resourceVersion":"(\d+)"/.exec(Buffer.concat(chunks).toString())![1];
   const sessions = await Promise.all(
     Array.from({ length: Math.ceil(watchers / streamsPerConnection) }, () => Http2Client.connect(endpoint)),
   );
-  const total = watchers * events;
-  let seen = 0;
-  let done = () => {};
-  let failed = (_error: Error) => {};
-  const finished = new Promise<void>((resolve, reject) => {
-    done = resolve;
-    failed = reject;
-  });
-  finished.catch(() => {});
+  const progress = new WatchersProgress(watchers, events);
   try {
     const openWatch = (index: number) =>
       new Promise<void>((resolve, reject) => {
         const counter = encoding === 'json' ? countLines() : countLengthPrefixed();
+        let seen = 0;
         const fail = (error: Error) => {
           reject(error);
-          failed(error);
+          progress.fail(error);
         };
         const request = {
           method: 'GET',
@@ -212,8 +217,8 @@ async function watchFanOut(
         sessions[index % sessions.length]!.open(request, {
           onStatus: (status) => (status === 200 ? resolve() : fail(new Error(`watch: ${status}`))),
           onData: (chunk) => {
-            seen += counter(chunk);
-            if (seen >= total) done();
+            const more = counter(chunk);
+            if (more > 0) progress.saw(seen, (seen += more));
           },
           onEnd: () => fail(new Error('a watch ended before its time')),
           onError: fail,
@@ -226,21 +231,60 @@ async function watchFanOut(
         for (let index = opened++; index < watchers; index = opened++) await openWatch(index);
       }),
     );
-    const outcome = await measure(total, async () => {
+    const outcome = await measure(watchers * events, async () => {
       let next = 0;
       await Promise.all(
         Array.from({ length: parallel }, async (_, lane) => {
           const client = clients[lane % clients.length]!;
           for (let index = next++; index < events; index = next++) {
-            await succeed(client, createRequest(path, configMapBody(`event-${index}`)));
+            await progress.seenByAll(index - parallel + 1);
+            await succeed(client, createRequest(path, configMapBody(`${prefix}-${index}`)));
           }
         }),
       );
-      await finished;
+      await progress.seenByAll(events);
     });
     return { ...outcome, bytes: sessions.reduce((sum, session) => sum + session.bytesReceived, 0) };
   } finally {
     for (const session of sessions) session.destroy();
+  }
+}
+
+/** How far the slowest of many watchers is. */
+class WatchersProgress {
+  readonly #watchers: number;
+  /** How many watchers have seen so many events and more. */
+  readonly #reached: Uint32Array;
+  #slowest = 0;
+  #waiting: { events: number; resolve: () => void; reject: (error: Error) => void }[] = [];
+  #error: Error | undefined;
+
+  constructor(watchers: number, events: number) {
+    this.#watchers = watchers;
+    this.#reached = new Uint32Array(events + 1);
+  }
+
+  /** One watcher, which had seen `before` events, has now seen `now`. */
+  saw(before: number, now: number): void {
+    for (let count = before + 1; count <= now; count++) this.#reached[count]!++;
+    if (this.#reached[this.#slowest + 1] !== this.#watchers) return;
+    while (this.#reached[this.#slowest + 1] === this.#watchers) this.#slowest++;
+    const due = this.#waiting.filter(({ events }) => events <= this.#slowest);
+    if (due.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ events }) => events > this.#slowest);
+    for (const { resolve } of due) resolve();
+  }
+
+  fail(error: Error): void {
+    this.#error ??= error;
+    for (const { reject } of this.#waiting) reject(error);
+    this.#waiting = [];
+  }
+
+  seenByAll(events: number): Promise<void> | undefined {
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (events <= this.#slowest) return undefined;
+    return new Promise((resolve, reject) => this.#waiting.push({ events, resolve, reject }));
   }
 }
 
