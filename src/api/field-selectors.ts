@@ -70,7 +70,15 @@ function readerOf(field: string, definition: Selectable): (object: KubeObject) =
   if (field === 'metadata.name') return (object) => object.metadata.name;
   if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
   const read = Object.hasOwn(definition.selectableFields, field) ? definition.selectableFields[field] : undefined;
-  if (read === undefined) throw new Error(`field label not supported: ${field}`);
+  if (read === undefined) {
+    // Kinds that offer nothing of their own say what all have.
+    const isPlain = Object.keys(definition.selectableFields).length === 0;
+    throw new Error(
+      isPlain
+        ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+        : `field label not supported: ${field}`,
+    );
+  }
   return read;
 }
 

@@ -39,6 +39,8 @@ export class StatusError extends Error {
   readonly details?: StatusDetails;
   /** Where an expired list may go on, inconsistently: `metadata.continue` of the status. */
   continue?: string;
+  /** Said over HTTP in place of the Status: what upstream's router answers where no API is. */
+  plainText?: string;
 
   constructor(code: number, reason: string, message: string, details?: StatusDetails) {
     super(message);
@@ -94,6 +96,13 @@ export const notFound = (resource: GroupResource, name: string) =>
 export const pathNotFound = () =>
   new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
 
+/** No API has this path. */
+export function pageNotFound(): StatusError {
+  const error = pathNotFound();
+  error.plainText = '404 page not found\n';
+  return error;
+}
+
 export const alreadyExists = (resource: GroupResource, name: string) =>
   new StatusError(
     409,
@@ -146,7 +155,8 @@ export const gone = (message: string) => new StatusError(410, 'Gone', message);
 export const requestEntityTooLarge = (limitBytes: number) =>
   new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 export const unsupportedMediaType = (message: string) => new StatusError(415, 'UnsupportedMediaType', message);
-export const notAcceptable = (message: string) => new StatusError(406, 'NotAcceptable', message);
+export const notAcceptable = (message: string, details?: StatusDetails) =>
+  new StatusError(406, 'NotAcceptable', message, details);
 export const tooManyRequests = (message: string, retryAfterSeconds = 1) =>
   new StatusError(429, 'TooManyRequests', message, { retryAfterSeconds });
 export const internalError = (message: string) =>

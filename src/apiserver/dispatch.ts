@@ -1,4 +1,4 @@
-import { pathNotFound } from '../api/status.ts';
+import { pageNotFound, pathNotFound } from '../api/status.ts';
 import { admitConnection } from './admission/admit.ts';
 import type { Answer } from './answer.ts';
 import type { Handler } from './chain.ts';
@@ -7,6 +7,7 @@ import { podLog } from './connect/log.ts';
 import { proxy } from './connect/proxy.ts';
 import { podAttach, podExec, podPortForward } from './connect/stream.ts';
 import type { Environment } from './environment.ts';
+import { acceptedForm, checkRoute } from './http/negotiate.ts';
 import { metricsVerbs } from './metrics-api.ts';
 import type { RequestContext } from './request-context.ts';
 import { bind, bindByBody } from './subresources/binding.ts';
@@ -59,6 +60,13 @@ const subresourceVerbs: Record<string, Verb> = {
   proxy,
 };
 
+/** Collections are not replaced, what has a name is not created by it, and HEAD is nobody's method. */
+function hasRoute({ method, info }: RequestContext): boolean {
+  if (method === 'HEAD') return false;
+  if (info.verb === 'create') return !info.hasNameInPath || info.subresource !== '';
+  return info.hasNameInPath || (info.verb !== 'update' && info.verb !== 'patch');
+}
+
 /** Their HTTP method says nothing: discovery names them by what a first GET or POST would be. */
 const connecting = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
@@ -71,12 +79,22 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
     if (remote !== undefined) return remote;
     if (!info.isResourceRequest) return nonResource(context);
     const definition = environment.registry.find(context.tenant, info.group, info.version, info.resource);
-    if (definition === undefined) throw pathNotFound();
+    if (definition === undefined) {
+      throw environment.registry.hasBuiltinVersion(context.tenant, info.group, info.version)
+        ? pathNotFound()
+        : pageNotFound();
+    }
     const request = requestScope(context, definition);
     if (definition.deprecationWarning !== undefined) context.warnings.push(definition.deprecationWarning);
     if (definition.isTerminating === true && info.verb === 'create') throw creationWhileTerminating();
     const supported = request.subresource === undefined ? definition.verbs : request.subresource.verbs;
-    if (!supported.includes(info.verb) && !connecting.has(info.subresource)) throw methodNotAllowedHere();
+    if (!connecting.has(info.subresource) && !(supported.includes(info.verb) && hasRoute(context))) {
+      throw methodNotAllowedHere();
+    }
+    if (!context.inProcess && definition.versioned === undefined && !connecting.has(info.subresource)) {
+      checkRoute(context.accept, { isCollection: info.verb === 'list' || info.verb === 'watch' });
+      acceptedForm(context.accept, { protobuf: true, stream: info.verb === 'watch' });
+    }
     const verb =
       request.subresource === undefined
         ? answered[`${definition.group}/${definition.resource}`]

@@ -11,6 +11,8 @@ export class ResourceRegistry {
   readonly #platform = new Map<string, ResourceDefinition>();
   readonly #platformGroups = new Set<string>();
   readonly #builtinNames = new Set<string>();
+  readonly #builtinVersions = new Set<string>();
+  readonly #platformVersions = new Set<string>();
   readonly #custom: CustomResources | undefined;
   #viewsByStored: Map<string, ResourceDefinition[]> | undefined;
 
@@ -18,11 +20,13 @@ export class ResourceRegistry {
     this.#custom = custom;
     for (const definition of builtin) {
       this.#builtin.set(keyOf(definition), definition);
+      this.#builtinVersions.add(`${definition.group}/${definition.version}`);
       this.#builtinNames.add(`${definition.group}/${definition.resource}`);
     }
     for (const definition of platform) {
       this.#platform.set(keyOf(definition), definition);
       this.#platformGroups.add(definition.group);
+      this.#platformVersions.add(`${definition.group}/${definition.version}`);
     }
   }
 
@@ -46,6 +50,12 @@ export class ResourceRegistry {
       return this.#custom?.versions(tenant, definition.group, definition.resource) ?? [];
     }
     return [definition, ...(this.#views().get(keyOf(definition)) ?? [])];
+  }
+
+  /** A version of an API that is there for every tenant, whatever it defines. */
+  hasBuiltinVersion(tenant: string, group: string, version: string): boolean {
+    const prefix = `${group}/${version}`;
+    return this.#builtinVersions.has(prefix) || (tenant === SYSTEM_TENANT && this.#platformVersions.has(prefix));
   }
 
   isBuiltin(group: string, resource: string): boolean {

@@ -57,6 +57,7 @@ import { namespaceHooks } from './resources/namespaces.ts';
 import { serviceHooks } from './resources/services.ts';
 import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts';
 import { TenantDirectory } from './tenants/tenant-directory.ts';
+import { type TenantLimits, TenantQuota } from './tenants/tenant-limits.ts';
 import { createWatchCaches } from './watch-cache/caches.ts';
 import { createEgress, type EgressOptions } from './webhooks/egress.ts';
 import { createWebhookClient } from './webhooks/webhook-client.ts';
@@ -80,6 +81,8 @@ export interface ApiServerOptions {
   frontProxy?: FrontProxy;
   /** Who else may say who somebody is; `egress` is the way to tenants' own issuers, as that to webhooks when absent. */
   authentication?: { configuration?: AuthenticationConfiguration; egress?: EgressOptions };
+  /** Of tenants that have none of their own (`spec.limits`). */
+  tenantLimits?: Partial<TenantLimits>;
   /** Where webhooks named by a URL may be. */
   webhookEgress?: EgressOptions;
   version?: Partial<VersionInfo>;
@@ -117,7 +120,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     ...options,
     ...aggregationTemplates(frontProxy, [...options.resources, ...metricsResources], options.platformResources),
   });
-  const objects = new Objects(store, caches, sharedLayer, tenants);
+  const objects = new Objects(
+    store,
+    caches,
+    sharedLayer,
+    tenants,
+    new TenantQuota(caches, tenants, options.tenantLimits),
+  );
   let connector: PodConnector | undefined;
   const dialService = createServiceDialer(objects, () => connector);
   const webhookClient = createWebhookClient({ dialService, egress: options.webhookEgress });
@@ -184,9 +193,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     version: { ...defaultVersion, ...options.version },
     checks: [
       { name: 'ping', check() {} },
-      { name: 'store', check: async () => void (await store.currentRevision()) },
+      { name: 'etcd', check: async () => void (await store.currentRevision()) },
     ],
     aggregation,
+    serverAddress: `${options.advertise.address}:${options.advertise.port}`,
     openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion, aggregation),
   });
   const dispatch = createDispatch(environment, nonResource);
@@ -312,6 +322,10 @@ function hostCarriers(objects: Objects): (hostName: string, namespace: string) =
 const defaultVersion: VersionInfo = {
   major: '1',
   minor: '36',
+  emulationMajor: '1',
+  emulationMinor: '36',
+  minCompatibilityMajor: '1',
+  minCompatibilityMinor: '35',
   gitVersion,
   gitCommit: '',
   gitTreeState: 'clean',

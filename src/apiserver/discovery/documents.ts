@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
+import type { GroupVersionKind } from '../../api/object.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
 import { apiServiceName, type Priorities, prioritiesOf } from '../aggregation/api-service.ts';
 import type { RemoteVersion } from '../aggregation/discovered.ts';
@@ -79,11 +81,12 @@ export function compareVersions(a: string, b: string): number {
 
 const gv = (group: string, version: string) => (group === '' ? version : `${group}/${version}`);
 
-export function apiVersionsDocument(): object {
+/** @param serverAddress `10.0.0.1:6443` */
+export function apiVersionsDocument(serverAddress: string): object {
   return {
     kind: 'APIVersions',
     versions: ['v1'],
-    serverAddressByClientCIDRs: [],
+    serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
   };
 }
 
@@ -119,6 +122,7 @@ export function resourceListDocument(group: string, { version, definitions }: Ap
         verbs: definition.verbs,
         ...(definition.shortNames.length > 0 && { shortNames: definition.shortNames }),
         ...(definition.categories.length > 0 && { categories: definition.categories }),
+        ...(isStored(definition) && { storageVersionHash: storageVersionHash(definition) }),
       },
       ...definition.subresources.map((subresource) => ({
         name: `${definition.resource}/${subresource.name}`,
@@ -137,14 +141,25 @@ export function resourceListDocument(group: string, { version, definitions }: Ap
   };
 }
 
+/** Reviews, bindings and the like can only be posted or made up. */
+const isStored = ({ verbs }: ResourceDefinition) => verbs.includes('watch');
+
+/** Tells when what is stored changes its version. Source: apiserver's discovery.StorageVersionHash. */
+function storageVersionHash({ group, version, kind, storedAs, versioned }: ResourceDefinition): string {
+  const stored =
+    versioned?.storedApiVersion ??
+    (storedAs === undefined ? `${group}/${version}` : `${storedAs.group}/${storedAs.version}`);
+  return createHash('sha256').update(`${stored}/${kind}`).digest().subarray(0, 8).toString('base64');
+}
+
 /** apidiscovery.k8s.io/v2: everything in one document. Source: KEP-3352. */
-export function aggregatedDocument(groups: ApiGroup[], version: 'v2' | 'v2beta1'): object {
+export function aggregatedDocument(groups: ApiGroup[]): object {
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion: `apidiscovery.k8s.io/${version}`,
+    apiVersion: 'apidiscovery.k8s.io/v2',
     metadata: {},
     items: groups.map((group) => ({
-      metadata: { ...(group.name !== '' && { name: group.name }), creationTimestamp: null },
+      metadata: { ...(group.name !== '' && { name: group.name }) },
       versions: group.versions.map((apiVersion) => ({
         version: apiVersion.version,
         freshness: apiVersion.remote?.isStale === true ? 'Stale' : 'Current',
@@ -152,7 +167,7 @@ export function aggregatedDocument(groups: ApiGroup[], version: 'v2' | 'v2beta1'
           apiVersion.remote?.resources ??
           apiVersion.definitions.map((definition) => ({
             resource: definition.resource,
-            responseKind: kindOf(definition),
+            responseKind: responseKind(definition, definition),
             scope: definition.namespaced ? 'Namespaced' : 'Cluster',
             singularResource: definition.singular,
             verbs: definition.verbs,
@@ -170,13 +185,13 @@ export function aggregatedDocument(groups: ApiGroup[], version: 'v2' | 'v2beta1'
 function subresourceDocument(definition: ResourceDefinition, subresource: SubresourceDefinition): object {
   return {
     subresource: subresource.name,
-    responseKind: kindOf(subresource.kind ?? definition),
+    responseKind: responseKind(definition, subresource.kind ?? definition),
     verbs: subresource.verbs,
   };
 }
 
-const kindOf = ({ group, version, kind }: { group: string; version: string; kind: string }) => ({
-  group,
-  version,
-  kind,
-});
+/** Of built-in resources only what is not theirs is said, as upstream. */
+function responseKind(definition: ResourceDefinition, { group, version, kind }: GroupVersionKind): GroupVersionKind {
+  const isOwn = group === definition.group && version === definition.version;
+  return isOwn && definition.versioned === undefined ? { group: '', version: '', kind } : { group, version, kind };
+}

@@ -1,10 +1,11 @@
-import { notAcceptable, pathNotFound, StatusError } from '../../api/status.ts';
+import { pageNotFound } from '../../api/status.ts';
 import type { Aggregation } from '../aggregation/index.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
-import { parseAccept } from '../http/negotiate.ts';
+import { checkPlain, checkRoute, parseAccept } from '../http/negotiate.ts';
 import { PROTOBUF } from '../protobuf/encode-protobuf.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
+import { methodNotAllowedHere } from '../verbs/scope.ts';
 import {
   type ApiGroup,
   aggregatedDocument,
@@ -20,29 +21,23 @@ import { idOf, KeptDocuments } from './kept-documents.ts';
 export function createDiscovery(
   registry: ResourceRegistry,
   aggregation: Aggregation,
+  serverAddress: string,
 ): (context: RequestContext) => Answer {
   const documents = new KeptDocuments();
   return (context) => {
-    if (context.method !== 'GET' && context.method !== 'HEAD') {
-      throw new StatusError(
-        405,
-        'MethodNotAllowed',
-        'the server does not allow this method on the requested resource',
-        {},
-      );
-    }
     const segments = context.info.path.split('/').filter((segment) => segment !== '');
+    // As upstream: the lists of groups ask for no method, versions and their resources have one route each.
+    const isRouted = segments[0] === 'api' || segments.length > 2;
+    if (isRouted && context.method !== 'GET') throw methodNotAllowedHere();
     const { tenant } = context;
     const definitions = registry.definitions(tenant);
     const registered = [...aggregation.registered(tenant)];
     const remotes = aggregation.remoteVersions(tenant);
     if (segments.length === 1) {
-      const aggregated = aggregatedVersion(context.accept);
       const root = segments[0]!;
-      if (aggregated !== undefined) {
+      if (wantsAggregated(context.accept)) {
         const parts = [
           root,
-          aggregated,
           definitions.map(idOf),
           registered.map(({ metadata, spec }) => [metadata.name, spec?.groupPriorityMinimum, spec?.versionPriority]),
           remotes.map(({ group, version, resources, isStale }) => [group, version, idOf(resources), isStale]),
@@ -50,23 +45,25 @@ export function createDiscovery(
         const { bytes, etag } = documents.get(JSON.stringify(parts), () => {
           const groups = groupsOf(definitions, registered, remotes);
           const shown = groups.filter((group) => (group.name === '') === (root === 'api'));
-          return aggregatedDocument(shown, aggregated);
+          return aggregatedDocument(shown);
         });
-        const contentType = `application/json;g=apidiscovery.k8s.io;v=${aggregated};as=APIGroupDiscoveryList`;
-        const headers = { vary: 'Accept', etag };
+        const contentType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+        const headers = { vary: 'Accept', 'cache-control': 'public', etag };
         return context.headers['if-none-match'] === etag
           ? { type: 'bytes', code: 304, contentType, bytes: '', headers }
           : { type: 'bytes', code: 200, contentType, bytes, headers };
       }
     }
+    if (isRouted) checkRoute(context.accept);
+    checkPlain(context.accept);
     const groups = groupsOf(definitions, registered, remotes);
     if (segments.length === 1) {
       const root = segments[0]!;
-      return objectAnswer(root === 'api' ? apiVersionsDocument() : groupListDocument(groups));
+      return objectAnswer(root === 'api' ? apiVersionsDocument(serverAddress) : groupListDocument(groups));
     }
     if (segments[0] === 'api') return versionAnswer(groups, '', segments[1]!);
     const group = groups.find((candidate) => candidate.name === segments[1]);
-    if (group === undefined || group.name === '') throw pathNotFound();
+    if (group === undefined || group.name === '') throw pageNotFound();
     return segments.length === 2
       ? objectAnswer(groupDocument(group, true))
       : versionAnswer(groups, group.name, segments[2]!);
@@ -76,20 +73,19 @@ export function createDiscovery(
 function versionAnswer(groups: ApiGroup[], groupName: string, versionName: string): Answer {
   const group = groups.find((candidate) => candidate.name === groupName);
   const version = group?.versions.find((candidate) => candidate.version === versionName);
-  if (version === undefined) throw pathNotFound();
+  if (version === undefined) throw pageNotFound();
   return objectAnswer(resourceListDocument(groupName, version));
 }
 
-/** The aggregated form, when the client puts it before plain JSON; undefined for the plain one. */
-function aggregatedVersion(accept: string): 'v2' | 'v2beta1' | undefined {
-  if (accept === '') return undefined;
+/** The aggregated form, when the client puts it before a plain one. */
+function wantsAggregated(accept: string): boolean {
+  if (accept === '') return false;
   for (const { type, parameters } of parseAccept(accept)) {
-    if (type === '*/*' || type === 'application/*') return undefined;
+    if (type === '*/*' || type === 'application/*') return false;
     const { as, g, v } = parameters;
-    if (type === PROTOBUF && as === undefined) return undefined;
+    if (as === undefined && (type === 'application/json' || type === PROTOBUF)) return false;
     if (type !== 'application/json') continue;
-    if (as === undefined) return undefined;
-    if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && (v === 'v2' || v === 'v2beta1')) return v;
+    if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && v === 'v2') return true;
   }
-  throw notAcceptable('only the following media types are accepted: application/json');
+  return false;
 }

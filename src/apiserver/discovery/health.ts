@@ -1,4 +1,4 @@
-import { pathNotFound } from '../../api/status.ts';
+import { pageNotFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
 
@@ -8,14 +8,17 @@ export interface HealthCheck {
   check(): Promise<void> | void;
 }
 
+const contentType = 'text/plain; charset=utf-8';
 const headers = { 'x-content-type-options': 'nosniff' };
 const text = (code: number, bytes: string): Answer => ({
   type: 'bytes',
   code,
-  contentType: 'text/plain; charset=utf-8',
+  contentType,
   bytes,
   headers,
 });
+
+const plain = (bytes: string): Answer => ({ type: 'bytes', code: 200, contentType, bytes });
 
 /**
  * /healthz, /livez and /readyz, with `?verbose`, `?exclude=NAME` and `/NAME`. Why a check failed is not for strangers.
@@ -24,10 +27,10 @@ const text = (code: number, bytes: string): Answer => ({
 export async function health(context: RequestContext, checks: HealthCheck[]): Promise<Answer> {
   const [, root = '', ...rest] = context.info.path.split('/');
   const only = rest.join('/');
-  if (only !== '') {
+  if (rest.length > 0) {
     const asked = checks.find(({ name }) => name === only);
-    if (asked === undefined) throw pathNotFound();
-    return (await isWell(asked)) ? text(200, 'ok') : text(500, `internal server error: ${only} failed\n`);
+    if (asked === undefined) throw pageNotFound();
+    return (await isWell(asked)) ? plain('ok') : text(500, `internal server error: ${only} failed\n`);
   }
   const excluded = new Set(context.query.getAll('exclude'));
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-import { pathNotFound } from '../../api/status.ts';
+import { notAcceptable, pageNotFound } from '../../api/status.ts';
 import type { Aggregation } from '../aggregation/index.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Handler } from '../chain.ts';
@@ -6,6 +6,7 @@ import type { ServiceAccountTokens } from '../identity/service-account-tokens.ts
 import { issuerOf } from '../identity/service-account-tokens.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
+import { methodNotAllowedHere } from '../verbs/scope.ts';
 import { createDiscovery } from './handler.ts';
 import { type HealthCheck, health } from './health.ts';
 
@@ -13,6 +14,10 @@ import { type HealthCheck, health } from './health.ts';
 export interface VersionInfo {
   major: string;
   minor: string;
+  emulationMajor: string;
+  emulationMinor: string;
+  minCompatibilityMajor: string;
+  minCompatibilityMinor: string;
   gitVersion: string;
   gitCommit: string;
   gitTreeState: string;
@@ -28,6 +33,8 @@ export interface NonResourceOptions {
   tokens: ServiceAccountTokens;
   version: VersionInfo;
   checks: HealthCheck[];
+  /** `10.0.0.1:6443` */
+  serverAddress: string;
   /** In Prometheus' text format. */
   metrics(context: RequestContext): Promise<string> | string;
   openApi(context: RequestContext): Answer | Promise<Answer>;
@@ -35,17 +42,24 @@ export interface NonResourceOptions {
 
 /** Every path that names no resource. */
 export function createNonResourceHandler(options: NonResourceOptions): Handler {
-  const discovery = createDiscovery(options.registry, options.aggregation);
+  const discovery = createDiscovery(options.registry, options.aggregation, options.serverAddress);
+  const rootAnswer = (context: RequestContext) => objectAnswer({ paths: rootPaths(options, context) });
   return async (context) => {
     const { path } = context.info;
     switch (path.split('/', 2)[1]) {
       case '':
-        if (path === '/') return objectAnswer({ paths: rootPaths });
-        throw pathNotFound();
+        if (path === '/') return rootAnswer(context);
+        throw pageNotFound();
+      case 'index.html':
+        if (path === '/index.html') return rootAnswer(context);
+        throw pageNotFound();
       case 'api':
       case 'apis':
         return discovery(context);
       case 'version':
+        if (path !== '/version' && path !== '/version/') throw pageNotFound();
+        if (context.method !== 'GET') throw methodNotAllowedHere();
+        checkVersionRoute(context.accept);
         return objectAnswer(options.version);
       case 'healthz':
       case 'livez':
@@ -53,37 +67,55 @@ export function createNonResourceHandler(options: NonResourceOptions): Handler {
         return health(context, options.checks);
       case 'metrics':
         if (path === '/metrics') return metricsAnswer(await options.metrics(context));
-        throw pathNotFound();
+        throw pageNotFound();
       case 'openapi':
         return options.openApi(context);
       case 'openid':
         if (path === '/openid/v1/jwks') return publicDocument('application/jwk-set+json', options.tokens.keySet);
-        throw pathNotFound();
+        throw pageNotFound();
       case '.well-known':
         if (path === '/.well-known/openid-configuration') {
           return publicDocument('application/json', openIdConfiguration(context.tenant));
         }
-        throw pathNotFound();
+        throw pageNotFound();
       default:
-        throw pathNotFound();
+        throw pageNotFound();
     }
   };
 }
 
-const rootPaths = [
+/** Source: apiserver's routes.Index. */
+function rootPaths({ registry, aggregation, checks }: NonResourceOptions, { tenant }: RequestContext): string[] {
+  const served = [...registry.definitions(tenant), ...aggregation.remoteVersions(tenant)];
+  const paths = served.flatMap(({ group, version }) =>
+    group === '' ? [] : [`/apis/${group}`, `/apis/${group}/${version}`],
+  );
+  for (const root of ['/healthz', '/livez', '/readyz']) {
+    paths.push(root, ...checks.map(({ name }) => `${root}/${name}`));
+  }
+  return [...new Set([...plainPaths, ...paths])].sort();
+}
+
+const plainPaths = [
   '/.well-known/openid-configuration',
   '/api',
   '/api/v1',
   '/apis',
-  '/healthz',
-  '/livez',
+  '/apis/',
   '/metrics',
   '/openapi/v2',
   '/openapi/v3',
+  '/openapi/v3/',
   '/openid/v1/jwks',
-  '/readyz',
   '/version',
 ];
+
+function checkVersionRoute(accept: string): void {
+  if (accept === '') return;
+  const types = accept.split(',').map((part) => part.split(';', 1)[0]!.trim());
+  if (types.some((type) => type === '*/*' || type === 'application/json')) return;
+  throw notAcceptable('406: Not Acceptable\n\nAvailable representations: application/json', {});
+}
 
 function metricsAnswer(text: string): Answer {
   return { type: 'bytes', code: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', bytes: text };

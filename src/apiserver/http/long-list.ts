@@ -1,12 +1,13 @@
 import { createGzip } from 'node:zlib';
-import { stringify as stringifyYaml } from 'yaml';
 import { apiVersionOf } from '../../api/object.ts';
 import type { ListAnswer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
+import { headOf, itemParts, itemsSayKind, withoutKind } from './list-item.ts';
 import type { AcceptedForm } from './negotiate.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
+import { yamlText } from './yaml-form.ts';
 
 /** Lists of more objects than this are built and sent piece by piece. */
 export const longListEntries = 100;
@@ -137,8 +138,8 @@ function* listParts(
   const { definition, entries, metadata } = answer;
   const { head, key, item } = shapeOf(context, answer, form, nowMs);
   if (form.format === 'yaml') {
-    yield Buffer.from(`${stringifyYaml(head)}${key}:\n`);
-    for (const entry of entries) yield Buffer.from(stringifyYaml([item(entry)]));
+    yield Buffer.from(`${yamlText(head)}${key}:\n`);
+    for (const entry of entries) yield Buffer.from(yamlText([item(entry)]));
     return;
   }
   if (pretty) {
@@ -149,16 +150,17 @@ function* listParts(
       yield Buffer.from(`${first ? '' : ','}\n    ${text}`);
       first = false;
     }
-    yield Buffer.from('\n  ]\n}\n');
+    yield Buffer.from('\n  ]\n}');
     return;
   }
   if (form.as === undefined) {
     const plainHead = { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata };
     yield Buffer.from(`${JSON.stringify(plainHead).slice(0, -1)},"items":[`);
     const variant = context.showTenant ? 'platform' : 'tenant';
+    const itemHead = itemsSayKind(context, definition) ? undefined : headOf(definition);
     for (let index = 0; index < entries.length; index++) {
       if (index > 0) yield comma;
-      yield entries[index]!.bytes(variant);
+      yield* itemParts(entries[index]!.bytes(variant), itemHead);
     }
   } else {
     yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"${key}":[`);
@@ -202,6 +204,6 @@ function shapeOf(
   return {
     head: { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata },
     key: 'items',
-    item: see,
+    item: itemsSayKind(context, definition) ? see : (entry) => withoutKind(see(entry)),
   };
 }

@@ -59,6 +59,32 @@ export function acceptedForm(accept: string, offered: OfferedForms = {}): Accept
   return form;
 }
 
+const mediaTypes = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+const routeTypes = new Set(['*/*', 'application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']);
+const plainHeaders = new Set(['', '*/*', 'application/json', 'application/vnd.kubernetes.protobuf']);
+
+/**
+ * What upstream's router says before anything else is looked at. It takes types word by word: parameters and wildcards
+ * like `application/*` mean nothing to it.
+ */
+export function checkRoute(accept: string, options: { isCollection?: boolean } = {}): void {
+  if (plainHeaders.has(accept)) return;
+  if (accept.split(',').some((part) => routeTypes.has(part.split(';', 1)[0]!.trim()))) return;
+  const streams = options.isCollection
+    ? ', application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
+    : '';
+  throw notAcceptable(`406: Not Acceptable\n\nAvailable representations: ${mediaTypes}${streams}`, {});
+}
+
+/** Of what is shown in no other form than its own: no tables, no partial metadata. */
+export function checkPlain(accept: string): void {
+  if (plainHeaders.has(accept)) return;
+  const isPlain = ({ type, parameters }: MediaType) => Object.hasOwn(formats, type) && parameters['as'] === undefined;
+  if (!parseAccept(accept).some(isPlain)) {
+    throw notAcceptable(`only the following media types are accepted: ${mediaTypes}`);
+  }
+}
+
 const formats: Record<string, AcceptedForm['format']> = {
   'application/json': 'json',
   'application/*': 'json',
@@ -84,9 +110,5 @@ function chooseForm(accept: string, offered: OfferedForms): AcceptedForm {
       return { format, as: 'PartialObjectMetadata', version: v };
     }
   }
-  throw notAcceptable(
-    offered.stream === true
-      ? 'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
-      : 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
-  );
+  throw notAcceptable(`only the following media types are accepted: ${mediaTypes}`);
 }

@@ -114,7 +114,8 @@ describe('answers in protobuf', { timeout: 60_000 }, () => {
     const table = `${protobuf};as=Table;g=meta.k8s.io;v=v1`;
     assert.equal((await get(maps, table)).code, 406);
     assert.equal((await get(maps, `${table},application/json;as=Table;g=meta.k8s.io;v=v1`)).json.kind, 'Table');
-    assert.equal((await get('/version')).json.major, '1');
+    assert.equal((await get('/version', `${protobuf},application/json`)).json.major, '1');
+    assert.equal((await get('/version')).code, 406);
   });
 
   it('refuses CBOR', async () => {

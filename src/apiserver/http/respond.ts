@@ -1,6 +1,5 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { stringify as stringifyYaml } from 'yaml';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import type { StatusError } from '../../api/status.ts';
 import type { Answer, EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
@@ -9,10 +8,12 @@ import type { RequestContext } from '../request-context.ts';
 import { isTrue } from '../request-info.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
+import { headOf, itemParts, itemsSayKind, withoutKind } from './list-item.ts';
 import { longListEntries, respondLongList } from './long-list.ts';
 import { type AcceptedForm, acceptedForm } from './negotiate.ts';
 import { offersProtobuf, protobufBytes, protobufListParts } from './protobuf-form.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
+import { yamlText } from './yaml-form.ts';
 
 const gzipAsync = promisify(gzip);
 /** As upstream: smaller answers are not worth a client's and our time. */
@@ -81,9 +82,9 @@ export async function respond(
   const value = shapeOf(context, answer, form, options.nowMs);
   const text =
     form.format === 'yaml'
-      ? stringifyYaml(value)
+      ? yamlText(value)
       : wantsPretty(context)
-        ? `${JSON.stringify(value, undefined, 2)}\n`
+        ? JSON.stringify(value, undefined, 2)
         : `${JSON.stringify(value)}\n`;
   const contentType = form.format === 'yaml' ? 'application/yaml' : 'application/json';
   return send(context, options, code, contentType, Buffer.from(text));
@@ -102,15 +103,19 @@ export function respondError(context: RequestContext, error: StatusError, option
     // An oversized body is not read to its end; nothing after it on this connection can be understood.
     ...(error.code === 401 && { 'www-authenticate': 'Bearer realm="kubernetes"' }),
   };
+  if (error.plainText !== undefined) {
+    const headers = { ...extra, 'x-content-type-options': 'nosniff' };
+    return send(context, options, error.code, 'text/plain; charset=utf-8', Buffer.from(error.plainText), headers);
+  }
   const format = errorFormat(context.accept);
   if (format === 'protobuf') {
     return send(context, options, error.code, PROTOBUF, encodeObject(error.toStatus())!, extra);
   }
   if (format === 'yaml') {
-    return send(context, options, error.code, 'application/yaml', Buffer.from(stringifyYaml(error.toStatus())), extra);
+    return send(context, options, error.code, 'application/yaml', Buffer.from(yamlText(error.toStatus())), extra);
   }
   const text = wantsPretty(context)
-    ? `${JSON.stringify(error.toStatus(), undefined, 2)}\n`
+    ? JSON.stringify(error.toStatus(), undefined, 2)
     : `${JSON.stringify(error.toStatus())}\n`;
   return send(context, options, error.code, 'application/json', Buffer.from(text), extra);
 }
@@ -132,9 +137,10 @@ function sharedBytes(context: RequestContext, answer: EntryAnswer | ListAnswer |
   const { definition, metadata, entries } = answer;
   const head = { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata };
   const parts: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  const itemHead = itemsSayKind(context, definition) ? undefined : headOf(definition);
   for (let index = 0; index < entries.length; index += 1) {
     if (index > 0) parts.push(comma);
-    parts.push(entries[index]!.bytes(variant));
+    parts.push(...itemParts(entries[index]!.bytes(variant), itemHead));
   }
   parts.push(listEnd);
   return Buffer.concat(parts);
@@ -185,7 +191,7 @@ function shapeOf(
     kind: definition.listKind,
     apiVersion: apiVersionOf(definition),
     metadata: answer.metadata,
-    items: objects,
+    items: itemsSayKind(context, definition) ? objects : objects.map(withoutKind),
   };
 }
 

@@ -10,12 +10,12 @@ import { viewFilter } from './views.ts';
 /** GET of a collection. Source: API concepts, "Retrieving large results sets in chunks", "Resource versions". */
 export async function listObjects(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, namespace } = request;
-  const { query } = context;
+  const { query, turn } = context;
   const limitText = query.get('limit') ?? '';
   if (!/^\d*$/.test(limitText)) throw badRequest(`invalid limit: ${JSON.stringify(limitText)}`);
   const limit = Number(limitText);
   const continueToken = query.get('continue') ?? '';
-  const freshness = freshnessOf(context, { limited: limit > 0, continued: continueToken !== '' });
+  const freshness = freshnessOf(context, { limited: limit > 0, continued: continueToken !== '', isList: true });
   const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
   if (freshness.type === 'newest' && continueToken === '')
     await environment.objects.fresh(definition, context.freshRevision);
@@ -30,6 +30,7 @@ export async function listObjects(environment: Environment, request: ResourceReq
     limit: freshness.type === 'any' && continueToken === '' ? 0 : limit,
     ...(continueToken !== '' && { continue: continueToken }),
     ...(freshness.type === 'exact' && { exactRevision: freshness.revision }),
+    ...(turn !== undefined && { pause: () => turn.slice() }),
   });
   return {
     type: 'list',

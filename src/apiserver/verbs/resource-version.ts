@@ -10,18 +10,21 @@ export type Freshness =
   | { type: 'notOlderThan'; revision: number }
   | { type: 'exact'; revision: number };
 
-export function parseRevision(text: string): number {
-  if (!/^\d+$/.test(text) || Number(text) > Number.MAX_SAFE_INTEGER) {
-    throw new StatusError(
-      400,
-      'BadRequest',
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    );
-  }
-  return Number(text);
+/** Of a list it is a bad request; elsewhere upstream calls it its own error. */
+export function parseRevision(text: string, options: { isList?: boolean } = {}): number {
+  if (/^\d+$/.test(text) && Number(text) <= Number.MAX_SAFE_INTEGER) return Number(text);
+  const quoted = JSON.stringify(text);
+  const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax';
+  const message = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${why}`;
+  throw options.isList
+    ? badRequest(`invalid resource version: ${message}`)
+    : new StatusError(500, 'InternalError', message);
 }
 
-export function freshnessOf(context: RequestContext, options: { limited: boolean; continued: boolean }): Freshness {
+export function freshnessOf(
+  context: RequestContext,
+  options: { limited: boolean; continued: boolean; isList?: boolean },
+): Freshness {
   const version = context.query.get('resourceVersion') ?? '';
   const match = context.query.get('resourceVersionMatch') ?? '';
   const errors: FieldError[] = [];
@@ -34,20 +37,24 @@ export function freshnessOf(context: RequestContext, options: { limited: boolean
       errors.push({
         reason: 'FieldValueNotSupported',
         field: 'resourceVersionMatch',
-        message: `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`,
+        message: `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`,
       });
     }
     if (match === 'Exact' && version === '0') {
-      forbid('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+      forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
     }
-    if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
   }
+  if (options.isList && context.query.get('sendInitialEvents') !== null) {
+    const message = 'Forbidden: sendInitialEvents is forbidden for list';
+    errors.push({ reason: 'FieldValueForbidden', field: 'sendInitialEvents', message });
+  }
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
   if (version === '') return { type: 'newest' };
-  const revision = parseRevision(version);
   if (options.continued) {
-    if (revision !== 0) throw badRequest('specifying resource version is not allowed when using continue');
+    if (version !== '0') throw badRequest('specifying resource version is not allowed when using continue');
     return { type: 'newest' };
   }
+  const revision = parseRevision(version, options);
   if (revision === 0) return { type: 'any' };
   if (match === 'Exact' || (match === '' && options.limited)) return { type: 'exact', revision };
   return { type: 'notOlderThan', revision };

@@ -21,7 +21,7 @@ import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-ma
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { readPatch } from './patch.ts';
 import type { ResourceRequest } from './scope.ts';
-import { checkPlace } from './update.ts';
+import { checkPlace, requireName } from './update.ts';
 import { updateObject } from './update-object.ts';
 
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
@@ -74,6 +74,7 @@ export async function scale(environment: Environment, request: ResourceRequest):
       const entries = old.metadata.managedFields as ManagedFieldsEntry[] | undefined;
       const live = liveScale(request, old, entriesOfScale(entries, apiVersionOf(definition), replicasElements));
       const { wanted, managedFields } = change(live);
+      if (request.context.info.verb === 'update') requireName(request, wanted);
       checkPlace(request, wanted);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) {

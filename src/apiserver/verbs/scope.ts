@@ -1,5 +1,5 @@
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
-import { pathNotFound, StatusError } from '../../api/status.ts';
+import { badRequest, pathNotFound, StatusError } from '../../api/status.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** A resource request with its definition found: what every verb starts from. */
@@ -25,9 +25,18 @@ export const methodNotAllowedHere = () =>
 export const creationWhileTerminating = () =>
   new StatusError(405, 'MethodNotAllowed', 'create not allowed while custom resource definition is terminating', {});
 
+/** A name stands alone in its path. Source: apimachinery's IsValidPathSegmentName. */
+function checkNameInPath(name: string): void {
+  if (name.includes('/')) throw pathNotFound();
+  const invalid = (why: string) => badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${why}`);
+  if (name === '.' || name === '..') throw invalid(`may not be '${name}'`);
+  if (name.includes('%')) throw invalid("may not contain '%'");
+}
+
 /** Says no to scopes that don't exist: a namespace before a cluster-scoped resource, or a named object without one. */
 export function requestScope(context: RequestContext, definition: ResourceDefinition): ResourceRequest {
   const { info } = context;
+  if (info.hasNameInPath) checkNameInPath(info.name);
   const ownNamespace = definition.resource === 'namespaces' && definition.group === '';
   const namespace = definition.namespaced ? info.namespace : '';
   if (!definition.namespaced && !ownNamespace && info.namespace !== '') throw pathNotFound();

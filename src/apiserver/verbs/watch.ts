@@ -63,18 +63,21 @@ function checkInitialEvents(request: ResourceRequest): boolean | undefined {
   const errors: FieldError[] = [];
   const forbid = (field: string, message: string) =>
     errors.push({ reason: 'FieldValueForbidden', field, message: `Forbidden: ${message}` });
+  if (asked !== null && match !== 'NotOlderThan') {
+    forbid('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  }
   if (asked === null && match !== '') {
     forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
   }
-  if (asked !== null && match === '') {
-    forbid('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-  }
-  if (asked !== null && match !== '' && match !== 'NotOlderThan') {
+  if (match !== '' && match !== 'NotOlderThan') {
     errors.push({
       reason: 'FieldValueNotSupported',
       field: 'resourceVersionMatch',
       message: `Unsupported value: ${JSON.stringify(match)}: supported values: "NotOlderThan"`,
     });
+  }
+  if (match !== '' && query.get('continue')) {
+    forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
   }
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
   return asked === null ? undefined : isTrue(asked);

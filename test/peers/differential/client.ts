@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:https';
+import { parse as parseYaml } from 'yaml';
 import type { Endpoint } from '../http2-client.ts';
 
 /** One request as it goes out; the path is the Kubernetes API's own. */
@@ -76,7 +77,13 @@ export class HttpClient {
       outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer in 90 s`)));
       outgoing.on('error', reject);
       const answered = (status: number, given: IncomingHttpHeaders, whole: Buffer) =>
-        resolve({ status, headers: given, bytes: whole, text: whole.toString(), json: parse(whole) });
+        resolve({
+          status,
+          headers: given,
+          bytes: whole,
+          text: whole.toString(),
+          json: parse(whole, String(given['content-type'] ?? '')),
+        });
       outgoing.on('upgrade', (response, socket) => {
         socket.destroy();
         answered(response.statusCode!, response.headers, Buffer.alloc(0));
@@ -106,9 +113,10 @@ export class HttpClient {
 /** Node refuses to send what is no ASCII; servers do get it. */
 const escaped = (path: string) => path.replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent);
 
-function parse(bytes: Buffer): unknown {
+/** YAML is compared by what it means. */
+function parse(bytes: Buffer, contentType: string): unknown {
   try {
-    return JSON.parse(bytes.toString());
+    return contentType === 'application/yaml' ? parseYaml(bytes.toString()) : JSON.parse(bytes.toString());
   } catch {
     return undefined;
   }

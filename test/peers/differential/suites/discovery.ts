@@ -104,7 +104,10 @@ export async function discovery(twin: Twin): Promise<void> {
       await twin.ask(
         `${method} ${path}`,
         { method, path },
-        { reduce: ({ json, text }) => json?.swagger ?? json ?? text, unordered: true },
+        {
+          reduce: ({ json, text }) => json?.swagger ?? (path.startsWith('/openapi') ? '' : json) ?? text,
+          unordered: true,
+        },
       );
     }
   }
