@@ -1,5 +1,6 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.ts';
 import { formatTime } from '../../api/object.ts';
+import { podResourceList, podStatusResources } from '../../api/pod-resource-lists.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 
 /** The condition types that the virtual node owns; all others are the tenant's or the scheduler's. */
@@ -33,18 +34,20 @@ export type OwnedStatus = Pick<
   | 'containerStatuses'
   | 'ephemeralContainerStatuses'
   | 'observedGeneration'
+  | 'resources'
+  | 'allocatedResources'
 >;
 
 /**
  * What the pod should say, given what its instance says. `hostReady` false: the host that runs it does not report.
- * @param pending why the pod does not get the resources it asks for
+ * @param resize why the pod does not get the resources it asks for, or that it has just been given them
  */
 export function podStatusFrom(
   pod: Pod,
   instance: ContainerInstance,
   hostReady: boolean,
   nowMs: number,
-  pending?: { reason: string; message: string },
+  resize: ResizeState = {},
 ): OwnedStatus {
   const from = instance.status;
   const current = pod.status ?? {};
@@ -62,8 +65,8 @@ export function podStatusFrom(
     conditions: mergeConditions(
       pod,
       [
-        ...(pending === undefined ? [] : [{ type: 'PodResizePending', status: 'True' as const, ...pending }]),
-        ...reportedConditions(pod, instance, hostReady),
+        ...resizeConditions(pod, instance, resize),
+        ...reportedConditions(pod, instance, hostReady).filter(({ type }) => type !== 'PodResizeInProgress'),
       ],
       nowMs,
       observedGeneration,
@@ -79,6 +82,57 @@ export function podStatusFrom(
     containerStatuses: from.containerStatuses,
     ephemeralContainerStatuses: from.ephemeralContainerStatuses,
     observedGeneration,
+    ...sizesOf(pod, instance, phase),
+  };
+}
+
+export interface ResizeState {
+  pending?: { reason: string; message: string };
+  /** The generation whose resources the instance was given just now. */
+  started?: number | undefined;
+}
+
+const inProgressOf = (conditions: readonly PodCondition[] | undefined) =>
+  conditions?.find(({ type }) => type === 'PodResizeInProgress');
+
+/** Until the host has seen what was given, and says that it has given it. Its generation is that of its beginning. */
+function resizeConditions(pod: Pod, instance: ContainerInstance, { pending, started }: ResizeState): PodCondition[] {
+  const conditions: PodCondition[] = [];
+  const { generation } = pod.metadata;
+  const ofPod = generation === undefined ? {} : { observedGeneration: generation };
+  if (pending !== undefined) conditions.push({ type: 'PodResizePending', status: 'True', ...ofPod, ...pending });
+  const before = inProgressOf(pod.status?.conditions);
+  const reported = inProgressOf(instance.status?.conditions as PodCondition[] | undefined);
+  const since = started ?? before?.observedGeneration;
+  const isUnseen = since !== undefined && (instance.status?.observedGeneration ?? 0) < since;
+  if (reported === undefined && !isUnseen) return conditions;
+  const observedGeneration = since ?? generation;
+  conditions.push({
+    type: 'PodResizeInProgress',
+    status: 'True',
+    ...(observedGeneration !== undefined && { observedGeneration }),
+    // What was said of an earlier resize holds no longer.
+    ...(!isUnseen && reported?.reason !== undefined && { reason: reported.reason }),
+    ...(!isUnseen && reported?.message !== undefined && { message: reported.message }),
+  });
+  return conditions;
+}
+
+/** What the pod as a whole was promised, and what it has; during a resize that is what it had. */
+function sizesOf(
+  pod: Pod,
+  instance: ContainerInstance,
+  phase: string | undefined,
+): Pick<OwnedStatus, 'resources' | 'allocatedResources'> {
+  const allocated = podResourceList(instance.spec.pod, 'requests');
+  const { podGeneration = 0 } = instance.spec;
+  const isResizing =
+    inProgressOf(instance.status?.conditions as PodCondition[] | undefined) !== undefined ||
+    (instance.status?.observedGeneration ?? podGeneration) < podGeneration;
+  const had = isResizing ? pod.status?.resources : undefined;
+  return {
+    resources: had ?? podStatusResources(instance.spec.pod, phase === 'Running'),
+    allocatedResources: Object.keys(allocated).length > 0 ? allocated : undefined,
   };
 }
 
@@ -183,11 +237,12 @@ function mergeConditions(
   const current = pod.status?.conditions ?? [];
   const owned = wanted.map((condition) => {
     const before = current.find(({ type }) => type === condition.type);
-    const lastTransitionTime =
-      before?.status === condition.status
-        ? before.lastTransitionTime
-        : (condition.lastTransitionTime ?? formatTime(nowMs));
-    return { ...condition, ...observed, lastProbeTime: null, lastTransitionTime };
+    // Those that are always True change with their reason.
+    const isSame =
+      before?.status === condition.status && !(passing.has(condition.type) && before?.reason !== condition.reason);
+    const lastTransitionTime = isSame ? before.lastTransitionTime : (condition.lastTransitionTime ?? formatTime(nowMs));
+    const own = condition.observedGeneration === undefined ? observed : {};
+    return { ...condition, ...own, lastProbeTime: null, lastTransitionTime };
   });
   const others = current
     .filter(({ type }) => !wanted.some((condition) => condition.type === type) && !passing.has(type))

@@ -399,12 +399,41 @@ test('a resize reaches the instance with its generation, and the old shape is ke
     assert.deepEqual(spec.resources, { cpu: '2', memory: '1Gi' });
     assert.deepEqual(spec.resourceHistory, [{ cpu: '1', memory: '1Gi', until: '2026-01-01T00:00:00.000Z' }]);
     assert.equal((await world.pod()).status!.observedGeneration, 1, 'the host has not seen it yet');
+    const inProgress = async () =>
+      (await world.pod()).status?.conditions?.find(({ type }) => type === 'PodResizeInProgress');
+    await until(async () => (await inProgress())?.observedGeneration === 2);
+    const eventOf = (reason: string) => world.transport.all('events').find((event) => event['reason'] === reason);
+    const summary = (cpu: string, generation: number, error?: string) =>
+      JSON.stringify({
+        containers: [{ name: 'main', resources: { requests: { cpu, memory: '1Gi' } } }],
+        generation,
+        ...(error && { error }),
+      });
+    await until(() => eventOf('ResizeStarted') !== undefined);
+    assert.equal(eventOf('ResizeStarted')!['message'], `Pod resize started: ${summary('2', 2)}`);
+    assert.deepEqual((await world.pod()).status!.allocatedResources, { cpu: '2', memory: '1Gi' });
+    assert.equal((await world.pod()).status!.resources!.requests!['cpu'], '1', 'what it has still');
+    const refused = { type: 'PodResizeInProgress', status: 'True', reason: 'Error', message: 'cannot decrease' };
+    await world.setStatus({ ...running, observedGeneration: 2, conditions: [refused] });
+    await until(() => eventOf('ResizeError') !== undefined);
+    assert.equal(eventOf('ResizeError')!['message'], `Pod resize error: ${summary('2', 2, 'cannot decrease')}`);
+    assert.equal((await inProgress())!.message, 'cannot decrease');
+    await world.setStatus({ ...running, meteredFrom: '2026-01-01T00:00:01.000Z', observedGeneration: 2 });
+    await until(() => eventOf('ResizeCompleted') !== undefined);
+    assert.equal(eventOf('ResizeCompleted')!['message'], `Pod resize completed: ${summary('2', 2)}`);
+    await until(async () => (await world.pod()).status!.resources!.requests!['cpu'] === '2');
 
     await world.pods.patch('web', 'merge', { metadata: { generation: 3 }, spec: sized('16') });
     const pending = async () => (await world.pod()).status?.conditions?.find(({ type }) => type === 'PodResizePending');
     await until(async () => (await pending()) !== undefined);
     assert.equal((await pending())!.reason, 'Infeasible');
     assert.match((await pending())!.message!, /capacity: cpu, requested: 16000, capacity: 4000/);
+    assert.equal((await pending())!.observedGeneration, 3);
+    await until(() => eventOf('ResizeInfeasible') !== undefined);
+    assert.equal(
+      eventOf('ResizeInfeasible')!['message'],
+      `Pod resize Infeasible: ${summary('16', 3, (await pending())!.message)}`,
+    );
     assert.equal(world.instance().spec.pod.containers[0]!.resources!.requests!['cpu'], '2');
 
     await world.pods.patch('web', 'merge', { metadata: { generation: 4 }, spec: sized('2') });

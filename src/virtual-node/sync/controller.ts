@@ -1,4 +1,4 @@
-import type { Pod } from '../../api/generated/core-v1.ts';
+import type { Pod, PodCondition } from '../../api/generated/core-v1.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { PODS } from '../../api/resources.ts';
@@ -14,7 +14,7 @@ import { admitPod } from './admit-pod.ts';
 import { DueList } from './due-list.ts';
 import { deleteInstance, endPod, removeInstance } from './end-pod.ts';
 import { hasMutableChange, refreshInstance } from './refresh-instance.ts';
-import { judgeResize, type PendingResize } from './resize.ts';
+import { asksForResize, judgeResize, type PendingResize, resizeSummary } from './resize.ts';
 import { startPod } from './start-pod.ts';
 import { tokensDueMs } from './tokens.ts';
 import { BY_HOST, BY_POD, BY_SOURCE, instanceKey, podKeyOf, sourceKey, type World } from './world.ts';
@@ -47,6 +47,8 @@ export function podController(options: PodControllerOptions): Controller & { clo
   const unseen = new Map<string, ContainerInstance>();
   /** Pods whose volumes or containers may have to change. */
   const dirty = new Set<ObjectKey>();
+  /** What was last told of a resize, by uid: the local copy of the pod may lag behind. */
+  const told = new Map<string, string>();
   const blocked = new Map<ObjectKey, { uid: string; failures: number }>();
   let queue: ControllerQueue | undefined;
   const tokensDue = new DueList(clock, (key) => {
@@ -80,8 +82,10 @@ export function podController(options: PodControllerOptions): Controller & { clo
       return;
     }
     let pending: PendingResize | undefined;
+    let started: number | undefined;
     if (instance.metadata.deletionTimestamp === undefined && !isFinishedPhase(instance.status?.phase)) {
-      pending = judgeResize(pod, instance, world, tools.now());
+      const isAsked = asksForResize(pod, instance);
+      pending = isAsked ? judgeResize(pod, instance, world, tools.now()) : undefined;
       const mayResize = pending === undefined;
       if (dirty.delete(key) || hasMutableChange(pod, instance, mayResize)) {
         try {
@@ -90,11 +94,15 @@ export function podController(options: PodControllerOptions): Controller & { clo
           dirty.add(key);
           throw error;
         }
+        if (isAsked && mayResize) {
+          started = pod.metadata.generation;
+          announce(pod, 'Normal', 'ResizeStarted', 'started');
+        }
       }
     }
     // Others may leave the host.
     if (pending?.reason === 'Deferred') tools.queue.addAfter(key, DEFERRED_RESIZE_MS);
-    await writeStatus(pod, instance, tools.now(), pending);
+    await writeStatus(pod, instance, tools.now(), { ...(pending && { pending }), started });
   }
 
   async function start(key: ObjectKey, pod: Pod, tools: ReconcileTools): Promise<void> {
@@ -143,14 +151,14 @@ export function podController(options: PodControllerOptions): Controller & { clo
     pod: Pod,
     instance: ContainerInstance,
     nowMs: number,
-    pending?: PendingResize,
+    resize: { pending?: PendingResize; started?: number | undefined } = {},
   ): Promise<void> {
     const { hostName } = instance.spec;
     const noRoom = unplaced(instance);
     // Until the host has said anything there is nothing to tell that the binding did not.
     if (noRoom === undefined && instance.status?.startTime === undefined) return;
-    const wanted = podStatusFrom(pod, instance, isHostReady(hostName), nowMs, pending);
-    if (pending !== undefined) announcePending(pod, pending);
+    const wanted = podStatusFrom(pod, instance, isHostReady(hostName), nowMs, resize);
+    announceResize(pod, wanted);
     if (noRoom !== undefined) {
       const told = pod.status?.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')?.message;
       if (told !== noRoom) {
@@ -162,12 +170,39 @@ export function podController(options: PodControllerOptions): Controller & { clo
     await patchStatus(pod, wanted);
   }
 
-  function announcePending(pod: Pod, { reason, message }: PendingResize): void {
-    const told = pod.status?.conditions?.find(({ type }) => type === 'PodResizePending');
-    if (told?.reason === reason && told.message === message) return;
+  /** Told once each, by what the pod's conditions said before. Source: the kubelet's allocation and status managers. */
+  function announceResize(pod: Pod, wanted: OwnedStatus): void {
+    const of = (conditions: PodCondition[] | undefined, type: string) =>
+      conditions?.find((condition) => condition.type === type);
+    const pending = of(wanted.conditions, 'PodResizePending');
+    if (pending !== undefined) {
+      const before = of(pod.status?.conditions, 'PodResizePending');
+      if (before?.reason !== pending.reason || before?.observedGeneration !== pending.observedGeneration)
+        announce(pod, 'Warning', `Resize${pending.reason}`, pending.reason!, pending.message);
+    }
+    const before = of(pod.status?.conditions, 'PodResizeInProgress');
+    const now = of(wanted.conditions, 'PodResizeInProgress');
+    const generation = now?.observedGeneration ?? before?.observedGeneration;
+    if (now === undefined && before !== undefined) {
+      announce(pod, 'Normal', 'ResizeCompleted', 'completed', undefined, generation);
+    } else if (now?.reason === 'Error' && (before?.reason !== now.reason || before.message !== now.message)) {
+      announce(pod, 'Warning', 'ResizeError', 'error', now.message, generation);
+    }
+  }
+
+  function announce(
+    pod: Pod,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    what: string,
+    error?: string,
+    generation = pod.metadata.generation,
+  ): void {
     const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
-    const text = `Pod resize ${reason}: ${JSON.stringify({ generation: pod.metadata.generation, error: message })}`;
-    options.events(pod.spec.nodeName!).event(target, 'Warning', `Resize${reason}`, text);
+    const message = `Pod resize ${what}: ${resizeSummary(pod, generation, error)}`;
+    if (told.get(pod.metadata.uid) === message) return;
+    told.set(pod.metadata.uid, message);
+    options.events(pod.spec.nodeName!).event(target, type, reason, message);
   }
 
   async function patchStatus(pod: Pod, wanted: OwnedStatus): Promise<void> {
@@ -235,6 +270,7 @@ export function podController(options: PodControllerOptions): Controller & { clo
             },
             deleted: (pod: Pod) => {
               unseen.delete(pod.metadata.uid);
+              told.delete(pod.metadata.uid);
               enqueue(pod);
             },
           };

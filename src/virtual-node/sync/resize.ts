@@ -31,10 +31,33 @@ export function asksForResize(pod: Pod, instance: ContainerInstance): boolean {
   );
 }
 
+/** What the pod asks for, as the kubelet's events about resizes say it. */
+export function resizeSummary({ spec }: Pod, generation: number | undefined, error: string | undefined): string {
+  const sizes = (containers: readonly Sized[] | undefined) =>
+    containers?.map(({ name, resources: { limits, requests, claims } = {} }) => ({
+      name,
+      resources: {
+        ...(limits !== undefined && { limits: sorted(limits) }),
+        ...(requests !== undefined && { requests: sorted(requests) }),
+        ...(claims !== undefined && { claims }),
+      },
+    }));
+  const { initContainers = [], containers } = spec;
+  return JSON.stringify({
+    ...(initContainers.length > 0 && { initContainers: sizes(initContainers) }),
+    containers: sizes(containers),
+    generation: generation ?? 0,
+    ...(error && { error }),
+  });
+}
+
+const sorted = (list: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(list).sort(([a], [b]) => (a < b ? -1 : 1)));
+
 /**
  * Whether the instance's host has room for what the pod asks for now, by billable shapes as everywhere in the pool.
  * Source of the reasons: the kubelet's allocation manager.
- * @returns undefined when it has, or when nothing is asked for
+ * @returns undefined when it has
  */
 export function judgeResize(
   pod: Pod,
@@ -42,7 +65,6 @@ export function judgeResize(
   world: World,
   nowMs: number,
 ): PendingResize | undefined {
-  if (!asksForResize(pod, instance)) return undefined;
   const wanted = shapeOf(pod.spec);
   if (wanted.cpu === instance.spec.resources.cpu && wanted.memory === instance.spec.resources.memory) return undefined;
   const recent = (instance.spec.resourceHistory ?? []).filter(({ until }) => Date.parse(until) > nowMs - HISTORY_MS);
