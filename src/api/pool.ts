@@ -156,6 +156,8 @@ export interface Tenant extends KubeObject {
     displayName?: string;
     /** OpenID Connect issuers whose tokens stand for users of this tenant, beside the operator's own issuers. */
     authentication?: { jwt?: JwtAuthenticator[] };
+    /** What it may store; the operator's defaults (--tenant-max-objects, --tenant-max-bytes) when absent. */
+    limits?: { objects?: number; storage?: string };
   };
   status?: { phase?: 'Active' | 'Terminating' };
 }

@@ -89,7 +89,8 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   if (validation !== 'Ignore') {
     const findings = [...decoded.unknownFields, ...body.duplicates];
     if (findings.length > 0 && validation === 'Strict') throw handled(strictDecodingError(findings));
-    context.warnings.push(...findings);
+    // No more than the headers of an answer would hold.
+    context.warnings.push(...findings.slice(0, warningsKept));
   }
   const { object } = decoded;
   object.kind = kind;
@@ -102,6 +103,8 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   delete (object.metadata as { selfLink?: string }).selfLink;
   return object;
 }
+
+const warningsKept = 1000;
 
 const versionOf = (apiVersion: string) => apiVersion.slice(apiVersion.indexOf('/') + 1);
 

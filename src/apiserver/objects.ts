@@ -14,6 +14,7 @@ import { ALL_TENANTS, SYSTEM_TENANT } from './filters/tenant-resolution.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
 import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
+import type { TenantQuota } from './tenants/tenant-limits.ts';
 import { VirtualEntry } from './tenants/virtual-entry.ts';
 import { encodeForStore } from './watch-cache/encoding.ts';
 import { storeKey } from './watch-cache/keys.ts';
@@ -50,8 +51,16 @@ export class Objects {
   readonly #caches: WatchCaches;
   readonly #sharedLayer: SharedLayer;
   readonly #tenants: TenantDirectory;
+  readonly #quota: TenantQuota;
 
-  constructor(store: Store, caches: WatchCaches, sharedLayer: SharedLayer, tenants: TenantDirectory) {
+  constructor(
+    store: Store,
+    caches: WatchCaches,
+    sharedLayer: SharedLayer,
+    tenants: TenantDirectory,
+    quota: TenantQuota,
+  ) {
+    this.#quota = quota;
     this.#store = store;
     this.#caches = caches;
     this.#sharedLayer = sharedLayer;
@@ -142,7 +151,11 @@ export class Objects {
       compare.push({ key, modRevision });
       const form = versionedFormOf(resource);
       if (after !== undefined) {
-        operations.push({ type: 'put', key, value: encodeForStore((await form?.toStored(after)) ?? after) });
+        const value = encodeForStore((await form?.toStored(after)) ?? after);
+        const isNew = modRevision === 0;
+        const bytesBefore = isNew ? 0 : (this.#caches.peek(resource)?.get(tenant, namespace, name)?.size ?? 0);
+        await this.#quota.check({ resource, tenant, isNew, bytesBefore, bytesAfter: value.length });
+        operations.push({ type: 'put', key, value });
       } else if (modRevision !== 0) operations.push({ type: 'delete', key });
     }
     const result = await this.#store.commit({ compare, operations });

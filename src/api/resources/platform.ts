@@ -221,6 +221,7 @@ const tenant = kind('Tenant', {
     type('TenantSpec', {
       displayName: field(string),
       authentication: field(tenantAuthentication),
+      limits: field(type('TenantLimits', { objects: field(int64), storage: field(quantity) })),
     }),
   ),
   status: field(type('TenantStatus', { phase: field(string) })),

@@ -13,11 +13,14 @@ import { longListEntries, respondLongList } from './long-list.ts';
 import { type AcceptedForm, acceptedForm } from './negotiate.ts';
 import { offersProtobuf, protobufBytes, protobufListParts } from './protobuf-form.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
+import { warningHeaders } from './warnings.ts';
 import { yamlText } from './yaml-form.ts';
 
 const gzipAsync = promisify(gzip);
 /** As upstream: smaller answers are not worth a client's and our time. */
 const gzipThresholdBytes = 128 * 1024;
+/** Lists of more are built and sent piece by piece. */
+const heavyListBytes = 512 * 1024;
 
 /** What both of Node's compatibility responses (HTTP/1.1 and HTTP/2) offer. */
 export interface ServerResponseLike {
@@ -55,7 +58,7 @@ export async function respond(
   const form = formOf(context, answer);
   if (
     answer.type === 'list' &&
-    answer.entries.length > longListEntries &&
+    (answer.entries.length > longListEntries || isHeavy(answer.entries)) &&
     context.turn !== undefined &&
     !options.head
   ) {
@@ -88,6 +91,13 @@ export async function respond(
         : `${JSON.stringify(value)}\n`;
   const contentType = form.format === 'yaml' ? 'application/yaml' : 'application/json';
   return send(context, options, code, contentType, Buffer.from(text));
+}
+
+/** A hundred objects may be a hundred megabytes, which a client that does not read them would have us keep. */
+function isHeavy(entries: readonly CacheEntry[]): boolean {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.size ?? 0;
+  return bytes > heavyListBytes;
 }
 
 /** Documents that say no kind (/version) are JSON whatever is asked for, as upstream. */
@@ -226,18 +236,13 @@ function wantsPretty(context: RequestContext): boolean {
   return /^(curl|Wget|Mozilla\/5\.0)/.test(context.userAgent);
 }
 
-/** In UTF-8, whose bytes Node wants one by one; whatever a webhook says, it is a header's value. */
-function warningHeader(text: string): string {
-  return Buffer.from(`299 - ${JSON.stringify(text.replaceAll('\u007f', ' '))}`).toString('latin1');
-}
-
 export function commonHeaders(context: RequestContext): Record<string, string | string[]> {
   return {
     'audit-id': context.id,
     'cache-control': 'no-cache, private',
     ...context.responseHeaders,
     ...(context.warnings.length > 0 && {
-      warning: context.warnings.map(warningHeader),
+      warning: warningHeaders(context.warnings),
     }),
   };
 }

@@ -1,6 +1,7 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { ResourceCache } from './resource-cache.ts';
+import { TenantUsage } from './tenant-usage.ts';
 import type { WatchCache, WatchCaches, WatchCachesOptions } from './watch-cache.ts';
 import type { FieldValues } from './watcher-index.ts';
 
@@ -15,6 +16,7 @@ const nameField: FieldValues = { 'metadata.name': (object: KubeObject) => object
 export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
   const caches = new Map<string, Promise<ResourceCache>>();
   const loaded = new Map<string, ResourceCache>();
+  const usage = new TenantUsage();
   let closed = false;
 
   const forget = (name: string, cache: ResourceCache) => {
@@ -31,6 +33,7 @@ export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
       resource,
       indexedFields: { ...nameField, ...fields },
       bookmarkIntervalMs: options.bookmarkIntervalMs ?? 60_000,
+      usage,
       ringCapacity: options.ringCapacity ?? 16_384,
       onLost: (lost, error) => {
         if (!closed) options.logger.warn({ resource: name, error: error.message }, 'the store ended a watch');
@@ -55,6 +58,7 @@ export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
     },
     peek: (resource) => loaded.get(qualifiedResource(resource)),
     loaded: () => loaded.values(),
+    usage,
     drop(resource) {
       const name = qualifiedResource(resource);
       loaded.get(name)?.close();

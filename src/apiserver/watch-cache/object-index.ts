@@ -1,4 +1,5 @@
 import type { Entry } from './entry.ts';
+import type { TenantUsage } from './tenant-usage.ts';
 import type { CacheScope, ObjectFilter } from './watch-cache.ts';
 
 /**
@@ -70,7 +71,18 @@ type TenantObjects = Named<NamespaceObjects>;
 /** The current objects of one resource by tenant, namespace and name: a tenant without objects costs nothing. */
 export class ObjectIndex {
   readonly #tenants = new Named<TenantObjects>();
+  readonly #usage: TenantUsage | undefined;
   size = 0;
+
+  /** What is held here is counted in `usage`. */
+  constructor(usage?: TenantUsage) {
+    this.#usage = usage;
+  }
+
+  /** Nothing of this counts any more. */
+  release(): void {
+    for (const entry of this.entries({ tenant: undefined })) this.#usage?.add(entry.tenant, -1, -entry.size);
+  }
 
   get(tenant: string, namespace: string, name: string): Entry | undefined {
     return this.#tenants.byName.get(tenant)?.byName.get(namespace)?.entries.get(name);
@@ -82,6 +94,7 @@ export class ObjectIndex {
     const previous = namespace.entries.get(entry.name);
     namespace.set(entry);
     if (previous === undefined) this.size++;
+    this.#usage?.add(entry.tenant, previous === undefined ? 1 : 0, entry.size - (previous?.size ?? 0));
     return previous;
   }
 
@@ -92,6 +105,7 @@ export class ObjectIndex {
     if (previous === undefined) return undefined;
     objects!.delete(name);
     this.size--;
+    this.#usage?.add(tenant, -1, -previous.size);
     if (objects!.entries.size === 0) namespaces!.delete(namespace);
     if (namespaces!.byName.size === 0) this.#tenants.delete(tenant);
     return previous;

@@ -8,6 +8,7 @@ import { parseKey, resourcePrefix } from './keys.ts';
 import { firstNotBefore, ObjectIndex } from './object-index.ts';
 import { checkNotCompacted, cutPage, decodeContinue, listFromStore, NEWEST } from './pages.ts';
 import { RecentChanges } from './recent-changes.ts';
+import type { TenantUsage } from './tenant-usage.ts';
 import type {
   CacheEntry,
   CacheEvent,
@@ -28,6 +29,7 @@ export interface ResourceCacheOptions {
   indexedFields: FieldValues;
   bookmarkIntervalMs: number;
   ringCapacity: number;
+  usage?: TenantUsage;
   /** The store ended its watch: this cache is of no more use. */
   onLost(cache: ResourceCache, error: Error): void;
 }
@@ -50,7 +52,7 @@ export class ResourceCache implements WatchCache {
   readonly resource: GroupResource;
   readonly #options: ResourceCacheOptions;
   readonly #prefix: string;
-  readonly #objects = new ObjectIndex();
+  readonly #objects: ObjectIndex;
   readonly #watchers: WatcherIndex;
   readonly #recent: RecentChanges;
   #revision: number;
@@ -87,6 +89,7 @@ export class ResourceCache implements WatchCache {
   private constructor(options: ResourceCacheOptions, revision: number) {
     this.#options = options;
     this.resource = options.resource;
+    this.#objects = new ObjectIndex(options.usage);
     this.#prefix = resourcePrefix(options.resource);
     this.#revision = revision;
     this.#changedAt = revision;
@@ -216,6 +219,7 @@ export class ResourceCache implements WatchCache {
     if (this.#closed) return;
     this.#closed = true;
     this.#storeWatch?.close();
+    this.#objects.release();
     this.#cancelBookmarks?.();
     this.#cancelTrim?.();
     for (const waiter of this.#waiters) {

@@ -3,6 +3,7 @@ import type { StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
+import type { TenantUsage } from './tenant-usage.ts';
 
 /**
  * The watch cache: one resource, all tenants, in memory. Reads, lists and watches are served from here; an object is
@@ -32,6 +33,8 @@ export interface WatchCaches {
   peek(resource: GroupResource): WatchCache | undefined;
   /** All caches that are loaded. */
   loaded(): Iterable<WatchCache>;
+  /** What tenants have stored, as far as it is loaded. */
+  readonly usage: TenantUsage;
   /** Drops the cache of a resource that is no more (a deleted CRD): its watches end. */
   drop(resource: GroupResource): void;
   /** Ends every watch and lets go of the store. */
@@ -65,6 +68,8 @@ export interface CacheEntry {
   readonly name: string;
   /** The store's modRevision, which is the object's resourceVersion. */
   readonly revision: number;
+  /** Bytes it is stored in; absent where it is another's form. */
+  readonly size?: number;
   /** The key in the store. */
   readonly key: string;
   /** The store holds it in a form that is not written any more: a write that changes nothing is worth doing. */

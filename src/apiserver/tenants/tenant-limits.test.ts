@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { StatusError } from '../../api/status.ts';
+import type { ApiRequest } from '../../api/transport.ts';
+import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+
+const maps = (tenant: string) => `/clusters/${tenant}/api/v1/namespaces/default/configmaps`;
+
+describe('what a tenant may store', { timeout: 60_000 }, () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'] });
+  });
+  after(() => server.close());
+
+  const send = (method: ApiRequest['method'], path: string, body?: unknown, more: Partial<ApiRequest> = {}) =>
+    server.transport.request<any>({ method, path, body, ...more });
+  const refusal = (promise: Promise<unknown>): Promise<StatusError> =>
+    promise.then(
+      () => assert.fail('it was not refused'),
+      (error) => error,
+    );
+  const limit = (tenant: string, limits: object) =>
+    send('PATCH', `/clusters/system/apis/tenancy.skypod.io/v1alpha1/tenants/${tenant}`, { spec: { limits } }, {
+      contentType: 'application/merge-patch+json',
+    } as Partial<ApiRequest>);
+
+  it('takes no object larger than etcd would', async () => {
+    const data = { a: 'x'.repeat(1_600_000) };
+    const error = await refusal(send('POST', maps('a'), { metadata: { name: 'large' }, data }));
+    assert.equal(error.code, 413);
+  });
+
+  it('counts objects of every kind, and lets a full tenant change and delete', async () => {
+    await send('POST', maps('a'), { metadata: { name: 'one' } });
+    await send('POST', '/clusters/a/api/v1/namespaces/default/secrets', { metadata: { name: 'two' } });
+    await limit('a', { objects: 2 });
+    const error = await refusal(send('POST', maps('a'), { metadata: { name: 'three' } }));
+    assert.equal(error.code, 403);
+    assert.equal(error.message, 'configmaps is forbidden: exceeded quota of the tenant, limited: objects=2');
+    await send('PUT', `${maps('a')}/one`, { metadata: { name: 'one' }, data: { a: 'b' } });
+    await send('POST', maps('b'), { metadata: { name: 'three' } });
+    await send('DELETE', `${maps('a')}/one`);
+    await send('POST', maps('a'), { metadata: { name: 'three' } });
+  });
+
+  it('counts bytes, and lets objects shrink', async () => {
+    const big = (name: string, size: number) => ({ metadata: { name }, data: { a: 'x'.repeat(size) } });
+    await send('POST', maps('b'), big('first', 400_000));
+    await limit('b', { storage: '500k' });
+    const error = await refusal(send('POST', maps('b'), big('second', 200_000)));
+    assert.equal(error.message, 'configmaps is forbidden: exceeded quota of the tenant, limited: bytes=500000');
+    assert.equal((await refusal(send('PUT', `${maps('b')}/first`, big('first', 700_000)))).code, 403);
+    await send('PUT', `${maps('b')}/first`, big('first', 10));
+    await send('POST', maps('b'), big('second', 200_000));
+  });
+});

@@ -1,0 +1,97 @@
+import type { GroupResource } from '../../api/object.ts';
+import { quantityValue } from '../../api/quantity.ts';
+import { qualifiedResource, StatusError } from '../../api/status.ts';
+import { ValueTooLargeError } from '../../store/store.ts';
+import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import type { WatchCaches } from '../watch-cache/watch-cache.ts';
+import type { TenantDirectory } from './tenant-directory.ts';
+
+/** What a tenant may store: memory and disk are shared by all. */
+export interface TenantLimits {
+  /** Of all kinds. */
+  objects: number;
+  bytes: number;
+}
+
+/** Four times what one Kubernetes cluster's etcd is made for by default would be too much to give everybody. */
+export const defaultTenantLimits: TenantLimits = { objects: 200_000, bytes: 2 * 1024 ** 3 };
+
+/** As etcd's --max-request-bytes. */
+export const objectLimitBytes = 1.5 * 1024 * 1024;
+/** The platform's own objects hold several of a tenant's. */
+const platformObjectLimitBytes = 32 * 1024 * 1024;
+
+/** Of kinds that cost far more than their bytes: schemas, documents, probes. */
+const limitsByResource: Record<string, number> = {
+  'customresourcedefinitions.apiextensions.k8s.io': 1000,
+  'apiservices.apiregistration.k8s.io': 1200,
+  'validatingadmissionpolicies.admissionregistration.k8s.io': 1000,
+  'mutatingadmissionpolicies.admissionregistration.k8s.io': 1000,
+  'flowschemas.flowcontrol.apiserver.k8s.io': 1000,
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': 200,
+};
+
+/** Objects that are there already may still say how they are doing when a tenant is full. */
+const updateSlack = 1.1;
+
+export interface Growth {
+  resource: GroupResource;
+  tenant: string;
+  isNew: boolean;
+  bytesBefore: number;
+  bytesAfter: number;
+}
+
+export class TenantQuota {
+  readonly #caches: WatchCaches;
+  readonly #tenants: TenantDirectory;
+  readonly #limits: TenantLimits;
+
+  constructor(caches: WatchCaches, tenants: TenantDirectory, limits: Partial<TenantLimits> = {}) {
+    this.#caches = caches;
+    this.#tenants = tenants;
+    this.#limits = { ...defaultTenantLimits, ...limits };
+  }
+
+  /** Throws ValueTooLargeError (413) for an object and 403 for a tenant that would grow too large. */
+  async check({ resource, tenant, isNew, bytesBefore, bytesAfter }: Growth): Promise<void> {
+    if (tenant === SYSTEM_TENANT) {
+      if (bytesAfter > platformObjectLimitBytes) throw tooLarge(platformObjectLimitBytes);
+      return;
+    }
+    if (bytesAfter > objectLimitBytes && bytesAfter > bytesBefore) throw tooLarge(objectLimitBytes);
+    if (bytesAfter <= bytesBefore) return;
+    const usage = this.#caches.usage.of(tenant);
+    const limits = await this.#limitsOf(tenant);
+    const slack = isNew ? 1 : updateSlack;
+    if (isNew && usage.objects >= limits.objects) throw exceeded(resource, `objects=${limits.objects}`);
+    if (usage.bytes + bytesAfter - bytesBefore > limits.bytes * slack)
+      throw exceeded(resource, `bytes=${limits.bytes}`);
+    const most = isNew ? limitsByResource[qualifiedResource(resource)] : undefined;
+    if (most !== undefined && (this.#caches.peek(resource)?.count({ tenant }) ?? 0) >= most) {
+      throw exceeded(resource, `count/${qualifiedResource(resource)}=${most}`);
+    }
+  }
+
+  async #limitsOf(tenant: string): Promise<TenantLimits> {
+    const own = (await this.#tenants.entry(tenant))?.object['spec']?.limits;
+    if (own === undefined) return this.#limits;
+    return {
+      objects: own.objects ?? this.#limits.objects,
+      bytes: own.storage === undefined ? this.#limits.bytes : quantityValue(own.storage),
+    };
+  }
+}
+
+const tooLarge = (limit: number) => new ValueTooLargeError(`limit of an object as it is stored is ${limit}`);
+
+const exceeded = (resource: GroupResource, limited: string) =>
+  new StatusError(
+    403,
+    'Forbidden',
+    `${qualifiedResource(resource)} is forbidden: exceeded quota of the tenant, limited: ${limited}`,
+    {
+      kind: resource.resource,
+      ...(resource.group !== '' && { group: resource.group }),
+    },
+  );
