@@ -6,7 +6,7 @@ import type { Objects } from '../objects.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
-import { Admission } from './admission.ts';
+import { Admission, type AdmissionObserver } from './admission.ts';
 import { certificateRequests } from './certificate-requests.ts';
 import { claimResize } from './claim-resize.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
@@ -15,14 +15,27 @@ import { hostRestriction } from './host-restriction.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { ownerReferences } from './owner-references.ts';
+import { podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/index.ts';
-import { mutatingPolicies, policyParamsAccess, validatingPolicies } from './policies/index.ts';
+import {
+  mutatingPolicies,
+  type PolicyObserver,
+  type PolicyOptions,
+  policyParamsAccess,
+  validatingPolicies,
+} from './policies/index.ts';
 import { priorityAdmission } from './priority.ts';
 import { resourceQuotaAdmission } from './resource-quota/index.ts';
 import { roleEscalation } from './role-escalation.ts';
 import { runtimeClassAdmission } from './runtime-class.ts';
 import { serviceAccountAdmission } from './service-account.ts';
-import { mutatingWebhooks, Patience, validatingWebhooks } from './webhooks/index.ts';
+import {
+  mutatingWebhooks,
+  Patience,
+  validatingWebhooks,
+  type WebhookAdmissionOptions,
+  type WebhookObserver,
+} from './webhooks/index.ts';
 
 export interface AdmissionParts {
   authorizer: Authorizer;
@@ -31,17 +44,19 @@ export interface AdmissionParts {
   registry: ResourceRegistry;
   webhookClient: WebhookClient;
   logger: Logger;
+  observer?: AdmissionObserver & WebhookObserver & PolicyObserver;
 }
 
 /** Upstream's order of the plug-ins that are on by default. */
 export function createAdmission(
   objects: Objects,
   tenants: TenantDirectory,
-  { authorizer, access, clock, registry, webhookClient, logger }: AdmissionParts,
+  { authorizer, access, clock, registry, webhookClient, logger, observer }: AdmissionParts,
 ): Admission {
-  const policies = { objects, registry, authorizer };
-  const webhooks = { objects, registry, authorizer, client: webhookClient, patience: new Patience(), logger };
-  return new Admission([
+  const common = { objects, registry, authorizer, ...(observer !== undefined && { observer }) };
+  const policies: PolicyOptions = common;
+  const webhooks: WebhookAdmissionOptions = { ...common, client: webhookClient, patience: new Patience(), logger };
+  const plugins = [
     namespaceLifecycle(objects, tenants),
     limitRanger(objects),
     serviceAccountAdmission(objects),
@@ -57,11 +72,13 @@ export function createAdmission(
     policyParamsAccess(policies),
     certificateRequests(authorizer, clock),
     defaultIngressClass(objects),
+    podResize(objects),
     mutatingPolicies(policies),
     mutatingWebhooks(webhooks),
     validatingPolicies(policies),
     validatingWebhooks(webhooks),
     // Last, so that only what is admitted counts.
     resourceQuotaAdmission(objects, clock),
-  ]);
+  ];
+  return new Admission(plugins, observer);
 }
