@@ -20,6 +20,7 @@ export class SharedLayerWatch implements CacheWatch {
   readonly #layer: SharedLayer;
   readonly #request: CacheWatchRequest;
   readonly #watches: CacheWatch[] = [];
+  readonly #names: ReadonlySet<string>;
   #ended = false;
 
   constructor(cache: WatchCache, tenants: WatchCache, layer: SharedLayer, request: CacheWatchRequest) {
@@ -27,7 +28,13 @@ export class SharedLayerWatch implements CacheWatch {
     this.#tenants = tenants;
     this.#layer = layer;
     this.#request = request;
-    const afterRevision = request.afterRevision;
+    const { namespaces, names } = layer.places(cache.resource);
+    this.#names = names;
+    const { afterRevision, namespace } = request;
+    if (namespace !== undefined && namespace !== '' && !namespaces.has(namespace)) {
+      this.#watches.push(cache.watch(request));
+      return;
+    }
     if (afterRevision === undefined) this.#sendPresent();
     const onEnd = () => {
       if (this.#ended) return;
@@ -88,10 +95,16 @@ export class SharedLayerWatch implements CacheWatch {
 
   #onEvents(events: CacheEvent[]): void {
     const { resource } = this.#cache;
+    const mayBeShared = ({ type, entry }: CacheEvent) =>
+      (type === 'ADDED' || type === 'DELETED') && this.#names.has(`${entry.namespace}/${entry.name}`);
+    if (!events.some(mayBeShared)) {
+      this.#emit(events);
+      return;
+    }
     this.#emit(
       events.flatMap((original) => {
+        if (!mayBeShared(original)) return [original];
         const { type, entry, revision } = original;
-        if (type !== 'ADDED' && type !== 'DELETED') return [original];
         const tenant = this.#tenants.get(SYSTEM_TENANT, '', entry.tenant);
         const shared =
           tenant === undefined ? undefined : this.#layer.entry(resource, tenant, entry.namespace, entry.name);

@@ -38,7 +38,7 @@ export type Template = Omit<KubeObject, 'metadata'> & {
     generation?: number;
   };
   /** What else depends on when the tenant was made (RFC 3339). */
-  build?(createdAt: string): object;
+  build?(createdAt: string, tenant: string): object;
 };
 
 /**
@@ -52,6 +52,7 @@ export class SharedLayer {
   /** Entries of the tenants asked for last, by their Tenant entry: pods' admission looks some up for every pod. */
   readonly #recent = new Map<CacheEntry, Map<string, VirtualEntry[]>>();
   readonly #tenantTemplates: ReadonlyMap<string, Template[]>;
+  readonly #placesOf = new Map<string, Places>();
 
   constructor(options: SharedLayerOptions) {
     this.#tenantTemplates = new Map(Object.entries(options.tenantTemplates ?? {}));
@@ -106,6 +107,23 @@ export class SharedLayer {
     return this.#templates.has(qualified) || this.#tenantTemplates.has(qualified);
   }
 
+  /** Where shared objects of a resource are, in any tenant: whatever is elsewhere need not ask for more. */
+  places(resource: GroupResource): Places {
+    const qualified = qualifiedResource(resource);
+    let places = this.#placesOf.get(qualified);
+    if (places === undefined) {
+      places = { namespaces: new Set(), names: new Set() };
+      for (const templates of [this.#templates, this.#systemTemplates, this.#tenantTemplates]) {
+        for (const { metadata } of templates.get(qualified) ?? []) {
+          places.namespaces.add(metadata.namespace ?? '');
+          places.names.add(`${metadata.namespace ?? ''}/${metadata.name}`);
+        }
+      }
+      this.#placesOf.set(qualified, places);
+    }
+    return places;
+  }
+
   /** The shared objects of one tenant, as of its Tenant object. */
   entries(resource: GroupResource, tenant: CacheEntry): VirtualEntry[] {
     let byResource = this.#recent.get(tenant);
@@ -133,6 +151,12 @@ export class SharedLayer {
   }
 }
 
+export interface Places {
+  namespaces: Set<string>;
+  /** `namespace/name` */
+  names: Set<string>;
+}
+
 const apiServices = 'apiservices.apiregistration.k8s.io';
 
 /** So many tenants' shared objects are kept built; the rest cost nothing. */
@@ -155,7 +179,7 @@ function virtualEntry(resource: GroupResource, tenant: CacheEntry, template: Tem
         clusterName: tenant.name,
       },
       ...rest,
-      ...build?.(tenantMetadata.creationTimestamp ?? ''),
+      ...build?.(tenantMetadata.creationTimestamp ?? '', tenant.name),
     };
   });
 }
