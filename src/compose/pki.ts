@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { type FrontProxy, issueFrontProxyClient } from '../apiserver/aggregation/front-proxy.ts';
+import { type FrontProxy, frontProxyOf } from '../apiserver/aggregation/front-proxy.ts';
 import { CertificateAuthority, certificateEndMs, type PemPair } from '../apiserver/identity/certificate-authority.ts';
 import { ServiceAccountTokens } from '../apiserver/identity/service-account-tokens.ts';
 import type { Clock } from '../base/clock.ts';
@@ -32,10 +32,7 @@ export async function openPki(data: DataDirectory, listen: ListenAddress, clock:
   const { authority, tenantServers, frontProxyAuthority, tokenKeyPem } = await openRoots(data, clock);
   return {
     authority,
-    frontProxy: {
-      caPem: frontProxyAuthority.certificatePem,
-      client: await openPair(data, 'front-proxy-client', clock, () => issueFrontProxyClient(frontProxyAuthority)),
-    },
+    frontProxy: frontProxyOf(frontProxyAuthority, clock),
     tenantServers,
     tokenKeyPem,
     serving: await openPair(data, 'apiserver', clock, () => authority.issueServing(servingAddresses(listen))),

@@ -28,6 +28,7 @@ function extensionServer(pair: PemPair, frontProxy: FrontProxy, state: { isWell:
       if (!socket.authorized) return json(401, { kind: 'Status', code: 401 });
       if (!state.isWell) return json(500, { kind: 'Status', code: 500 });
       const url = request.url ?? '';
+      const peer = socket.getPeerCertificate().subject.CN;
       if (url === base) {
         return json(200, {
           kind: 'APIResourceList',
@@ -57,7 +58,7 @@ function extensionServer(pair: PemPair, frontProxy: FrontProxy, state: { isWell:
       }
       let body = '';
       request.on('data', (chunk) => (body += chunk));
-      request.on('end', () => json(200, { url, body, method: request.method, headers: request.headers }));
+      request.on('end', () => json(200, { url, body, method: request.method, headers: request.headers, peer }));
       return undefined;
     },
   );
@@ -142,7 +143,7 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
   it('publishes how its requests are to be known, and keeps the authority of users to itself', async () => {
     const { json } = await call('GET', '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication');
     assert.equal(json.data['requestheader-client-ca-file'], frontProxy.caPem);
-    assert.equal(json.data['requestheader-allowed-names'], '["front-proxy-client"]');
+    assert.equal(json.data['requestheader-allowed-names'], '["front-proxy-client:red"]');
     assert.ok(!Object.values(json.data).some((value) => String(value).includes(test.authority.certificatePem.trim())));
   });
 
@@ -200,6 +201,7 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
     assert.equal(headers['impersonate-user'], undefined);
     const own = await call('GET', `${base}/namespaces/default/flunders/x`);
     assert.equal(own.json.headers['x-remote-user'], 'alice');
+    assert.equal(own.json.peer, 'front-proxy-client:red');
     assert.match(own.json.headers['x-remote-group'], /devs/);
   });
 

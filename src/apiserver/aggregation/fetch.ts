@@ -39,7 +39,10 @@ export function createFetch(dialService: ServiceDialer, frontProxy: FrontProxy) 
       dialled.then((late) => abort.signal.aborted && late.destroy()).catch(() => {});
       const raw = await Promise.race([dialled, timeout]);
       abort.signal.addEventListener('abort', () => raw.destroy());
-      const socket = await Promise.race([secured(raw, tlsOptions(service, frontProxy)), timeout]);
+      const socket = await Promise.race([
+        tlsOptions(service, frontProxy, tenant).then((tls) => secured(raw, tls)),
+        timeout,
+      ]);
       try {
         return await Promise.race([get(socket, service, path, options), timeout]);
       } finally {

@@ -10,28 +10,50 @@ import { CertificateAuthority, type PemPair } from '../identity/certificate-auth
 export interface FrontProxy {
   /** Published to tenants as `requestheader-client-ca-file`. */
   caPem: string;
-  client: PemPair;
+  /** What is shown to a tenant's servers, and names the tenant. */
+  clientOf(tenant: string): Promise<PemPair>;
 }
 
-export const FRONT_PROXY_NAME = 'front-proxy-client';
+/**
+ * A tenant's servers may hand on whatever reaches them, to another tenant's servers too: those take only the name of
+ * their own tenant (`requestheader-allowed-names`).
+ */
+export const frontProxyName = (tenant: string) => `front-proxy-client:${tenant}`;
 
-export async function issueFrontProxyClient(authority: CertificateAuthority): Promise<PemPair> {
-  return authority.issueClient({ user: FRONT_PROXY_NAME });
+const certificateDays = 30;
+const renewMs = 15 * 24 * 3600 * 1000;
+const certificatesKept = 1000;
+
+/** Certificates are made when a tenant's server is first spoken to. */
+export function frontProxyOf(authority: CertificateAuthority, clock: Pick<Clock, 'now'>): FrontProxy {
+  const made = new Map<string, { pair: Promise<PemPair>; sinceMs: number }>();
+  return {
+    caPem: authority.certificatePem,
+    clientOf(tenant) {
+      let client = made.get(tenant);
+      if (client === undefined || clock.now() - client.sinceMs > renewMs) {
+        made.delete(tenant);
+        const pair = authority.issueClient({ user: frontProxyName(tenant) }, { days: certificateDays });
+        made.set(tenant, (client = { pair, sinceMs: clock.now() }));
+        if (made.size > certificatesKept) made.delete(made.keys().next().value!);
+      }
+      return client.pair;
+    },
+  };
 }
 
 /** One that lasts as long as the process, for tests and servers without a data directory. */
 export async function createFrontProxy(clock: Clock): Promise<FrontProxy> {
-  const authority = await CertificateAuthority.create('skypod-front-proxy-ca', clock);
-  return { caPem: authority.certificatePem, client: await issueFrontProxyClient(authority) };
+  return frontProxyOf(await CertificateAuthority.create('skypod-front-proxy-ca', clock), clock);
 }
 
 /** kube-system/extension-apiserver-authentication. Source: apiserver's RequestHeaderAuthenticationOptions. */
-export function authenticationConfig({ caPem }: FrontProxy): Record<string, string> {
+export function authenticationConfig({ caPem }: FrontProxy, tenant: string): Record<string, string> {
   return {
     // Tenants' users show certificates of one authority, and which tenant they are of stands in a field that extension
     // servers know nothing about. So users come through the API server only: this one has signed nobody but it.
     'client-ca-file': caPem,
-    'requestheader-allowed-names': JSON.stringify([FRONT_PROXY_NAME]),
+    'requestheader-allowed-names': JSON.stringify([frontProxyName(tenant)]),
     'requestheader-client-ca-file': caPem,
     'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
     'requestheader-group-headers': '["X-Remote-Group"]',
@@ -71,8 +93,13 @@ const escapeKey = (key: string) =>
     );
 
 /** TLS to the server behind an APIService: only its own CA counts, and our certificate is shown. */
-export function tlsOptions(service: APIService, { client }: FrontProxy): ConnectionOptions {
+export async function tlsOptions(
+  service: APIService,
+  frontProxy: FrontProxy,
+  tenant: string,
+): Promise<ConnectionOptions> {
   const { spec } = service;
+  const client = await frontProxy.clientOf(tenant);
   const { name, namespace } = spec!.service!;
   return {
     servername: `${name}.${namespace}.svc`,

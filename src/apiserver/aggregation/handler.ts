@@ -46,7 +46,7 @@ export async function passToServer(
   const requestHost = String(context.headers['host'] ?? context.headers[':authority'] ?? '');
   return forward(context, {
     dial: () => dialService({ tenant, namespace, name, port: String(port) }),
-    tls: tlsOptions(service, frontProxy),
+    tls: await tlsOptions(service, frontProxy, tenant),
     path: `${info.path}${rawQuery === '' ? '' : `?${rawQuery}`}`,
     headers: { ...remoteUserHeaders(identity), 'x-forwarded-uri': `${prefix}${info.path}` },
     onFailure: (error) =>

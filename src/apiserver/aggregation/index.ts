@@ -133,7 +133,7 @@ export function aggregationTemplates(
           kind: 'ConfigMap',
           apiVersion: 'v1',
           metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
-          data: authenticationConfig(frontProxy),
+          build: (_created, tenant) => ({ data: authenticationConfig(frontProxy, tenant) }),
         },
       ],
     },

@@ -27,8 +27,8 @@ describe('what a tenant may store', { timeout: 60_000 }, () => {
     } as Partial<ApiRequest>);
 
   it('takes no object larger than etcd would', async () => {
-    const data = { a: 'x'.repeat(1_600_000) };
-    const error = await refusal(send('POST', maps('a'), { metadata: { name: 'large' }, data }));
+    const finalizers = Array.from({ length: 60_000 }, (_, index) => `example.com/a-finalizer-${index}`);
+    const error = await refusal(send('POST', maps('a'), { metadata: { name: 'large', finalizers } }));
     assert.equal(error.code, 413);
   });
 
