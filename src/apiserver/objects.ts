@@ -1,6 +1,5 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
 import type { VersionedForm } from '../api/resource-definition.ts';
-import { qualifiedResource } from '../api/status.ts';
 import type { Store, WriteOperation } from '../store/store.ts';
 import {
   nameFilter,
@@ -106,10 +105,18 @@ export class Objects {
   }
 
   /** Stored objects by resource, as far as they are in memory: what has been asked for since the start. */
-  *counts(tenant: string | undefined): IterableIterator<{ labels: string[]; value: number }> {
+  *counts(tenant: string | undefined): IterableIterator<GroupResource & { value: number }> {
     for (const cache of this.#caches.loaded()) {
       const value = tenant === undefined ? cache.size : cache.count({ tenant });
-      if (value > 0 || tenant === undefined) yield { labels: [qualifiedResource(cache.resource)], value };
+      const { group, resource } = cache.resource;
+      if (value > 0 || tenant === undefined) yield { group, resource, value };
+    }
+  }
+
+  /** Up to which revision each resource is known in memory. */
+  *revisions(): IterableIterator<{ labels: string[]; value: number }> {
+    for (const { resource, revision } of this.#caches.loaded()) {
+      yield { labels: [resource.group, resource.resource], value: revision };
     }
   }
 

@@ -56,12 +56,14 @@ export interface RequestContext {
   auditAnnotations?: Record<string, string>;
   /** Of the answer's body, once they are known. */
   responseBytes?: number;
-  /** Hears how many events were sent on a watch. */
-  onWatchEvents?: (count: number) => void;
+  /** Hears what events were sent on a watch. */
+  onWatchEvents?: (frames: readonly Buffer[]) => void;
   /** Sent with whatever the answer is. */
   responseHeaders?: Record<string, string>;
   /** What the store was at when the request came, and what this process has seen; where the store is shared. */
   freshRevision?: number;
+  /** For its turn, all told; absent in process. */
+  waitedMs?: number;
   /** From priority and fairness on; absent in process. */
   turn?: RequestTurn;
 }

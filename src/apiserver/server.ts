@@ -9,6 +9,7 @@ import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
 import type { Transport } from '../api/transport.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metric } from '../base/metrics.ts';
 import type { Store } from '../store/store.ts';
 import { createAdmission } from './admission/plugins.ts';
 import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts';
@@ -48,7 +49,6 @@ import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import { createInProcessTransport } from './in-process.ts';
 import { ApiMetrics } from './metrics/api-metrics.ts';
-import { instrumentAdmission } from './metrics/instrument-admission.ts';
 import { Objects } from './objects.ts';
 import { createOpenApi } from './openapi/handler.ts';
 import type { PodConnector } from './pod-connector.ts';
@@ -105,6 +105,8 @@ export interface ApiServer {
   setConnector(connector: PodConnector): void;
   /** `kubectl top` works from then on. */
   setMetricsProvider(metrics: MetricsProvider): void;
+  /** What other parts of this process count, shown to the platform along with the server's own. */
+  addMetrics(metrics: readonly Metric[]): void;
   close(): Promise<void>;
 }
 
@@ -155,6 +157,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock, oidc);
   let metrics: MetricsProvider | undefined;
+  const scheduler = new Scheduler({ clock });
+  const apiMetrics = new ApiMetrics({ registry, objects, scheduler });
   const aggregation = new Aggregation({
     own: [...options.resources, ...options.platformResources],
     dialService,
@@ -165,7 +169,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     registry,
     objects,
     tenants,
-    admission: createAdmission(objects, tenants, { authorizer, access, clock, registry, webhookClient, logger }),
+    admission: createAdmission(objects, tenants, {
+      authorizer,
+      access,
+      clock,
+      registry,
+      webhookClient,
+      logger,
+      observer: apiMetrics.admission,
+    }),
     authorizer,
     tokens,
     authenticator,
@@ -181,9 +193,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     logger,
   };
-  const scheduler = new Scheduler({ clock });
-  const apiMetrics = new ApiMetrics({ registry, objects, scheduler });
-  instrumentAdmission(environment.admission, apiMetrics);
   const nonResource = createNonResourceHandler({
     // A tenant's own are its own; the process' are the platform's.
     metrics: ({ identity, tenant }) =>
@@ -203,6 +212,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const configurations = new FlowControlConfigurations(objects, (tenant) => dangling.changed(tenant));
   const audit = options.audit === undefined ? undefined : new Audit(options.audit, { registry, clock, logger });
   audit?.followAdmission(environment.admission);
+  apiMetrics.add(audit?.metrics ?? []);
   const filters: Filters = {
     ...(audit !== undefined && {
       audit: { authentication: audit.authenticationFilter, request: audit.filter },
@@ -221,6 +231,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       credentialsOfContext,
       authenticator,
       options.authentication?.configuration?.anonymous,
+      apiMetrics.access,
     ),
     tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
     impersonation: impersonationFilter(authorizer),
@@ -228,10 +239,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       scheduler,
       configurations,
       objects,
-      observer: apiMetrics,
+      observer: apiMetrics.flowControl,
       nowMs: () => clock.now(),
     }),
-    authorization: authorizationFilter(authorizer),
+    authorization: authorizationFilter(authorizer, apiMetrics.access),
   };
   const httpHandler = httpChain(filters, dispatch);
   const inProcessHandler = inProcessChain(filters, dispatch);
@@ -264,14 +275,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         handler: httpHandler,
         observer:
           audit === undefined
-            ? apiMetrics
+            ? apiMetrics.requests
             : {
                 longRunning(context) {
-                  apiMetrics.longRunning(context);
+                  apiMetrics.requests.longRunning(context);
                   audit.longRunning(context);
                 },
                 finished(context, code) {
-                  apiMetrics.finished(context, code);
+                  apiMetrics.requests.finished(context, code);
                   audit.finished(context, code);
                 },
               },
@@ -288,6 +299,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     setMetricsProvider(given) {
       metrics = given;
     },
+    addMetrics: (given) => apiMetrics.add(given),
     async close() {
       stopCompaction();
       stopCustomResources();

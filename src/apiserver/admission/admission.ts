@@ -48,6 +48,21 @@ export interface AdmissionPlugin {
   validate?(request: AdmissionRequest): void | Promise<void>;
 }
 
+export type AdmissionStep = 'admit' | 'validate';
+
+/** Hears how long plug-ins took, for the metrics. */
+export interface AdmissionObserver {
+  pluginEnded(
+    name: string,
+    step: AdmissionStep,
+    request: AdmissionRequest,
+    isRejected: boolean,
+    durationMs: number,
+  ): void;
+  /** All of them, in one round or two. */
+  stepEnded(step: AdmissionStep, request: AdmissionRequest, isRejected: boolean, durationMs: number): void;
+}
+
 export function reinvocationOf(request: AdmissionRequest): Reinvocation {
   request.reinvocation ??= { isReinvoke: false, shouldReinvoke: false, memory: new Map() };
   return request.reinvocation;
@@ -56,31 +71,54 @@ export function reinvocationOf(request: AdmissionRequest): Reinvocation {
 /** Mutating plug-ins run in the order of the list; validating ones after the object is valid and final. */
 export class Admission {
   readonly #plugins: AdmissionPlugin[];
+  readonly #observer: AdmissionObserver | undefined;
 
-  constructor(plugins: AdmissionPlugin[]) {
+  constructor(plugins: AdmissionPlugin[], observer?: AdmissionObserver) {
     this.#plugins = plugins;
+    this.#observer = observer;
   }
 
   async mutate(request: AdmissionRequest): Promise<void> {
-    await this.#admit(request);
-    if (request.reinvocation?.shouldReinvoke !== true) return;
-    request.reinvocation.isReinvoke = true;
-    await this.#admit(request);
-  }
-
-  async #admit(request: AdmissionRequest): Promise<void> {
-    for (const plugin of this.#plugins) {
-      if (plugin.admit === undefined || !plugin.handles(request)) continue;
-      const pending = plugin.admit(request);
-      if (pending !== undefined) await pending;
+    const startedMs = performance.now();
+    let isRejected = true;
+    try {
+      await this.#run('admit', request, startedMs);
+      if (request.reinvocation?.shouldReinvoke === true) {
+        request.reinvocation.isReinvoke = true;
+        await this.#run('admit', request, performance.now());
+      }
+      isRejected = false;
+    } finally {
+      this.#observer?.stepEnded('admit', request, isRejected, performance.now() - startedMs);
     }
   }
 
   async validate(request: AdmissionRequest): Promise<void> {
+    const startedMs = performance.now();
+    let isRejected = true;
+    try {
+      await this.#run('validate', request, startedMs);
+      isRejected = false;
+    } finally {
+      this.#observer?.stepEnded('validate', request, isRejected, performance.now() - startedMs);
+    }
+  }
+
+  async #run(step: AdmissionStep, request: AdmissionRequest, startedMs: number): Promise<void> {
+    // Where one plug-in ends the next begins.
+    let beganMs = startedMs;
     for (const plugin of this.#plugins) {
-      if (plugin.validate === undefined || !plugin.handles(request)) continue;
-      const pending = plugin.validate(request);
-      if (pending !== undefined) await pending;
+      if (plugin[step] === undefined || !plugin.handles(request)) continue;
+      let isRejected = true;
+      try {
+        const pending = plugin[step](request);
+        if (pending !== undefined) await pending;
+        isRejected = false;
+      } finally {
+        const endedMs = performance.now();
+        this.#observer?.pluginEnded(plugin.name, step, request, isRejected, endedMs - beganMs);
+        beganMs = endedMs;
+      }
     }
   }
 }

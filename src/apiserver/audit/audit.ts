@@ -2,6 +2,7 @@ import { parse as parseYaml } from 'yaml';
 import { StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { ComputedGauge, Counter, type Metric } from '../../base/metrics.ts';
 import { StoreFullError } from '../../store/store.ts';
 import type { Admission, AdmissionRequest } from '../admission/admission.ts';
 import type { Answer } from '../answer.ts';
@@ -49,6 +50,23 @@ export class Audit {
   readonly #records = new WeakMap<RequestContext, AuditRecord>();
   /** The list of its warnings is what a request and its admission both hold. */
   readonly #annotationsByWarnings = new WeakMap<string[], Record<string, string>>();
+  readonly #events = new Counter('apiserver_audit_event_total', 'Audit events made.', []);
+  readonly #eventCount = this.#events.with();
+  readonly #levels = new Counter('apiserver_audit_level_total', 'Requests by the level the policy gives them.', [
+    'level',
+  ]);
+  /** Source: apiserver/pkg/audit/metrics.go. */
+  readonly metrics: readonly Metric[] = [
+    this.#events,
+    this.#levels,
+    new ComputedGauge(
+      'apiserver_audit_error_total',
+      'Audit events lost.',
+      ['plugin'],
+      () => [{ labels: ['log'], value: this.#log.dropped }],
+      'counter',
+    ),
+  ];
 
   constructor(options: AuditOptions, parts: { registry: ResourceRegistry; clock: Clock; logger: Logger }) {
     this.#evaluator = new PolicyEvaluator(loadPolicy(options.policyFile));
@@ -160,6 +178,7 @@ export class Audit {
   #begin(context: RequestContext): AuditRecord | undefined {
     const { info, identity, tenant } = context;
     const configuration = this.#evaluator.evaluate(identity, attributesOf(context));
+    this.#levels.with(configuration.level).add();
     if (configuration.level === 'None') return undefined;
     const path = info.tenantPrefix === undefined ? info.path : `/clusters/${info.tenantPrefix}${info.path}`;
     const { userAgent } = context;
@@ -254,6 +273,7 @@ export class Audit {
     event.stage = stage;
     event.stageTimestamp = microTime(this.#clock.now());
     const { annotations, ...rest } = event;
+    this.#eventCount.add();
     this.#log.write(Object.keys(annotations).length === 0 ? rest : event);
   }
 }

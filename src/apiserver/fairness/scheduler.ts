@@ -53,12 +53,15 @@ export interface Asked {
   /** Seats it takes of its level. */
   width: number;
   signal: AbortSignal;
+  /** For the metrics. */
+  isMutating?: boolean;
 }
 
 /** One request's turn at the processor, from its arrival to the end of its answer. */
 export class Turn implements Waiting {
   readonly width: number;
   readonly schemaName: string;
+  readonly isMutating: boolean;
   readonly arrivedMs: number;
   startedMs = 0;
   readonly account: Account;
@@ -79,6 +82,7 @@ export class Turn implements Waiting {
   ) {
     this.width = asked.width;
     this.schemaName = asked.schema.name;
+    this.isMutating = asked.isMutating === true;
     this.arrivedMs = arrivedMs;
     this.account = account;
     this.level = level;

@@ -19,6 +19,11 @@ export interface TokenAuthenticator {
   authenticate(token: string, tenantPrefix: string | undefined): Promise<Identity | undefined>;
 }
 
+/** Hears what came of asking who sends a request, for the metrics. `failure`: nothing was shown where something must be. */
+export interface AuthenticationObserver {
+  authenticated(result: 'success' | 'failure' | 'error', identity: Identity | undefined, durationMs: number): void;
+}
+
 /**
  * A certificate comes first, as upstream; a wrong one is refused even where a token or nothing would do. Who shows
  * nothing is `system:anonymous`: what that may do is up to the roles.
@@ -28,25 +33,34 @@ export function authenticationFilter(
   tokens: TokenAuthenticator,
   /** Absent: strangers are anonymous everywhere. */
   strangers?: AnonymousConfiguration,
+  observer?: AuthenticationObserver,
 ): Filter {
   const takesAnonymous = (path: string) =>
     strangers === undefined ||
     (strangers.enabled &&
       ((strangers.conditions ?? []).length === 0 || strangers.conditions!.some((one) => one.path === path)));
 
+  /** undefined: the credentials are good for nothing. */
+  const identify = (context: RequestContext, { certificate, bearerToken }: Credentials) => {
+    if (certificate !== undefined) return certificate === 'rejected' ? undefined : certificate;
+    if (bearerToken !== undefined) return tokens.authenticate(bearerToken, context.info.tenantPrefix);
+    return takesAnonymous(context.info.path) ? anonymous : undefined;
+  };
+
   return async (context, next) => {
-    const { certificate, bearerToken } = credentialsOf(context);
-    if (certificate === 'rejected') throw unauthorized();
-    if (certificate !== undefined) {
-      context.identity = certificate;
-    } else if (bearerToken !== undefined) {
-      const identity = await tokens.authenticate(bearerToken, context.info.tenantPrefix);
-      if (identity === undefined) throw unauthorized();
-      context.identity = identity;
-    } else {
-      if (!takesAnonymous(context.info.path)) throw unauthorized();
-      context.identity = anonymous;
+    const startedMs = performance.now();
+    const credentials = credentialsOf(context);
+    let identity: Identity | undefined;
+    try {
+      const pending = identify(context, credentials);
+      identity = pending instanceof Promise ? await pending : pending;
+    } finally {
+      const isStranger = credentials.certificate === undefined && credentials.bearerToken === undefined;
+      const result = identity !== undefined ? 'success' : isStranger ? 'failure' : 'error';
+      observer?.authenticated(result, identity, performance.now() - startedMs);
     }
+    if (identity === undefined) throw unauthorized();
+    context.identity = identity;
     return next(context);
   };
 }

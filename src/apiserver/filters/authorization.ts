@@ -1,18 +1,33 @@
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
+import type { Decision } from '../authorization/decision.ts';
 import type { Filter } from '../chain.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { RequestContext } from '../request-context.ts';
 
-export function authorizationFilter(authorizer: Authorizer): Filter {
+/** Hears whether requests may go on, for the metrics. */
+export interface AuthorizationObserver {
+  authorized(result: 'allowed' | 'no-opinion' | 'error', identity: Identity, durationMs: number): void;
+}
+
+export function authorizationFilter(authorizer: Authorizer, observer?: AuthorizationObserver): Filter {
   return async (context, next) => {
     const { identity } = context;
     if (identity.kind === 'platform') {
+      if (!context.inProcess) observer?.authorized('allowed', identity, 0);
       annotate(context, 'allow', '');
       return next(context);
     }
+    const startedMs = performance.now();
     const attributes = attributesOf(context);
-    const pending = authorizer.authorize(identity, attributes);
-    const decision = pending instanceof Promise ? await pending : pending;
+    let decision: Decision | undefined;
+    try {
+      const pending = authorizer.authorize(identity, attributes);
+      decision = pending instanceof Promise ? await pending : pending;
+    } finally {
+      const result = decision === undefined ? 'error' : decision.allowed ? 'allowed' : 'no-opinion';
+      observer?.authorized(result, identity, performance.now() - startedMs);
+    }
     annotate(context, decision.allowed ? 'allow' : 'forbid', decision.reason);
     if (!decision.allowed) throw deniedError(identity, attributes, decision.reason);
     return next(context);

@@ -15,6 +15,7 @@ const platformAccount = '/platform';
 const platformWeight = 4;
 const strangersWeight = 0.25;
 const refusalsKept = 1024;
+const readOnlyVerbs = new Set(['get', 'list', 'watch']);
 
 /** What API Priority and Fairness did, for the metrics. */
 export interface FairnessObserver {
@@ -67,6 +68,7 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
       distinguisher: flowDistinguisher(schema, identity, info),
       width: estimateSeats(objects, context, widestRequest(level, seatLimits(level, configuration.sumOfShares))),
       signal: context.signal,
+      isMutating: !readOnlyVerbs.has(info.verb),
     };
     // Uids, not names: what a tenant calls its levels is not for everyone to know.
     context.responseHeaders = {
@@ -80,7 +82,8 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
       throw tooManyRequests(retryAfter(asked.account, level.name));
     }
     context.turn = turn;
-    observer?.dispatched(level.name, schema.name, turn.startedMs - arrivedMs, asked.width);
+    context.waitedMs = turn.startedMs - arrivedMs;
+    observer?.dispatched(level.name, schema.name, context.waitedMs, asked.width);
     try {
       return await next(context);
     } finally {

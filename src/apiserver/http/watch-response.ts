@@ -64,8 +64,9 @@ export function respondWatch(
     const onEvents = (events: CacheEvent[]) => {
       if (ended) return;
       if (!headSent) sendHead();
-      context.onWatchEvents?.(events.length);
-      outbox.add(events.map((event) => (frameOf === undefined ? event.frame(variant) : frameOf(event))));
+      const frames = events.map((event) => (frameOf === undefined ? event.frame(variant) : frameOf(event)));
+      context.onWatchEvents?.(frames);
+      outbox.add(frames);
       if (starting) outbox.flush();
     };
     try {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
+import { Counter, Histogram } from '../../base/metrics.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
-import { Counter, Histogram } from './series.ts';
 
 /** What is counted when an answer has gone out may be a moment late. */
 async function eventually(check: () => Promise<void>): Promise<void> {
@@ -162,11 +162,11 @@ describe('what the server tells of itself', () => {
     assert.deepEqual([code, text], [200, 'ok']);
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(
-      (await ask(undefined, '/livez?verbose&exclude=store&exclude=nothing')).text,
-      '[+]ping ok\n[+]store excluded: ok\n' +
+      (await ask(undefined, '/livez?verbose&exclude=etcd&exclude=nothing')).text,
+      '[+]ping ok\n[+]etcd excluded: ok\n' +
         'warn: some health checks cannot be excluded: no matches for "nothing"\nlivez check passed\n',
     );
-    assert.equal((await ask('a', '/healthz/store')).text, 'ok');
+    assert.equal((await ask('a', '/healthz/etcd')).text, 'ok');
     assert.equal((await ask('a', '/healthz/none')).code, 404);
   });
 });

@@ -3,6 +3,7 @@ export {
   type Evaluated,
   Evaluation,
   type EvaluationInput,
+  OUT_OF_BUDGET,
   OutOfBudget,
   RUNTIME_BUDGET,
 } from './evaluation.ts';

@@ -4,6 +4,7 @@ import { MUTATING_POLICY_PLUGIN, mutateByPolicies } from './mutating.ts';
 import { Policies, type PolicyOptions } from './policies.ts';
 import { enforce } from './validating.ts';
 
+export type { PolicyObserver } from './observer.ts';
 export { policyParamsAccess } from './params-access.ts';
 export type { PolicyOptions } from './policies.ts';
 

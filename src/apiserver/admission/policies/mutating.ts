@@ -12,6 +12,7 @@ import { applyMade } from './apply-configuration.ts';
 import type { CompiledBinding, CompiledMutatingPolicy } from './compiled-policy.ts';
 import { patchMade } from './json-patch.ts';
 import { matchedForm } from './matching.ts';
+import { type PolicyErrorType, policyErrorType } from './observer.ts';
 import { definitionOfParams, paramsOf } from './params.ts';
 import type { BoundPolicy, PolicyOptions } from './policies.ts';
 import { evaluationOf, namespaceObjectOf, type Situation } from './situation.ts';
@@ -116,9 +117,14 @@ async function invokeAll(
     const before = current.object;
     for (const mutation of policy.mutations) {
       if (current.object === undefined) continue;
+      const startedMs = performance.now();
+      const tell = (errorType: PolicyErrorType) =>
+        options.observer?.mutated(policy.name, binding.name, errorType, performance.now() - startedMs);
       try {
         await invoke(options, mutation, seen(), current);
+        tell('no_error');
       } catch (error) {
+        tell(policyErrorType((error as Error).message));
         if (error instanceof StatusError) throw error;
         refuse((error as Error).message);
       }

@@ -6,11 +6,13 @@ import { Followed } from '../../watch-cache/followed.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { ADMISSION_GROUP as group, isAdmissionConfiguration } from '../own-configuration.ts';
 import { type CompiledBinding, type CompiledPolicy, compileBinding } from './compiled-policy.ts';
+import type { PolicyObserver } from './observer.ts';
 
 export interface PolicyOptions {
   objects: Objects;
   registry: ResourceRegistry;
   authorizer: Authorizer;
+  observer?: PolicyObserver;
 }
 
 /** Questions are answered, not admitted. Source: kubeapiserver/admission/exclusion. */

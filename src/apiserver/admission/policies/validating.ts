@@ -6,12 +6,13 @@ import { forbid } from '../forbid.ts';
 import { convert, type MatchedForm } from '../webhooks/forms.ts';
 import type { CompiledBinding, CompiledValidatingPolicy } from './compiled-policy.ts';
 import { matchedForm } from './matching.ts';
+import { type PolicyAction, policyErrorType } from './observer.ts';
 import { definitionOfParams, paramsOf } from './params.ts';
 import type { BoundPolicy, PolicyOptions } from './policies.ts';
 import { evaluationOf, namespaceObjectOf } from './situation.ts';
 import { type Decision, validateWith } from './validator.ts';
 
-interface Denial extends Decision {
+interface Denial extends Pick<Decision, 'message' | 'reason'> {
   policyName: string;
   bindingName: string | undefined;
 }
@@ -22,6 +23,7 @@ const codes: Record<string, number> = {
   RequestEntityTooLarge: 413,
   Invalid: 422,
 };
+const shownActions: Record<string, PolicyAction> = { Deny: 'deny', Warn: 'warn', Audit: 'audit' };
 const LONGEST_ANNOTATION = 10 * 1024;
 
 /** Rejects with what the first denying policy says. Source: policy/validating/dispatcher.go. */
@@ -88,11 +90,15 @@ async function enforceBinding(
     const result = await validateWith(policy, evaluationOf(options, situation));
     result.decisions.forEach((decision, index) => {
       if (decision === undefined) return;
-      denials.push(...act(policy, binding, decision, index, request));
+      denials.push(...act(options, policy, binding, decision, index, request));
     });
+    for (const { message, elapsedMs } of result.ignored) {
+      options.observer?.validated(policy.name, binding.name, policyErrorType(message), 'allow', elapsedMs);
+    }
     for (const { key, value, error } of result.annotations) {
       if (error !== undefined) {
         denials.push({ policyName: policy.name, bindingName: binding.name, message: error, reason: '' });
+        options.observer?.validated(policy.name, binding.name, policyErrorType(error), 'deny', 0);
       } else if (value !== undefined) {
         const values = annotations.get(key) ?? new Set();
         annotations.set(key, values.add(value.slice(0, LONGEST_ANNOTATION)));
@@ -104,6 +110,7 @@ async function enforceBinding(
 
 /** What the binding wants done about a validation that does not hold. */
 function act(
+  { observer }: PolicyOptions,
   { name }: CompiledValidatingPolicy,
   binding: CompiledBinding,
   decision: Decision,
@@ -112,6 +119,10 @@ function act(
 ): Denial[] {
   const denials: Denial[] = [];
   for (const action of binding.actions) {
+    const shown = shownActions[action];
+    if (shown !== undefined) {
+      observer?.validated(name, binding.name, policyErrorType(decision.message), shown, decision.elapsedMs);
+    }
     if (action === 'Deny') denials.push({ ...decision, policyName: name, bindingName: binding.name });
     else if (action === 'Warn') {
       request.warnings.push(

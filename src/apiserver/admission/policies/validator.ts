@@ -6,24 +6,30 @@ export interface Decision {
   message: string;
   /** '' where the policy names none. */
   reason: string;
+  /** What evaluating it took. */
+  elapsedMs: number;
 }
 
 export interface ValidationResult {
   /** By the validation's index; undefined: it holds. */
   decisions: (Decision | undefined)[];
+  /** What went wrong and does not count, since the policy fails open. */
+  ignored: Decision[];
   annotations: { key: string; value?: string; error?: string }[];
 }
 
 const LONGEST_MESSAGE = 5 * 1024;
-const nothing: ValidationResult = { decisions: [], annotations: [] };
+const nothing: ValidationResult = { decisions: [], ignored: [], annotations: [] };
 
 /** Holds one request, with one set of parameters, to a policy. Source: policy/validating/validator.go. */
 export async function validateWith(
   policy: CompiledValidatingPolicy,
   evaluation: Evaluation,
 ): Promise<ValidationResult> {
-  const failed = (message: string): ValidationResult =>
-    policy.failsOpen ? nothing : { decisions: [{ message, reason: '' }], annotations: [] };
+  const failed = (message: string): ValidationResult => {
+    const decisions = [{ message, reason: '', elapsedMs: 0 }];
+    return policy.failsOpen ? { ...nothing, ignored: decisions } : { ...nothing, decisions };
+  };
   try {
     if (policy.conditions !== undefined) {
       const outcome = await policy.conditions.evaluateIn(evaluation);
@@ -31,13 +37,23 @@ export async function validateWith(
       if (!outcome.matches) return nothing;
     }
     const budget = { left: RUNTIME_BUDGET };
-    const results: (boolean | string)[] = [];
-    for (const { program } of policy.validations) results.push(await resultOf(program, evaluation, budget));
-    const decisions: ValidationResult['decisions'] = [];
-    for (const [index, validation] of policy.validations.entries()) {
-      decisions.push(await decide(policy, validation, results[index]!, evaluation, budget));
+    const results: { value: boolean | string; elapsedMs: number }[] = [];
+    for (const { program } of policy.validations) {
+      const startedMs = performance.now();
+      const value = await resultOf(program, evaluation, budget);
+      results.push({ value, elapsedMs: performance.now() - startedMs });
     }
-    return { decisions, annotations: await annotationsOf(policy, evaluation) };
+    const decisions: ValidationResult['decisions'] = [];
+    const ignored: Decision[] = [];
+    for (const [index, validation] of policy.validations.entries()) {
+      const { value, elapsedMs } = results[index]!;
+      const found = await decide(validation, value, evaluation, budget);
+      const decision = found === undefined ? undefined : { ...found, elapsedMs };
+      const counts = decision === undefined || !decision.isError || !policy.failsOpen;
+      if (!counts) ignored.push(decision);
+      decisions.push(counts ? decision : undefined);
+    }
+    return { decisions, ignored, annotations: await annotationsOf(policy, evaluation) };
   } catch (error) {
     if (!(error instanceof OutOfBudget)) throw error;
     return failed(error.message);
@@ -56,14 +72,13 @@ async function resultOf(
 }
 
 async function decide(
-  { failsOpen }: CompiledValidatingPolicy,
   validation: CompiledValidation,
   result: boolean | string,
   evaluation: Evaluation,
   budget: { left: number },
-): Promise<Decision | undefined> {
+): Promise<(Omit<Decision, 'elapsedMs'> & { isError: boolean }) | undefined> {
   if (result === true) return undefined;
-  if (typeof result === 'string') return failsOpen ? undefined : { message: result, reason: '' };
+  if (typeof result === 'string') return { message: result, reason: '', isError: true };
   const { expression, message, messageProgram, reason } = validation;
   let text = '';
   if (messageProgram !== undefined && typeof messageProgram !== 'string') {
@@ -72,12 +87,12 @@ async function decide(
       if (typeof value === 'string') text = value.trim();
     } catch (error) {
       if (!(error instanceof OutOfBudget)) throw error;
-      return failsOpen ? undefined : { message: `failed messageExpression: ${error.message}`, reason: '' };
+      return { message: `failed messageExpression: ${error.message}`, reason: '', isError: true };
     }
     if (Buffer.byteLength(text) > LONGEST_MESSAGE || text.includes('\n')) text = '';
   }
   text ||= (message ?? '').trim() || `failed expression: ${expression.trim()}`;
-  return { message: text, reason: reason ?? 'Invalid' };
+  return { message: text, reason: reason ?? 'Invalid', isError: false };
 }
 
 async function annotationsOf(

@@ -1,25 +1,33 @@
 import type { KubeObject } from '../../../api/object.ts';
-import { badRequest, internalError, StatusError, serverTimeout } from '../../../api/status.ts';
+import { badRequest, internalError, serverTimeout } from '../../../api/status.ts';
 import { WebhookCallError } from '../../webhooks/webhook-client.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { CallFailure, Denied } from './call-failure.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
 import type { MatchedForm } from './forms.ts';
+import { observed } from './observer.ts';
 import type { WebhookAdmissionOptions } from './options.ts';
 import { InvalidReview, type ReviewResult, readReview, reviewOf } from './review.ts';
 import { addWarning } from './warnings.ts';
-
-/** The webhook could not be asked: what failurePolicy is about. Source: ErrCallingWebhook upstream. */
-export class CallFailure extends Error {
-  constructor(webhookName: string, reason: string) {
-    super(`failed calling webhook ${JSON.stringify(webhookName)}: ${reason}`);
-  }
-}
 
 /**
  * Asks one webhook. Throws CallFailure when there was no sound answer, StatusError when it denied the request (or cannot
  * be asked on a dry run); its warnings and audit annotations are noted with the request.
  */
-export async function callWebhook(
+export function callWebhook(
+  options: WebhookAdmissionOptions,
+  webhook: CompiledWebhook,
+  form: MatchedForm,
+  request: AdmissionRequest,
+  states: { object: KubeObject | undefined; oldObject: KubeObject | undefined },
+  isMutating: boolean,
+): Promise<ReviewResult> {
+  return observed(options.observer, isMutating ? 'admit' : 'validating', webhook, request, () =>
+    call(options, webhook, form, request, states, isMutating),
+  );
+}
+
+async function call(
   { client, patience }: WebhookAdmissionOptions,
   webhook: CompiledWebhook,
   form: MatchedForm,
@@ -35,6 +43,7 @@ export async function callWebhook(
     throw new CallFailure(
       name,
       'could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)',
+      400,
     );
   }
   const timeoutMs = Math.min(webhook.timeoutMs, remainingMs(request));
@@ -48,7 +57,9 @@ export async function callWebhook(
   try {
     answer = await client.post(webhook.target, body, { timeoutMs });
   } catch (error) {
-    if (error instanceof WebhookCallError) throw new CallFailure(name, `failed to call webhook: ${error.message}`);
+    if (error instanceof WebhookCallError) {
+      throw new CallFailure(name, `failed to call webhook: ${error.message}`, error.code);
+    }
     throw error;
   } finally {
     ended?.();
@@ -107,10 +118,10 @@ function readPatch(webhookName: string, base64: string): unknown[] {
 }
 
 /** Source: apiserver's admission/plugin/webhook/errors.ToStatusErr. */
-function denied(webhookName: string, status: ReviewResult['status']): StatusError {
+function denied(webhookName: string, status: ReviewResult['status']): Denied {
   const { code = 0, message = '', reason = '', details } = status ?? {};
   const by = `admission webhook ${JSON.stringify(webhookName)} denied the request`;
   const said = message !== '' ? `${by}: ${message}` : reason !== '' ? `${by}: ${reason}` : `${by} without explanation`;
   const isCode = Number.isInteger(code) && code >= 400 && code <= 599;
-  return new StatusError(isCode ? code : 400, typeof reason === 'string' ? reason : '', said, details ?? undefined);
+  return new Denied(isCode ? code : 400, typeof reason === 'string' ? reason : '', said, details ?? undefined);
 }

@@ -6,6 +6,7 @@ import { MUTATING_PLUGIN, mutate } from './mutating.ts';
 import type { WebhookAdmissionOptions } from './options.ts';
 import { validate } from './validating.ts';
 
+export type { WebhookObserver } from './observer.ts';
 export type { WebhookAdmissionOptions } from './options.ts';
 export { Patience } from './patience.ts';
 

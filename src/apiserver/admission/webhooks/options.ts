@@ -3,6 +3,7 @@ import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { Objects } from '../../objects.ts';
 import type { ResourceRegistry } from '../../registry.ts';
 import type { WebhookClient } from '../../webhooks/webhook-client.ts';
+import type { WebhookObserver } from './observer.ts';
 import type { Patience } from './patience.ts';
 
 /** What admission by webhooks works with. */
@@ -14,4 +15,5 @@ export interface WebhookAdmissionOptions {
   /** With tenants' webhooks, of the platform's components. */
   patience: Patience;
   logger: Logger;
+  observer?: WebhookObserver;
 }

@@ -8,19 +8,21 @@ export interface Metric {
 
 type Labels = readonly string[];
 
-/** A client that makes up label values must not fill memory: further series are counted together. */
-const seriesLimit = 10_000;
+/** Clients that make up label values must not fill memory: further series are counted together. */
+const mostSeries = 10_000;
 
 abstract class Family<Series> implements Metric {
   readonly name: string;
   readonly help: string;
   readonly labelNames: Labels;
   readonly #series = new Map<string, { labels: Labels; series: Series }>();
+  readonly #limit: number;
 
-  constructor(name: string, help: string, labelNames: Labels) {
+  constructor(name: string, help: string, labelNames: Labels, limit = mostSeries) {
     this.name = name;
     this.help = help;
     this.labelNames = labelNames;
+    this.#limit = limit;
   }
 
   protected abstract create(): Series;
@@ -32,7 +34,7 @@ abstract class Family<Series> implements Metric {
     const key = labels.join('\0');
     let known = this.#series.get(key);
     if (known === undefined) {
-      if (this.#series.size >= seriesLimit && labels.some((label) => label !== 'other')) {
+      if (this.#series.size >= this.#limit && labels.some((label) => label !== 'other')) {
         return this.with(...labels.map(() => 'other'));
       }
       known = { labels, series: this.create() };
@@ -41,11 +43,14 @@ abstract class Family<Series> implements Metric {
     return known.series;
   }
 
+  /** Every series with its labels as they are written. */
+  *all(): IterableIterator<[labels: string, series: Series]> {
+    for (const { labels, series } of this.#series.values()) yield [labelText(this.labelNames, labels), series];
+  }
+
   write(lines: string[]): void {
     lines.push(`# HELP ${this.name} ${this.help}`, `# TYPE ${this.name} ${this.type}`);
-    for (const { labels, series } of this.#series.values()) {
-      this.writeSeries(lines, labelText(this.labelNames, labels), series);
-    }
+    for (const [labels, series] of this.all()) this.writeSeries(lines, labels, series);
   }
 }
 
@@ -95,11 +100,11 @@ export class Distribution {
 }
 
 export class Histogram extends Family<Distribution> {
-  protected readonly type = 'histogram';
+  protected readonly type: string = 'histogram';
   readonly #buckets: readonly number[];
 
-  constructor(name: string, help: string, labelNames: Labels, buckets: readonly number[]) {
-    super(name, help, labelNames);
+  constructor(name: string, help: string, labelNames: Labels, buckets: readonly number[], limit?: number) {
+    super(name, help, labelNames, limit);
     this.#buckets = buckets;
   }
 
@@ -119,19 +124,47 @@ export class Histogram extends Family<Distribution> {
   }
 }
 
+/** What a histogram counted, under another name and without its buckets: a summary that knows no quantiles. */
+export class SumsOf implements Metric {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #histogram: Histogram;
+
+  constructor(name: string, help: string, histogram: Histogram) {
+    this.#name = name;
+    this.#help = help;
+    this.#histogram = histogram;
+  }
+
+  write(lines: string[]): void {
+    lines.push(`# HELP ${this.#name} ${this.#help}`, `# TYPE ${this.#name} summary`);
+    for (const [labels, { sum, count }] of this.#histogram.all()) {
+      lines.push(`${this.#name}_sum${braced(labels)} ${sum}`, `${this.#name}_count${braced(labels)} ${count}`);
+    }
+  }
+}
+
+/** `start`, and so many values in all, each `factor` times the one before. */
+export function exponentialBuckets(start: number, factor: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => Number((start * factor ** index).toPrecision(12)));
+}
+
 /** What is looked up when somebody asks, and costs nothing before. */
 export class ComputedGauge implements Metric {
   readonly #name: string;
   readonly #help: string;
   readonly #labelNames: Labels;
   readonly #values: () => Iterable<{ labels: Labels; value: number }>;
+  readonly #type: 'gauge' | 'counter';
 
   constructor(
     name: string,
     help: string,
     labelNames: Labels,
     values: () => Iterable<{ labels: Labels; value: number }>,
+    type: 'gauge' | 'counter' = 'gauge',
   ) {
+    this.#type = type;
     this.#name = name;
     this.#help = help;
     this.#labelNames = labelNames;
@@ -139,7 +172,7 @@ export class ComputedGauge implements Metric {
   }
 
   write(lines: string[]): void {
-    lines.push(`# HELP ${this.#name} ${this.#help}`, `# TYPE ${this.#name} gauge`);
+    lines.push(`# HELP ${this.#name} ${this.#help}`, `# TYPE ${this.#name} ${this.#type}`);
     for (const { labels, value } of this.#values()) {
       lines.push(`${this.#name}${braced(labelText(this.#labelNames, labels))} ${value}`);
     }
