@@ -1,7 +1,7 @@
 import type { ControllerRevision, StatefulSet } from '../../api/generated/apps-v1.ts';
-import type { Pod } from '../../api/generated/core-v1.ts';
+import type { PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
 import { CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } from '../../api/resources.ts';
-import { isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller, ReconcileTools } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
@@ -15,11 +15,12 @@ import {
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { Dependents } from '../common/dependents.ts';
 import { compileSelector } from '../common/label-selector.ts';
-import { byController, byNamespace, controllerOf, siblingKey } from '../common/owner.ts';
+import { byController, byNamespace, controllerOf, namespaceOf, siblingKey } from '../common/owner.ts';
 import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
 import { WrittenVersions } from '../common/written-versions.ts';
+import { type ClaimTools, createClaims, hasStaleClaim, retainClaims } from './claims.ts';
 import { type Action, plan, statefulSetStatus } from './plan.ts';
-import { claimsOfOrdinal, identityLabels, ordinalOf, podOfOrdinal, podRevision } from './pods.ts';
+import { identityLabels, ordinalOf, podOfOrdinal, podRevision } from './pods.ts';
 
 const component = 'statefulset-controller';
 
@@ -50,26 +51,32 @@ export function createStatefulSetController(dependencies: ControllerDependencies
 
   function record(set: StatefulSet, verb: string, podName: string, error?: unknown): void {
     const target = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: set.metadata };
-    const reason = `${verb[0]!.toUpperCase()}${verb.slice(1)}`;
-    const subject = `${verb} Pod ${podName} in StatefulSet ${set.metadata.name}`;
-    if (error === undefined) recorder.event(target, 'Normal', `Successful${reason}`, `${subject} successful`);
-    else recorder.event(target, 'Warning', `Failed${reason}`, `${subject} failed error: ${messageOf(error)}`);
+    const title = `${verb[0]!.toUpperCase()}${verb.slice(1)}`;
+    const subject = `${title} Pod ${podName} in StatefulSet ${set.metadata.name}`;
+    if (error === undefined) recorder.event(target, 'Normal', `Successful${title}`, `${subject} successful`);
+    else recorder.event(target, 'Warning', `Failed${title}`, `${subject} failed error: ${messageOf(error)}`);
   }
 
-  async function createClaims(set: StatefulSet, ordinal: number): Promise<void> {
-    const { clusterName, namespace, name } = set.metadata;
-    for (const draft of claimsOfOrdinal(set, ordinal)) {
+  const claimTools: ClaimTools = {
+    client,
+    claims: informers.informer<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS, { tenant: ALL_TENANTS }),
+    event: ({ metadata }, type, reason, message) =>
+      recorder.event({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata }, type, reason, message),
+  };
+
+  /** Before anything is done to the pods: a claim that is to go with its pod must be the pod's by then. */
+  async function keepClaims(set: StatefulSet, owned: Pod[]): Promise<void> {
+    if ((set.spec.volumeClaimTemplates ?? []).length === 0 || set.metadata.deletionTimestamp !== undefined) return;
+    for (const pod of owned) {
+      const ordinal = ordinalOf(set, pod);
       try {
-        await client.resource<any>(clusterName!, PERSISTENT_VOLUME_CLAIMS, namespace).create(draft);
-        const subject = `create Claim ${draft.metadata.name} Pod ${name}-${ordinal} in StatefulSet ${name} success`;
-        recorder.event(
-          { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: set.metadata },
-          'Normal',
-          'SuccessfulCreate',
-          subject,
-        );
+        if (pod.status?.phase === 'Pending' && ordinal !== undefined) await createClaims(claimTools, set, ordinal);
+        await retainClaims(claimTools, set, pod);
       } catch (error) {
-        if (!isAlreadyExists(error)) throw error;
+        // The claim changed since, or went: the next round sees it as it is.
+        if (isNotFound(error) || isConflict(error)) throw error;
+        record(set, 'update', pod.metadata.name, error);
+        throw error;
       }
     }
   }
@@ -104,7 +111,8 @@ export function createStatefulSetController(dependencies: ControllerDependencies
       const revision = action.isUpdated ? update : current;
       const draft = podOfOrdinal(set, templateOf(revision), revision.metadata.name, action.ordinal);
       try {
-        await createClaims(set, action.ordinal);
+        if (hasStaleClaim(claimTools, set, action.ordinal)) return;
+        await createClaims(claimTools, set, action.ordinal);
         const pod = await podClient.create(draft);
         written.wrote(key, { ...pod, metadata: { ...pod.metadata, clusterName: clusterName! } });
         record(set, 'create', draft.metadata.name!);
@@ -135,6 +143,7 @@ export function createStatefulSetController(dependencies: ControllerDependencies
     const current = history.find((revision) => revision.metadata.name === set.status?.currentRevision) ?? update;
     const names = { current: current.metadata.name, update: update.metadata.name };
     let failure: unknown;
+    await keepClaims(set, owned);
     const results = await Promise.allSettled(
       plan(set, owned, names, tools.now()).map((action) => act(set, action, current, update)),
     );
@@ -164,6 +173,20 @@ export function createStatefulSetController(dependencies: ControllerDependencies
           added: (set: StatefulSet) => queue.add(keyOf(set)),
           updated: (_: StatefulSet, set: StatefulSet) => queue.add(keyOf(set)),
           deleted: (set: StatefulSet) => written.forget(keyOf(set)),
+        }),
+      },
+      {
+        informer: claimTools.claims,
+        handlers: (queue) => ({
+          // A pod may have to wait until the claim of the one before it is gone.
+          deleted: (claim: PersistentVolumeClaim) => {
+            for (const set of sets.byIndex('namespace', namespaceOf(claim))) {
+              const isOfSet = (set.spec.volumeClaimTemplates ?? []).some(({ metadata }) =>
+                claim.metadata.name.startsWith(`${metadata.name}-${set.metadata.name}-`),
+              );
+              if (isOfSet) queue.add(keyOf(set));
+            }
+          },
         }),
       },
       {

@@ -63,7 +63,7 @@ test('starts in order, stops in reverse, and gives each pod its identity and cla
   await patch(harness, { replicas: 1 });
   await until(() => isSteady(harness, 1));
   assert.deepEqual(log.slice(3), ['-db-2', '-db-1']);
-  await until(() => harness.events().includes('SuccessfulCreate: create Pod db-0 in StatefulSet db successful'));
+  await until(() => harness.events().includes('SuccessfulCreate: Create Pod db-0 in StatefulSet db successful'));
 });
 
 test('rolls out from the last to the partition, one at a time, and back', async (t) => {
@@ -88,4 +88,37 @@ test('Parallel starts and stops all at once', async (t) => {
   assert.deepEqual(log, ['+db-0', '+db-1', '+db-2', '+db-3']);
   await patch(harness, { replicas: 0 });
   await until(() => isSteady(harness, 0));
+});
+
+test('claims go with what the retention policy names: the set, or a pod that is one too many', async (t) => {
+  const { harness } = await start(t, {
+    replicas: 2,
+    persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
+    volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'] } }],
+  });
+  await until(() => isSteady(harness, 2));
+  const ownersOf = (ordinal: number) =>
+    (harness.get(PERSISTENT_VOLUME_CLAIMS, `data-db-${ordinal}`)?.metadata.ownerReferences ?? []).map(
+      ({ kind, uid, controller }) => [kind, uid, controller],
+    );
+  const { uid } = setOf(harness).metadata;
+  await until(() => ownersOf(0).length === 1 && ownersOf(1).length === 1);
+  assert.deepEqual(ownersOf(1), [['StatefulSet', uid, true]]);
+  const podUid = harness.get<Pod>(PODS, 'db-1')!.metadata.uid;
+  await patch(harness, { replicas: 1 });
+  await until(() => isSteady(harness, 1));
+  assert.deepEqual(ownersOf(1), [['Pod', podUid, true]]);
+  assert.deepEqual(ownersOf(0), [['StatefulSet', uid, true]]);
+
+  // A new pod does not take up what goes with the old one.
+  await patch(harness, { replicas: 2 });
+  await until(() => setOf(harness).status?.observedGeneration === setOf(harness).metadata.generation);
+  assert.equal(harness.get<Pod>(PODS, 'db-1'), undefined);
+  await harness.client.resource(testTenant, PERSISTENT_VOLUME_CLAIMS, testNamespace).delete('data-db-1');
+  await until(() => isSteady(harness, 2));
+  await until(() => ownersOf(1)[0]?.[0] === 'StatefulSet');
+
+  await patch(harness, { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' } });
+  await until(() => ownersOf(0).length === 0 && ownersOf(1).length === 0);
+  await until(() => harness.events().some((event) => event.includes('Create Pod db-0 in StatefulSet db successful')));
 });
