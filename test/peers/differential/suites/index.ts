@@ -1,8 +1,12 @@
 import type { Twin } from '../twin.ts';
+import { access } from './access.ts';
+import { customResources } from './custom-resources.ts';
 import { discovery } from './discovery.ts';
 import { openApi } from './open-api.ts';
+import { pods } from './pods.ts';
 import { reading } from './reading.ts';
 import { tables } from './tables.ts';
+import { watching } from './watching.ts';
 import { writing } from './writing.ts';
 
 /** In the order they are run. */
@@ -10,6 +14,10 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   discovery,
   openApi,
   tables,
-  reading,
   writing,
+  pods,
+  access,
+  watching,
+  customResources,
+  reading,
 };
