@@ -30,6 +30,8 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string' },
     only: { type: 'string' },
     'skypod-only': { type: 'boolean', default: false },
+    /** Where both servers' data is: `/dev/shm` tells what is not the disk's, when others keep that busy. */
+    directory: { type: 'string', default: tmpdir() },
     /** Writes every single measurement there, as JSON. */
     json: { type: 'string' },
   },
@@ -192,7 +194,7 @@ class Generator {
   }
 }
 
-const directory = mkdtempSync(join(tmpdir(), `skypod-peers-${process.pid}-`));
+const directory = mkdtempSync(join(flags.directory, `skypod-peers-${process.pid}-`));
 const generator = new Generator();
 const servers: PeerServer[] = [];
 const measured: Measured[] = [];
