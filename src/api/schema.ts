@@ -51,6 +51,7 @@ export type ValueSchema =
   /** Any JSON (RawExtension, JSON, FieldsV1). */
   | { kind: 'any' }
   | { kind: 'array'; items: ValueSchema }
-  | { kind: 'map'; values: ValueSchema }
+  /** `atomic`: so it is wherever it stands, in lists and maps too (x-kubernetes-map-type of a custom resource). */
+  | { kind: 'map'; values: ValueSchema; atomic?: boolean }
   /** `schema` is the type itself where it has no global name (custom resources); otherwise schemaOf(type). */
-  | { kind: 'object'; type: string; schema?: TypeSchema };
+  | { kind: 'object'; type: string; schema?: TypeSchema; atomic?: boolean };

@@ -146,10 +146,12 @@ function valueType(type: ValueSchema, isAtomic: boolean, custom: boolean): Merge
       return custom && !isAtomic ? deducedType : untypedAtomic;
     case 'array':
       return listTypeOf(type.items, {}, custom);
-    case 'map':
-      return { map: { atomic: isAtomic, fields: noFields, elements: valueType(type.values, false, custom) } };
+    case 'map': {
+      const elements = valueType(type.values, false, custom);
+      return { map: { atomic: isAtomic || type.atomic === true, fields: noFields, elements } };
+    }
     case 'object':
-      return mergeTypeOf(resolveObject(type), isAtomic);
+      return mergeTypeOf(resolveObject(type), isAtomic || type.atomic === true);
   }
 }
 

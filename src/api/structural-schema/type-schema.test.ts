@@ -30,3 +30,28 @@ test('a key that an item leaves out is its default', () => {
     ports: [{ port: 80, protocol: 'TCP', name: 'b' }],
   });
 });
+
+test('an atomic item of a list, or value of a map, belongs to one as a whole', () => {
+  const point = {
+    type: 'object',
+    'x-kubernetes-map-type': 'atomic',
+    properties: { name: { type: 'string' }, more: { type: 'integer' } },
+  } as const;
+  const schema = typeSchemaOf('Thing', {
+    type: 'object',
+    properties: {
+      points: {
+        type: 'array',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['name'],
+        items: point,
+      },
+      named: { type: 'object', additionalProperties: point },
+    },
+  });
+  const live = { points: [{ name: 'a', more: 1 }], named: { b: { name: 'c', more: 1 } } };
+  assert.deepEqual(mergeObjects(mergeTypeOf(schema), live, { points: [{ name: 'a' }], named: { b: { name: 'd' } } }), {
+    points: [{ name: 'a' }],
+    named: { b: { name: 'd' } },
+  });
+});

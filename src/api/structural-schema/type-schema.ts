@@ -70,10 +70,16 @@ function valueSchemaOf(name: string, schema: JsonSchema, keys?: readonly string[
     }
     case 'object': {
       const values = valuesOf(schema);
+      const atomic = schema['x-kubernetes-map-type'] === 'atomic' && { atomic: true };
       if (values !== undefined && schema.properties === undefined) {
-        return { kind: 'map', values: valueSchemaOf(`${name}.values`, values) };
+        return { kind: 'map', values: valueSchemaOf(`${name}.values`, values), ...atomic };
       }
-      return { kind: 'object', type: name, schema: objectOf(name, schema, isEmbeddedResource(schema), keys) };
+      return {
+        kind: 'object',
+        type: name,
+        schema: objectOf(name, schema, isEmbeddedResource(schema), keys),
+        ...atomic,
+      };
     }
     default:
       return { kind: 'any' };

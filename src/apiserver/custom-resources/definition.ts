@@ -6,6 +6,7 @@ import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
 import { parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
 import { typeSchemaOf } from '../../api/structural-schema/type-schema.ts';
+import { compareVersions } from '../discovery/documents.ts';
 import { columnsOf } from './columns.ts';
 import type { Converter } from './conversion/webhook-converter.ts';
 import { customResourceStrategy } from './strategy.ts';
@@ -52,10 +53,19 @@ export function resourceOf(
     strategy: customResourceStrategy(structural, scale),
     versioned: versionedForm(crd, versionName, converter),
     ...(deprecated === true && {
-      deprecationWarning: deprecationWarning ?? `${group}/${versionName} ${kind} is deprecated`,
+      deprecationWarning: deprecationWarning ?? defaultDeprecationWarning(crd.spec, versionName),
     }),
     isTerminating: crd.metadata.deletionTimestamp !== undefined,
   };
+}
+
+/** Source: apiextensions' defaultDeprecationWarning. */
+function defaultDeprecationWarning({ group, names, versions }: CustomResourceDefinition['spec'], name: string): string {
+  const [better] = versions
+    .filter(({ name: other, served, deprecated }) => served && !deprecated && compareVersions(name, other) > 0)
+    .toSorted((a, b) => compareVersions(a.name, b.name));
+  const warning = `${group}/${name} ${names.kind} is deprecated`;
+  return better === undefined ? warning : `${warning}; use ${group}/${better.name} ${names.kind}`;
 }
 
 function subresourcesOf({ subresources }: CustomResourceDefinitionVersion): SubresourceDefinition[] {

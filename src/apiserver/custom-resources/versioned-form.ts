@@ -63,10 +63,12 @@ export function versionedForm(
   };
 
   if (converter === undefined) {
+    const rename = (object: KubeObject, wanted: string) =>
+      object.apiVersion === wanted ? object : pruned(named(object, wanted));
     return {
       storedApiVersion,
-      toStored: (object) => named(object, storedApiVersion),
-      convert: async (object, wanted) => named(object, wanted),
+      toStored: (object) => rename(object, storedApiVersion),
+      convert: async (object, wanted) => rename(object, wanted),
       fromStored,
     };
   }

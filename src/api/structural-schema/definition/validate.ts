@@ -88,7 +88,8 @@ function validateSpec(
     findings.invalid('spec.versions', versions, 'must contain unique version names');
   }
   if (versions.filter(({ storage }) => storage).length !== 1) {
-    findings.invalid('spec.versions', versions, 'must have exactly one version marked as storage version');
+    const shown = versions.length === 0 ? null : versions;
+    findings.invalid('spec.versions', shown, 'must have exactly one version marked as storage version');
   }
   for (const field of ['plural', 'singular', 'kind', 'listKind'] as const) {
     if (!spec.names?.[field]) findings.required(`spec.names.${field}`);
@@ -192,7 +193,7 @@ function validateStatus(crd: CustomResourceDefinition, findings: Findings): void
   const stored = crd.status?.storedVersions ?? [];
   const names = (crd.spec.versions ?? []).map(({ name }) => name);
   if (stored.length === 0) {
-    findings.invalid(path, stored, 'must have at least one stored version');
+    findings.invalid(path, null, 'must have at least one stored version');
     return;
   }
   for (const { name, storage } of crd.spec.versions ?? []) {
