@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect as http2Connect } from 'node:http2';
 import { after, before, describe, it } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
+import { ManualClock } from '../base/clock.ts';
 import { openMemoryStore } from '../store/memory/memory-store.ts';
 import type { PemPair } from './identity/certificate-authority.ts';
 import { type ApiCaller, apiCaller, type Called } from './testing/api-caller.ts';
@@ -208,5 +209,25 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
       assert.equal((await ask(selector)).code, 403, selector);
     }
     leaksNothing(await call('GET', `/clusters/victim${secrets}`, host), 'a host in a tenant');
+  });
+
+  it('keeps no door open into a tenant that bears its name after it', async () => {
+    const clock = new ManualClock(Date.now());
+    const later = await startTestServer(openMemoryStore(), { tenants: ['heir'], clock });
+    const { port: laterPort } = await later.server.listen({ host: '127.0.0.1', port: 0 });
+    try {
+      const credential = await later.authority.issueTenantUser('heir', 'mallory', ['system:masters']);
+      const ask = apiCaller(laterPort, later.authority.certificatePem, credential);
+      assert.equal((await ask('GET', secrets)).code, 200);
+      const tenant = '/clusters/system/apis/tenancy.skypod.io/v1alpha1/tenants/heir';
+      await later.transport.request({ method: 'DELETE', path: tenant });
+      const patch = { contentType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } };
+      await later.transport.request({ method: 'PATCH', path: tenant, ...patch });
+      clock.advance(3_600_000);
+      await later.addTenant('heir');
+      assert.equal((await ask('GET', secrets)).code, 401);
+    } finally {
+      await later.close();
+    }
   });
 });

@@ -233,7 +233,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       options.authentication?.configuration?.anonymous,
       apiMetrics.access,
     ),
-    tenantResolution: tenantResolutionFilter((tenant) => tenants.exists(tenant)),
+    tenantResolution: tenantResolutionFilter(
+      (tenant) => tenants.exists(tenant),
+      (tenant) => tenants.bornMs(tenant),
+    ),
     impersonation: impersonationFilter(authorizer),
     priorityAndFairness: priorityAndFairnessFilter({
       scheduler,

@@ -1,10 +1,13 @@
-import { badRequest, StatusError } from '../../api/status.ts';
+import { badRequest, StatusError, unauthorized } from '../../api/status.ts';
 import type { Filter } from '../chain.ts';
 import type { RequestContext } from '../request-context.ts';
 
 export const SYSTEM_TENANT = 'system';
 /** Every tenant at once: list and watch, for components of the platform. */
 export const ALL_TENANTS = '*';
+
+/** So much may clocks of the machines differ that make tenants and their certificates. */
+const clocksDifferMs = 60_000;
 
 const refused = (context: RequestContext, tenant: string) =>
   new StatusError(
@@ -18,7 +21,11 @@ const refused = (context: RequestContext, tenant: string) =>
  * Which tenant's API is meant: the path's prefix, else the credential's tenant. A tenant's credential is good for its
  * own tenant only, whether the other one exists or not, so that nobody can probe for names.
  */
-export function tenantResolutionFilter(exists: (tenant: string) => Promise<boolean> | boolean): Filter {
+export function tenantResolutionFilter(
+  exists: (tenant: string) => Promise<boolean> | boolean,
+  /** When the tenant came to be, in milliseconds since the epoch. */
+  bornMs?: (tenant: string) => number | undefined,
+): Filter {
   return async (context, next) => {
     const { identity, info } = context;
     const asked = info.tenantPrefix;
@@ -52,6 +59,10 @@ export function tenantResolutionFilter(exists: (tenant: string) => Promise<boole
         group: 'tenancy.skypod.io',
         kind: 'tenants',
       });
+    }
+    // One of an earlier tenant of the name: what it gave out must not open the new one's API.
+    if (identity.issuedMs !== undefined && identity.issuedMs + clocksDifferMs < (bornMs?.(context.tenant) ?? 0)) {
+      throw unauthorized();
     }
     return next(context);
   };

@@ -15,7 +15,7 @@ x509.cryptoProvider.set(webcrypto as never);
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const dayMs = 24 * 3600 * 1000;
 /** Clocks of hosts differ a little: a fresh certificate is valid at once everywhere. */
-const backdateMs = 5 * 60 * 1000;
+export const backdateMs = 5 * 60 * 1000;
 
 export interface PemPair {
   certificatePem: string;

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { backdateMs } from './certificate-authority.ts';
 import { type Identity, identityOfSubject } from './identity.ts';
 
 /** Who a client certificate of our own CA stands for; undefined when it stands for nobody. */
@@ -10,5 +11,9 @@ export function identityOfCertificate(certificate: X509Certificate): Identity | 
   const identity = identityOfSubject({ user, groups: many(subject['O']), units: many(subject['OU']) });
   if (identity === undefined) return undefined;
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
-  return { ...identity, extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] } };
+  return {
+    ...identity,
+    ...(identity.kind === 'tenant' && { issuedMs: certificate.validFromDate.getTime() + backdateMs }),
+    extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
+  };
 }

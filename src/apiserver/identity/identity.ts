@@ -8,6 +8,8 @@ export interface Identity {
   kind: 'platform' | 'host' | 'tenant' | 'anonymous';
   /** The one tenant a credential of kind `tenant` is good for. */
   tenant?: string;
+  /** Of a certificate: it was not given out before this, in milliseconds since the epoch. */
+  issuedMs?: number;
   /** kind `host`: the name of its Host object. */
   hostName?: string;
 }

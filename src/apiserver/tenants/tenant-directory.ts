@@ -22,6 +22,12 @@ export class TenantDirectory {
       : cache.get(SYSTEM_TENANT, '', tenant) !== undefined;
   }
 
+  /** When it was made, in milliseconds since the epoch; undefined for an unknown one. */
+  bornMs(tenant: string): number | undefined {
+    const entry = this.#caches.peek(TENANTS)?.get(SYSTEM_TENANT, '', tenant);
+    return entry?.representation('bornMs', ({ metadata }) => Date.parse(metadata.creationTimestamp ?? ''));
+  }
+
   /** The Tenant object; undefined for an unknown one and for the system tenant before its first start. */
   async entry(tenant: string): Promise<CacheEntry | undefined> {
     return (await this.cache()).get(SYSTEM_TENANT, '', tenant);
