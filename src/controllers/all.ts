@@ -20,6 +20,7 @@ import { createGarbageCollector } from './garbage-collector/index.ts';
 import { createJobController } from './job/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
 import { createPodGarbageCollector } from './pod-gc/index.ts';
+import { underQueueNames } from './queue-names.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
 import { createResourceQuotaController } from './resource-quota/index.ts';
 import { createRootCaController } from './root-ca/index.ts';
@@ -91,6 +92,6 @@ export async function startControllers(options: ControllersOptions, signal: Abor
     return found;
   };
   const controllers = createControllers({ client, informers, clock, logger, recorder }, options);
-  const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
+  const runOptions = { clock, logger, ...(metrics !== undefined && { metrics: underQueueNames(metrics) }) };
   await Promise.all(controllers.map((controller) => runController(controller, runOptions, signal)));
 }

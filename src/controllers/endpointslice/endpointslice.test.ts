@@ -105,3 +105,26 @@ test('the Endpoints object goes with its service', async (t) => {
   await harness.client.resource(testTenant, SERVICES, testNamespace).delete('web');
   await until(() => harness.get(ENDPOINTS, 'web') === undefined);
 });
+
+test('traffic distribution becomes hints on ready endpoints, and goes with it', async (t) => {
+  const harness = await start(t);
+  await harness.create<Service>(SERVICES, {
+    ...service,
+    spec: { ...service.spec, trafficDistribution: 'PreferSameNode' },
+  });
+  await harness.create<Pod>(PODS, pod('a', '10.0.0.1'));
+  await harness.create<Pod>(PODS, pod('b', '10.0.0.2', { conditions: [{ type: 'Ready', status: 'False' }] }));
+  await until(() => endpointCount(harness) === 2);
+  const hints = (ip: string) =>
+    slices(harness)
+      .flatMap(({ endpoints }) => endpoints ?? [])
+      .find(({ addresses }) => addresses[0] === ip)?.hints;
+  assert.deepEqual(hints('10.0.0.1'), { forZones: [{ name: 'zone-a' }], forNodes: [{ name: 'node-a' }] });
+  assert.equal(hints('10.0.0.2'), undefined);
+  const services = harness.client.resource(testTenant, SERVICES, testNamespace);
+  await services.patch('web', 'merge', { spec: { trafficDistribution: 'PreferClose' } });
+  await until(() => hints('10.0.0.1')?.forNodes === undefined);
+  assert.deepEqual(hints('10.0.0.1'), { forZones: [{ name: 'zone-a' }] });
+  await services.patch('web', 'merge', { spec: { trafficDistribution: null } });
+  await until(() => hints('10.0.0.1') === undefined);
+});

@@ -218,10 +218,12 @@ function endpointOf(service: Service, pod: Pod, addresses: string[], node: Node 
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const hostname = hostnameIn(service, pod);
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone'];
+  const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
+  const hints = ready ? hintsOf(service, zone, pod.spec?.nodeName) : undefined;
   return {
     addresses,
     conditions: {
-      ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating),
+      ready,
       serving,
       terminating,
     },
@@ -234,6 +236,20 @@ function endpointOf(service: Service, pod: Pod, addresses: string[], node: Node 
     },
     ...((pod.spec?.nodeName ?? '') !== '' && { nodeName: pod.spec!.nodeName! }),
     ...(zone !== undefined && { zone }),
+    ...(hints !== undefined && { hints }),
+  };
+}
+
+/** Who had best use the endpoint, by the service's trafficDistribution. Source: trafficdist.ReconcileHints. */
+function hintsOf(service: Service, zone: string | undefined, nodeName: string | undefined): Endpoint['hints'] {
+  const distribution = service.spec?.trafficDistribution;
+  const isSameNode = distribution === 'PreferSameNode';
+  if (!isSameNode && distribution !== 'PreferSameZone' && distribution !== 'PreferClose') return undefined;
+  const forNodes = isSameNode && nodeName ? [{ name: nodeName! }] : undefined;
+  if (zone === undefined && forNodes === undefined) return undefined;
+  return {
+    ...(zone !== undefined && { forZones: [{ name: zone }] }),
+    ...(forNodes !== undefined && { forNodes }),
   };
 }
 

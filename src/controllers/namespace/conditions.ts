@@ -1,5 +1,6 @@
 import type { NamespaceCondition } from '../../api/generated/core-v1.ts';
 import { formatTime, type GroupVersionResource } from '../../api/object.ts';
+import type { DiscoveryError } from '../common/aggregated-resources.ts';
 
 export interface Remaining {
   resource: GroupVersionResource;
@@ -32,10 +33,16 @@ const fine: Record<string, { reason: string; message: string }> = {
 export function deletionConditions(
   current: NamespaceCondition[] | undefined,
   remaining: Remaining[],
-  failures: string[],
+  { failures, undiscovered }: { failures: string[]; undiscovered?: DiscoveryError | undefined },
   nowMs: number,
 ): NamespaceCondition[] {
   const bad: Record<string, { reason: string; message: string }> = {};
+  if (undiscovered !== undefined) {
+    bad['NamespaceDeletionDiscoveryFailure'] = {
+      reason: 'DiscoveryFailed',
+      message: `Discovery failed for some groups, ${undiscovered.failing} failing: ${undiscovered.message}`,
+    };
+  }
   if (failures.length > 0) {
     bad['NamespaceDeletionContentFailure'] = {
       reason: 'ContentDeletionFailed',

@@ -5,7 +5,7 @@ import { isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS, collectionPath } from '../../client/client.ts';
 import type { Controller, ReconcileTools } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
-import { aggregatedResourcesOf, apiServicesOf } from '../common/aggregated-resources.ts';
+import { aggregatedResourcesOf, apiServicesOf, type DiscoveryError } from '../common/aggregated-resources.ts';
 import { isSame } from '../common/canonical.ts';
 import { customResourcesOf, definitionsOf } from '../common/custom-resources.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -55,6 +55,7 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
     const remaining: Remaining[] = [];
     const failures: string[] = [];
     let waitSeconds = 0;
+    let undiscovered: DiscoveryError | undefined;
     const emptyAll = (some: ResourceInfo[]) =>
       Promise.all(
         some.map(async (resource) => {
@@ -73,24 +74,28 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
     const hasPods = remaining.length > 0;
     // What pods still use stays until the last of them is gone.
     if (!hasPods) {
-      try {
-        // Asked anew each time: a server that went away with this namespace is soon known to be gone.
-        await emptyAll(deletableInNamespaces(await aggregatedResourcesOf(apiServices, client, tenant)));
-      } catch (error) {
-        failures.push(messageOf(error));
-      }
+      // Asked anew each time: a server that went away with this namespace is soon known to be gone.
+      const aggregated = await aggregatedResourcesOf(apiServices, client, tenant);
+      undiscovered = aggregated.error;
+      await emptyAll(deletableInNamespaces(aggregated.resources));
       await emptyAll(deletable.filter((resource) => !isPods(resource)));
     }
 
-    const conditions = deletionConditions(namespace.status?.conditions, remaining, failures, tools.now());
+    const conditions = deletionConditions(
+      namespace.status?.conditions,
+      remaining,
+      { failures, undiscovered },
+      tools.now(),
+    );
     let latest = namespace;
-    const isDone = remaining.length === 0 && failures.length === 0;
+    const isDone = remaining.length === 0 && failures.length === 0 && undiscovered === undefined;
     const status = { ...namespace.status, phase: 'Terminating', conditions };
     if (!isSame(status, namespace.status)) {
       const body = { ...namespace, apiVersion: 'v1', kind: 'Namespace', status };
       latest = await client.resource<Namespace>(tenant, NAMESPACES).updateStatus(body);
     }
-    if (failures.length > 0) throw new Error(failures.join(', '));
+    const errors = [...(undiscovered === undefined ? [] : [undiscovered.message]), ...failures];
+    if (errors.length > 0) throw new Error(errors.join(', '));
     if (isDone) await finalize(tenant, latest);
     else tools.queue.addAfter(keyOf(namespace), (Math.floor(waitSeconds / 2) + 1) * 1000);
   }

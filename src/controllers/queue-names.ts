@@ -1,0 +1,33 @@
+import type { ControllerMetrics } from '../client/queue-metrics.ts';
+
+/** What upstream's controllers call their queues, where it is not the controller's own name. */
+const queueNames: Record<string, string> = {
+  'certificatesigningrequest-signing-controller': 'certificate',
+  'clusterrole-aggregation-controller': 'ClusterRoleAggregator',
+  'cronjob-controller': 'cronjob',
+  'daemonset-controller': 'daemonset',
+  'deployment-controller': 'deployment',
+  'disruption-controller': 'disruption',
+  'endpoint-controller': 'endpoint',
+  'endpoint-slice-controller': 'endpoint_slice',
+  'endpointslice-mirroring-controller': 'endpoint_slice_mirroring',
+  'garbage-collector-controller': 'garbage_collector_attempt_to_delete',
+  'job-controller': 'job',
+  'namespace-controller': 'namespace',
+  'pod-garbage-collector-controller': 'orphaned_pods_nodes',
+  'replicaset-controller': 'replicaset',
+  'replication-controller': 'replicationmanager',
+  'resourcequota-controller': 'resourcequota_primary',
+  'root-ca-certificate-publisher-controller': 'root_ca_cert_publisher',
+  'serviceaccount-controller': 'serviceaccount',
+  'serviceaccount-token-controller': 'serviceaccount_tokens_service',
+  'statefulset-controller': 'statefulset',
+  'taint-eviction-controller': 'noexec_taint_pod',
+  'ttl-after-finished-controller': 'ttl_jobs_to_delete',
+  'validatingadmissionpolicy-status-controller': 'validating_admission_policy_status',
+};
+
+/** Tells of queues under upstream's names. */
+export function underQueueNames(metrics: ControllerMetrics): ControllerMetrics {
+  return { queue: (name, state) => metrics.queue(queueNames[name] ?? name, state) };
+}
