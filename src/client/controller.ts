@@ -4,7 +4,10 @@ import { aborted } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Informer, InformerHandlers, ObjectKey } from './informer.ts';
+import type { ControllerMetrics } from './queue-metrics.ts';
 import { WorkQueue } from './work-queue.ts';
+
+export type { ControllerMetrics } from './queue-metrics.ts';
 
 /** What event handlers may do with a controller's queue. */
 export interface ControllerQueue {
@@ -43,11 +46,6 @@ export interface Controller {
   reconcile(key: ObjectKey, tools: ReconcileTools): Promise<void>;
 }
 
-export interface ControllerMetrics {
-  reconciled(controller: string, outcome: 'done' | 'failed', durationMs: number): void;
-  queued?(controller: string, length: number): void;
-}
-
 export interface ControllerRunOptions {
   clock: Clock;
   logger: Logger;
@@ -82,19 +80,21 @@ export async function runController(
 ): Promise<void> {
   const { clock, metrics } = options;
   const logger = options.logger.child({ controller: controller.name });
-  const queue = new WorkQueue({ clock, workers: controller.workers });
+  const observer = metrics?.queue(controller.name, () => queue.state());
+  const queue: WorkQueue = new WorkQueue({
+    clock,
+    workers: controller.workers,
+    ...(observer !== undefined && { observer }),
+  });
   const tools: ReconcileTools = { now: () => clock.now(), queue, logger, signal };
   for (const watch of controller.watches) watch.informer.addHandlers(watch.handlers(queue));
 
   const work = async () => {
     for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
-      const startedMs = performance.now();
-      let outcome: 'done' | 'failed' = 'done';
       try {
         await controller.reconcile(key, tools);
         queue.forget(key);
       } catch (error) {
-        outcome = 'failed';
         if (!signal.aborted) {
           // Somebody else wrote or deleted first: the watch brings the news, this is everyday life.
           if (isConflict(error) || isNotFound(error)) logger.debug({ key, error }, 'reconcile came late; trying again');
@@ -103,8 +103,6 @@ export async function runController(
         }
       }
       queue.done(key);
-      metrics?.reconciled(controller.name, outcome, performance.now() - startedMs);
-      metrics?.queued?.(controller.name, queue.length);
     }
   };
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { SYSTEM_TENANT } from './client.ts';
 import { FairQueue, Fifo } from './fair-queue.ts';
+import type { QueueObserver, QueueState } from './queue-metrics.ts';
 
 export interface WorkQueueOptions {
   clock: Clock;
@@ -14,6 +15,8 @@ export interface WorkQueueOptions {
   /** First back-off of a failing key; doubles with each failure. */
   baseDelayMs?: number;
   maxDelayMs?: number;
+  /** Hears what becomes of keys. */
+  observer?: QueueObserver;
 }
 
 function tenantOfKey(key: string): string {
@@ -34,16 +37,19 @@ export class WorkQueue {
   readonly #baseDelayMs: number;
   readonly #maxDelayMs: number;
   readonly #line: FairQueue<string>;
-  readonly #waiting = new Set<string>();
-  readonly #working = new Set<string>();
-  readonly #again = new Set<string>();
+  /** Since when, by `performance.now`; so the next two. */
+  readonly #waiting = new Map<string, number>();
+  readonly #working = new Map<string, number>();
+  readonly #again = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #delayed = new Map<string, { at: number; cancel: () => void }>();
   readonly #idleWorkers = new Fifo<(key: string | undefined) => void>();
+  readonly #observer: QueueObserver | undefined;
   #isShutDown = false;
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
+    this.#observer = options.observer;
     this.#tenantOf = options.tenantOf ?? tenantOfKey;
     this.#line = new FairQueue<string>(options.workers ?? Infinity);
     this.#baseDelayMs = options.baseDelayMs ?? 5;
@@ -61,12 +67,14 @@ export class WorkQueue {
   }
 
   add(key: string): void {
-    if (this.#isShutDown || this.#waiting.has(key)) return;
-    if (this.#working.has(key)) {
-      this.#again.add(key);
-      return;
-    }
-    this.#waiting.add(key);
+    if (this.#isShutDown || this.#waiting.has(key) || this.#again.has(key)) return;
+    this.#observer?.added();
+    if (this.#working.has(key)) this.#again.set(key, performance.now());
+    else this.#enqueue(key, performance.now());
+  }
+
+  #enqueue(key: string, addedMs: number): void {
+    this.#waiting.set(key, addedMs);
     this.#line.push(this.#tenantOf(key), key);
     this.#wakeWorkers();
   }
@@ -74,6 +82,7 @@ export class WorkQueue {
   /** Adds the key after `delayMs`; of several delays for one key the one that ends first counts. */
   addAfter(key: string, delayMs: number): void {
     if (this.#isShutDown) return;
+    this.#observer?.retried();
     if (delayMs <= 0) {
       this.add(key);
       return;
@@ -125,8 +134,10 @@ export class WorkQueue {
   #take(): string | undefined {
     const key = this.#line.take()?.item;
     if (key === undefined) return undefined;
+    const nowMs = performance.now();
+    this.#observer?.taken(nowMs - this.#waiting.get(key)!);
     this.#waiting.delete(key);
-    this.#working.add(key);
+    this.#working.set(key, nowMs);
     return key;
   }
 
@@ -139,10 +150,30 @@ export class WorkQueue {
   }
 
   done(key: string): void {
-    if (!this.#working.delete(key)) return;
+    const startedMs = this.#working.get(key);
+    if (startedMs === undefined) return;
+    this.#working.delete(key);
+    this.#observer?.done(performance.now() - startedMs);
     this.#line.release(this.#tenantOf(key));
-    if (this.#again.delete(key)) this.add(key);
+    const addedMs = this.#again.get(key);
+    if (addedMs !== undefined) {
+      this.#again.delete(key);
+      this.#enqueue(key, addedMs);
+    }
     this.#wakeWorkers();
+  }
+
+  /** For whoever looks now. */
+  state(): QueueState {
+    const nowMs = performance.now();
+    let unfinishedMs = 0;
+    let longestMs = 0;
+    for (const startedMs of this.#working.values()) {
+      unfinishedMs += nowMs - startedMs;
+      longestMs = Math.max(longestMs, nowMs - startedMs);
+    }
+    const depth = this.#waiting.size + this.#again.size;
+    return { depth, unfinishedSeconds: unfinishedMs / 1000, longestRunningSeconds: longestMs / 1000 };
   }
 
   /** Nothing is handed out any more; waiting workers get undefined, timers are cancelled. */

@@ -12,9 +12,10 @@ import { aborted } from '../base/abort.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { Client, SYSTEM_TENANT } from '../client/client.ts';
-import { runController } from '../client/controller.ts';
+import { type ControllerMetrics, runController } from '../client/controller.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
+import { QueueMetrics } from '../client/queue-metrics.ts';
 import { startControllers } from '../controllers/all.ts';
 import type { CertificateSigner } from '../controllers/certificate-signing/signer.ts';
 import { createHostIndexController } from '../controllers/host-index/index.ts';
@@ -120,9 +121,11 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     logger: logger.child({ part: 'metrics' }),
   });
   apiServer.setMetricsProvider(metrics);
+  const queues = new QueueMetrics();
+  apiServer.addMetrics(queues.metrics);
   const signer = createTenantSigner({ clients: pki.authority, servers: pki.tenantServers });
   const rootCa = pki.authority.certificatePem;
-  const common = { clock, logger, zones, rootCa, signer };
+  const common = { clock, logger, zones, rootCa, signer, metrics: queues };
   const parts =
     shared === undefined
       ? startParts({ ...common, client, informers, stop })
@@ -170,13 +173,14 @@ interface PartsOptions {
   zones: string[];
   rootCa: string;
   signer: CertificateSigner;
+  metrics: ControllerMetrics;
   stop: AbortSignal;
 }
 
 /** Everything that works on objects, in no particular order: the parts meet in the API only. */
 async function startParts(options: PartsOptions): Promise<void> {
-  const { client, informers, clock, logger, zones, rootCa, signer, stop } = options;
-  const common = { client, informers, clock };
+  const { client, informers, clock, logger, zones, rootCa, signer, metrics, stop } = options;
+  const common = { client, informers, clock, metrics };
   const of = (part: string) => ({ ...common, logger: logger.child({ part }) });
   await Promise.all([
     startControllers({ ...of('controllers'), rootCa, signer, resources: builtinResources }, stop),

@@ -24,7 +24,7 @@ const queueNames: Record<string, string> = {
   'statefulset-controller': 'statefulset',
   'taint-eviction-controller': 'noexec_taint_pod',
   'ttl-after-finished-controller': 'ttl_jobs_to_delete',
-  'validatingadmissionpolicy-status-controller': 'validating_admission_policy_status',
+  'validatingadmissionpolicy-status-controller': 'validatingadmissionpolicy-status',
 };
 
 /** Tells of queues under upstream's names. */
