@@ -5,7 +5,7 @@ import type { TypeSchema } from './schema.ts';
 export interface DecodeResult<T = any> {
   /** A copy that shares nothing with the input: unknown fields dropped, scalars in canonical form. */
   object: T;
-  /** `unknown field "spec.foo"`, in document order; empty unless strict. */
+  /** `unknown field "spec.foo"`, in document order, sorted for custom resources; empty unless strict. */
   unknownFields: string[];
   /** Wrong types, in Go's words. Kubernetes reports the first: a 400 BadRequest. */
   errors: string[];
@@ -22,11 +22,22 @@ export function decodeObject<T = any>(
   value: unknown,
   options: { strict?: boolean } = {},
 ): DecodeResult<T> {
-  const type = compiledType('schema' in target ? target.schema : target);
+  const schema = 'schema' in target ? target.schema : target;
+  const type = compiledType(schema);
   const issues = new DecodeIssues(options.strict ?? false);
   const object = type.decode(value, issues) ?? type.decode({}, new DecodeIssues(false));
-  return { object, unknownFields: issues.unknownFields(), errors: issues.errors() };
+  const unknownFields = issues.unknownFields();
+  // Pruning upstream finds fields in the order of a Go map.
+  if (schema.structural !== undefined && unknownFields.length > 1) unknownFields.sort(metadataFirst);
+  return { object, unknownFields, errors: issues.errors() };
 }
+
+const inMetadata = (finding: string) => finding.startsWith('unknown field "metadata.');
+const metadataFirst = (a: string, b: string): number => {
+  const [first, second] = [inMetadata(a), inMetadata(b)];
+  if (first || second) return Number(second) - Number(first);
+  return a < b ? -1 : 1;
+};
 
 /** The message Kubernetes gives for findings of fieldValidation=Strict. */
 export const strictDecodingError = (findings: string[]): string => `strict decoding error: ${findings.join(', ')}`;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeObject } from '../decode.ts';
 import { mergeObjects, mergeTypeOf } from '../managed-fields/index.ts';
 import { typeSchemaOf } from './type-schema.ts';
 
@@ -54,4 +55,17 @@ test('an atomic item of a list, or value of a map, belongs to one as a whole', (
     points: [{ name: 'a' }],
     named: { b: { name: 'd' } },
   });
+});
+
+test('unknown fields of a custom resource are reported sorted, those of its metadata first', () => {
+  const schema = typeSchemaOf('Thing', { type: 'object', properties: { spec: { type: 'object', properties: {} } } });
+  const { unknownFields } = decodeObject(
+    schema,
+    { spec: { b: 1, a: 1 }, data: 1, metadata: { z: 1 } },
+    { strict: true },
+  );
+  assert.deepEqual(
+    unknownFields,
+    ['metadata.z', 'data', 'spec.a', 'spec.b'].map((path) => `unknown field "${path}"`),
+  );
 });

@@ -12,8 +12,8 @@ export interface AllowedDifference {
   covers(label: string, difference: Difference): boolean;
 }
 
-export function readAllowList(): AllowedDifference[] {
-  const text = readFileSync(new URL('allowed.txt', import.meta.url), 'utf8');
+export function readAllowList(file = new URL('allowed.txt', import.meta.url)): AllowedDifference[] {
+  const text = readFileSync(file, 'utf8');
   return text.split('\n').flatMap((line) => {
     if (line.trim() === '' || line.startsWith('#')) return [];
     const parts = line.split(' | ');
