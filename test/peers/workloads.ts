@@ -237,7 +237,7 @@ async function watchFanOut(
         Array.from({ length: parallel }, async (_, lane) => {
           const client = clients[lane % clients.length]!;
           for (let index = next++; index < events; index = next++) {
-            await progress.seenByAll(index - parallel + 1);
+            await progress.seenByAll(index - Math.max(parallel, 16));
             await succeed(client, createRequest(path, configMapBody(`${prefix}-${index}`)));
           }
         }),
