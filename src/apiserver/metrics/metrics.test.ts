@@ -4,7 +4,10 @@ import { request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { Counter, Histogram } from '../../base/metrics.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import type { PemPair } from '../identity/certificate-authority.ts';
+import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { seriesOf } from './testing.ts';
 
 /** What is counted when an answer has gone out may be a moment late. */
 async function eventually(check: () => Promise<void>): Promise<void> {
@@ -51,13 +54,15 @@ test('label values made up without end are counted together', () => {
 describe('what the server tells of itself', () => {
   let server: TestServer;
   let port: number;
-  const credentials: Record<string, { cert: string; key: string }> = {};
+  let call: ApiCaller;
+  const pairs: Record<string, PemPair> = {};
 
   before(async () => {
     server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'] });
     ({ port } = await server.server.listen({ host: '127.0.0.1', port: 0 }));
-    const keep = (name: string, pair: { certificatePem: string; keyPem: string }) => {
-      credentials[name] = { cert: pair.certificatePem, key: pair.keyPem };
+    call = apiCaller(port, server.authority.certificatePem, undefined);
+    const keep = (name: string, pair: PemPair) => {
+      pairs[name] = pair;
     };
     for (const tenant of ['a', 'b']) {
       keep(tenant, await server.authority.issueTenantUser(tenant, 'admin', ['system:masters']));
@@ -67,23 +72,9 @@ describe('what the server tells of itself', () => {
   });
   after(() => server.close());
 
-  async function ask(who: string | undefined, path: string, method = 'GET', body?: object) {
-    const asked = request({
-      host: '127.0.0.1',
-      port,
-      path,
-      method,
-      ca: server.authority.certificatePem,
-      agent: false,
-      headers: { 'content-type': 'application/json' },
-      ...(who !== undefined && credentials[who]),
-    });
-    asked.end(body === undefined ? undefined : JSON.stringify(body));
-    const [response] = await once(asked, 'response');
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk);
-    return { code: response.statusCode as number, headers: response.headers, text: Buffer.concat(chunks).toString() };
-  }
+  const ask = (who: string | undefined, path: string, method = 'GET', body?: object) =>
+    call(method, path, { ...(body !== undefined && { body }), ...(who !== undefined && { as: pairs[who]! }) });
+  const figures = async () => seriesOf((await ask('platform', '/metrics')).text);
 
   test('requests are counted by verb, resource and code', async () => {
     await ask('a', '/api/v1/namespaces/default/configmaps', 'POST', { metadata: { name: 'x' } });
@@ -107,7 +98,10 @@ describe('what the server tells of itself', () => {
         'apiserver_flowcontrol_dispatched_requests_total{priority_level="exempt",flow_schema="exempt"}',
         'apiserver_admission_step_admission_duration_seconds_count{type="admit",operation="CREATE",rejected="false"}',
         'apiserver_storage_objects{resource="configmaps"}',
-        'apiserver_current_inflight_requests',
+        'apiserver_resource_objects{group="",resource="configmaps"}',
+        'apiserver_watch_cache_resource_version{group="",resource="configmaps"}',
+        'apiserver_current_inflight_requests{request_kind="readOnly"}',
+        'apiserver_request_sli_duration_seconds_bucket',
         'process_resident_memory_bytes',
         'nodejs_heap_size_used_bytes',
       ]) {
@@ -124,7 +118,8 @@ describe('what the server tells of itself', () => {
       path: '/api/v1/namespaces/default/secrets?watch=true',
       ca: server.authority.certificatePem,
       agent: false,
-      ...credentials['a'],
+      cert: pairs['a']!.certificatePem,
+      key: pairs['a']!.keyPem,
     });
     watch.on('error', () => {});
     watch.end();
@@ -140,6 +135,10 @@ describe('what the server tells of itself', () => {
         .at(-1);
     assert.equal(await figure(open), '1');
     assert.equal(await figure('apiserver_watch_events_total{group="",version="v1",resource="secrets"}'), '1');
+    const of = { group: '', version: 'v1', resource: 'secrets' };
+    const value = await figures();
+    assert.equal(value('apiserver_watch_events_sizes_count', of), 1);
+    assert.ok(value('apiserver_watch_events_sizes_sum', of) > 100);
     watch.destroy();
     await eventually(async () => assert.equal(await figure(open), '0'));
   });
@@ -155,6 +154,52 @@ describe('what the server tells of itself', () => {
     });
     assert.equal((await ask('b-user', '/metrics')).code, 403);
     assert.equal((await ask(undefined, '/metrics')).code, 403);
+  });
+
+  test('who asks, and whether it may', async () => {
+    const before = await figures();
+    await ask('a', '/api/v1/namespaces/default/pods');
+    assert.equal((await ask('a-user', '/api/v1/namespaces/default/pods')).code, 403);
+    await ask('a-user', '/api');
+    const { code } = await call('GET', '/api', { headers: { authorization: 'Bearer nobody' } });
+    assert.equal(code, 401);
+    const now = await figures();
+    const grown = (name: string, labels: Record<string, string>) => now(name, labels) - before(name, labels);
+    // Asking for the figures is one more each.
+    assert.equal(grown('authentication_attempts', { result: 'success' }), 4);
+    assert.equal(grown('authentication_attempts', { result: 'error' }), 1);
+    assert.equal(grown('authentication_duration_seconds_count', { result: 'success' }), 4);
+    assert.equal(grown('authenticated_user_requests', { username: 'admin' }), 1);
+    assert.equal(grown('authenticated_user_requests', { username: 'other' }), 3);
+    assert.equal(grown('authorization_attempts_total', { result: 'allowed' }), 3);
+    assert.equal(grown('authorization_attempts_total', { result: 'no-opinion' }), 1);
+    assert.equal(grown('authorization_duration_seconds_count', { result: 'no-opinion' }), 1);
+    const byRoles = { type: 'RBAC', name: 'rbac', decision: 'allowed' };
+    assert.equal(grown('apiserver_authorization_decisions_total', byRoles), 1);
+  });
+
+  test('requests that nobody waits for any more', async () => {
+    const asked = request({
+      host: '127.0.0.1',
+      port,
+      path: '/api/v1/namespaces/default/services',
+      method: 'POST',
+      ca: server.authority.certificatePem,
+      agent: false,
+      headers: { 'content-type': 'application/json', 'content-length': 1000 },
+      cert: pairs['a']!.certificatePem,
+      key: pairs['a']!.keyPem,
+    });
+    asked.on('error', () => {});
+    asked.write('{');
+    // It has arrived, and waits for the rest of its body.
+    await eventually(async () => {
+      const inflight = (await figures())('apiserver_current_inflight_requests', { request_kind: 'mutating' });
+      assert.equal(inflight, 1);
+    });
+    asked.destroy();
+    const of = { verb: 'POST', group: '', version: 'v1', resource: 'services', subresource: '', scope: 'namespace' };
+    await eventually(async () => assert.equal((await figures())('apiserver_request_aborts_total', of), 1));
   });
 
   test('health: whole, verbose, without a check, one check', async () => {
