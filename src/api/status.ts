@@ -192,7 +192,7 @@ export function invalid(kind: { group: string; kind: string }, name: string, err
   return new StatusError(422, 'Invalid', `${qualified} ${JSON.stringify(name)} is invalid: ${joined}`, {
     ...(name !== '' && { name }),
     ...(kind.group !== '' && { group: kind.group }),
-    kind: kind.kind,
+    ...(kind.kind !== '' && { kind: kind.kind }),
     causes: errors.map((error) => ({ reason: error.reason, message: error.message, field: error.field })),
   });
 }

@@ -122,12 +122,9 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
 
   if (oldWatch) {
     info.verb = 'watch';
-  } else if (info.hasNameInPath) {
-    // A watch of one object by its own path is the old form too; list and watch go by collections.
-    if (info.verb === 'get' && info.subresource === '' && isTrue(query.get('watch'))) info.verb = 'watch';
-  } else if (info.verb === 'get') {
+  } else if (!info.hasNameInPath && info.verb === 'get') {
     info.verb = isTrue(query.get('watch')) ? 'watch' : 'list';
-  } else if (info.verb === 'delete') {
+  } else if (!info.hasNameInPath && info.verb === 'delete') {
     info.verb = 'deletecollection';
   }
   if (!info.hasNameInPath && (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection')) {

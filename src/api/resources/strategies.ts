@@ -3,6 +3,7 @@ import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
 import * as prepare from '../strategies/prepare.ts';
+import * as volumes from '../strategies/volumes.ts';
 import { definitionStrategy } from '../structural-schema/definition/strategy.ts';
 import * as access from '../validation/access.ts';
 import * as policies from '../validation/admission-policies.ts';
@@ -21,10 +22,17 @@ import { isIpAddress } from '../validation/ip-address.ts';
 import * as limits from '../validation/limits.ts';
 import * as networking from '../validation/networking.ts';
 import * as pod from '../validation/pod.ts';
+import { validatePodEphemeralContainers } from '../validation/pod-ephemeral.ts';
 import { validatePodResize } from '../validation/pod-resize.ts';
 import { validatePodTemplate } from '../validation/pod-spec.ts';
 import * as runtimeClass from '../validation/runtime-class.ts';
 import * as service from '../validation/service.ts';
+import * as conditionStatus from '../validation/status/conditions.ts';
+import * as jobStatus from '../validation/status/jobs.ts';
+import * as networkStatus from '../validation/status/network.ts';
+import * as podStatus from '../validation/status/pods.ts';
+import * as storageStatus from '../validation/status/storage.ts';
+import * as workloadStatus from '../validation/status/workloads.ts';
 import * as storage from '../validation/storage.ts';
 import * as webhooks from '../validation/webhook-configuration.ts';
 import * as workloads from '../validation/workloads.ts';
@@ -96,18 +104,27 @@ export const strategies: Record<string, ResourceStrategy> = {
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookConfiguration,
   '/pods': {
     ...validated(pod.validatePodCreate, pod.validatePodUpdate),
-    validateStatusUpdate: checkChange(pod.validatePodStatusUpdate),
-    validateSubresourceUpdate: { resize: checkChange(validatePodResize) },
+    validateStatusUpdate: checkChange(podStatus.validatePodStatusUpdate),
+    validateSubresourceUpdate: {
+      ephemeralcontainers: checkChange(validatePodEphemeralContainers),
+      resize: checkChange(validatePodResize),
+    },
     prepareForCreate: prepare.preparePod,
+    prepareForStatusUpdate: prepare.preparePodStatus,
     gracePeriodSeconds: podGracePeriodSeconds,
   },
   '/podtemplates': validated((object, findings) => validatePodTemplate(object.template, 'template', findings)),
-  '/replicationcontrollers': validated(workloads.validateReplicationController),
+  '/replicationcontrollers': {
+    ...validated(workloads.validateReplicationController),
+    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('replicaSet')),
+  },
   '/services': {
-    ...validated(service.validateService, service.validateServiceUpdate),
+    validateStatusUpdate: checkChange(networkStatus.validateServiceStatus),
+    ...validated((one, findings) => service.validateService(one, findings), service.validateServiceUpdate),
     validateName: nameIsDnsLabel,
     prepareForCreate: prepare.prepareService,
     prepareForUpdate: prepare.prepareServiceUpdate,
+    prepareForStatusUpdate: prepare.prepareServiceStatus,
   },
   '/namespaces': {
     ...validated(configuration.validateNamespace),
@@ -122,22 +139,50 @@ export const strategies: Record<string, ResourceStrategy> = {
     setDefaults: prepare.mergeStringData,
   },
   '/nodes': {
+    validateStatusUpdate: checkChange(configuration.validateNodeStatusUpdate),
     ...validated(configuration.validateNode, configuration.validateNodeUpdate),
     keepsStatusOnCreate: true,
   },
   '/endpoints': validated(configuration.validateEndpoints),
-  '/resourcequotas': validated(limits.validateResourceQuota, limits.validateResourceQuotaUpdate),
+  '/resourcequotas': {
+    ...validated(limits.validateResourceQuota, limits.validateResourceQuotaUpdate),
+    validateStatusUpdate: checkChange(limits.validateResourceQuotaStatus),
+  },
   '/limitranges': validated(limits.validateLimitRange),
-  '/events': validated(events.validateEvent),
-  '/persistentvolumeclaims': validated(storage.validateClaim, storage.validateClaimUpdate),
-  '/persistentvolumes': validated(storage.validateVolume, storage.validateVolumeUpdate),
-  'apps/deployments': validated(workloads.validateDeployment, workloads.validateDeploymentUpdate),
-  'apps/replicasets': validated(workloads.validateReplicaSet, workloads.validateReplicaSetUpdate),
+  '/events': {
+    validateCreate: (event, view) =>
+      check(view === undefined ? events.validateEvent : events.validateStrictEvent)(event),
+    validateUpdate: (event, old, view) =>
+      view === undefined
+        ? check(events.validateEvent)(event)
+        : checkChange(events.validateStrictEventUpdate)(event, old),
+  },
+  '/persistentvolumeclaims': {
+    validateStatusUpdate: checkChange(storageStatus.validateClaimStatus),
+    ...validated(storage.validateClaim, storage.validateClaimUpdate),
+    prepareForCreate: volumes.prepareClaim,
+    prepareForUpdate: volumes.prepareClaimUpdate,
+  },
+  '/persistentvolumes': {
+    ...validated(storage.validateVolume, storage.validateVolumeUpdate),
+    prepareForCreate: volumes.prepareVolume,
+    prepareForStatusUpdate: volumes.prepareVolumeStatus,
+  },
+  'apps/deployments': {
+    ...validated(workloads.validateDeployment, workloads.validateDeploymentUpdate),
+    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('deployment')),
+  },
+  'apps/replicasets': {
+    ...validated(workloads.validateReplicaSet, workloads.validateReplicaSetUpdate),
+    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('replicaSet')),
+  },
   'apps/statefulsets': {
+    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('statefulSet')),
     ...validated(workloads.validateStatefulSetCreate, workloads.validateStatefulSetUpdate),
     ...label,
   },
   'apps/daemonsets': {
+    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('daemonSet')),
     ...validated(workloads.validateDaemonSet, workloads.validateDaemonSetUpdate),
     prepareForCreate: prepare.prepareDaemonSet,
     prepareForUpdate: prepare.prepareDaemonSetUpdate,
@@ -156,20 +201,36 @@ export const strategies: Record<string, ResourceStrategy> = {
       },
     ),
   ),
-  'batch/jobs': { ...validated(batch.validateJob, batch.validateJobUpdate), prepareForCreate: prepare.prepareJob },
+  'batch/jobs': {
+    validateStatusUpdate: checkChange(jobStatus.validateJobStatus),
+    ...validated(batch.validateJob, batch.validateJobUpdate),
+    prepareForCreate: prepare.prepareJob,
+  },
   'batch/cronjobs': validated(
     (object, findings) => batch.validateCronJob(object, findings),
     (object, old, findings) => batch.validateCronJob(object, findings, old),
   ),
-  'autoscaling/horizontalpodautoscalers': validated(autoscaling.validateAutoscaler),
-  'policy/poddisruptionbudgets': validated(autoscaling.validateDisruptionBudget),
-  'networking.k8s.io/ingresses': validated(networking.validateIngress),
+  'autoscaling/horizontalpodautoscalers': {
+    ...validated(autoscaling.validateAutoscaler),
+    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('autoscaler')),
+  },
+  'policy/poddisruptionbudgets': {
+    ...validated(autoscaling.validateDisruptionBudget),
+    validateStatusUpdate: checkChange(conditionStatus.validateDisruptionBudgetStatus),
+  },
+  'networking.k8s.io/ingresses': {
+    ...validated(networking.validateIngress),
+    validateStatusUpdate: checkChange(networkStatus.validateIngressStatus),
+  },
   'networking.k8s.io/ingressclasses': validated(networking.validateIngressClass, networking.validateIngressClassUpdate),
-  'networking.k8s.io/networkpolicies': validated(networking.validateNetworkPolicy),
-  'networking.k8s.io/servicecidrs': validated(
-    clusterNetworks.validateServiceCidr,
-    clusterNetworks.validateServiceCidrUpdate,
+  'networking.k8s.io/networkpolicies': validated(
+    (policy, findings) => networking.validateNetworkPolicy(policy, findings),
+    networking.validateNetworkPolicyUpdate,
   ),
+  'networking.k8s.io/servicecidrs': {
+    ...validated(clusterNetworks.validateServiceCidr, clusterNetworks.validateServiceCidrUpdate),
+    validateStatusUpdate: checkChange(conditionStatus.validateMetaConditions),
+  },
   'networking.k8s.io/ipaddresses': {
     ...validated(clusterNetworks.validateIpAddressObject, clusterNetworks.validateIpAddressObjectUpdate),
     validateName: (name, isPrefix) =>
@@ -234,8 +295,14 @@ export const strategies: Record<string, ResourceStrategy> = {
     }
   }),
   'node.k8s.io/runtimeclasses': validated(runtimeClass.validateRuntimeClass, runtimeClass.validateRuntimeClassUpdate),
-  'flowcontrol.apiserver.k8s.io/flowschemas': validated(flowControl.validateFlowSchema),
-  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': validated(flowControl.validatePriorityLevel),
+  'flowcontrol.apiserver.k8s.io/flowschemas': {
+    ...validated(flowControl.validateFlowSchema),
+    validateStatusUpdate: checkChange(conditionStatus.validateTypedConditions),
+  },
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': {
+    ...validated(flowControl.validatePriorityLevel),
+    validateStatusUpdate: checkChange(conditionStatus.validateTypedConditions),
+  },
   'apiregistration.k8s.io/apiservices': {
     ...validated(apiRegistration.validateApiService),
     ...pathSegment,

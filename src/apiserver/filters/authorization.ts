@@ -29,7 +29,10 @@ export function authorizationFilter(authorizer: Authorizer, observer?: Authoriza
       observer?.authorized(result, identity, performance.now() - startedMs);
     }
     annotate(context, decision.allowed ? 'allow' : 'forbid', decision.reason);
-    if (!decision.allowed) throw deniedError(identity, attributes, decision.reason);
+    if (!decision.allowed) {
+      context.responseHeaders = { ...context.responseHeaders, 'x-content-type-options': 'nosniff' };
+      throw deniedError(identity, attributes, decision.reason);
+    }
     return next(context);
   };
 }

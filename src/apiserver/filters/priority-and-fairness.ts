@@ -15,6 +15,8 @@ const platformAccount = '/platform';
 const platformWeight = 4;
 const strangersWeight = 0.25;
 const refusalsKept = 1024;
+/** Upstream counts them nowhere, and says no level of theirs. */
+const longRunning = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 const readOnlyVerbs = new Set(['get', 'list', 'watch']);
 
 /** What API Priority and Fairness did, for the metrics. */
@@ -71,10 +73,12 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
       isMutating: !readOnlyVerbs.has(info.verb),
     };
     // Uids, not names: what a tenant calls its levels is not for everyone to know.
-    context.responseHeaders = {
-      'x-kubernetes-pf-flowschema-uid': schema.uid,
-      'x-kubernetes-pf-prioritylevel-uid': level.uid,
-    };
+    if (!longRunning.has(info.subresource)) {
+      context.responseHeaders = {
+        'x-kubernetes-pf-flowschema-uid': schema.uid,
+        'x-kubernetes-pf-prioritylevel-uid': level.uid,
+      };
+    }
     const arrivedMs = performance.now();
     const turn = await scheduler.admit(asked);
     if (typeof turn === 'string') {

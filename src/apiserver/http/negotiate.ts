@@ -110,5 +110,10 @@ function chooseForm(accept: string, offered: OfferedForms): AcceptedForm {
       return { format, as: 'PartialObjectMetadata', version: v };
     }
   }
-  throw notAcceptable(`only the following media types are accepted: ${mediaTypes}`);
+  const isPlain = ({ type, parameters }: MediaType) => Object.hasOwn(formats, type) && parameters['as'] === undefined;
+  throw notAcceptable(
+    offered.stream === true && parseAccept(accept).some(isPlain)
+      ? 'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
+      : `only the following media types are accepted: ${mediaTypes}`,
+  );
 }

@@ -111,7 +111,6 @@ export function respondError(context: RequestContext, error: StatusError, option
   const extra = {
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
     // An oversized body is not read to its end; nothing after it on this connection can be understood.
-    ...(error.code === 401 && { 'www-authenticate': 'Bearer realm="kubernetes"' }),
   };
   if (error.plainText !== undefined) {
     const headers = { ...extra, 'x-content-type-options': 'nosniff' };

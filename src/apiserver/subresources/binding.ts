@@ -1,7 +1,7 @@
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { PODS } from '../../api/resources.ts';
-import { badRequest, conflict, type FieldError, invalid } from '../../api/status.ts';
+import { badRequest, conflict, StatusError } from '../../api/status.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
@@ -52,19 +52,20 @@ async function place(
   const target: { kind?: string; name?: string } = binding['target'] ?? {};
   const isPod = definition.resource === 'pods';
   const targetKind = isPod ? 'Node' : 'Host';
-  const errors: FieldError[] = [];
+  const findings: string[] = [];
   if (target.kind && target.kind !== targetKind) {
-    errors.push({
-      reason: 'FieldValueNotSupported',
-      field: 'target.kind',
-      message: `Unsupported value: ${JSON.stringify(target.kind)}: supported values: "${targetKind}", "<empty>"`,
-    });
+    const supported = `supported values: "${targetKind}", "<empty>"`;
+    findings.push(`target.kind: Unsupported value: ${JSON.stringify(target.kind)}: ${supported}`);
   }
-  if (!target.name) errors.push({ reason: 'FieldValueRequired', field: 'target.name', message: 'Required value' });
-  if (errors.length > 0) throw invalid(bindingKind, name, errors);
+  if (!target.name) findings.push('target.name: Required value');
+  // As upstream, which takes what it finds here for a fault of its own.
+  if (findings.length > 0) {
+    throw new StatusError(500, '', findings.length === 1 ? findings[0]! : `[${findings.join(', ')}]`);
+  }
   const { uid, annotations, labels } = binding.metadata;
   checkPlace(request, { ...binding, metadata: { ...binding.metadata } });
 
+  const bindings = { group: definition.group, resource: `${definition.resource}/binding` };
   await updateObject(environment, {
     definition,
     subresource: 'binding',
@@ -79,11 +80,11 @@ async function place(
       const what = isPod ? 'pod' : 'container instance';
       const bound: string = (isPod ? old['spec'].nodeName : old['spec'].hostName) ?? '';
       if (old.metadata.deletionTimestamp !== undefined) {
-        throw conflict(definition, name, `${what} ${name} is being deleted, cannot be assigned to a host`);
+        throw conflict(bindings, name, `${what} ${name} is being deleted, cannot be assigned to a host`);
       }
       if (bound !== '') {
         throw conflict(
-          definition,
+          bindings,
           name,
           `${what} ${name} is already assigned to ${isPod ? 'node' : 'host'} ${JSON.stringify(bound)}`,
         );
@@ -113,9 +114,8 @@ function boundObject(
   const scheduled = {
     type: 'PodScheduled',
     status: 'True',
+    ...(field === 'nodeName' && { lastProbeTime: null }),
     lastTransitionTime: formatTime(binding.nowMs),
-    ...(field === 'nodeName' &&
-      old.metadata.generation !== undefined && { observedGeneration: old.metadata.generation }),
   };
   return {
     ...old,

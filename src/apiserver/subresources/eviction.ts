@@ -59,10 +59,9 @@ export async function evict(environment: Environment, request: ResourceRequest):
     if (budgets.length > 1) {
       const message =
         'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
-      // Upstream answers 201 with a failure in it.
       return objectAnswer(
         { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 },
-        201,
+        500,
       );
     }
     const [budget] = budgets;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { badRequest, type FieldError, invalid, notAcceptable } from '../../api/status.ts';
@@ -30,6 +29,7 @@ async function readReview(environment: Environment, request: ResourceRequest): P
   }
   const review = await readObject(context, { kind: definition, schema: schemaOfKind(group, version, kind)! });
   await admitPosted(environment, request, review);
+  if (definition.namespaced) review.metadata.namespace = request.namespace;
   return review;
 }
 
@@ -74,7 +74,7 @@ async function selfSubjectReview(environment: Environment, request: ResourceRequ
     {
       kind: definition.kind,
       apiVersion: apiVersionOf(definition),
-      metadata: { uid: randomUUID(), creationTimestamp: formatTime(environment.clock.now()) },
+      metadata: { creationTimestamp: formatTime(environment.clock.now()) },
       status: { userInfo: userInfo(context.identity) },
     },
     201,
@@ -83,7 +83,7 @@ async function selfSubjectReview(environment: Environment, request: ResourceRequ
 
 async function selfSubjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(environment, request);
-  checkReview(request, review, []);
+  checkReview(request, review, false);
   const attributes = attributesOf(request, review);
   const decision = await environment.authorizer.authorize(request.context.identity, attributes);
   return answered(request, review, decisionStatus(decision));
@@ -92,11 +92,7 @@ async function selfSubjectAccessReview(environment: Environment, request: Resour
 async function subjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(environment, request);
   const { user = '', groups = [], uid, extra } = review['spec'] ?? {};
-  const errors: FieldError[] = [];
-  if (user === '' && groups.length === 0) {
-    errors.push(wrong('spec.user', '""', 'at least one of user or group must be specified'));
-  }
-  checkReview(request, review, errors);
+  checkReview(request, review, user === '' && groups.length === 0);
   // Someone of this tenant: a review never says anything about the platform's own identities.
   const identity: Identity = { name: user, groups, uid, extra, kind: 'tenant', tenant: request.tenant };
   const attributes = attributesOf(request, review);
@@ -130,16 +126,21 @@ function decisionStatus({ allowed, reason }: { allowed: boolean; reason: string 
   return { allowed, ...(reason !== '' && { reason }) };
 }
 
+/** As Go prints the internal type, whose fields have no names in JSON. */
+const shownAttributes = ({ path = '', verb = '' }: { path?: string; verb?: string }) =>
+  JSON.stringify({ Path: path, Verb: verb });
+
 function wrong(field: string, value: string, why: string): FieldError {
   return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${value}: ${why}` };
 }
 
 /** Source: apis/authorization/validation upstream. */
-function checkReview({ definition, namespace }: ResourceRequest, review: KubeObject, errors: FieldError[]): void {
+function checkReview({ definition, namespace }: ResourceRequest, review: KubeObject, lacksSubject: boolean): void {
+  const errors: FieldError[] = [];
   const { resourceAttributes, nonResourceAttributes } = review['spec'] ?? {};
   const isLocal = definition.resource === 'localsubjectaccessreviews';
   if (resourceAttributes && nonResourceAttributes) {
-    const shown = JSON.stringify(nonResourceAttributes);
+    const shown = shownAttributes(nonResourceAttributes);
     errors.push(
       wrong('spec.nonResourceAttributes', shown, 'cannot be specified in combination with resourceAttributes'),
     );
@@ -152,6 +153,9 @@ function checkReview({ definition, namespace }: ResourceRequest, review: KubeObj
         'exactly one of nonResourceAttributes or resourceAttributes must be specified',
       ),
     );
+  }
+  if (lacksSubject) {
+    errors.push(wrong('spec.user', '""', 'at least one of user or group must be specified'));
   }
   for (const selector of ['fieldSelector', 'labelSelector']) {
     const given = resourceAttributes?.[selector];
@@ -175,10 +179,11 @@ function checkReview({ definition, namespace }: ResourceRequest, review: KubeObj
     errors.push(wrong('spec.resourceAttributes.namespace', shown, 'must match metadata.namespace'));
   }
   if (isLocal && nonResourceAttributes) {
-    const shown = JSON.stringify(nonResourceAttributes);
+    const shown = shownAttributes(nonResourceAttributes);
     errors.push(wrong('spec.nonResourceAttributes', shown, 'disallowed on this kind of request'));
   }
-  if (errors.length > 0) throw invalid(definition, '', errors);
+  // Upstream leaves out the kind.
+  if (errors.length > 0) throw invalid({ group: definition.group, kind: '' }, '', errors);
 }
 
 function attributesOf(request: ResourceRequest, review: KubeObject): Attributes {

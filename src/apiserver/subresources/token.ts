@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { NODES, PODS } from '../../api/resources.ts';
@@ -22,6 +23,10 @@ export async function requestToken(environment: Environment, request: ResourceRe
   const target = { kind: tokenRequestKind, schema: schemaOfKind('authentication.k8s.io', 'v1', 'TokenRequest')! };
   const body = await readObject(context, target);
   await admitPosted(environment, request, body, { kind: tokenRequestKind, dryRun });
+  if (body.metadata.name && body.metadata.name !== name) {
+    const message = `Invalid value: ${JSON.stringify(body.metadata.name)}: must match the service account name if specified`;
+    throw invalid(tokenRequestKind, name, [{ reason: 'FieldValueInvalid', field: 'metadata.name', message }]);
+  }
   const entry = await environment.objects.get(definition, tenant, namespace, name);
   if (entry === undefined) throw notFound(definition, name);
   const account = entry.object;
@@ -36,7 +41,7 @@ export async function requestToken(environment: Environment, request: ResourceRe
     });
   if (expirationSeconds < shortestSeconds) tooOdd('may not specify a duration less than 10 minutes');
   if (expirationSeconds > longestSeconds) tooOdd('may not specify a duration larger than 2^32 seconds');
-  if (errors.length > 0) throw invalid(tokenRequestKind, name, errors);
+  if (errors.length > 0) throw invalid(tokenRequestKind, '', errors);
 
   const audiences: string[] = (spec.audiences ?? []).length > 0 ? spec.audiences : [apiAudiences(tenant)[0]!];
   const wanted: TokenRequest = {
@@ -52,12 +57,17 @@ export async function requestToken(environment: Environment, request: ResourceRe
     {
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
-      metadata: { name, namespace, creationTimestamp: formatTime(environment.clock.now()) },
+      metadata: { name, namespace, uid: randomUUID(), creationTimestamp: formatTime(environment.clock.now()) },
       spec: { audiences, expirationSeconds, boundObjectRef: spec.boundObjectRef ?? null },
       status: { token: status.token, expirationTimestamp: formatTime(status.expiresAtMs) },
     },
     201,
   );
+}
+
+/** As Go prints a GroupVersionKind. */
+function typeText({ apiVersion = '', kind = '' }: { apiVersion?: string; kind?: string }): string {
+  return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
 }
 
 async function addBinding(
@@ -73,7 +83,7 @@ async function addBinding(
     const { uid } = entry.object.metadata;
     if (reference.uid && reference.uid !== uid) {
       throw conflict(
-        resource,
+        { group: resource.group, resource: reference.kind ?? '' },
         reference.name ?? '',
         `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
       );
@@ -107,6 +117,6 @@ async function addBinding(
       return;
     }
     default:
-      throw badRequest(`cannot bind token to object of type ${reference.apiVersion}, Kind=${reference.kind}`);
+      throw badRequest(`cannot bind token to object of type ${typeText(reference)}`);
   }
 }

@@ -4,8 +4,11 @@ import { CertificateAuthority } from '../../../src/apiserver/identity/certificat
 import { ServiceAccountTokens } from '../../../src/apiserver/identity/service-account-tokens.ts';
 import { createApiServer } from '../../../src/apiserver/server.ts';
 import { systemClock } from '../../../src/base/clock.ts';
+import { Client } from '../../../src/client/client.ts';
+import { createInformerFactory } from '../../../src/client/informer-factory.ts';
 import { createLogger } from '../../../src/compose/logger.ts';
 import { openLmdbStore } from '../../../src/store/lmdb/lmdb-store.ts';
+import { createPodConnector } from '../../../src/virtual-node/index.ts';
 import type { Endpoint } from '../http2-client.ts';
 
 export interface ServerAlone {
@@ -22,6 +25,7 @@ export const tenantPrefix = '/clusters/default';
 export async function startSkypodAlone(directory: string): Promise<ServerAlone> {
   const authority = await CertificateAuthority.create();
   const store = openLmdbStore(directory);
+  const logger = createLogger('differential', join(directory, '..', 'skypod.log'));
   const server = await createApiServer({
     store,
     resources: builtinResources,
@@ -31,7 +35,7 @@ export async function startSkypodAlone(directory: string): Promise<ServerAlone> 
     tokenKeyPem: await ServiceAccountTokens.generateKeyPem(),
     advertise: { address: '127.0.0.1', port: 6443 },
     clock: systemClock,
-    logger: createLogger('differential', join(directory, '..', 'skypod.log')),
+    logger,
   });
   await server.inProcess('differential').request({
     method: 'POST',
@@ -47,11 +51,24 @@ export async function startSkypodAlone(directory: string): Promise<ServerAlone> 
       subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'peers' }],
     },
   });
+  const abort = new AbortController();
+  const client = new Client(server.inProcess('differential'));
+  const informers = createInformerFactory(client, { clock: systemClock, logger });
+  const hostCredentials = await authority.issuePlatformClient('differential');
+  const connector = createPodConnector({
+    informers,
+    credentials: { caPem: authority.certificatePem, ...hostCredentials },
+  });
+  server.setConnector(connector);
+  informers.start(abort.signal);
+  await informers.waitForSync();
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const user = await authority.issueTenantUser('default', 'peers', []);
   return {
     endpoint: { host: '127.0.0.1', port, caPem: authority.certificatePem, ...user },
     async close() {
+      abort.abort();
+      connector.close();
       await server.close();
       await store.close();
     },

@@ -92,7 +92,7 @@ export async function customResources(twin: Twin): Promise<void> {
           ],
         },
         { name: 'v1beta1', served: true, storage: false, deprecated: true, schema: { openAPIV3Schema: schema } },
-        { name: 'v1alpha1', served: false, storage: false, schema: { openAPIV3Schema: schema } },
+        { name: 'v1alpha1', served: false, storage: false, schema: { openAPIV3Schema: { type: 'object' } } },
       ],
     },
     ...more,
