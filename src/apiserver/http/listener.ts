@@ -77,6 +77,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
     // session memory of 10 MB is not for a LIST of 10,000 pods.
     maxSessionMemory: 1000,
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
+    // As upstream: Node's five seconds end connections just as HTTP/1.1 clients use them again.
+    http1Options: { keepAliveTimeout: 90_000 },
   });
 
   server.on('request', (request: AnyRequest, response: AnyResponse) => {
