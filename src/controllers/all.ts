@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts';
 import { type Controller, type ControllerMetrics, runController } from '../client/controller.ts';
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
+import { createBootstrapTokenCleaner } from './bootstrap-token-cleaner/index.ts';
 import { createCertificateSigningController } from './certificate-signing/index.ts';
 import type { CertificateSigner } from './certificate-signing/signer.ts';
 import { createClusterRoleAggregationController } from './clusterrole-aggregation/index.ts';
@@ -16,6 +17,7 @@ import { createDisruptionController } from './disruption/index.ts';
 import { createEndpointsController } from './endpoints/index.ts';
 import { createEndpointSliceController } from './endpointslice/index.ts';
 import { createEndpointSliceMirroringController } from './endpointslice-mirroring/index.ts';
+import { createEphemeralVolumeController } from './ephemeral-volume/index.ts';
 import { createGarbageCollector } from './garbage-collector/index.ts';
 import { createJobController } from './job/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
@@ -30,6 +32,7 @@ import { createStatefulSetController } from './statefulset/index.ts';
 import { createTaintEvictionController } from './taint-eviction/index.ts';
 import { createTtlAfterFinishedController } from './ttl-after-finished/index.ts';
 import { createValidatingAdmissionPolicyStatusController } from './validating-admission-policy-status/index.ts';
+import { createVolumeProtectionControllers } from './volume-protection/index.ts';
 
 export interface ControllersOptions {
   /** Of a platform identity: it reads and writes every tenant. */
@@ -76,6 +79,9 @@ export function createControllers(
     createPodGarbageCollector(dependencies),
     createTaintEvictionController(dependencies),
     createResourceQuotaController(dependencies, options.resources),
+    createEphemeralVolumeController(dependencies),
+    ...createVolumeProtectionControllers(dependencies),
+    createBootstrapTokenCleaner(dependencies),
   ];
 }
 

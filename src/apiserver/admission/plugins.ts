@@ -29,6 +29,7 @@ import { resourceQuotaAdmission } from './resource-quota/index.ts';
 import { roleEscalation } from './role-escalation.ts';
 import { runtimeClassAdmission } from './runtime-class.ts';
 import { serviceAccountAdmission } from './service-account.ts';
+import { storageInUse } from './storage-in-use.ts';
 import {
   mutatingWebhooks,
   Patience,
@@ -66,6 +67,7 @@ export function createAdmission(
     defaultStorageClass(objects),
     ownerReferences(authorizer, registry),
     claimResize(objects),
+    storageInUse,
     runtimeClassAdmission(objects),
     hostRestriction,
     roleEscalation(authorizer, access),
