@@ -3,6 +3,35 @@
  * can be kept busy for hours by a few characters. Works on patterns as `regular-expression.ts` translates them.
  * Source: Thompson's construction and Pike's machine, as in Go's regexp.
  */
+/**
+ * Steps of all matches in one turn of the event loop: about half a second. A pattern of a thousand states takes so many
+ * for ten thousand characters, and an object may hold hundreds of such fields.
+ */
+const stepsATurn = 10_000_000;
+/** Matches that take no more are never the ones to blame. */
+const stepsForFree = 50_000;
+let stepsTaken = 0;
+let isCounting = false;
+
+export class TooMuchMatching extends Error {
+  constructor() {
+    super('matching takes too long');
+  }
+}
+
+/** Whether this turn of the event loop has had its share of matching. */
+export const isMatchedOut = (): boolean => stepsTaken > stepsATurn;
+
+function take(steps: number): void {
+  stepsTaken += steps;
+  if (isCounting) return;
+  isCounting = true;
+  setImmediate(() => {
+    isCounting = false;
+    stepsTaken = 0;
+  });
+}
+
 export class LinearMatcher {
   readonly #program: Instruction[];
 
@@ -11,15 +40,35 @@ export class LinearMatcher {
     this.#program = new Compiler(source, flags).program();
   }
 
-  /** Where the leftmost match from `from` on begins and ends; alternatives are preferred in their order. */
+  /** Instructions held. */
+  get size(): number {
+    return this.#program.length;
+  }
+
+  /**
+   * Where the leftmost match from `from` on begins and ends; alternatives are preferred in their order. Throws an Error
+   * where it takes more than a turn of the event loop may.
+   */
   find(text: string, from = 0): [start: number, end: number] | undefined {
     const program = this.#program;
     let current = new Threads(program.length);
     let next = new Threads(program.length);
     let found: [number, number] | undefined;
+    let steps = 0;
+    let untaken = 0;
     for (let at = from; ; ) {
+      untaken += current.size + 1;
+      if (untaken > stepsForFree) {
+        take(untaken);
+        steps += untaken;
+        untaken = 0;
+        if (isMatchedOut() && steps > stepsForFree) throw new TooMuchMatching();
+      }
       if (found === undefined) current.add(program, 0, at, text, at);
-      if (current.size === 0 && found !== undefined) return found;
+      if (current.size === 0 && found !== undefined) {
+        take(untaken);
+        return found;
+      }
       const code = text.codePointAt(at);
       const after = at + (code !== undefined && code > 0xffff ? 2 : 1);
       for (let index = 0; index < current.size; index++) {
@@ -34,7 +83,10 @@ export class LinearMatcher {
           next.add(program, pc + 1, current.starts[index]!, text, after);
         }
       }
-      if (code === undefined) return found;
+      if (code === undefined) {
+        take(untaken);
+        return found;
+      }
       [current, next] = [next, current];
       next.clear();
       at = after;
@@ -123,6 +175,9 @@ class Compiler {
   readonly #out: Instruction[] = [];
   #at = 0;
   #depth = 0;
+  readonly #acceptors = new Map<string, (code: number) => boolean>();
+  /** Counted repetitions in what was just read, those inside them with them. */
+  #repeats: Repeat[] = [];
 
   #flags: string;
 
@@ -164,8 +219,9 @@ class Compiler {
   #sequence(): void {
     while (this.#at < this.#source.length && !'|)'.includes(this.#source[this.#at]!)) {
       const start = this.#out.length;
+      const repeatsBefore = this.#repeats.length;
       this.#atom();
-      this.#repeat(start);
+      this.#repeat(start, repeatsBefore);
     }
   }
 
@@ -184,7 +240,7 @@ class Compiler {
     }
   }
 
-  #repeat(start: number): void {
+  #repeat(start: number, repeatsBefore: number): void {
     const match = /^(?:[*+?]|\{(\d+)(,)?(\d*)\})/.exec(this.#source.slice(this.#at, this.#at + 16));
     if (match === null) return;
     this.#at += match[0].length;
@@ -192,6 +248,13 @@ class Compiler {
     if (isLazy) this.#at++;
     const block = this.#cut(start);
     const [least, most] = bounds(match);
+    if (match[0].startsWith('{')) {
+      const repeat = { most: most ?? least, inner: this.#repeats.splice(repeatsBefore) };
+      if (Math.max(least, most ?? 0) >= 2 && !multipliesTo(repeat, mostRepeated)) {
+        throw new Error(`error parsing regexp: invalid repeat count: \`${match[0]}\``);
+      }
+      this.#repeats.push(repeat);
+    }
     for (let count = 0; count < least; count++) this.#paste(block, start);
     if (most === undefined) this.#loop(block, start, isLazy);
     else {
@@ -202,7 +265,7 @@ class Compiler {
       }
       for (const split of splits) this.#out[split] = branch(split + 1, this.#out.length, isLazy);
     }
-    this.#repeat(start);
+    this.#repeat(start, repeatsBefore);
   }
 
   #loop(block: readonly Instruction[], start: number, isLazy: boolean): void {
@@ -223,7 +286,15 @@ class Compiler {
       this.#at++;
       const acceptsAll = this.#flags.includes('s');
       this.#emit({ op: 'character', accepts: (code) => acceptsAll || code !== 10 });
-    } else this.#emit({ op: 'character', accepts: acceptorOf(this.#characterText(), this.#flags.includes('i')) });
+    } else this.#emit({ op: 'character', accepts: this.#acceptor(this.#characterText()) });
+  }
+
+  #acceptor(text: string): (code: number) => boolean {
+    const ignoresCase = this.#flags.includes('i');
+    const key = `${ignoresCase ? 'i' : '-'}${text}`;
+    let accepts = this.#acceptors.get(key);
+    if (accepts === undefined) this.#acceptors.set(key, (accepts = acceptorOf(text, ignoresCase)));
+    return accepts;
   }
 
   /** With its length. */
@@ -260,6 +331,21 @@ class Compiler {
     } else this.#at += this.#source.codePointAt(start)! > 0xffff ? 2 : 1;
     return this.#source.slice(start, this.#at);
   }
+}
+
+interface Repeat {
+  most: number;
+  inner: Repeat[];
+}
+
+/** As Go: repetitions within one another may ask for so many copies in all. */
+const mostRepeated = 1000;
+
+function multipliesTo({ most, inner }: Repeat, limit: number): boolean {
+  if (most === 0) return true;
+  if (most > limit) return false;
+  const left = Math.trunc(limit / most);
+  return inner.every((one) => multipliesTo(one, left));
 }
 
 function bounds(match: RegExpExecArray): [least: number, most: number | undefined] {

@@ -123,8 +123,19 @@ test('what Go does not compile is refused', () => {
     ['a{1001}', 'invalid repeat count: `{1001}`'],
     ['(?=a)', 'invalid or unsupported Perl syntax: `(?=`'],
     ['\\1', 'invalid escape sequence: `\\1`'],
-    ['((a{100}){100}){100}', 'expression too large'],
+    ['((a{100}){100}){100}', 'invalid repeat count: `{100}`'],
+    ['(a{30}b{2}){40}', 'invalid repeat count: `{40}`'],
   ]) {
     assert.throws(() => compilePattern(pattern!), { message: `error parsing regexp: ${message}` });
   }
+});
+
+test('no pattern holds up the event loop for long, and those that take little go on', async () => {
+  const dear = compilePattern('((a{1,100}){1,10})*b');
+  assert.throws(() => dear.test('a'.repeat(300_000)), { message: 'matching takes too long' });
+  assert.equal(compilePattern('^(a+)+$').test('a'.repeat(1000)), true);
+  assert.throws(() => compilePattern('a|a.*b').findAll('a'.repeat(40_000), -1), { message: 'matching takes too long' });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(compilePattern('a|a.*b').findAll('a'.repeat(1000), -1).length, 1000);
+  assert.equal(compilePattern(`${'a'.repeat(3000)}b`).test(`${'a'.repeat(10_000)}b`), true);
 });

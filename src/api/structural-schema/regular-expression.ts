@@ -1,6 +1,10 @@
-import { LinearMatcher } from './linear-matcher.ts';
+import { isMatchedOut, LinearMatcher, TooMuchMatching } from './linear-matcher.ts';
 
 const compiled = new Map<string, Pattern | Error>();
+/** Patterns come from tenants' schemas; the bounds keep them from filling memory. */
+const patternsKept = 4096;
+const sizeKept = 1_000_000;
+let sizeOfCompiled = 0;
 
 /** Go's classes in ASCII form, inside brackets. */
 const posixClasses: Record<string, string> = {
@@ -37,14 +41,19 @@ export class Pattern {
     if (this.#choices > 0) this.#linear = new LinearMatcher(native.source, native.flags);
   }
 
+  /** About what it holds in memory, in units of an instruction. */
+  get size(): number {
+    return this.#linear?.size ?? 0;
+  }
+
   test(text: string): boolean {
-    return this.#isCheapFor(text) ? this.#native.test(text) : this.#linear!.find(text) !== undefined;
+    return this.#isCheapFor(text) ? this.#native.test(text) : this.#matcher().find(text) !== undefined;
   }
 
   /** The leftmost match. */
   find(text: string): string | undefined {
     if (this.#isCheapFor(text)) return this.#native.exec(text)?.[0];
-    const found = this.#linear!.find(text);
+    const found = this.#matcher().find(text);
     return found === undefined ? undefined : text.slice(...found);
   }
 
@@ -52,11 +61,12 @@ export class Pattern {
   findAll(text: string, most: number): string[] {
     const found: string[] = [];
     if (most === 0) return found;
-    this.#linear ??= new LinearMatcher(this.#native.source, this.#native.flags);
+    const matcher = this.#matcher();
     let endOfLast = -1;
     for (let at = 0; at <= text.length && found.length !== most; ) {
-      const match = this.#linear.find(text, at);
+      const match = matcher.find(text, at);
       if (match === undefined) break;
+      if (found.length > 100 && isMatchedOut()) throw new TooMuchMatching();
       const [start, end] = match;
       // As Go: nothing is found right behind a match.
       if (start !== end || start !== endOfLast) found.push(text.slice(start, end));
@@ -67,7 +77,12 @@ export class Pattern {
   }
 
   #isCheapFor(text: string): boolean {
-    return (text.length + 1) ** (this.#choices + 1) <= mostSteps || this.#choices === 0;
+    if (this.#choices === 0) return (text.length + 1) * this.#native.source.length <= mostSteps * 100;
+    return (text.length + 1) ** (this.#choices + 1) <= mostSteps;
+  }
+
+  #matcher(): LinearMatcher {
+    return (this.#linear ??= new LinearMatcher(this.#native.source, this.#native.flags));
   }
 }
 
@@ -103,8 +118,11 @@ export function compilePattern(pattern: string): Pattern {
     } catch (error) {
       known = error as Error;
     }
-    // Patterns come from tenants' schemas; the bound keeps them from filling memory.
-    if (compiled.size >= 4096) compiled.clear();
+    sizeOfCompiled += pattern.length + (known instanceof Pattern ? known.size : 0);
+    if (compiled.size >= patternsKept || sizeOfCompiled > sizeKept) {
+      compiled.clear();
+      sizeOfCompiled = pattern.length;
+    }
     compiled.set(pattern, known);
   }
   if (known instanceof Error) throw known;

@@ -3,6 +3,7 @@ import type { FieldError } from '../status.ts';
 import { Findings } from '../validation/findings.ts';
 import { stringFormatOf } from './formats.ts';
 import { isIntOrString, isRecord, itemsOf, type JsonSchema, propertyOf, valuesOf } from './json-schema.ts';
+import { TooMuchMatching } from './linear-matcher.ts';
 import { compilePattern } from './regular-expression.ts';
 
 /** What one schema says of one value; `matches` counts the checks that were made, to choose the closest alternative. */
@@ -166,7 +167,9 @@ function checkString(schema: JsonSchema, value: string, path: string, result: Re
   try {
     if (!compilePattern(schema.pattern).test(value)) invalid(`should match '${schema.pattern}'`);
   } catch (error) {
-    invalid(`should match '${schema.pattern}, but pattern is invalid: ${(error as Error).message}'`);
+    const { message } = error as Error;
+    if (error instanceof TooMuchMatching) invalid(`should match '${schema.pattern}', but ${message}`);
+    else invalid(`should match '${schema.pattern}, but pattern is invalid: ${message}'`);
   }
 }
 
