@@ -1,3 +1,5 @@
+import { deepEqual } from '../../api/equality.ts';
+
 /**
  * JSON with sorted keys, without what is undefined, null or an empty list: two values give the same text when
  * Kubernetes' semantic equality holds for them.
@@ -13,8 +15,9 @@ export function canonical(value: unknown): string {
   });
 }
 
+/** Semantic equality. What is the same as it stands, as most things are, is not written out for that. */
 export function isSame(a: unknown, b: unknown): boolean {
-  return a === b || canonical(a ?? {}) === canonical(b ?? {});
+  return a === b || deepEqual(a ?? {}, b ?? {}) || canonical(a ?? {}) === canonical(b ?? {});
 }
 
 /** Leaves out fields that Go would with `omitempty`: undefined, 0, '' and empty lists. */
