@@ -8,6 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { seriesOf } from '../metrics/testing.ts';
+import { apiCaller } from '../testing/api-caller.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { AuditLog } from './log-backend.ts';
 import { loadPolicy, PolicyEvaluator, validatePolicy } from './policy.ts';
@@ -254,6 +256,21 @@ rules:
     const event = (await events(response.headers['audit-id'])).at(-1);
     assert.equal(event.user.username, 'admin');
     assert.equal(event.impersonatedUser.username, 'bob');
+  });
+
+  test('counted, by level', async () => {
+    const operator = await server.authority.issuePlatformClient('operator');
+    const call = apiCaller(port, server.authority.certificatePem, operator);
+    const counts = async () => seriesOf((await call('GET', '/metrics')).text);
+    const before = await counts();
+    await events((await ask(admin, '/api/v1/namespaces/default/pods')).headers['audit-id']);
+    const now = await counts();
+    assert.ok(now('apiserver_audit_event_total') > before('apiserver_audit_event_total'));
+    const levels = ['None', 'Metadata', 'Request', 'RequestResponse'];
+    const requests = (value: typeof now) =>
+      levels.reduce((sum, level) => sum + value('apiserver_audit_level_total', { level }), 0);
+    assert.equal(requests(now) - requests(before), 2, 'the list, and asking for the counts');
+    assert.equal(now('apiserver_audit_error_total', { plugin: 'log' }), 0);
   });
 
   test('a watch when it begins, and when it ends', async () => {
