@@ -86,6 +86,8 @@ export interface ResourceStrategy {
   requiresResourceVersion?: boolean;
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
   setDefaults?(object: KubeObject): void;
+  /** A change of its annotations is one of what is asked for too (a deployment's). */
+  annotationsCount?: boolean;
   /** A new object brings its status along (a node does). */
   keepsStatusOnCreate?: boolean;
   /**
@@ -97,10 +99,10 @@ export interface ResourceStrategy {
   prepareForStatusUpdate?(object: KubeObject, old: KubeObject): void;
   /**
    * Beyond names, metadata and the schema's required fields, which are checked generically: call validateObject and
-   * its siblings of `validation/index.ts`, which do both.
+   * its siblings of `validation/index.ts`, which do both. `view` is the API the writer spoke, if not the stored one.
    */
-  validateCreate?(object: KubeObject): FieldError[];
-  validateUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  validateCreate?(object: KubeObject, view?: ResourceDefinition): FieldError[];
+  validateUpdate?(object: KubeObject, old: KubeObject, view?: ResourceDefinition): FieldError[];
   validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
   /** Rules of subresources that write a part of the object (a pod's `resize`), by their names. */
   validateSubresourceUpdate?: Record<string, (object: KubeObject, old: KubeObject) => FieldError[]>;

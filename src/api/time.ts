@@ -26,6 +26,13 @@ export function canonicalTimeOf(text: string): string {
 
 /** A metav1.MicroTime as it is stored: UTC, six digits of a second. */
 export function canonicalMicroTimeOf(text: string): string {
+  // Unlike with whole seconds, Go's layout asks for exactly six digits.
+  const rest = text.slice(19);
+  if (anyTime.test(text) && !/^[.,]\d{6}(?!\d)/.test(rest)) {
+    const layout = '2006-01-02T15:04:05.000000Z07:00';
+    const as = ` as ${quoted(layout)}: cannot parse ${quoted(rest)} as ${quoted('.000000')}`;
+    throw new Error(`parsing time ${quoted(text)}${as}`);
+  }
   const seconds = formatTime(parseTime(text));
   const fraction = (anyTime.exec(text)?.[1] ?? '').padEnd(6, '0').slice(0, 6);
   return `${seconds.slice(0, 19)}.${fraction}Z`;

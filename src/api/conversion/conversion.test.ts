@@ -17,6 +17,7 @@ test('events of either API are one object', () => {
     firstTimestamp: 't',
     count: 2,
     reportingComponent: 'kubelet',
+    reportingInstance: '',
   };
   const { fromStored, toStored } = storedForms['events.k8s.io/v1/events']!;
   const event = fromStored(core);

@@ -20,5 +20,17 @@ const renamed = (event: KubeObject, apiVersion: string, map: Map<string, string>
   return result;
 };
 
-export const eventToCore = (event: KubeObject): KubeObject => renamed(event, 'v1', toCore);
-export const eventFromCore = (event: KubeObject): KubeObject => renamed(event, 'events.k8s.io/v1', fromCore);
+/** Written always by the one API and only when set by the other. */
+const optional = ['reportingController', 'reportingInstance'];
+
+export const eventToCore = (event: KubeObject): KubeObject => ({
+  ...renamed(event, 'v1', toCore),
+  reportingComponent: event['reportingController'] ?? '',
+  reportingInstance: event['reportingInstance'] ?? '',
+});
+
+export function eventFromCore(event: KubeObject): KubeObject {
+  const result = renamed(event, 'events.k8s.io/v1', fromCore);
+  for (const field of optional) if (result[field] === '') delete result[field];
+  return result;
+}

@@ -26,7 +26,7 @@ export function autoscalerToV2(object: KubeObject): KubeObject {
   const metrics = taken(METRICS) ?? [];
   const currentMetrics = taken(CURRENT_METRICS) ?? [];
   const conditions = taken(CONDITIONS);
-  const behavior = taken(BEHAVIOR);
+  const behavior = behaviorFromGo(taken(BEHAVIOR));
   if (targetCPUUtilizationPercentage !== undefined) {
     const target = { type: 'Utilization', averageUtilization: targetCPUUtilizationPercentage };
     metrics.unshift({ type: 'Resource', resource: { name: 'cpu', target } });
@@ -59,7 +59,7 @@ export function autoscalerFromV2(object: KubeObject): KubeObject {
   if (others.length > 0) annotations[METRICS] = JSON.stringify(others);
   if (otherCurrent.length > 0) annotations[CURRENT_METRICS] = JSON.stringify(otherCurrent);
   if (conditions?.length) annotations[CONDITIONS] = JSON.stringify(conditions);
-  if (behavior !== undefined) annotations[BEHAVIOR] = JSON.stringify(behavior);
+  if (behavior !== undefined) annotations[BEHAVIOR] = JSON.stringify(behaviorToGo(behavior));
   return {
     ...object,
     apiVersion: 'autoscaling/v1',
@@ -77,6 +77,35 @@ export function autoscalerFromV2(object: KubeObject): KubeObject {
       }),
     },
   };
+}
+
+/** This annotation alone is written from Go structs without JSON names: all fields, capitalized. */
+function behaviorToGo(behavior: any): object {
+  const rules = (given: any) =>
+    given === undefined
+      ? null
+      : {
+          StabilizationWindowSeconds: given.stabilizationWindowSeconds ?? null,
+          SelectPolicy: given.selectPolicy ?? null,
+          Policies:
+            given.policies?.map(({ type, value, periodSeconds }: any) => ({
+              Type: type,
+              Value: value,
+              PeriodSeconds: periodSeconds,
+            })) ?? null,
+          Tolerance: given.tolerance ?? null,
+        };
+  return { ScaleUp: rules(behavior.scaleUp), ScaleDown: rules(behavior.scaleDown) };
+}
+
+/** Go reads names in any case; unset fields are null. */
+function behaviorFromGo(value: any): any {
+  if (Array.isArray(value)) return value.map(behaviorFromGo);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).filter(([, item]) => item !== null);
+  return Object.fromEntries(
+    fields.map(([name, item]) => [name[0]!.toLowerCase() + name.slice(1), behaviorFromGo(item)]),
+  );
 }
 
 function withAnnotations({ metadata }: KubeObject, annotations: Record<string, string>): KubeObject['metadata'] {

@@ -1,4 +1,6 @@
 import type { KubeObject } from '../object.ts';
+import { podRequests } from '../pod-resources.ts';
+import { quantityOf, quantityOfMillis } from '../quantity.ts';
 import { setDefault } from './walk.ts';
 
 /** Defaults of a kind as a whole, by `group/resource`; they come before those of its parts. */
@@ -7,6 +9,7 @@ export const kindDefaults: Record<string, (object: KubeObject) => void> = {
     const { spec } = pod;
     requestWhatIsLimited(spec.containers);
     requestWhatIsLimited(spec.initContainers);
+    requestForPod(spec);
     setDefault(spec, 'enableServiceLinks', true);
     if (spec.hostNetwork === true) {
       exposeOnHost(spec.containers);
@@ -22,6 +25,10 @@ export const kindDefaults: Record<string, (object: KubeObject) => void> = {
       'kubernetes.io/metadata.name': namespace.metadata.name,
     };
   },
+  '/nodes': ({ spec }) => {
+    if (!spec?.podCIDR || spec.podCIDRs?.[0] === spec.podCIDR) return;
+    spec.podCIDRs = [spec.podCIDR];
+  },
   '/replicationcontrollers': (controller) => {
     setDefault(controller.spec, 'replicas', 1);
     const labels = controller.spec.template?.metadata?.labels;
@@ -36,6 +43,8 @@ export const kindDefaults: Record<string, (object: KubeObject) => void> = {
     spec.names ??= {};
     if (!spec.names.singular && spec.names.kind) spec.names.singular = spec.names.kind.toLowerCase();
     if (!spec.names.listKind && spec.names.kind) spec.names.listKind = `${spec.names.kind}List`;
+    const reference = spec.conversion.webhook?.clientConfig?.service;
+    if (reference && reference.port === undefined) reference.port = 443;
   },
   'apiregistration.k8s.io/apiservices': (service) => {
     const reference = service.spec?.service;
@@ -48,6 +57,20 @@ function requestWhatIsLimited(containers: any[] | undefined): void {
     if (resources?.limits === undefined) continue;
     resources.requests = { ...resources.limits, ...resources.requests };
   }
+}
+
+/** Of the pod as a whole: what its containers ask for together, or else its limits. Source: defaultPodRequests. */
+function requestForPod(spec: any): void {
+  const limits = spec.resources?.limits;
+  if (limits === undefined || Object.keys(limits).length === 0) return;
+  const requests: Record<string, string> = { ...spec.resources.requests };
+  const all = podRequests(spec);
+  if (all.cpuMillis > 0) requests['cpu'] ??= quantityOfMillis(all.cpuMillis);
+  if (all.memoryBytes > 0) requests['memory'] ??= quantityOf(all.memoryBytes, 'BinarySI');
+  for (const name of Object.keys(limits)) {
+    if (name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')) requests[name] ??= limits[name];
+  }
+  if (Object.keys(requests).length > 0) spec.resources.requests = requests;
 }
 
 function exposeOnHost(containers: any[] | undefined): void {

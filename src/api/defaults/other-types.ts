@@ -1,3 +1,4 @@
+import { formatTime } from '../object.ts';
 import { quantityOf } from '../quantity.ts';
 import { setDefault, type TypeDefaults } from './walk.ts';
 
@@ -50,6 +51,9 @@ export const otherTypeDefaults: TypeDefaults = {
     setDefault(match, 'matchPolicy', 'Equivalent');
     match.namespaceSelector ??= {};
     match.objectSelector ??= {};
+  },
+  'io.k8s.api.resource.v1.DeviceTaint': (taint) => {
+    if (!taint.timeAdded) taint.timeAdded = formatTime(Date.now());
   },
   'io.k8s.api.resource.v1.ExactDeviceRequest': setDeviceCount,
   'io.k8s.api.resource.v1.DeviceSubRequest': setDeviceCount,

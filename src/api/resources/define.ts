@@ -46,6 +46,12 @@ const withGeneration = new Set([
   'tenancy.skypod.io/tenants',
 ]);
 
+/** Said to whoever uses them in any way. */
+const deprecations: Record<string, string> = {
+  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
+};
+
 const replicasScale = {
   specReplicasPath: '.spec.replicas',
   statusReplicasPath: '.status.replicas',
@@ -64,6 +70,7 @@ export function defineResource(facts: ResourceFacts, behaviour: Behaviour = {}):
   const schema = behaviour.schema ?? schemaOfKind(facts.group, facts.version, facts.kind);
   if (schema === undefined) throw new Error(`no schema for ${facts.group}/${facts.version} ${facts.kind}`);
   const storedAs = storedForms[`${facts.group}/${facts.version}/${facts.resource}`];
+  const deprecated = deprecations[key];
   return {
     ...facts,
     listKind: `${facts.kind}List`,
@@ -77,6 +84,7 @@ export function defineResource(facts: ResourceFacts, behaviour: Behaviour = {}):
     hasGeneration: withGeneration.has(key),
     strategy: withEmptyStatus(behaviour.strategy ?? {}, schema),
     ...(storedAs !== undefined && { storedAs }),
+    ...(deprecated !== undefined && { deprecationWarning: deprecated }),
   };
 }
 

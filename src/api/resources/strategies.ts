@@ -170,6 +170,7 @@ export const strategies: Record<string, ResourceStrategy> = {
   },
   'apps/deployments': {
     ...validated(workloads.validateDeployment, workloads.validateDeploymentUpdate),
+    annotationsCount: true,
     validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('deployment')),
   },
   'apps/replicasets': {

@@ -1,5 +1,7 @@
 import { semanticEqual } from '../equality.ts';
 import type { KubeObject } from '../object.ts';
+import { appArmorFromAnnotations } from './app-armor.ts';
+import { mergeLabelKeys } from './pod-selectors.ts';
 import { qosClassOf } from './qos-class.ts';
 
 /**
@@ -21,6 +23,26 @@ export function preparePod(pod: KubeObject): void {
     ];
   }
   mirrorServiceAccount(pod);
+  mergeLabelKeys(pod);
+  appArmorFromAnnotations(pod);
+}
+
+/** What a pod was made with, and which of its states others have seen, is not forgotten by who leaves it out. */
+export function preparePodStatus(pod: KubeObject, old: KubeObject): void {
+  const [status, before] = [(pod['status'] ??= {}), old['status'] ?? {}];
+  // One address under two names.
+  if (status.podIP && status.podIPs?.[0]?.ip !== status.podIP) status.podIPs = [{ ip: status.podIP }];
+  else if (!status.podIP && status.podIPs?.length > 0) status.podIP = status.podIPs[0].ip;
+  if (!status.qosClass && before.qosClass) status.qosClass = before.qosClass;
+  if (!status.observedGeneration && before.observedGeneration) status.observedGeneration = before.observedGeneration;
+  const seen = new Map<string, number[]>();
+  for (const { type, observedGeneration } of before.conditions ?? []) {
+    seen.set(type, [...(seen.get(type) ?? []), observedGeneration ?? 0]);
+  }
+  for (const condition of status.conditions ?? []) {
+    const generation = seen.get(condition.type)?.shift() ?? 0;
+    if (!condition.observedGeneration && generation > 0) condition.observedGeneration = generation;
+  }
 }
 
 /** Both names of the account are always written alike, also when admission chose it. */
@@ -55,6 +77,8 @@ export function prepareJob(job: KubeObject): void {
   };
   // Whoever copies a job copies its labels; a label of one's own under these names stays and fails validation.
   const current = spec.template.metadata?.labels ?? {};
+  // A job without labels of its own has its template's.
+  if (sameLabels(metadata.labels, spec.template.metadata?.labels)) metadata.labels = { ...labels, ...current };
   spec.template.metadata = { ...spec.template.metadata, labels: { ...labels, ...current } };
   spec.selector ??= {};
   spec.selector.matchLabels = {
@@ -63,11 +87,13 @@ export function prepareJob(job: KubeObject): void {
   };
 }
 
+const sameLabels = (a: Record<string, string> = {}, b: Record<string, string> = {}): boolean => semanticEqual(a, b);
+
 /** The daemon set controller names its pods' templates by this number. */
 export function prepareDaemonSet(daemonSet: KubeObject): void {
   daemonSet.metadata.annotations = {
-    'deprecated.daemonset.template.generation': '1',
     ...daemonSet.metadata.annotations,
+    'deprecated.daemonset.template.generation': '1',
   };
 }
 
@@ -120,6 +146,12 @@ export function prepareServiceUpdate(service: KubeObject, old: KubeObject): void
     spec.clusterIPs = [spec.clusterIP];
   }
   keepNodePorts(spec, before);
+}
+
+/** How an address is reached is said with it. */
+export function prepareServiceStatus({ spec, status }: KubeObject): void {
+  if (spec.type !== 'LoadBalancer') return;
+  for (const ingress of status?.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP';
 }
 
 /** Node ports that were allocated stay with their port when a client leaves them out. */

@@ -6,10 +6,12 @@ export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 const counted = ['cpu', 'memory'];
 
 /** Source: ComputePodQOS of pkg/apis/core/v1/helper/qos. */
-export function qosClassOf(spec: Pick<PodSpec, 'containers' | 'initContainers'>): QosClass {
+export function qosClassOf(spec: Pick<PodSpec, 'containers' | 'initContainers' | 'resources'>): QosClass {
   let requestsAny = false;
   let isGuaranteed = true;
-  for (const { resources } of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
+  // What is set for the pod as a whole counts alone.
+  const holders = spec.resources ? [spec] : [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
+  for (const { resources } of holders) {
     for (const name of counted) {
       const request = resources?.requests?.[name];
       const limit = resources?.limits?.[name];

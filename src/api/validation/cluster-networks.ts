@@ -1,7 +1,7 @@
 import type { IPAddress, ServiceCIDR } from '../generated/networking-v1.ts';
 import { isDns1123Subdomain, isPathSegmentName } from '../names.ts';
 import type { Findings } from './findings.ts';
-import { CIDR_FINDING, isCidr } from './ip-address.ts';
+import { canonicalCidrFindings } from './ip-address.ts';
 import { validateImmutable } from './metadata.ts';
 
 /** Source: ValidateIPAddress of pkg/apis/networking/validation. */
@@ -48,7 +48,7 @@ export function validateServiceCidr({ spec }: ServiceCIDR, findings: Findings): 
     );
   }
   cidrs.forEach((cidr, index) => {
-    if (!isCidr(cidr)) findings.invalid(`spec.cidrs[${index}]`, cidr, CIDR_FINDING);
+    findings.invalidEach(`spec.cidrs[${index}]`, cidr, canonicalCidrFindings(cidr));
   });
 }
 

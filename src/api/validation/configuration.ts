@@ -9,11 +9,11 @@ import {
   isQualifiedName,
 } from '../names.ts';
 import type { Findings } from './findings.ts';
-import { CIDR_FINDING, IP_FINDING, isCidr, isIpAddress } from './ip-address.ts';
+import { addressFindings, cidrFindings, isCidr } from './ip-address.ts';
 import { validateImmutable } from './metadata.ts';
 import { validateQuantity } from './resources.ts';
 import { taintEffects } from './scheduling.ts';
-import { validateExternalIp } from './service.ts';
+import { validateEndpointIp } from './service.ts';
 
 const MAX_BYTES = 1024 * 1024;
 const IMMUTABLE_SET = 'field is immutable when `immutable` is set';
@@ -134,16 +134,30 @@ export function validateNode({ spec, status }: Node, findings: Findings): void {
     seen.add(pair);
   });
   spec?.podCIDRs?.forEach((cidr, index) => {
-    if (!isCidr(cidr)) findings.invalid(`spec.podCIDRs[${index}]`, cidr, CIDR_FINDING);
+    findings.invalidEach(`spec.podCIDRs[${index}]`, cidr, cidrFindings(cidr));
   });
   const families = (spec?.podCIDRs ?? []).filter(isCidr).map((cidr) => (cidr.includes(':') ? 6 : 4));
   if (new Set(families).size < families.length) {
     findings.invalid('spec.podCIDRs', spec!.podCIDRs, 'may specify no more than one CIDR for each IP family');
   }
+  validateNodeResources(status, findings);
+}
+
+function validateNodeResources(status: Node['status'], findings: Findings): void {
   for (const list of ['capacity', 'allocatable'] as const) {
     const quantities = status?.[list] ?? {};
     for (const name in quantities) validateQuantity(name, quantities[name]!, `status.${list}.${name}`, findings);
   }
+}
+
+export function validateNodeStatusUpdate({ status }: Node, _old: Node, findings: Findings): void {
+  validateNodeResources(status, findings);
+  const seen = new Set<string>();
+  status?.addresses?.forEach((address, index) => {
+    const key = `${address.type}/${address.address}`;
+    if (seen.has(key)) findings.duplicate(`status.addresses[${index}]`, address);
+    seen.add(key);
+  });
 }
 
 export function validateNodeUpdate(node: Node, old: Node, findings: Findings): void {
@@ -165,8 +179,8 @@ export function validateEndpoints({ subsets }: Endpoints, findings: Findings): v
     for (const list of ['addresses', 'notReadyAddresses'] as const) {
       subset[list]?.forEach(({ ip = '', hostname, nodeName }, i) => {
         const at = `${path}.${list}[${i}]`;
-        if (!isIpAddress(ip)) findings.invalid(`${at}.ip`, ip, IP_FINDING);
-        validateExternalIp(ip, `${at}.ip`, findings, 'must be a valid IP address');
+        findings.invalidEach(`${at}.ip`, ip, addressFindings(ip));
+        validateEndpointIp(ip, `${at}.ip`, findings);
         if (hostname) findings.invalidEach(`${at}.hostname`, hostname, isDns1123Label(hostname));
         if (nodeName !== undefined) findings.invalidEach(`${at}.nodeName`, nodeName, isDns1123Subdomain(nodeName));
       });

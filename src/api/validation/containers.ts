@@ -92,6 +92,12 @@ export function validateEphemeralContainers(pod: PodContext, path: string, findi
     if (container.targetContainerName && !targets.has(container.targetContainerName)) {
       findings.notFound(`${at}.targetContainerName`, container.targetContainerName);
     }
+    container.volumeMounts?.forEach((mount, at2) => {
+      for (const field of ['subPath', 'subPathExpr'] as const) {
+        const place = `${at}.volumeMounts[${at2}].${field}`;
+        if (mount[field]) findings.forbidden(place, 'cannot be set for an Ephemeral Container');
+      }
+    });
     for (const [field, value] of Object.entries(container)) {
       const isSet = typeof value !== 'object' || Object.keys(value).length > 0;
       if (isSet && !ephemeralFields.has(field)) {

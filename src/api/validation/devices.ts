@@ -189,7 +189,7 @@ function validateDriver(driver: string | undefined, path: string, findings: Find
     return;
   }
   if (driver.length > 63) findings.tooLong(path, 63);
-  findings.invalidEach(path, driver, isDns1123Subdomain(driver));
+  findings.invalidEach(path, driver, isDns1123Subdomain(driver.toLowerCase()));
 }
 
 function validateConfiguration({ opaque }: DeviceConfiguration, path: string, findings: Findings): void {

@@ -36,10 +36,14 @@ const covered = new Set([
  * Everything that is wrong with an object about to be created, defaults applied: metadata, the kind's own rules,
  * required fields. Field paths and messages are upstream's; `invalid()` of status.ts turns them into the 422.
  */
-export function validateObject(definition: ResourceDefinition, object: KubeObject): FieldError[] {
+export function validateObject(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  view?: ResourceDefinition,
+): FieldError[] {
   const findings = new Findings();
   validateMetadata(definition, object.metadata, findings);
-  findings.list.push(...(definition.strategy.validateCreate?.(object) ?? []));
+  findings.list.push(...(definition.strategy.validateCreate?.(object, view) ?? []));
   requireFields(definition, object, findings);
   return findings.list;
 }
@@ -49,10 +53,11 @@ export function validateObjectUpdate(
   definition: ResourceDefinition,
   object: KubeObject,
   old: KubeObject,
+  view?: ResourceDefinition,
 ): FieldError[] {
   const findings = new Findings();
   validateMetadataUpdate(object.metadata, old.metadata, findings);
-  findings.list.push(...(definition.strategy.validateUpdate?.(object, old) ?? []));
+  findings.list.push(...(definition.strategy.validateUpdate?.(object, old, view) ?? []));
   requireFields(definition, object, findings);
   return findings.list;
 }

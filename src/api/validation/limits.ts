@@ -30,20 +30,25 @@ function canScope(scope: string, name: string): boolean {
   return !scopes.has(scope) || name === 'pods' || podCompute.has(name);
 }
 
+function validateQuotaResources(resources: Record<string, string> = {}, at: string, findings: Findings): void {
+  for (const name in resources) {
+    const path = `${at}[${name}]`;
+    findings.invalidEach(path, name, isQualifiedName(name));
+    const isKnown = standardQuotaResources.has(name) || /^(requests\.|limits\.)?hugepages-/.test(name);
+    if (!name.includes('/') && !isKnown) findings.invalid(path, name, 'must be a standard resource for quota');
+    validateQuantity(name, resources[name]!, path, findings);
+  }
+}
+
+export function validateResourceQuotaStatus({ status }: ResourceQuota, _old: unknown, findings: Findings): void {
+  validateQuotaResources(status?.hard, 'status.hard', findings);
+  validateQuotaResources(status?.used, 'status.used', findings);
+}
+
 /** Source: ValidateResourceQuotaSpec. */
 export function validateResourceQuota({ spec }: ResourceQuota, findings: Findings): void {
   if (spec === undefined) return;
-  for (const name in spec.hard) {
-    const path = `spec.hard[${name}]`;
-    const count = findings.list.length;
-    findings.invalidEach(path, name, isQualifiedName(name));
-    if (findings.list.length === count && !name.includes('/') && !standardQuotaResources.has(name)) {
-      if (!/^(requests\.|limits\.)?hugepages-/.test(name)) {
-        findings.invalid(path, name, 'must be a standard resource for quota');
-      }
-    }
-    validateQuantity(name, spec.hard[name]!, path, findings);
-  }
+  validateQuotaResources(spec.hard, 'spec.hard', findings);
   const limited = Object.keys(spec.hard ?? {}).filter((name) => standardQuotaResources.has(name));
   for (const scope of spec.scopes ?? []) {
     if (!scopes.has(scope)) findings.invalid('spec.scopes', spec.scopes, 'unsupported scope');

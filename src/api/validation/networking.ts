@@ -11,9 +11,16 @@ import {
   isWildcardDns1123Subdomain,
 } from '../names.ts';
 import type { Findings } from './findings.ts';
-import { CIDR_FINDING, IP_FINDING, isCidr, isIpAddress } from './ip-address.ts';
+import {
+  addressFindings,
+  canonicalAddressFindings,
+  cidrFindings,
+  isIpAddress,
+  isWithin,
+  parseCidr,
+} from './ip-address.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
-import { validateExternalIp } from './service.ts';
+import { validateEndpointIp } from './service.ts';
 
 /** Source: pkg/apis/networking/validation. */
 export function validateIngress({ spec }: Ingress, findings: Findings): void {
@@ -130,7 +137,20 @@ export function validateIngressClassUpdate(ingressClass: IngressClass, old: Ingr
   validateImmutable(ingressClass.spec?.controller ?? '', old.spec?.controller, 'spec.controller', findings);
 }
 
-export function validateNetworkPolicy({ spec }: NetworkPolicy, findings: Findings): void {
+export function validateNetworkPolicyUpdate(policy: NetworkPolicy, old: NetworkPolicy, findings: Findings): void {
+  validateNetworkPolicy(policy, findings, rangesOf(old));
+}
+
+/** What once was taken may stay. */
+function rangesOf({ spec }: NetworkPolicy): Set<string> {
+  const peers = [
+    ...(spec?.ingress ?? []).flatMap(({ from }) => from ?? []),
+    ...(spec?.egress ?? []).flatMap(({ to }) => to ?? []),
+  ];
+  return new Set(peers.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock.cidr, ...(ipBlock.except ?? [])] : [])));
+}
+
+export function validateNetworkPolicy({ spec }: NetworkPolicy, findings: Findings, known?: Set<string>): void {
   validateLabelSelector(spec?.podSelector, 'spec.podSelector', findings);
   for (const [direction, peers] of [
     ['ingress', 'from'],
@@ -142,7 +162,7 @@ export function validateNetworkPolicy({ spec }: NetworkPolicy, findings: Finding
         validatePolicyPort(port, `${path}.ports[${i}]`, findings);
       });
       rule[peers]?.forEach((peer: any, i: number) => {
-        validatePeer(peer, `${path}.${peers}[${i}]`, findings);
+        validatePeer(peer, `${path}.${peers}[${i}]`, findings, known);
       });
     });
   }
@@ -178,6 +198,7 @@ function validatePeer(
   peer: { podSelector?: any; namespaceSelector?: any; ipBlock?: { cidr: string; except?: string[] } },
   path: string,
   findings: Findings,
+  known: Set<string> | undefined,
 ): void {
   validateLabelSelector(peer.podSelector, `${path}.podSelector`, findings);
   validateLabelSelector(peer.namespaceSelector, `${path}.namespaceSelector`, findings);
@@ -188,10 +209,18 @@ function validatePeer(
   }
   if (selects) findings.forbidden(path, 'may not specify both ipBlock and another peer');
   const { cidr, except = [] } = peer.ipBlock;
-  if (!cidr) findings.required(`${path}.ipBlock.cidr`);
-  else if (!isCidr(cidr)) findings.invalid(`${path}.ipBlock.cidr`, cidr, CIDR_FINDING);
+  if (!cidr) {
+    findings.required(`${path}.ipBlock.cidr`);
+    return;
+  }
+  findings.invalidEach(`${path}.ipBlock.cidr`, cidr, cidrFindings(cidr, known));
+  const whole = parseCidr(cidr);
+  if (whole === undefined) return;
   except.forEach((one, index) => {
-    if (!isCidr(one)) findings.invalid(`${path}.ipBlock.except[${index}]`, one, CIDR_FINDING);
+    const at = `${path}.ipBlock.except[${index}]`;
+    findings.invalidEach(at, one, cidrFindings(one, known));
+    const part = parseCidr(one);
+    if (part !== undefined && !isWithin(part, whole)) findings.invalid(at, one, 'must be a strict subset of `cidr`');
   });
 }
 
@@ -205,10 +234,14 @@ export function validateEndpointSlice({ addressType, endpoints, ports }: Endpoin
     endpoint.addresses?.forEach((address, i) => {
       const at = `${path}[${i}]`;
       if (addressType === 'FQDN') findings.invalidEach(at, address, isDns1123Subdomain(address));
-      else if (!isIpAddress(address)) findings.invalid(at, address, IP_FINDING);
-      else if (address.includes(':') !== (addressType === 'IPv6')) {
-        findings.invalid(at, address, `must be an ${addressType} address`);
-      } else validateExternalIp(address, at, findings);
+      else if (addressType === 'IPv4' || addressType === 'IPv6') {
+        const isSix = addressType === 'IPv6';
+        const details = isSix ? canonicalAddressFindings(address) : addressFindings(address);
+        findings.invalidEach(at, address, details);
+        if (details.length > 0) return;
+        if (address.includes(':') !== isSix) findings.invalid(path, address, `must be an ${addressType} address`);
+        validateEndpointIp(address, at, findings);
+      }
     });
     const { hostname, nodeName, hints } = endpoint;
     const at = `endpoints[${index}]`;

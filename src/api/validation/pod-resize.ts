@@ -14,6 +14,12 @@ export function validatePodResize(pod: Pod, old: Pod, findings: Findings): void 
     findings.forbidden('', 'windows pods cannot be resized');
     return;
   }
+  for (const list of ['containers', 'initContainers'] as const) {
+    if ((pod.spec[list]?.length ?? 0) === (old.spec[list]?.length ?? 0)) continue;
+    const what = list === 'containers' ? 'containers' : 'initContainers';
+    findings.forbidden(`spec.${list}`, `${what} may not be added or removed on resize`);
+    return;
+  }
   const before = findings.list.length;
   validatePodCommon(pod, findings);
   const qosClass = old.status?.qosClass ?? qosClassOf(old.spec);

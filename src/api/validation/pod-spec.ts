@@ -7,8 +7,9 @@ import {
   validateInitContainers,
 } from './containers.ts';
 import type { Findings } from './findings.ts';
-import { isIpAddress } from './ip-address.ts';
+import { addressFindings } from './ip-address.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
+import { validatePodAnnotations, validateProfilesMatch } from './pod-annotations.ts';
 import { validatePodParts } from './pod-spec-parts.ts';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
 import { validatePodSecurity } from './security-context.ts';
@@ -43,8 +44,7 @@ export function validatePodSpec(spec: PodSpec, path: string, findings: Findings,
   validateTolerations(spec.tolerations, `${path}.tolerations`, findings);
   spec.hostAliases?.forEach((alias, index) => {
     const at = `${path}.hostAliases[${index}]`;
-    if (!isIpAddress(alias.ip))
-      findings.invalid(`${at}.ip`, alias.ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
+    findings.invalidEach(`${at}.ip`, alias.ip, addressFindings(alias.ip ?? ''));
     alias.hostnames?.forEach((name, i) => {
       findings.invalidEach(`${at}.hostnames[${i}]`, name, isDns1123Subdomain(name));
     });
@@ -108,13 +108,7 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string, findings: 
     findings.invalid(`${path}.nameservers`, nameservers, `must not have more than ${MAX_NAMESERVERS} nameservers`);
   }
   nameservers.forEach((address, index) => {
-    if (!isIpAddress(address)) {
-      findings.invalid(
-        `${path}.nameservers[${index}]`,
-        address,
-        'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-      );
-    }
+    findings.invalidEach(`${path}.nameservers[${index}]`, address, addressFindings(address));
   });
   if (searches.length > MAX_SEARCHES) {
     findings.invalid(`${path}.searches`, searches, `must not have more than ${MAX_SEARCHES} search paths`);
@@ -138,7 +132,9 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string, findings: 
 export function validatePodTemplate(template: PodTemplateSpec, path: string, findings: Findings): void {
   validateLabels(template.metadata?.labels, `${path}.labels`, findings);
   validateAnnotations(template.metadata?.annotations, `${path}.annotations`, findings);
+  validatePodAnnotations(template.metadata?.annotations, template.spec, `${path}.annotations`, findings);
   validatePodSpec(template.spec, `${path}.spec`, findings);
+  validateProfilesMatch(template.metadata?.annotations, template.spec, `${path}.spec`, findings);
   if (template.spec.ephemeralContainers?.length) {
     findings.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
   }

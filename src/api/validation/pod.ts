@@ -3,12 +3,14 @@ import type { Pod, PodSpec } from '../generated/core-v1.ts';
 import { inclusiveRange, isDns1123Subdomain } from '../names.ts';
 import type { Findings } from './findings.ts';
 import { validateStandardFinalizers } from './metadata.ts';
+import { validatePodAnnotations, validatePodAnnotationsUpdate, validateProfilesMatch } from './pod-annotations.ts';
 import { validatePodSpec } from './pod-spec.ts';
 import { validateTolerations } from './scheduling.ts';
 
 const LARGEST_INT32 = 2_147_483_647;
 
 export function validatePodCommon(pod: Pod, findings: Findings): void {
+  validatePodAnnotations(pod.metadata.annotations, pod.spec, 'metadata.annotations', findings);
   validatePodSpec(pod.spec, 'spec', findings, true);
   pod.spec.volumes?.forEach(({ name, ephemeral }, index) => {
     if (ephemeral === undefined || !name || !pod.metadata.name) return;
@@ -42,6 +44,7 @@ export function validatePodCommon(pod: Pod, findings: Findings): void {
 
 export function validatePodCreate(pod: Pod, findings: Findings): void {
   validatePodCommon(pod, findings);
+  validateProfilesMatch(pod.metadata.annotations, pod.spec, 'spec', findings);
   if (pod.spec.ephemeralContainers?.length) findings.forbidden('spec.ephemeralContainers', 'cannot be set on create');
   if (pod.spec.nodeName && pod.spec.schedulingGates?.length) {
     findings.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
@@ -51,6 +54,7 @@ export function validatePodCreate(pod: Pod, findings: Findings): void {
 /** Source: ValidatePodUpdate; everything but a handful of fields is fixed once a pod exists. */
 export function validatePodUpdate(pod: Pod, old: Pod, findings: Findings): void {
   validatePodCommon(pod, findings);
+  validatePodAnnotationsUpdate(pod, old, findings);
   for (const list of ['containers', 'initContainers'] as const) {
     if ((pod.spec[list]?.length ?? 0) !== (old.spec[list]?.length ?? 0)) {
       findings.forbidden(`spec.${list}`, 'pod updates may not add or remove containers');
@@ -189,13 +193,4 @@ function difference(old: PodSpec, spec: PodSpec): string {
     lines.push(`- \t${field}: ${JSON.stringify(old[field])}`, `+ \t${field}: ${JSON.stringify(spec[field])}`);
   }
   return `${lines.join('\n')}\n`;
-}
-
-/** The status subresource may fill in what the spec says of the node, not change the rest. */
-export function validatePodStatusUpdate(pod: Pod, _old: Pod, findings: Findings): void {
-  pod.status?.conditions?.forEach((condition, index) => {
-    if (!condition.type) findings.required(`status.conditions[${index}].type`);
-  });
-  const names = new Set(pod.status?.podIPs?.map(({ ip }) => ip));
-  if (names.size < (pod.status?.podIPs?.length ?? 0)) findings.duplicate('status.podIPs', [...names]);
 }

@@ -1,8 +1,9 @@
+import { isIP } from 'node:net';
 import { semanticEqual } from '../equality.ts';
 import type { Service, ServicePort } from '../generated/core-v1.ts';
 import { isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../names.ts';
 import type { Findings } from './findings.ts';
-import { CIDR_FINDING, IP_FINDING, ipFamilyOf, isCidr, isIpAddress } from './ip-address.ts';
+import { addressFindings, cidrFindings, ipFamilyOf, plainIpv4 } from './ip-address.ts';
 import { validateImmutable, validateLabels } from './metadata.ts';
 import { validatePort } from './probes.ts';
 
@@ -14,8 +15,9 @@ const isExternallyAccessible = ({ spec }: Service): boolean =>
   (spec.type === 'ClusterIP' && (spec.externalIPs?.length ?? 0) > 0);
 
 /** Source: validateService of pkg/apis/core/validation. */
-export function validateService(service: Service, findings: Findings): void {
+export function validateService(service: Service, findings: Findings, old?: Service): void {
   const { spec } = service;
+  const knownAddresses = new Set(old?.spec.externalIPs);
   const ports = spec.ports ?? [];
   if (ports.length === 0 && !isHeadless(service) && spec.type !== 'ExternalName') findings.required('spec.ports');
   if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(service)) {
@@ -28,13 +30,17 @@ export function validateService(service: Service, findings: Findings): void {
   });
   validateLabels(spec.selector, 'spec.selector', findings);
   validateAffinity(service, findings);
-  if (spec.type !== 'ExternalName') validateClusterIps(service, findings);
+  if (spec.type !== 'ExternalName') validateClusterIps(service, findings, new Set(old?.spec.clusterIPs));
   spec.externalIPs?.forEach((address, index) => {
-    validateExternalIp(address, `spec.externalIPs[${index}]`, findings);
+    const path = `spec.externalIPs[${index}]`;
+    const details = addressFindings(address, knownAddresses);
+    findings.invalidEach(path, address, details);
+    if (details.length === 0) validateEndpointIp(address, path, findings);
   });
   findings.oneOf(spec.type, 'spec.type', types);
   validatePortClashes(service, findings);
-  validateLoadBalancerFields(service, findings);
+  const knownRanges = new Set(old?.spec.loadBalancerSourceRanges?.map((range) => range.trim()));
+  validateLoadBalancerFields(service, findings, knownRanges);
   validateTrafficPolicies(service, findings);
 }
 
@@ -92,7 +98,7 @@ function validateAffinity({ spec }: Service, findings: Findings): void {
   }
 }
 
-function validateClusterIps({ spec }: Service, findings: Findings): void {
+function validateClusterIps({ spec }: Service, findings: Findings, known: Set<string>): void {
   const path = 'spec.clusterIPs';
   const addresses = spec.clusterIPs ?? [];
   const families = spec.ipFamilies ?? [];
@@ -118,9 +124,10 @@ function validateClusterIps({ spec }: Service, findings: Findings): void {
         allValid = false;
         findings.invalid(path, addresses, "'None' must be the first and only value");
       }
-    } else if (!isIpAddress(address)) {
-      allValid = false;
-      findings.invalid(`${path}[${index}]`, address, IP_FINDING);
+    } else {
+      const details = addressFindings(address, known);
+      if (details.length > 0) allValid = false;
+      findings.invalidEach(`${path}[${index}]`, address, details);
     }
   });
   if (addresses.length > 2) findings.invalid(path, addresses, 'may only hold up to 2 values');
@@ -140,16 +147,18 @@ function validateClusterIps({ spec }: Service, findings: Findings): void {
   });
 }
 
-export function validateExternalIp(address: string, path: string, findings: Findings, notAnAddress = IP_FINDING): void {
-  if (!isIpAddress(address)) findings.invalid(path, address, notAnAddress);
+/** What cannot be an endpoint, whoever names it. Source: ValidateEndpointIP of pkg/apis/core/validation. */
+export function validateEndpointIp(given: string, path: string, findings: Findings): void {
+  const address = plainIpv4(given) ?? given;
+  if (isIP(address) === 0) findings.invalid(path, given, 'must be a valid IP address');
   else if (address === '0.0.0.0' || address === '::') {
-    findings.invalid(path, address, `may not be unspecified (${address})`);
+    findings.invalid(path, given, `may not be unspecified (${given})`);
   } else if (address.startsWith('127.') || address === '::1') {
-    findings.invalid(path, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
+    findings.invalid(path, given, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
   } else if (address.startsWith('169.254.') || /^fe[89ab][0-9a-f]:/i.test(address)) {
-    findings.invalid(path, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
+    findings.invalid(path, given, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
   } else if (address.startsWith('224.0.0.') || /^ff02:/i.test(address)) {
-    findings.invalid(path, address, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
+    findings.invalid(path, given, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
   }
 }
 
@@ -172,16 +181,16 @@ function validatePortClashes({ spec }: Service, findings: Findings): void {
   });
 }
 
-function validateLoadBalancerFields({ spec }: Service, findings: Findings): void {
+function validateLoadBalancerFields({ spec, metadata }: Service, findings: Findings, known: Set<string>): void {
   const isLoadBalancer = spec.type === 'LoadBalancer';
   const onlyThere = "may only be used when `type` is 'LoadBalancer'";
   if (spec.loadBalancerSourceRanges?.length) {
     if (!isLoadBalancer) findings.forbidden('spec.LoadBalancerSourceRanges', onlyThere);
     spec.loadBalancerSourceRanges.forEach((range, index) => {
-      if (!isCidr(range.trim()))
-        findings.invalid(`spec.LoadBalancerSourceRanges[${index}]`, range.trim(), CIDR_FINDING);
+      const value = range.trim();
+      findings.invalidEach(`spec.LoadBalancerSourceRanges[${index}]`, value, cidrFindings(value, known));
     });
-  }
+  } else validateSourceRangesAnnotation(metadata.annotations, isLoadBalancer, findings);
   if (spec.allocateLoadBalancerNodePorts !== undefined && !isLoadBalancer) {
     findings.forbidden('spec.allocateLoadBalancerNodePorts', onlyThere);
   }
@@ -225,6 +234,22 @@ function validateTrafficPolicies(service: Service, findings: Findings): void {
   ]);
 }
 
+const SOURCE_RANGES = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+
+/** The older way to say the same. */
+function validateSourceRangesAnnotation(
+  annotations: Record<string, string> | undefined,
+  isLoadBalancer: boolean,
+  findings: Findings,
+): void {
+  const value = annotations?.[SOURCE_RANGES];
+  if (value === undefined) return;
+  const path = `metadata.annotations[${SOURCE_RANGES}]`;
+  if (!isLoadBalancer) findings.forbidden(path, "may only be used when `type` is 'LoadBalancer'");
+  if (value.trim() === '') return;
+  for (const range of value.split(',')) findings.invalidEach(path, range.trim(), cidrFindings(range.trim()));
+}
+
 export function validateServiceUpdate(service: Service, old: Service, findings: Findings): void {
   const { spec } = service;
   const stays = spec.type !== 'ExternalName' && old.spec.type !== 'ExternalName';
@@ -244,5 +269,5 @@ export function validateServiceUpdate(service: Service, old: Service, findings: 
   if (needsCheck(old) && needsCheck(service) && spec.healthCheckNodePort !== old.spec.healthCheckNodePort) {
     findings.forbidden('spec.healthCheckNodePort', 'field is immutable');
   }
-  validateService(service, findings);
+  validateService(service, findings, old);
 }

@@ -4,10 +4,12 @@ import type {
   PersistentVolumeClaim,
   PersistentVolumeClaimSpec,
   TopologySelectorTerm,
+  TypedLocalObjectReference,
 } from '../generated/core-v1.ts';
 import type { StorageClass } from '../generated/storage-v1.ts';
-import { isDns1123Subdomain, isQualifiedName } from '../names.ts';
+import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
+import { normalizeSources } from '../strategies/volumes.ts';
 import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
 import { validateNodeSelector } from './scheduling.ts';
@@ -43,6 +45,31 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string,
     findings.invalidEach(`${path}.volumeAttributesClassName`, name, isDns1123Subdomain(name));
   }
   findings.optionalOneOf(spec.volumeMode, `${path}.volumeMode`, ['Block', 'Filesystem']);
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource) validateSource(dataSource, `${path}.dataSource`, findings);
+  if (dataSourceRef) {
+    validateSource(dataSourceRef, `${path}.dataSourceRef`, findings);
+    const { namespace } = dataSourceRef;
+    if (namespace) findings.invalidEach(`${path}.dataSourceRef.namespace`, namespace, isDns1123Label(namespace));
+  }
+  // What is shown is the path itself, as it is upstream.
+  const mismatch = (detail: string) => findings.invalid(path, { name: 'dataSource' }, detail);
+  if (dataSource && dataSourceRef?.namespace) {
+    mismatch('may not be specified when dataSourceRef.namespace is specified');
+  } else if (dataSource && dataSourceRef) {
+    const { apiGroup, kind, name } = dataSourceRef;
+    if (!semanticEqual(dataSource, { apiGroup, kind, name })) mismatch('must match dataSourceRef');
+  }
+}
+
+function validateSource(source: TypedLocalObjectReference, path: string, findings: Findings): void {
+  if (!source.name) findings.required(`${path}.name`);
+  if (!source.kind) findings.required(`${path}.kind`);
+  if (source.apiGroup) findings.invalidEach(`${path}.apiGroup`, source.apiGroup, isDns1123Subdomain(source.apiGroup));
+  else if (source.kind !== 'PersistentVolumeClaim') {
+    const detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+    findings.invalid(path, source.kind ?? '', detail);
+  }
 }
 
 export function validateClaim(claim: PersistentVolumeClaim, findings: Findings): void {
@@ -64,15 +91,17 @@ export function validateClaimUpdate(
     ...(old.spec.volumeName === undefined && { volumeName: old.spec.volumeName }),
     ...(old.spec.storageClassName === undefined && { storageClassName: old.spec.storageClassName }),
   };
-  if (!semanticEqual(kept, old.spec)) {
+  const before = { ...old.spec };
+  normalizeSources(before);
+  if (!semanticEqual(kept, before)) {
     findings.forbidden(
       'spec',
       'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
     );
   }
-  const before = old.spec.resources?.requests?.['storage'];
+  const size = old.spec.resources?.requests?.['storage'];
   const after = claim.spec.resources?.requests?.['storage'] ?? '0';
-  if (before !== undefined && compareQuantities(after, before) < 0) {
+  if (size !== undefined && compareQuantities(after, size) < 0) {
     const allocated = old.status?.capacity?.['storage'];
     if (allocated === undefined || compareQuantities(after, allocated) <= 0) {
       findings.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity');
@@ -90,7 +119,29 @@ function withStorageOf(
   return { ...resources, requests: { ...resources.requests, storage } };
 }
 
-export function validateVolume({ spec }: PersistentVolume, findings: Findings): void {
+const MOUNT_OPTIONS = 'volume.beta.kubernetes.io/mount-options';
+/** Kinds of volumes that know mount options. */
+const mountable = [
+  'gcePersistentDisk',
+  'awsElasticBlockStore',
+  'glusterfs',
+  'nfs',
+  'rbd',
+  'quobyte',
+  'iscsi',
+  'cinder',
+  'cephfs',
+  'azureFile',
+  'vsphereVolume',
+  'azureDisk',
+  'photonPersistentDisk',
+];
+
+export function validateVolume({ metadata, spec }: PersistentVolume, findings: Findings): void {
+  if (metadata.annotations?.[MOUNT_OPTIONS] !== undefined && !mountable.some((kind) => kind in spec)) {
+    const detail = 'may not specify mount options for this volume type';
+    findings.forbidden(`metadata.annotations.${MOUNT_OPTIONS}`, detail);
+  }
   if (!spec.accessModes?.length) findings.required('spec.accessModes');
   else validateAccessModes(spec.accessModes, 'spec.accessModes', findings);
   const storage = spec.capacity?.['storage'];

@@ -167,7 +167,6 @@ function validateProjected(source: ProjectedVolumeSource, path: string, findings
       }
       if (!file) findings.required(`${path}.path`);
       else validateLocalPath(file, `${path}.path`, findings);
-      claim(file, file);
     }
     if (projection.clusterTrustBundle !== undefined) found++;
     if (projection.podCertificate !== undefined) found++;
@@ -213,7 +212,7 @@ export function validateDescendingPath(target: string, path: string, findings: F
   validateNoBacksteps(target, path, findings);
 }
 
-function validateLocalPath(target: string, path: string, findings: Findings): void {
+export function validateLocalPath(target: string, path: string, findings: Findings): void {
   validateDescendingPath(target, path, findings);
   if (target.startsWith('..') && !target.startsWith('../')) findings.invalid(path, target, "must not start with '..'");
 }

@@ -125,6 +125,13 @@ function normalize(service: KubeObject): void {
   }
   if (!spec.clusterIP && spec.clusterIPs?.length > 0) spec.clusterIP = spec.clusterIPs[0];
   if (spec.clusterIP) spec.clusterIPs ??= [spec.clusterIP];
+  // Whoever names the endpoints of a headless service may name any.
+  const isBare = isHeadless(service) && Object.keys(spec.selector ?? {}).length === 0;
+  if (isBare && !spec.ipFamilies && spec.ipFamilyPolicy !== 'SingleStack') {
+    spec.ipFamilies = ['IPv4', 'IPv6'];
+    spec.ipFamilyPolicy ??= 'RequireDualStack';
+    return;
+  }
   spec.ipFamilies ??= ['IPv4'];
   spec.ipFamilyPolicy ??= 'SingleStack';
   if (spec.type === 'ClusterIP') for (const port of spec.ports ?? []) delete port.nodePort;

@@ -28,7 +28,14 @@ export function askOf({ host, port, caPem, certificatePem, keyPem, prefix = '' }
     more: Record<string, string> = {},
   ): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const headers = { 'content-type': contentType, accept: 'application/json', ...more };
+      const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+      const headers = {
+        'content-type': contentType,
+        accept: 'application/json',
+        // Node sends none with DELETE, and the body would be taken for the next request.
+        ...(text !== undefined && { 'content-length': String(Buffer.byteLength(text)) }),
+        ...more,
+      };
       const sent = request({ host, port, method, path: prefix + path, agent, headers }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk) => chunks.push(chunk));
@@ -44,7 +51,7 @@ export function askOf({ host, port, caPem, certificatePem, keyPem, prefix = '' }
         });
       });
       sent.on('error', reject);
-      sent.end(body === undefined || typeof body === 'string' ? body : JSON.stringify(body));
+      sent.end(text);
     });
   // A server may close an idle connection just when it is used again.
   const ask: typeof once = (...args) => once(...args).catch(() => once(...args));

@@ -64,7 +64,7 @@ export async function exchange(exchanges: Exchange[], send: Ask): Promise<Record
     const before = place.endsWith('/scale') ? states.get(place) : states.get(parent);
     const sent = typeof body === 'object' && !['json', 'merge', 'strategic'].includes(as ?? '') ? body : undefined;
     answers.push(recordedOf(answer, typeof body === 'string' ? body : JSON.stringify(body ?? ''), before ?? sent));
-    if (answer.code < 300 && !isDryRun && method !== 'DELETE') {
+    if (answer.code < 300 && !isDryRun && method !== 'DELETE' && (method !== 'POST' || isNew)) {
       states.set(place.endsWith('/scale') ? place : parent, plain(answer.body, ''));
     }
   }
@@ -79,6 +79,10 @@ async function remove(path: string, send: Ask): Promise<void> {
     await send('PATCH', path, { metadata: { finalizers: null } }, contentTypes['merge']);
   }
   await send('DELETE', `${path}?gracePeriodSeconds=0&propagationPolicy=Background`);
+  // Nobody else ends a namespace where no controllers run.
+  if (path.startsWith('/api/v1/namespaces/') && path.split('/').length === 5) {
+    await send('PUT', `${path}/finalize`, { ...body, spec: {} });
+  }
 }
 
 function recordedOf({ code, body, warnings }: Answer, sent: string, before: unknown): Recorded {

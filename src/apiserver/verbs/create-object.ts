@@ -1,8 +1,9 @@
+import { applyDefaults } from '../../api/defaults.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { alreadyExists, invalid, StatusError } from '../../api/status.ts';
 import { validateObject } from '../../api/validation/index.ts';
-import { warningsOf } from '../../api/validation/warnings/index.ts';
+import { warningsAsSent, warningsOf } from '../../api/validation/warnings/index.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
@@ -35,7 +36,8 @@ const claimAttempts = 20;
 export async function createObject(environment: Environment, request: CreateRequest): Promise<CreateResult> {
   const { definition, object, tenant, namespace } = request;
   const { metadata } = object;
-  if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
+  // The store's own check, which dry runs do not reach.
+  if (!request.dryRun && metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
   delete (metadata as Partial<typeof metadata>).resourceVersion;
@@ -56,18 +58,22 @@ export async function createObject(environment: Environment, request: CreateRequ
   await environment.admission.mutate(admission);
   prepareMetadataForCreate(object, definition, environment.clock.now());
   const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
-  if (hasStatus && definition.strategy.keepsStatusOnCreate !== true) delete object['status'];
+  const losesStatus = hasStatus && definition.strategy.keepsStatusOnCreate !== true;
+  if (losesStatus) delete object['status'];
+  request.warnings.push(...warningsAsSent(definition, object));
   definition.strategy.prepareForCreate?.(object);
 
   const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== '';
   const base = metadata.generateName ?? '';
   for (let attempt = 1; ; attempt++) {
     if (generated) metadata.name = generateName(base);
-    const errors = validateObject(definition, object);
+    const errors = validateObject(definition, object, request.view);
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
     if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
     admission.name = metadata.name;
     await environment.admission.validate(admission);
+    // What is read back has the defaults of its schema, those of the status too.
+    if (losesStatus && definition.versioned !== undefined) applyDefaults(definition, object);
     try {
       return await write(environment, request, object);
     } catch (error) {

@@ -39,8 +39,9 @@ function withSpec(old: KubeObject, fields: Record<string, unknown>): KubeObject 
   return { ...old, spec };
 }
 
-/** The old containers with the sizes that were sent; other changes are ignored, new containers too. */
+/** The old containers with the sizes that were sent; other changes are ignored. More or fewer are validation's. */
 function withResources(sent: any[] | undefined, old: any[] | undefined): unknown[] | undefined {
+  if ((sent?.length ?? 0) !== (old?.length ?? 0)) return sent;
   return old?.map((container) => {
     const wanted = sent?.find((candidate) => candidate.name === container.name);
     if (wanted === undefined) return container;

@@ -2,6 +2,7 @@ import { deepEqual } from '../../api/equality.ts';
 import type { GroupVersionKind, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { conflict, invalid, notFound, objectModified } from '../../api/status.ts';
+import { metadataKeptByStatus } from '../../api/strategies/status-metadata.ts';
 import { validateObjectStatusUpdate, validateObjectUpdate } from '../../api/validation/index.ts';
 import { warningsOf } from '../../api/validation/warnings/index.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
@@ -120,8 +121,7 @@ async function prepare(
     for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
       if (field !== 'status' && field !== 'metadata') copyField(object, old, field);
     }
-    copyField(object.metadata, old.metadata, 'ownerReferences');
-    copyField(object.metadata, old.metadata, 'finalizers');
+    for (const field of metadataKeptByStatus(definition)) copyField(object.metadata, old.metadata, field);
   } else if (hasStatus && subresource === '') {
     copyField(object, old, 'status');
   }
@@ -129,7 +129,7 @@ async function prepare(
     if (subresource === 'status') strategy.prepareForStatusUpdate?.(object, old);
     else if (subresource === '') strategy.prepareForUpdate?.(object, old);
     if (subresource === '') environment.hooks.get(hookKey(definition))?.prepareUpdate?.(object, old);
-    const errors = validateUpdate(definition, object, old, subresource);
+    const errors = validateUpdate(definition, object, old, subresource, request.view);
     if (errors.length > 0) throw invalid(definition, request.name, errors);
     request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
     await environment.admission.validate(
@@ -140,7 +140,9 @@ async function prepare(
   const statusCounts = !hasStatus && definition.schema.structural !== undefined;
   // Being bound is no change of what was asked for.
   const countsChanges = definition.hasGeneration && subresource !== 'status' && subresource !== 'binding';
-  if (countsChanges && specChanged(object, old, statusCounts)) {
+  const annotated =
+    strategy.annotationsCount === true && !deepEqual(object.metadata.annotations, old.metadata.annotations);
+  if (countsChanges && (annotated || specChanged(object, old, statusCounts))) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
 }
@@ -165,10 +167,16 @@ function admissionOf(request: UpdateRequest, object: KubeObject, old: KubeObject
   };
 }
 
-function validateUpdate(definition: ResourceDefinition, object: KubeObject, old: KubeObject, subresource: string) {
+function validateUpdate(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  old: KubeObject,
+  subresource: string,
+  view: ResourceDefinition | undefined,
+) {
   const own = definition.strategy.validateSubresourceUpdate?.[subresource];
   if (own !== undefined) return own(object, old);
-  if (subresource === '') return validateObjectUpdate(definition, object, old);
+  if (subresource === '') return validateObjectUpdate(definition, object, old, view);
   if (subresource === 'status') return validateObjectStatusUpdate(definition, object, old);
   // These change one part, of which the kind's own rules for updates may know nothing (a pod's resize).
   const rules = subresource === 'ephemeralcontainers' || subresource === 'resize' ? 'status' : 'whole';

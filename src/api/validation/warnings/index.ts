@@ -6,6 +6,15 @@ type Of = Pick<ResourceDefinition, 'group' | 'resource'>;
 
 const none: string[] = [];
 
+/** Of a new object before the strategy prepares it. */
+export function warningsAsSent(definition: Of, object: KubeObject): string[] {
+  const kind = kindWarnings[`${definition.group}/${definition.resource}`];
+  if (kind?.sent === undefined) return none;
+  const warnings: string[] = [];
+  kind.sent(object, warnings);
+  return warnings;
+}
+
 /** What a writer is told of a sound object: `Warning` headers. `old` is undefined for a new one. */
 export function warningsOf(
   definition: Of,
@@ -16,7 +25,7 @@ export function warningsOf(
   if (kind === undefined) return none;
   const warnings: string[] = [];
   if (old === undefined) kind.create?.(object, warnings);
-  else if (old.subresource === '') kind.update?.(object, old.object, warnings);
+  else if (old.subresource === '' || old.subresource === 'scale') kind.update?.(object, old.object, warnings);
   else if (old.subresource === 'status') kind.status?.(object, old.object, warnings);
   return warnings;
 }

@@ -2,6 +2,7 @@ import { deepEqual, semanticEqual } from '../../equality.ts';
 import type { EndpointSlice } from '../../generated/discovery-v1.ts';
 import type { NetworkPolicy } from '../../generated/networking-v1.ts';
 import { isDns1123Label } from '../../names.ts';
+import { appArmorFromAnnotations } from '../../strategies/app-armor.ts';
 import { warnOfAddress, warnOfCidr } from './addresses.ts';
 import { keyPairFault } from './key-pair.ts';
 import { deprecatedNodeLabel, warnOfNodeSelector, warnOfNodeSelectorTerm } from './node-labels.ts';
@@ -11,6 +12,8 @@ type OnCreate = (object: any, warnings: string[]) => void;
 type OnUpdate = (object: any, old: any, warnings: string[]) => void;
 
 export interface KindWarnings {
+  /** Of a new object as it was sent, before the server fills it in. */
+  sent?: OnCreate;
   create?: OnCreate;
   update?: OnUpdate;
   status?: OnUpdate;
@@ -246,6 +249,10 @@ const staticSuffix = always(({ metadata }, warnings) => {
 /** By `group/resource`. Source: WarningsOnCreate and WarningsOnUpdate of the strategies in Kubernetes' pkg/registry. */
 export const kindWarnings: Record<string, KindWarnings> = {
   '/pods': {
+    sent(pod, warnings) {
+      const use = 'deprecated since v1.30; use the "appArmorProfile" field instead';
+      for (const key of appArmorFromAnnotations(pod, true)) warnings.push(`metadata.annotations[${key}]: ${use}`);
+    },
     create(pod, warnings) {
       warnOfName(pod.metadata.name, "the Pod's hostname", warnings);
       warnOfPod(pod, '', warnings);
