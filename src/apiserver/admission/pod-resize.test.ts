@@ -47,6 +47,40 @@ describe('resizes', { timeout: 60_000 }, () => {
     await resize('large', { cpu: '16' });
   });
 
+  it('are measured by limit ranges and quotas', async () => {
+    const space = `${root}/namespaces/bounded`;
+    await post(`${root}/namespaces`, { metadata: { name: 'bounded' } });
+    await post(`${space}/serviceaccounts`, { metadata: { name: 'default' } });
+    await post(`${space}/limitranges`, {
+      metadata: { name: 'range' },
+      spec: { limits: [{ type: 'Container', max: { cpu: '3' } }] },
+    });
+    const hard = { 'requests.cpu': '2' };
+    const quota = await post(`${space}/resourcequotas`, { metadata: { name: 'q' }, spec: { hard } });
+    await send('PUT', `${space}/resourcequotas/q/status`, {
+      ...quota,
+      status: { hard, used: { 'requests.cpu': '0' } },
+    });
+    const sized = (cpu: string) => ({ requests: { cpu }, limits: { cpu } });
+    const pod = await post(`${space}/pods`, {
+      metadata: { name: 'p' },
+      spec: { nodeName: 'node-l', containers: [{ name: 'c', image: 'x', resources: sized('1') }] },
+    });
+    const to = (cpu: string) =>
+      send('PUT', `${space}/pods/p/resize`, {
+        ...pod,
+        metadata: { name: 'p' },
+        spec: { ...pod.spec, containers: [{ ...pod.spec.containers[0], resources: sized(cpu) }] },
+      });
+    assert.match((await refusal(to('3500m'))).message, /maximum cpu usage per Container is 3, but limit is 3500m/);
+    assert.match(
+      (await refusal(to('2500m'))).message,
+      /exceeded quota: q, requested: requests.cpu=1500m, used: requests.cpu=1, limited: requests.cpu=2$/,
+    );
+    await to('1500m');
+    assert.equal((await get(`${space}/resourcequotas/q`)).status.used['requests.cpu'], '1500m');
+  });
+
   it('are for Linux, and for nodes that are there', async () => {
     await make('windows', 'node-w', { cpu: '1' });
     const error = await refusal(resize('windows', { cpu: '2' }));

@@ -4,6 +4,7 @@ import { CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } f
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller, ReconcileTools } from '../../client/controller.ts';
+import { slowStart } from '../../client/expectations.ts';
 import { keyOf } from '../../client/informer.ts';
 import { isSame } from '../common/canonical.ts';
 import {
@@ -23,6 +24,8 @@ import { type Action, plan, statefulSetStatus } from './plan.ts';
 import { identityLabels, ordinalOf, podOfOrdinal, podRevision } from './pods.ts';
 
 const component = 'statefulset-controller';
+// Upstream's MaxBatchSize.
+const mostAtOnce = 500;
 
 /** Keeps pods that have a name, an order and claims of their own. */
 export function createStatefulSetController(dependencies: ControllerDependencies): Controller {
@@ -142,12 +145,12 @@ export function createStatefulSetController(dependencies: ControllerDependencies
     );
     const current = history.find((revision) => revision.metadata.name === set.status?.currentRevision) ?? update;
     const names = { current: current.metadata.name, update: update.metadata.name };
-    let failure: unknown;
     await keepClaims(set, owned);
-    const results = await Promise.allSettled(
-      plan(set, owned, names, tools.now()).map((action) => act(set, action, current, update)),
+    const actions = plan(set, owned, names, tools.now());
+    // What is refused is not asked for a thousand times at once.
+    const { error: failure } = await slowStart(actions.length, mostAtOnce, (index) =>
+      act(set, actions[index]!, current, update),
     );
-    for (const result of results) if (result.status === 'rejected') failure ??= result.reason;
 
     const status = statefulSetStatus(set, owned, names, collisionCount, tools.now());
     if (!isSame(status, set.status)) {
