@@ -41,6 +41,26 @@ export const OUT_OF_BUDGET =
 
 export class OutOfBudget extends Error {}
 
+/**
+ * Of all policies and webhooks together, for one request: each has a budget of its own, but how many there are is up to
+ * the tenant, and all tenants share the event loop.
+ */
+const REQUEST_BUDGET = 2 * RUNTIME_BUDGET;
+/** Expressions that took longer than this together let others go first. */
+const untilPauseMs = 25;
+
+interface Spent {
+  cost: number;
+  sincePauseMs: number;
+}
+const spentByRequest = new WeakMap<AdmissionRequest, Spent>();
+
+function spentOn(request: AdmissionRequest): Spent {
+  let spent = spentByRequest.get(request);
+  if (spent === undefined) spentByRequest.set(request, (spent = { cost: 0, sincePauseMs: 0 }));
+  return spent;
+}
+
 /** An answer that is not there yet: whoever runs the expression waits and runs it again. */
 class AnswerPending {
   readonly answer: Promise<unknown>;
@@ -60,6 +80,8 @@ export class Evaluation {
   readonly #variables: LazyVariables | undefined;
   /** Spent by lazily evaluated variables since it was last looked at. */
   #spentOnVariables = 0;
+  /** What the expression that is evaluated may cost. */
+  #left = 0;
 
   constructor(input: EvaluationInput) {
     this.#input = input;
@@ -67,6 +89,7 @@ export class Evaluation {
     this.#variables = new LazyVariables(input.variables, (program) => {
       const outcome = program.evaluate(this.#resolve);
       this.#spentOnVariables += outcome.cost;
+      if (this.#spentOnVariables > this.#left) throw new OutOfBudget(OUT_OF_BUDGET);
       if (outcome.error !== undefined) throw new EvaluationFailure(outcome.error);
       return outcome.value;
     });
@@ -74,18 +97,28 @@ export class Evaluation {
 
   /** Rejects with OutOfBudget when this and what was evaluated before cost too much. */
   async evaluate(program: Program, budget: { left: number }): Promise<Evaluated> {
+    const spent = spentOn(this.#input.request);
+    if (spent.sincePauseMs > untilPauseMs) {
+      spent.sincePauseMs = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#left = Math.min(budget.left, REQUEST_BUDGET - spent.cost);
     for (;;) {
       this.#spentOnVariables = 0;
+      const startedMs = performance.now();
       try {
         const outcome = program.evaluate(this.#resolve, PER_CALL_LIMIT);
         const cost = outcome.cost + this.#spentOnVariables;
-        if (cost > budget.left) throw new OutOfBudget(OUT_OF_BUDGET);
+        spent.cost += cost;
+        if (cost > this.#left) throw new OutOfBudget(OUT_OF_BUDGET);
         budget.left -= cost;
         if (outcome.error === undefined) return { value: outcome.value };
         return { error: `expression '${program.source}' resulted in error: ${outcome.error}` };
       } catch (error) {
         if (!(error instanceof AnswerPending)) throw error;
         await error.answer;
+      } finally {
+        spent.sincePauseMs += performance.now() - startedMs;
       }
     }
   }

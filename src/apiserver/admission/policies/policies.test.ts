@@ -207,6 +207,33 @@ describe('admission policies', { timeout: 60_000 }, () => {
     });
   });
 
+  it('ends what costs too much together, by variables or by many policies', async () => {
+    const ten = '[1,2,3,4,5,6,7,8,9,10]';
+    const loops = `${ten}.all(a, ${ten}.all(b, ${ten}.all(c, ${ten}.all(d, ${ten}.all(e, true)))))`;
+    const names = Array.from({ length: 60 }, (_, index) => `v${index}`);
+    const variables = names.map((name) => ({ name, expression: loops }));
+    const expression = names.map((name) => `variables.${name}`).join(' && ');
+    await withValidation({ variables, validations: [{ expression }] }, async () => {
+      assert.match((await refusal(post(configMaps, configMap('dear')))).message, /running out of cost budget/);
+    });
+    const validations = Array.from({ length: 12 }, () => ({ expression: loops }));
+    const policies = `${registration}/validatingadmissionpolicies`;
+    const bindings = `${registration}/validatingadmissionpolicybindings`;
+    const many = Array.from({ length: 8 }, (_, index) => `many-${index}`);
+    for (const name of many) {
+      await post(policies, { metadata: { name }, spec: { matchConstraints: rules('configmaps'), validations } });
+      await post(bindings, { metadata: { name }, spec: { policyName: name, validationActions: ['Deny'] } });
+    }
+    try {
+      assert.match((await refusal(post(configMaps, configMap('dear')))).message, /running out of cost budget/);
+    } finally {
+      for (const name of many) {
+        await send('DELETE', `${policies}/${name}`);
+        await send('DELETE', `${bindings}/${name}`);
+      }
+    }
+  });
+
   it('changes objects by ApplyConfiguration and JSONPatch', async () => {
     const mutations = [
       {
