@@ -157,8 +157,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock, oidc);
   let metrics: MetricsProvider | undefined;
+  const version = { ...defaultVersion, ...options.version };
   const scheduler = new Scheduler({ clock });
-  const apiMetrics = new ApiMetrics({ registry, objects, scheduler });
+  const apiMetrics = new ApiMetrics({ registry, objects, scheduler, version });
   const aggregation = new Aggregation({
     own: [...options.resources, ...options.platformResources],
     dialService,
@@ -199,7 +200,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       identity.kind === 'platform' ? apiMetrics.text() : apiMetrics.tenantText(tenant),
     registry,
     tokens,
-    version: { ...defaultVersion, ...options.version },
+    version,
     checks: [
       { name: 'ping', check() {} },
       { name: 'etcd', check: async () => void (await store.currentRevision()) },
@@ -288,6 +289,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
                   apiMetrics.requests.finished(context, code);
                   audit.finished(context, code);
                 },
+                handshakeFailed: () => apiMetrics.requests.handshakeFailed(),
               },
         clock,
         logger,

@@ -16,7 +16,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { ownerReferences } from './owner-references.ts';
 import { podResize } from './pod-resize.ts';
-import { podSecurity } from './pod-security/index.ts';
+import { type PodSecurityObserver, podSecurity } from './pod-security/index.ts';
 import {
   mutatingPolicies,
   type PolicyObserver,
@@ -45,7 +45,7 @@ export interface AdmissionParts {
   registry: ResourceRegistry;
   webhookClient: WebhookClient;
   logger: Logger;
-  observer?: AdmissionObserver & WebhookObserver & PolicyObserver;
+  observer?: AdmissionObserver & WebhookObserver & PolicyObserver & PodSecurityObserver;
 }
 
 /** Upstream's order of the plug-ins that are on by default. */
@@ -61,7 +61,7 @@ export function createAdmission(
     namespaceLifecycle(objects, tenants),
     limitRanger(objects),
     serviceAccountAdmission(objects),
-    podSecurity(objects),
+    podSecurity(objects, {}, observer),
     priorityAdmission(objects),
     defaultTolerationSeconds,
     defaultStorageClass(objects),

@@ -46,6 +46,7 @@ export interface RequestObserver {
   longRunning(context: RequestContext): void;
   /** `code` is 0 where the client left without an answer. */
   finished(context: RequestContext, code: number): void;
+  handshakeFailed?(): void;
 }
 
 export interface Listener {
@@ -95,7 +96,10 @@ export async function listen(at: { host: string; port: number }, options: Listen
     });
   });
   // Port scans, plain HTTP and clients that distrust our CA are everyday events.
-  server.on('tlsClientError', (error: Error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
+  server.on('tlsClientError', (error: Error) => {
+    observer?.handshakeFailed?.();
+    logger.debug({ error: error.message }, 'TLS handshake failed');
+  });
   server.on('sessionError', (error: Error) => logger.debug({ error: error.message }, 'HTTP/2 session failed'));
 
   server.maxConnections = connectionLimits.all;

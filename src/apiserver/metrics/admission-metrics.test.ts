@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
-import { callerOf, configMaps, refusal } from '../testing/in-process-caller.ts';
+import { callerOf, configMaps, pod, pods, refusal, root } from '../testing/in-process-caller.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { seriesOf } from './testing.ts';
 
@@ -127,5 +127,32 @@ describe('what admission counts', { timeout: 60_000 }, () => {
     const mutation = { policy: 'm', policy_binding: 'mb', error_type: 'no_error' };
     assert.equal(value('apiserver_mutating_admission_policy_check_total', mutation), 3);
     assert.equal(value('apiserver_mutating_admission_policy_check_duration_seconds_count', mutation), 3);
+  });
+
+  it('pods held to the level of their namespace', async () => {
+    const labels = {
+      'pod-security.kubernetes.io/enforce': 'baseline',
+      'pod-security.kubernetes.io/warn': 'restricted',
+    };
+    await post(`${root}/namespaces`, labelled('held', labels));
+    await post(`${root}/namespaces/held/serviceaccounts`, labelled('default'));
+    await post(`${root}/namespaces/held/pods`, pod('fits'));
+    await refusal(post(`${root}/namespaces/held/pods`, pod('does-not', { hostNetwork: true })));
+    await post(pods, pod('free'));
+    const value = await figures();
+    const of = (decision: string, policy_level: string, mode: string) =>
+      value('pod_security_evaluations_total', {
+        decision,
+        policy_level,
+        policy_version: 'latest',
+        mode,
+        request_operation: 'create',
+        resource: 'pod',
+        subresource: '',
+      });
+    assert.equal(of('allow', 'baseline', 'enforce'), 1);
+    assert.equal(of('deny', 'baseline', 'enforce'), 1);
+    assert.equal(of('deny', 'restricted', 'warn'), 1, 'what is refused is not warned about');
+    assert.equal(of('allow', 'privileged', 'enforce'), 1);
   });
 });

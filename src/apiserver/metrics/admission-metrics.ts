@@ -1,5 +1,7 @@
 import { Counter, type Distribution, Histogram, type Metric, SumsOf } from '../../base/metrics.ts';
 import type { AdmissionObserver, AdmissionRequest, AdmissionStep } from '../admission/admission.ts';
+import type { PodSecurityObserver } from '../admission/pod-security/index.ts';
+import type { LevelVersion } from '../admission/pod-security/policy.ts';
 import type { PolicyAction, PolicyErrorType, PolicyObserver } from '../admission/policies/observer.ts';
 import type { WebhookCall, WebhookKind, WebhookObserver } from '../admission/webhooks/observer.ts';
 
@@ -9,6 +11,7 @@ const checkSeconds = [0.000_000_5, 0.001, 0.01, 0.1, 1];
 /** Tenants choose the names of their webhooks and policies: so many are told apart. */
 const namedSeries = 2000;
 const longestCode = 600;
+const newestMinor = 36;
 
 type Operation = AdmissionRequest['operation'];
 const operationIndex: Record<Operation, number> = { CREATE: 0, UPDATE: 1, DELETE: 2, CONNECT: 3 };
@@ -30,9 +33,9 @@ class ByStep {
 
 /**
  * Source: apiserver/pkg/admission/metrics, and policy/validating/metrics and policy/mutating/metrics below
- * apiserver/pkg/admission/plugin.
+ * apiserver/pkg/admission/plugin, and pod-security-admission/metrics.
  */
-export class AdmissionMetrics implements AdmissionObserver, WebhookObserver, PolicyObserver {
+export class AdmissionMetrics implements AdmissionObserver, WebhookObserver, PolicyObserver, PodSecurityObserver {
   readonly #steps = new Histogram(
     'apiserver_admission_step_admission_duration_seconds',
     'Time all admission plug-ins took.',
@@ -96,6 +99,13 @@ export class AdmissionMetrics implements AdmissionObserver, WebhookObserver, Pol
     checkSeconds,
     namedSeries,
   );
+  readonly #podSecurity = new Counter(
+    'pod_security_evaluations_total',
+    'Pods and their makers held to a level, by what came of it.',
+    ['decision', 'policy_level', 'policy_version', 'mode', 'request_operation', 'resource', 'subresource'],
+  );
+  /** What nearly every pod is. */
+  readonly #privilegedPods = this.#podSecurity.with('allow', 'privileged', 'latest', 'enforce', 'create', 'pod', '');
   readonly #allPlugins = new ByStep((labels) => this.#steps.with(...labels));
   readonly #byPlugin = new Map<string, ByStep>();
   /** By the request's warnings, which it shares with its admission. */
@@ -112,6 +122,7 @@ export class AdmissionMetrics implements AdmissionObserver, WebhookObserver, Pol
     this.#validationTimes,
     this.#mutations,
     this.#mutationTimes,
+    this.#podSecurity,
   ];
 
   stepEnded(step: AdmissionStep, { operation }: AdmissionRequest, isRejected: boolean, durationMs: number): void {
@@ -163,6 +174,24 @@ export class AdmissionMetrics implements AdmissionObserver, WebhookObserver, Pol
   mutated(policy: string, binding: string, errorType: PolicyErrorType, elapsedMs: number): void {
     this.#mutations.with(policy, binding, errorType).add();
     this.#mutationTimes.with(policy, binding, errorType).observe(elapsedMs / 1000);
+  }
+
+  podSecurityEvaluated(
+    decision: 'allow' | 'deny',
+    { level, minor }: LevelVersion,
+    mode: 'enforce' | 'audit' | 'warn',
+    { operation, definition, subresource }: AdmissionRequest,
+  ): void {
+    const isPod = definition.group === '' && definition.resource === 'pods';
+    const isUsual = isPod && subresource === '' && operation === 'CREATE' && mode === 'enforce';
+    if (isUsual && level === 'privileged' && decision === 'allow') {
+      this.#privilegedPods.add();
+      return;
+    }
+    const isLatest = minor === undefined || level === 'privileged';
+    const version = isLatest ? 'latest' : minor > newestMinor ? 'future' : `v1.${minor}`;
+    const resource = isPod ? 'pod' : 'controller';
+    this.#podSecurity.with(decision, level, version, mode, operation.toLowerCase(), resource, subresource).add();
   }
 
   /** How long the request with these warnings waited for webhooks. */

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ComputedGauge, type Metric } from '../../base/metrics.ts';
+import type { VersionInfo } from '../discovery/non-resource.ts';
 import type { Scheduler } from '../fairness/scheduler.ts';
 import type { Objects } from '../objects.ts';
 import type { ResourceRegistry } from '../registry.ts';
@@ -12,6 +13,7 @@ export interface ApiMetricsOptions {
   registry: ResourceRegistry;
   objects: Objects;
   scheduler: Scheduler;
+  version: VersionInfo;
 }
 
 /** What the API server counts, under upstream's names. */
@@ -24,7 +26,7 @@ export class ApiMetrics {
   readonly #metrics: Metric[];
   #process: Registry | undefined;
 
-  constructor({ registry, objects, scheduler }: ApiMetricsOptions) {
+  constructor({ registry, objects, scheduler, version }: ApiMetricsOptions) {
     this.#objects = objects;
     this.flowControl = new FlowControlMetrics(scheduler);
     this.requests = new RequestMetrics({
@@ -43,6 +45,7 @@ export class ApiMetrics {
         ['group', 'resource'],
         () => objects.revisions(),
       ),
+      buildInfo(version),
     ];
   }
 
@@ -84,4 +87,13 @@ export class ApiMetrics {
       }),
     ];
   }
+}
+
+function buildInfo(version: VersionInfo): Metric {
+  const { major, minor, gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform } = version;
+  const labels = { major, minor, git_version: gitVersion, git_commit: gitCommit, git_tree_state: gitTreeState };
+  const all = { ...labels, build_date: buildDate, go_version: goVersion, compiler, platform };
+  return new ComputedGauge('kubernetes_build_info', 'What is running; always 1.', Object.keys(all), () => [
+    { labels: Object.values(all), value: 1 },
+  ]);
 }

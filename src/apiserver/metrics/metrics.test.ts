@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:https';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Counter, Histogram } from '../../base/metrics.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
@@ -200,6 +201,15 @@ describe('what the server tells of itself', () => {
     asked.destroy();
     const of = { verb: 'POST', group: '', version: 'v1', resource: 'services', subresource: '', scope: 'namespace' };
     await eventually(async () => assert.equal((await figures())('apiserver_request_aborts_total', of), 1));
+  });
+
+  test('what is running, and connections that speak no TLS', async () => {
+    const { text } = await ask('platform', '/metrics');
+    assert.match(text, /^kubernetes_build_info\{major="1",minor="36",git_version="v1\.36\.0\+skypod",.*\} 1$/m);
+    const plain = connect(port, '127.0.0.1');
+    plain.on('error', () => {});
+    plain.end('GET / HTTP/1.1\r\n\r\n');
+    await eventually(async () => assert.equal((await figures())('apiserver_tls_handshake_errors_total'), 1));
   });
 
   test('health: whole, verbose, without a check, one check', async () => {

@@ -89,6 +89,12 @@ export class RequestMetrics {
     'Requests whose answer did not go out whole.',
     requestLabels.slice(0, -1),
   );
+  readonly #handshakes = new Counter(
+    'apiserver_tls_handshake_errors_total',
+    'Connections without a TLS handshake.',
+    [],
+  );
+  readonly #failedHandshakes = this.#handshakes.with();
   readonly #series = new Map<string, RequestSeries>();
   readonly #openLongRunning = new WeakMap<RequestContext, Count>();
   readonly #byTenant = new Map<string, TenantCounts>();
@@ -102,6 +108,7 @@ export class RequestMetrics {
     this.#watchEventSizes,
     this.#terminations,
     this.#aborts,
+    this.#handshakes,
   ];
 
   constructor(options: RequestMetricsOptions) {
@@ -149,6 +156,10 @@ export class RequestMetrics {
     if (code === 429) this.#terminations.with(...series.labels, String(code)).add();
     if (open === undefined && context.signal.aborted) this.#aborts.with(...series.labels.slice(0, -1)).add();
     if (context.identity.kind === 'tenant') this.#countForTenant(context.tenant, series, total, dryRun, code);
+  }
+
+  handshakeFailed(): void {
+    this.#failedHandshakes.add();
   }
 
   /** What a tenant may know of its own requests. */

@@ -17,6 +17,16 @@ export interface PodSecurityExemptions {
   runtimeClasses?: string[];
 }
 
+/** Hears what came of holding pods to levels, for the metrics. Audits and warnings are only told of when there are some. */
+export interface PodSecurityObserver {
+  podSecurityEvaluated(
+    decision: 'allow' | 'deny',
+    level: LevelVersion,
+    mode: 'enforce' | 'audit' | 'warn',
+    request: AdmissionRequest,
+  ): void;
+}
+
 /** So many pods are looked at when a namespace becomes stricter. */
 const maximumPods = 3000;
 const templateResources = new Set([
@@ -32,7 +42,11 @@ const templateResources = new Set([
 const ignoredSubresources = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status']);
 
 /** Pods keep to what their namespace's labels ask for; their makers are warned. Source: upstream's PodSecurity. */
-export function podSecurity(objects: Objects, exempt: PodSecurityExemptions = {}): AdmissionPlugin {
+export function podSecurity(
+  objects: Objects,
+  exempt: PodSecurityExemptions = {},
+  observer?: PodSecurityObserver,
+): AdmissionPlugin {
   const isExempt = ({ namespace, identity }: AdmissionRequest): boolean =>
     exempt.namespaces?.includes(namespace) === true || exempt.usernames?.includes(identity.name) === true;
 
@@ -50,16 +64,20 @@ export function podSecurity(objects: Objects, exempt: PodSecurityExemptions = {}
     if (enforces) {
       annotate(request, 'enforce-policy', printLevel(policy.enforce));
       const found = against(policy.enforce);
+      observer?.podSecurityEvaluated(found.length > 0 ? 'deny' : 'allow', policy.enforce, 'enforce', request);
       if (found.length > 0) {
         throw forbid(request, `violates PodSecurity "${printLevel(policy.enforce)}": ${printDetails(found)}`);
       }
     }
-    const tell = (level: LevelVersion, say: (text: string) => void) => {
+    const tell = (mode: 'audit' | 'warn', say: (text: string) => void) => {
+      const level = policy[mode];
       const found = against(level);
-      if (found.length > 0) say(`would violate PodSecurity "${printLevel(level)}": ${printDetails(found)}`);
+      if (found.length === 0) return;
+      observer?.podSecurityEvaluated('deny', level, mode, request);
+      say(`would violate PodSecurity "${printLevel(level)}": ${printDetails(found)}`);
     };
-    tell(policy.audit, (text) => annotate(request, 'audit-violations', text));
-    tell(policy.warn, (text) => request.warnings.push(text));
+    tell('audit', (text) => annotate(request, 'audit-violations', text));
+    tell('warn', (text) => request.warnings.push(text));
   }
 
   async function judgeNamespace(request: AdmissionRequest): Promise<void> {
