@@ -7,8 +7,10 @@ export type RequestBody =
   | { type: 'bytes'; bytes: Buffer; contentType: string }
   | { type: 'value'; value: unknown; contentType: string };
 
-/** A request's turn at the processor (fairness/scheduler.ts). */
+/** A request's turn at the processor (fairness/account.ts). */
 export interface RequestTurn {
+  /** Another tenant that asks for little has a request under way: long work is to be done in smaller parts. */
+  readonly hurried: boolean;
   /** Another slice, to go on with long work: resolves when everyone with a better claim had theirs. */
   slice(): Promise<void>;
   /** Processor time spent on the request outside of its slices, in milliseconds. */

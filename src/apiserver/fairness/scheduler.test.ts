@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ManualClock } from '../../base/clock.ts';
+import { type Asked, Turn } from './account.ts';
 import { bootstrapConfiguration, compile, type FlowControlConfiguration } from './configuration.ts';
-import { type Asked, Scheduler, type SchedulerLimits, Turn } from './scheduler.ts';
+import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 
 const never = new AbortController().signal;
 
@@ -12,23 +13,22 @@ function setUp(limits: Partial<SchedulerLimits> = {}) {
   let nowMs = 0;
   const scheduler = new Scheduler({ clock, preciseNow: () => nowMs, limits });
   const ran: string[] = [];
+  const askedOf = (account: string, options: Partial<Asked>): Asked => {
+    const { configuration = bootstrapConfiguration } = options;
+    const schema = configuration.schemas.find((one) => one.name === (options.schema?.name ?? 'global-default'))!;
+    return { account, weight: 1, configuration, distinguisher: 'user', width: 1, signal: never, ...options, schema };
+  };
+  const admit = async (account: string): Promise<Turn> => {
+    const turn = await scheduler.admit(askedOf(account, {}));
+    assert.ok(turn instanceof Turn);
+    return turn;
+  };
   const ask = (
     account: string,
     options: Partial<Asked> & { ms?: number; name?: string; hold?: Promise<void> } = {},
   ) => {
-    const { configuration = bootstrapConfiguration, ms = 1, name = account, hold } = options;
-    const schema = configuration.schemas.find((one) => one.name === (options.schema?.name ?? 'global-default'))!;
-    const asked: Asked = {
-      account,
-      weight: 1,
-      configuration,
-      distinguisher: 'user',
-      width: 1,
-      signal: never,
-      ...options,
-      schema,
-    };
-    return scheduler.admit(asked).then(async (turn) => {
+    const { ms = 1, name = account, hold } = options;
+    return scheduler.admit(askedOf(account, options)).then(async (turn) => {
       if (!(turn instanceof Turn)) return turn;
       ran.push(name);
       nowMs += ms;
@@ -38,7 +38,7 @@ function setUp(limits: Partial<SchedulerLimits> = {}) {
       return 'ran';
     });
   };
-  return { scheduler, ran, ask, clock, pass: (ms: number) => (nowMs += ms) };
+  return { scheduler, ran, ask, admit, clock, pass: (ms: number) => (nowMs += ms) };
 }
 
 const schemaNamed = (configuration: FlowControlConfiguration, name: string) =>
@@ -104,6 +104,48 @@ describe('turns at the processor', () => {
     await Promise.all([...busy, ...late]);
     const after = ran.slice(80, 100).filter((name) => name === 'late').length;
     assert.ok(after <= 12, `${after} of 20 slices went to who came late`);
+  });
+
+  test('while who came a moment ago is served, a round of the loop is one slice', async () => {
+    const { ask, ran, pass } = setUp({ running: 1000, runningPerTenant: 1000 });
+    const roundsOf = async (rounds: number) => {
+      const before = ran.length;
+      for (let round = 0; round < rounds; round++) await new Promise(setImmediate);
+      return ran.length - before;
+    };
+    const busy = Array.from({ length: 300 }, () => ask('busy', { ms: 0.001 }));
+    await busy[0];
+    let open = () => {};
+    const hold = new Promise<void>((resolve) => (open = resolve));
+    const late = ask('late', { hold, ms: 0 });
+    while (!ran.includes('late')) await new Promise(setImmediate);
+    const hurried = await roundsOf(10);
+    assert.ok(hurried > 0 && hurried <= 12, `${hurried} slices in 10 rounds`);
+    // Who stays is no longer one who came a moment ago.
+    pass(31);
+    const shared = await roundsOf(5);
+    assert.ok(shared > 20, `${shared} slices in 5 rounds`);
+    open();
+    await Promise.all([...busy, late]);
+  });
+
+  test('what comes back from elsewhere takes a slice where tenants share the loop', async () => {
+    const { admit } = setUp();
+    const busy = await admit('busy');
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.equal(busy.resume(), undefined, 'nobody else is there');
+    const late = await admit('late');
+    assert.equal(late.resume(), undefined, 'it is in its slice');
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.equal(late.resume(), undefined, 'who came a moment ago goes first');
+    const slice = busy.resume();
+    assert.ok(slice instanceof Promise);
+    await slice;
+    assert.equal(busy.resume(), undefined, 'it is in its slice');
+    busy.end();
+    late.end();
   });
 
   test('one tenant never has all requests in their handlers at once', async () => {

@@ -1,7 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
-import type { FlowSchema } from './classification.ts';
-import type { FlowControlConfiguration } from './configuration.ts';
-import { type LevelQueue, PriorityLevel, type RejectReason, seatLimits, type Waiting } from './priority-level.ts';
+import { Account, type Asked, type Dispatcher, Turn } from './account.ts';
+import type { RejectReason } from './priority-level.ts';
 
 /**
  * The event loop is the one resource all tenants share, and it does one thing at a time. So requests do not start as
@@ -42,218 +41,22 @@ export const defaultLimits: SchedulerLimits = {
   queueTimeoutMs: 15_000,
 };
 
-/** What the filter knows of a request. */
-export interface Asked {
-  /** Whose share of the processor it takes. */
-  account: string;
-  weight: number;
-  configuration: FlowControlConfiguration;
-  schema: FlowSchema;
-  distinguisher: string;
-  /** Seats it takes of its level. */
-  width: number;
-  signal: AbortSignal;
-  /** For the metrics. */
-  isMutating?: boolean;
-}
-
-/** One request's turn at the processor, from its arrival to the end of its answer. */
-export class Turn implements Waiting {
-  readonly width: number;
-  readonly schemaName: string;
-  readonly isMutating: boolean;
-  readonly arrivedMs: number;
-  startedMs = 0;
-  readonly account: Account;
-  readonly level: PriorityLevel<Turn>;
-  queue: LevelQueue<Turn> | undefined;
-  readonly #signal: AbortSignal;
-  readonly #scheduler: Scheduler;
-  readonly #settle: { start: () => void; reject: (reason: RejectReason) => void };
-  #state: 'queued' | 'running' | 'answering' | 'ended' = 'queued';
-
-  constructor(
-    scheduler: Scheduler,
-    account: Account,
-    level: PriorityLevel<Turn>,
-    asked: Asked,
-    arrivedMs: number,
-    settle: { start: () => void; reject: (reason: RejectReason) => void },
-  ) {
-    this.width = asked.width;
-    this.schemaName = asked.schema.name;
-    this.isMutating = asked.isMutating === true;
-    this.arrivedMs = arrivedMs;
-    this.account = account;
-    this.level = level;
-    this.#signal = asked.signal;
-    this.#scheduler = scheduler;
-    this.#settle = settle;
-  }
-
-  get running(): boolean {
-    return this.#state === 'running';
-  }
-
-  gone(): boolean {
-    return this.#signal.aborted;
-  }
-
-  start(queue: LevelQueue<Turn>, nowMs: number): void {
-    this.queue = queue;
-    this.startedMs = nowMs;
-    this.#state = 'running';
-    this.#settle.start();
-  }
-
-  reject(reason: RejectReason): void {
-    this.#state = 'ended';
-    this.#settle.reject(reason);
-  }
-
-  /** Another slice for the same request: more of a long list. Resolves when it has come; at once when nobody else waits. */
-  slice(): Promise<void> {
-    return this.#scheduler.slice(this);
-  }
-
-  /** Time spent on it outside of a slice; within one it is measured anyway. */
-  charge(ms: number): void {
-    this.#scheduler.chargeOutside(this, ms);
-  }
-
-  /** The handler is done; the answer is still to be sent. */
-  answered(): void {
-    if (this.#state !== 'running') return;
-    this.#state = 'answering';
-    this.#scheduler.stopped(this);
-  }
-
-  /** All is sent, or nobody waits for it: the seats are free. */
-  end(): void {
-    if (this.#state === 'ended' || this.#state === 'queued') return;
-    this.answered();
-    this.#state = 'ended';
-    this.#scheduler.ended(this);
-  }
-}
-
-/** One tenant's part of the processor. */
-export class Account {
-  readonly name: string;
-  weight: number;
-  /** Processor time received, by weight. */
-  virtualMs = 0;
-  /** Requests that are there at all. */
-  present = 0;
-  /** Those in their handlers, the oldest first. */
-  readonly running = new Set<Turn>();
-  readonly levels = new Map<string, PriorityLevel<Turn>>();
-  /** Slices that requests under way ask for. */
-  readonly slices: { turn: Turn; resolve: () => void }[] = [];
-  configuration: FlowControlConfiguration | undefined;
-  #virtualNowMs = 0;
-
-  constructor(name: string, weight: number) {
-    this.name = name;
-    this.weight = weight;
-  }
-
-  get hasReady(): boolean {
-    for (const level of this.levels.values()) if (level.readyCount > 0) return true;
-    return false;
-  }
-
-  /** The tenant's objects say how; levels that are no more stay until their requests are done. */
-  configure(configuration: FlowControlConfiguration): void {
-    if (this.configuration === configuration) return;
-    this.configuration = configuration;
-    for (const [name, level] of this.levels) {
-      const settings = configuration.levels.get(name);
-      if (settings === undefined) {
-        if (level.idle) this.levels.delete(name);
-        continue;
-      }
-      level.settings = settings;
-      level.limits = seatLimits(settings, configuration.sumOfShares);
-    }
-  }
-
-  level(name: string): PriorityLevel<Turn> {
-    let level = this.levels.get(name);
-    if (level === undefined) {
-      const { levels, sumOfShares } = this.configuration!;
-      const settings = levels.get(name)!;
-      level = new PriorityLevel(settings, seatLimits(settings, sumOfShares), (asking, seats) =>
-        this.#lends(asking, seats),
-      );
-      level.virtualMs = this.#virtualNowMs;
-      this.levels.set(name, level);
-    }
-    return level;
-  }
-
-  /** The next request to run: of the level that had least of the processor for its share. */
-  take(): { request: Turn; queue: LevelQueue<Turn> } | undefined {
-    for (;;) {
-      let least: PriorityLevel<Turn> | undefined;
-      for (const level of this.levels.values()) {
-        if (level.readyCount > 0 && (least === undefined || level.virtualMs < least.virtualMs)) least = level;
-      }
-      if (least === undefined) return undefined;
-      this.#virtualNowMs = least.virtualMs;
-      const taken = least.take();
-      if (taken !== undefined) return taken;
-    }
-  }
-
-  /** A level that was empty starts where the others are. */
-  awaken(level: PriorityLevel<Turn>): void {
-    if (level.readyCount === 0 && level.runningCount === 0) {
-      level.virtualMs = Math.max(level.virtualMs, this.#virtualNowMs);
-    }
-  }
-
-  /** Seats that came free may be lent. */
-  grantWaiting(): void {
-    for (const level of this.levels.values()) if (level.waitingCount > 0) level.grantWaiting();
-  }
-
-  #lends(asking: PriorityLevel<Turn>, seats: number): boolean {
-    const { levels, sumOfShares } = this.configuration!;
-    let spare = 0;
-    for (const [name, settings] of levels) {
-      if (name === asking.settings.name) continue;
-      const level = this.levels.get(name);
-      if (level !== undefined) {
-        spare += level.spare - level.borrowed;
-        continue;
-      }
-      const { nominal, minimum } = seatLimits(settings, sumOfShares);
-      spare += nominal - minimum;
-    }
-    return spare - asking.borrowed >= seats;
-  }
-}
-
-/** Weight of a level among its tenant's: of its seats, the exempt one as the largest of the suggested ones. */
-function levelWeight(level: PriorityLevel<Turn>): number {
-  return level.settings.exempt ? 245 : Math.max(1, level.limits.nominal);
-}
-
 /**
  * So many slices in one round of the loop, and no new one after so long. Long rounds cost less (what goes out together
  * is encrypted and sent together), short ones let others in sooner: they are short for a while after two tenants were
- * there at once.
+ * there at once. A request takes several rounds (its body, its commit, its answer), so while one is under way of a
+ * tenant that came a moment ago, a round is one slice.
  */
 const slicesPerRound = 32;
 const roundMs = 4;
 const sharedRoundMs = 0.5;
 const sharedForMs = 1000;
+const newcomerMs = 30;
 const sweepIntervalMs = 1000;
 /** Accounts that owe are kept while there are no more than so many; then those that owe least go. */
 const idleAccountsLimit = 1024;
 
-export class Scheduler {
+export class Scheduler implements Dispatcher {
   readonly limits: SchedulerLimits;
   readonly #clock: Clock;
   readonly #preciseNow: () => number;
@@ -267,13 +70,14 @@ export class Scheduler {
   #roundStartMs = 0;
   #inRound = false;
   #sharedUntilMs = 0;
+  /** Those that came while others were there, and since when; the oldest first. */
+  readonly #newcomers = new Map<Account, number>();
   /** There may be more to do than was scheduled. */
   #leftOver = false;
   #sliceStartMs = 0;
   #sliceOf: Turn | undefined;
   #cancelSweep: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
-  #running = 0;
 
   constructor({ clock, preciseNow = () => performance.now(), limits }: SchedulerOptions) {
     this.#clock = clock;
@@ -313,26 +117,22 @@ export class Scheduler {
     });
   }
 
+  get hurried(): boolean {
+    return this.#isHurried(this.#preciseNow());
+  }
+
+  owesSlice(turn: Turn): boolean {
+    if (turn === this.#sliceOf || this.#newcomers.has(turn.account)) return false;
+    return this.#active.size > 1 || this.#preciseNow() < this.#sharedUntilMs;
+  }
+
   chargeOutside(turn: Turn, ms: number): void {
-    if (turn !== this.#sliceOf) this.#charge(turn, ms);
-  }
-
-  #charge(turn: Turn, ms: number): void {
-    const { account, level, queue } = turn;
-    account.virtualMs += ms / account.weight;
-    level.virtualMs += (ms * 100) / levelWeight(level);
-    if (queue !== undefined) queue.virtualMs += ms;
-  }
-
-  /** Work done on a tenant's behalf that no request of its own waits for. */
-  chargeAccount(name: string, ms: number): void {
-    const account = this.#accounts.get(name);
-    if (account !== undefined) account.virtualMs += ms / account.weight;
+    if (turn !== this.#sliceOf) turn.account.chargeFor(turn, ms);
   }
 
   stopped(turn: Turn): void {
     turn.level.stopped(turn.queue!);
-    if (turn.account.running.delete(turn)) this.#running--;
+    turn.account.running.delete(turn);
     if (turn.account.hasReady) this.#scheduleSlice();
   }
 
@@ -347,10 +147,6 @@ export class Scheduler {
 
   accounts(): IterableIterator<Account> {
     return this.#accounts.values();
-  }
-
-  account(name: string): Account | undefined {
-    return this.#accounts.get(name);
   }
 
   close(): void {
@@ -368,7 +164,11 @@ export class Scheduler {
       // Who was away has no credit from it, and who owes still does.
       account.virtualMs = Math.max(account.virtualMs, this.#virtualNowMs);
       this.#active.add(account);
-      if (this.#active.size > 1) this.#sharedUntilMs = this.#preciseNow() + sharedForMs;
+      if (this.#active.size > 1) {
+        const nowMs = this.#preciseNow();
+        this.#sharedUntilMs = nowMs + sharedForMs;
+        this.#newcomers.set(account, nowMs);
+      }
     }
     return account;
   }
@@ -377,6 +177,7 @@ export class Scheduler {
   #retire(account: Account): void {
     if (account.present > 0 || this.#sliceOf?.account === account) return;
     this.#active.delete(account);
+    this.#newcomers.delete(account);
     // Nobody is there to owe to.
     if (this.#active.size === 0) this.#accounts.clear();
     else if (account.virtualMs <= this.#virtualNowMs) this.#accounts.delete(account.name);
@@ -408,7 +209,7 @@ export class Scheduler {
       this.#roundStartMs = nowMs;
       // Immediates made during a round belong to the next: the first of them ends this one.
       setImmediate(this.#endRound);
-    } else if (nowMs - this.#roundStartMs >= (nowMs < this.#sharedUntilMs ? sharedRoundMs : roundMs)) {
+    } else if (nowMs - this.#roundStartMs >= this.#roundLimitMs(nowMs)) {
       this.#leftOver = true;
       return;
     }
@@ -430,7 +231,6 @@ export class Scheduler {
     const { request, queue } = taken;
     this.#sliceOf = request;
     account.running.add(request);
-    this.#running++;
     request.start(queue, this.#sliceStartMs);
   };
 
@@ -438,7 +238,7 @@ export class Scheduler {
     const turn = this.#sliceOf;
     if (turn === undefined) return;
     this.#sliceOf = undefined;
-    this.#charge(turn, this.#preciseNow() - this.#sliceStartMs);
+    turn.account.chargeFor(turn, this.#preciseNow() - this.#sliceStartMs);
     this.#retire(turn.account);
     if (this.#scheduled === 0) this.#leftOver = true;
   };
@@ -449,6 +249,19 @@ export class Scheduler {
     this.#leftOver = false;
     if (this.#hasWork()) while (this.#scheduled < slicesPerRound) this.#scheduleSlice();
   };
+
+  #roundLimitMs(nowMs: number): number {
+    if (nowMs >= this.#sharedUntilMs) return roundMs;
+    return this.#isHurried(nowMs) ? 0 : sharedRoundMs;
+  }
+
+  #isHurried(nowMs: number): boolean {
+    for (const [account, sinceMs] of this.#newcomers) {
+      if (nowMs - sinceMs < newcomerMs) return true;
+      this.#newcomers.delete(account);
+    }
+    return false;
+  }
 
   #hasWork(): boolean {
     for (const account of this.#active) if (account.slices.length > 0 || account.hasReady) return true;
@@ -482,7 +295,6 @@ export class Scheduler {
     for (const turn of account.running) {
       if (turn.startedMs > longAgoMs) break;
       account.running.delete(turn);
-      this.#running--;
     }
     return account.running.size < share;
   }

@@ -1,10 +1,11 @@
 import { StatusError } from '../../api/status.ts';
 import type { Filter } from '../chain.ts';
+import type { Asked } from '../fairness/account.ts';
 import { flowDistinguisher, matchesSchema } from '../fairness/classification.ts';
 import type { FlowControlConfigurations } from '../fairness/configuration.ts';
 import { seatLimits, widestRequest } from '../fairness/priority-level.ts';
 import { RetryAfter } from '../fairness/retry-after.ts';
-import type { Asked, Scheduler } from '../fairness/scheduler.ts';
+import type { Scheduler } from '../fairness/scheduler.ts';
 import { estimateSeats } from '../fairness/work-estimate.ts';
 import { connectionLimits } from '../http/connection-budget.ts';
 import type { Objects } from '../objects.ts';
@@ -89,7 +90,11 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
     context.waitedMs = turn.startedMs - arrivedMs;
     observer?.dispatched(level.name, schema.name, context.waitedMs, asked.width);
     try {
-      return await next(context);
+      const answer = await next(context);
+      // What a commit let go at once is not answered at once.
+      const slice = turn.resume();
+      if (slice !== undefined) await slice;
+      return answer;
     } finally {
       turn.answered();
       observer?.executed(level.name, schema.name, performance.now() - turn.startedMs, info.verb === 'watch');

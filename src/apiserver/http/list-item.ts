@@ -20,13 +20,33 @@ export function withoutKind({ kind: _kind, apiVersion: _apiVersion, ...object }:
   return object;
 }
 
+/** An object's bytes as a list's item come after these (`{`, mostly) and begin at `start`. */
+export interface ItemBytes {
+  before: Buffer;
+  bytes: Buffer;
+  start: number;
+}
+
+const nothing = Buffer.alloc(0);
 const brace = Buffer.from('{');
 
-/** An object's bytes as a list's item, in one or two pieces. */
-export function* itemParts(bytes: Buffer, head: Buffer | undefined): Generator<Buffer> {
-  if (head === undefined) yield bytes;
-  else if (bytes.subarray(0, head.length).equals(head)) {
-    yield brace;
-    yield bytes.subarray(head.length);
-  } else yield Buffer.from(JSON.stringify(withoutKind(JSON.parse(bytes.toString()))));
+/** Changes `item`, so that lists of thousands need not make thousands of them. */
+export function setItem(item: ItemBytes, bytes: Buffer, head: Buffer | undefined): ItemBytes {
+  item.before = nothing;
+  item.bytes = bytes;
+  item.start = 0;
+  if (head === undefined) return item;
+  if (startsWith(bytes, head)) {
+    item.before = brace;
+    item.start = head.length;
+  } else item.bytes = Buffer.from(JSON.stringify(withoutKind(JSON.parse(bytes.toString()))));
+  return item;
+}
+
+export const newItem = (): ItemBytes => ({ before: nothing, bytes: nothing, start: 0 });
+
+/** For so few bytes a loop is faster than what Buffer has. */
+function startsWith(bytes: Buffer, head: Buffer): boolean {
+  for (let index = 0; index < head.length; index++) if (bytes[index] !== head[index]) return false;
+  return true;
 }

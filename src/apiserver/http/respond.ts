@@ -8,7 +8,7 @@ import type { RequestContext } from '../request-context.ts';
 import { isTrue } from '../request-info.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
-import { headOf, itemParts, itemsSayKind, withoutKind } from './list-item.ts';
+import { headOf, itemsSayKind, newItem, setItem, withoutKind } from './list-item.ts';
 import { longListEntries, respondLongList } from './long-list.ts';
 import { type AcceptedForm, acceptedForm } from './negotiate.ts';
 import { offersProtobuf, protobufBytes, protobufListParts } from './protobuf-form.ts';
@@ -147,9 +147,11 @@ function sharedBytes(context: RequestContext, answer: EntryAnswer | ListAnswer |
   const head = { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata };
   const parts: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
   const itemHead = itemsSayKind(context, definition) ? undefined : headOf(definition);
+  const item = newItem();
   for (let index = 0; index < entries.length; index += 1) {
     if (index > 0) parts.push(comma);
-    parts.push(...itemParts(entries[index]!.bytes(variant), itemHead));
+    const { before, bytes, start } = setItem(item, entries[index]!.bytes(variant), itemHead);
+    parts.push(before, bytes.subarray(start));
   }
   parts.push(listEnd);
   return Buffer.concat(parts);

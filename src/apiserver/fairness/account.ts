@@ -1,0 +1,235 @@
+import type { FlowSchema } from './classification.ts';
+import type { FlowControlConfiguration } from './configuration.ts';
+import { type LevelQueue, PriorityLevel, type RejectReason, seatLimits, type Waiting } from './priority-level.ts';
+
+/** What the filter knows of a request. */
+export interface Asked {
+  /** Whose share of the processor it takes. */
+  account: string;
+  weight: number;
+  configuration: FlowControlConfiguration;
+  schema: FlowSchema;
+  distinguisher: string;
+  /** Seats it takes of its level. */
+  width: number;
+  signal: AbortSignal;
+  /** For the metrics. */
+  isMutating?: boolean;
+}
+
+/** Who gives the processor away. */
+export interface Dispatcher {
+  /** Somebody who asks for little is there: who has much to do does it in small parts. */
+  readonly hurried: boolean;
+  /** Whether `turn` goes on outside of a slice, where others might have one. */
+  owesSlice(turn: Turn): boolean;
+  slice(turn: Turn): Promise<void>;
+  chargeOutside(turn: Turn, ms: number): void;
+  stopped(turn: Turn): void;
+  ended(turn: Turn): void;
+}
+
+/** One request's turn at the processor, from its arrival to the end of its answer. */
+export class Turn implements Waiting {
+  readonly width: number;
+  readonly schemaName: string;
+  readonly isMutating: boolean;
+  readonly arrivedMs: number;
+  startedMs = 0;
+  readonly account: Account;
+  readonly level: PriorityLevel<Turn>;
+  queue: LevelQueue<Turn> | undefined;
+  readonly #signal: AbortSignal;
+  readonly #dispatcher: Dispatcher;
+  readonly #settle: { start: () => void; reject: (reason: RejectReason) => void };
+  #state: 'queued' | 'running' | 'answering' | 'ended' = 'queued';
+
+  constructor(
+    dispatcher: Dispatcher,
+    account: Account,
+    level: PriorityLevel<Turn>,
+    asked: Asked,
+    arrivedMs: number,
+    settle: { start: () => void; reject: (reason: RejectReason) => void },
+  ) {
+    this.width = asked.width;
+    this.schemaName = asked.schema.name;
+    this.isMutating = asked.isMutating === true;
+    this.arrivedMs = arrivedMs;
+    this.account = account;
+    this.level = level;
+    this.#signal = asked.signal;
+    this.#dispatcher = dispatcher;
+    this.#settle = settle;
+  }
+
+  get running(): boolean {
+    return this.#state === 'running';
+  }
+
+  gone(): boolean {
+    return this.#signal.aborted;
+  }
+
+  start(queue: LevelQueue<Turn>, nowMs: number): void {
+    this.queue = queue;
+    this.startedMs = nowMs;
+    this.#state = 'running';
+    this.#settle.start();
+  }
+
+  reject(reason: RejectReason): void {
+    this.#state = 'ended';
+    this.#settle.reject(reason);
+  }
+
+  /** See RequestTurn. */
+  get hurried(): boolean {
+    return this.#dispatcher.hurried;
+  }
+
+  /** Another slice for the same request: more of a long list. Resolves when it has come. */
+  slice(): Promise<void> {
+    return this.#dispatcher.slice(this);
+  }
+
+  /** What came back from elsewhere (a commit, a webhook) goes on in a slice, where tenants share the loop. */
+  resume(): Promise<void> | undefined {
+    return this.#dispatcher.owesSlice(this) ? this.#dispatcher.slice(this) : undefined;
+  }
+
+  /** Time spent on it outside of a slice; within one it is measured anyway. */
+  charge(ms: number): void {
+    this.#dispatcher.chargeOutside(this, ms);
+  }
+
+  /** The handler is done; the answer is still to be sent. */
+  answered(): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'answering';
+    this.#dispatcher.stopped(this);
+  }
+
+  /** All is sent, or nobody waits for it: the seats are free. */
+  end(): void {
+    if (this.#state === 'ended' || this.#state === 'queued') return;
+    this.answered();
+    this.#state = 'ended';
+    this.#dispatcher.ended(this);
+  }
+}
+
+/** One tenant's part of the processor. */
+export class Account {
+  readonly name: string;
+  weight: number;
+  /** Processor time received, by weight. */
+  virtualMs = 0;
+  /** Requests that are there at all. */
+  present = 0;
+  /** Those in their handlers, the oldest first. */
+  readonly running = new Set<Turn>();
+  readonly levels = new Map<string, PriorityLevel<Turn>>();
+  /** Slices that requests under way ask for. */
+  readonly slices: { turn: Turn; resolve: () => void }[] = [];
+  configuration: FlowControlConfiguration | undefined;
+  #virtualNowMs = 0;
+
+  constructor(name: string, weight: number) {
+    this.name = name;
+    this.weight = weight;
+  }
+
+  /** Time spent for it, on a request of its own or not. */
+  charge(ms: number): void {
+    this.virtualMs += ms / this.weight;
+  }
+
+  get hasReady(): boolean {
+    for (const level of this.levels.values()) if (level.readyCount > 0) return true;
+    return false;
+  }
+
+  /** The tenant's objects say how; levels that are no more stay until their requests are done. */
+  configure(configuration: FlowControlConfiguration): void {
+    if (this.configuration === configuration) return;
+    this.configuration = configuration;
+    for (const [name, level] of this.levels) {
+      const settings = configuration.levels.get(name);
+      if (settings === undefined) {
+        if (level.idle) this.levels.delete(name);
+        continue;
+      }
+      level.settings = settings;
+      level.limits = seatLimits(settings, configuration.sumOfShares);
+    }
+  }
+
+  level(name: string): PriorityLevel<Turn> {
+    let level = this.levels.get(name);
+    if (level === undefined) {
+      const { levels, sumOfShares } = this.configuration!;
+      const settings = levels.get(name)!;
+      level = new PriorityLevel(settings, seatLimits(settings, sumOfShares), (asking, seats) =>
+        this.#lends(asking, seats),
+      );
+      level.virtualMs = this.#virtualNowMs;
+      this.levels.set(name, level);
+    }
+    return level;
+  }
+
+  /** The next request to run: of the level that had least of the processor for its share. */
+  take(): { request: Turn; queue: LevelQueue<Turn> } | undefined {
+    for (;;) {
+      let least: PriorityLevel<Turn> | undefined;
+      for (const level of this.levels.values()) {
+        if (level.readyCount > 0 && (least === undefined || level.virtualMs < least.virtualMs)) least = level;
+      }
+      if (least === undefined) return undefined;
+      this.#virtualNowMs = least.virtualMs;
+      const taken = least.take();
+      if (taken !== undefined) return taken;
+    }
+  }
+
+  /** A level that was empty starts where the others are. */
+  awaken(level: PriorityLevel<Turn>): void {
+    if (level.readyCount === 0 && level.runningCount === 0) {
+      level.virtualMs = Math.max(level.virtualMs, this.#virtualNowMs);
+    }
+  }
+
+  /** Seats that came free may be lent. */
+  grantWaiting(): void {
+    for (const level of this.levels.values()) if (level.waitingCount > 0) level.grantWaiting();
+  }
+
+  /** Time spent on one of its requests. */
+  chargeFor({ level, queue }: Turn, ms: number): void {
+    this.charge(ms);
+    level.virtualMs += (ms * 100) / levelWeight(level);
+    if (queue !== undefined) queue.virtualMs += ms;
+  }
+
+  #lends(asking: PriorityLevel<Turn>, seats: number): boolean {
+    const { levels, sumOfShares } = this.configuration!;
+    let spare = 0;
+    for (const [name, settings] of levels) {
+      if (name === asking.settings.name) continue;
+      const level = this.levels.get(name);
+      if (level !== undefined) {
+        spare += level.spare - level.borrowed;
+        continue;
+      }
+      const { nominal, minimum } = seatLimits(settings, sumOfShares);
+      spare += nominal - minimum;
+    }
+    return spare - asking.borrowed >= seats;
+  }
+}
+
+/** Weight of a level among its tenant's: of its seats, the exempt one as the largest of the suggested ones. */
+function levelWeight(level: PriorityLevel<Turn>): number {
+  return level.settings.exempt ? 245 : Math.max(1, level.limits.nominal);
+}
