@@ -11,9 +11,12 @@ const queueNames: Record<string, string> = {
   'endpoint-controller': 'endpoint',
   'endpoint-slice-controller': 'endpoint_slice',
   'endpointslice-mirroring-controller': 'endpoint_slice_mirroring',
+  'ephemeral-volume-controller': 'ephemeral_volume',
   'garbage-collector-controller': 'garbage_collector_attempt_to_delete',
   'job-controller': 'job',
   'namespace-controller': 'namespace',
+  'persistentvolume-protection-controller': 'pvprotection',
+  'persistentvolumeclaim-protection-controller': 'pvcprotection',
   'pod-garbage-collector-controller': 'orphaned_pods_nodes',
   'replicaset-controller': 'replicaset',
   'replication-controller': 'replicationmanager',
@@ -23,8 +26,10 @@ const queueNames: Record<string, string> = {
   'serviceaccount-token-controller': 'serviceaccount_tokens_service',
   'statefulset-controller': 'statefulset',
   'taint-eviction-controller': 'noexec_taint_pod',
+  'token-cleaner-controller': 'token_cleaner',
   'ttl-after-finished-controller': 'ttl_jobs_to_delete',
   'validatingadmissionpolicy-status-controller': 'validatingadmissionpolicy-status',
+  'volumeattributesclass-protection-controller': 'vacprotection',
 };
 
 /** Tells of queues under upstream's names. */

@@ -1,5 +1,6 @@
 import { ComputedGauge, type Count, Counter, type Distribution, Histogram, type Metric } from '../../base/metrics.ts';
-import type { Scheduler } from '../fairness/scheduler.ts';
+import type { PriorityLevel } from '../fairness/priority-level.ts';
+import type { Scheduler, Turn } from '../fairness/scheduler.ts';
 import type { FairnessObserver } from '../filters/priority-and-fairness.ts';
 
 const waitSeconds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
@@ -83,17 +84,16 @@ export class FlowControlMetrics implements FairnessObserver {
       const all = [...this.#scheduler.accounts()];
       return tenant === undefined ? all : all.filter(({ name }) => name === tenant);
     };
-    const levels =
-      (value: (level: { seatsTaken: number; waitingCount: number; readyCount: number }) => number) => () => {
-        const sums = new Map<string, number>();
-        for (const { levels: ofAccount } of accounts()) {
-          for (const [name, level] of ofAccount) {
-            const shownName = tenant === undefined ? shown(name) : name;
-            sums.set(shownName, (sums.get(shownName) ?? 0) + value(level));
-          }
+    const levels = (value: (level: PriorityLevel<Turn>) => number) => () => {
+      const sums = new Map<string, number>();
+      for (const { levels: ofAccount } of accounts()) {
+        for (const [name, level] of ofAccount) {
+          const shownName = tenant === undefined ? shown(name) : name;
+          sums.set(shownName, (sums.get(shownName) ?? 0) + value(level));
         }
-        return [...sums].map(([name, sum]) => ({ labels: [name], value: sum }));
-      };
+      }
+      return [...sums].map(([name, sum]) => ({ labels: [name], value: sum }));
+    };
     return [
       new ComputedGauge('apiserver_current_inflight_requests', 'Requests being served.', ['request_kind'], () => {
         let mutating = 0;
@@ -116,10 +116,22 @@ export class FlowControlMetrics implements FairnessObserver {
         levels((one) => one.seatsTaken),
       ),
       new ComputedGauge(
+        'apiserver_flowcontrol_current_executing_requests',
+        'Requests with a seat.',
+        ['priority_level'],
+        levels((one) => one.readyCount + one.runningCount),
+      ),
+      new ComputedGauge(
         'apiserver_flowcontrol_current_inqueue_requests',
         'Requests waiting for a seat.',
         ['priority_level'],
         levels((one) => one.waitingCount),
+      ),
+      new ComputedGauge(
+        'apiserver_flowcontrol_current_inqueue_seats',
+        'Seats waited for.',
+        ['priority_level'],
+        levels((one) => one.waitingSeats),
       ),
       new ComputedGauge('apiserver_flowcontrol_nominal_limit_seats', 'Seats by share.', ['priority_level'], () =>
         tenant === undefined

@@ -103,6 +103,8 @@ describe('what the server tells of itself', () => {
         'apiserver_watch_cache_resource_version{group="",resource="configmaps"}',
         'apiserver_current_inflight_requests{request_kind="readOnly"}',
         'apiserver_request_sli_duration_seconds_bucket',
+        'apiserver_flowcontrol_current_executing_requests{priority_level=',
+        'apiserver_flowcontrol_current_inqueue_seats{priority_level=',
         'process_resident_memory_bytes',
         'nodejs_heap_size_used_bytes',
       ]) {
