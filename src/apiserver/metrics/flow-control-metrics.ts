@@ -1,6 +1,6 @@
 import { ComputedGauge, type Count, Counter, type Distribution, Histogram, type Metric } from '../../base/metrics.ts';
 import type { PriorityLevel } from '../fairness/priority-level.ts';
-import type { Scheduler, Turn } from '../fairness/scheduler.ts';
+import type { Scheduler } from '../fairness/scheduler.ts';
 import type { FairnessObserver } from '../filters/priority-and-fairness.ts';
 
 const waitSeconds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
@@ -84,7 +84,7 @@ export class FlowControlMetrics implements FairnessObserver {
       const all = [...this.#scheduler.accounts()];
       return tenant === undefined ? all : all.filter(({ name }) => name === tenant);
     };
-    const levels = (value: (level: PriorityLevel<Turn>) => number) => () => {
+    const levels = (value: (level: PriorityLevel<any>) => number) => () => {
       const sums = new Map<string, number>();
       for (const { levels: ofAccount } of accounts()) {
         for (const [name, level] of ofAccount) {
