@@ -1,6 +1,7 @@
 import { decodeObject, strictDecodingError } from '../api/decode.ts';
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
-import { apiVersionOf, type GroupVersionKind, type KubeObject } from '../api/object.ts';
+import { schemaOfKind } from '../api/generated-schema.ts';
+import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../api/object.ts';
 import type { TypeSchema } from '../api/schema.ts';
 import { badRequest, invalid, unsupportedMediaType } from '../api/status.ts';
 import { describeJsonError } from './json-syntax.ts';
@@ -39,7 +40,10 @@ export async function readObject(context: RequestContext, target: BodyTarget): P
 
 /** Checks kind and fields of a parsed body and brings it into canonical form. Defaults are not applied. */
 export function decodeValue(context: RequestContext, body: ParsedBody, target: BodyTarget): KubeObject {
-  const { value, text } = body;
+  const { text } = body;
+  const isCustom = target.schema.structural !== undefined;
+  // Upstream takes null for an object of which nothing is said.
+  const value = body.value === null && !isCustom ? {} : body.value;
   const expected = target.kind;
   const unrecognized = (why: string) =>
     badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summarize(text)})`);
@@ -63,15 +67,26 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType} into Go struct field .${field} of type string`,
     );
   }
+  if (isCustom && !value.kind && text !== '') throw unrecognized(`Object 'Kind' is missing in '${text}'`);
   const kind = value.kind === undefined || value.kind === null || value.kind === '' ? expected.kind : value.kind;
   const apiVersion =
     value.apiVersion === undefined || value.apiVersion === null || value.apiVersion === ''
       ? apiVersionOf(expected)
       : value.apiVersion;
-  if (kind !== expected.kind) {
-    throw badRequest(
-      `${kind} in version ${JSON.stringify(apiVersion)} cannot be handled as a ${expected.kind}: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`,
-    );
+  if (isCustom && kind !== expected.kind) {
+    const message = `Invalid value: ${JSON.stringify(kind)}: must be ${expected.kind}`;
+    throw invalid({ group: expected.group, kind }, value.metadata?.name ?? '', [
+      { reason: 'FieldValueInvalid', field: 'kind', message },
+    ]);
+  }
+  if (!isCustom && (kind !== expected.kind || apiVersion !== apiVersionOf(expected))) {
+    const why = whyAnotherKind(kind, apiVersion, expected);
+    if (why?.startsWith('unexpected')) throw unrecognized(why);
+    if (why !== undefined) {
+      throw badRequest(
+        `${kind} in version ${JSON.stringify(versionOf(apiVersion))} cannot be handled as a ${expected.kind}: ${why}`,
+      );
+    }
   }
   if (apiVersion !== apiVersionOf(expected)) {
     throw badRequest(
@@ -104,6 +119,18 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   return object;
 }
 
+/** What upstream's scheme says of a kind that is not the one asked for; undefined for another version of the same kind. */
+function whyAnotherKind(kind: string, apiVersion: string, expected: GroupVersionKind): string | undefined {
+  if (apiVersion.split('/').length > 2) return `unexpected GroupVersion string: ${apiVersion}`;
+  const { group, version } = parseApiVersion(apiVersion);
+  if (schemaOfKind(group, version, kind) === undefined) {
+    return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+  }
+  if (group === expected.group && kind === expected.kind) return undefined;
+  const internalPackage = expected.group === '' ? 'core' : expected.group.split('.', 1)[0];
+  return `converting (${version}.${kind}) to (${internalPackage}.${expected.kind}): unknown conversion`;
+}
+
 const warningsKept = 1000;
 
 const versionOf = (apiVersion: string) => apiVersion.slice(apiVersion.indexOf('/') + 1);
@@ -119,7 +146,7 @@ export function fieldValidationOf(context: RequestContext): FieldValidation {
     {
       reason: 'FieldValueNotSupported',
       field: 'fieldValidation',
-      message: `Unsupported value: ${JSON.stringify(asked)}: supported values: "Ignore", "Strict", "Warn"`,
+      message: `Unsupported value: ${JSON.stringify(asked)}: supported values: "", "Ignore", "Strict", "Warn"`,
     },
   ]);
 }
@@ -150,10 +177,10 @@ export async function parseBody(
     }
   }
   const text = body.bytes.toString('utf8');
-  if (mediaType === 'application/yaml' || mediaType === 'text/yaml' || mediaType === 'application/x-yaml') {
+  if (mediaType === 'application/yaml') {
     return { ...(await fromYaml(text, kind, tenant)), text };
   }
-  if (mediaType !== '' && mediaType !== 'application/json') {
+  if (body.contentType !== '' && mediaType !== 'application/json') {
     throw unsupportedMediaType(
       'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     );

@@ -71,7 +71,10 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
     }
     const target = locate(root, path);
     if (target === undefined) missing(`replace operation does not apply: doc is missing path: ${path}`);
-    if (!has(target)) missing(`replace operation does not apply: doc is missing key: ${path}`);
+    // As upstream's implementation: a member that is not there is replaced all the same.
+    if (Array.isArray(target.container) && !has(target)) {
+      missing(`replace operation does not apply: doc is missing key: ${path}`);
+    }
     setOwn(target, cloneJson(value));
   },
   move(root, { path, from }) {

@@ -3,6 +3,7 @@ import { schemaOf } from '../../api/generated-schema.ts';
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import { parseBody } from '../decode-body.ts';
 import type { RequestContext } from '../request-context.ts';
+import { unsupportedDryRun } from './options.ts';
 
 /** meta/v1 DeleteOptions, dryRun aside. */
 export interface DeleteOptions {
@@ -17,7 +18,8 @@ export async function readDeleteOptions(context: RequestContext): Promise<{ opti
   const body = await context.readBody();
   const empty = body.type === 'bytes' ? body.bytes.length === 0 : body.value === undefined;
   const raw = empty ? optionsOfQuery(context) : decoded((await parseBody(context, body, 'DeleteOptions')).value);
-  const dryRun: unknown[] = [raw.dryRun ?? [], context.query.getAll('dryRun')].flat(2);
+  // With a body the query says nothing.
+  const dryRun: unknown[] = empty ? context.query.getAll('dryRun') : (raw['dryRun'] ?? []);
   const errors: FieldError[] = [];
   const policy = raw.propagationPolicy;
   if (policy !== undefined && raw.orphanDependents !== undefined) {
@@ -34,14 +36,7 @@ export async function readDeleteOptions(context: RequestContext): Promise<{ opti
       message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
     });
   }
-  for (const value of dryRun) {
-    if (value === 'All' || value === '') continue;
-    errors.push({
-      reason: 'FieldValueNotSupported',
-      field: 'dryRun',
-      message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-    });
-  }
+  if (dryRun.some((value) => value !== 'All')) errors.push(unsupportedDryRun(dryRun));
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   return {
     dryRun: dryRun.includes('All'),
@@ -57,7 +52,7 @@ export async function readDeleteOptions(context: RequestContext): Promise<{ opti
 function decoded(value: unknown): Record<string, any> {
   const { object, errors } = decodeObject(schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')!, value);
   if (errors.length === 0) return object;
-  throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${errors[0]}`);
+  throw badRequest(errors[0]!);
 }
 
 function optionsOfQuery({ query }: RequestContext): Record<string, any> {

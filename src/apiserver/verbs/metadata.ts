@@ -34,7 +34,7 @@ export function prepareMetadataForCreate(object: KubeObject, definition: Resourc
   const { metadata } = object;
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
-  delete metadata.generation;
+  if (definition.hasGeneration) delete metadata.generation;
   metadata.uid = randomUUID();
   metadata.creationTimestamp = formatTime(nowMs);
   if (definition.hasGeneration) metadata.generation = 1;
@@ -49,7 +49,7 @@ export function keepServerMetadata(object: KubeObject, old: KubeObject): void {
   if (metadata.deletionTimestamp === undefined) copyField(metadata, old.metadata, 'deletionTimestamp');
   if (metadata.deletionGracePeriodSeconds === undefined)
     copyField(metadata, old.metadata, 'deletionGracePeriodSeconds');
-  if (metadata.generateName === undefined) copyField(metadata, old.metadata, 'generateName');
+  copyField(metadata, old.metadata, 'generateName');
   metadata.name = old.metadata.name;
   copyField(metadata, old.metadata, 'namespace');
 }

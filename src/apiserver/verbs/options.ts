@@ -1,22 +1,21 @@
-import { invalid } from '../../api/status.ts';
+import { type FieldError, invalid } from '../../api/status.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** `dryRun=All`: everything but the write. */
 export function dryRunOf(context: RequestContext, optionsKind: string): boolean {
-  const asked = context.query.getAll('dryRun').filter((value) => value !== '');
+  const asked = context.query.getAll('dryRun');
   if (asked.length === 0) return false;
-  for (const value of asked) {
-    if (value === 'All') continue;
-    throw invalid({ group: 'meta.k8s.io', kind: optionsKind }, '', [
-      {
-        reason: 'FieldValueNotSupported',
-        field: 'dryRun',
-        message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-      },
-    ]);
+  if (asked.some((value) => value !== 'All')) {
+    throw invalid({ group: 'meta.k8s.io', kind: optionsKind }, '', [unsupportedDryRun(asked)]);
   }
   return true;
 }
+
+export const unsupportedDryRun = (asked: unknown[]): FieldError => ({
+  reason: 'FieldValueNotSupported',
+  field: 'dryRun',
+  message: `Unsupported value: ${JSON.stringify(asked)}: supported values: "All"`,
+});
 
 /**
  * The options of a writing request as admission shows them: what the query says. Patches are updates there, as upstream.

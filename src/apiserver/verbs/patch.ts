@@ -2,7 +2,8 @@ import { applyDefaults, applyTypeDefaults } from '../../api/defaults.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { applyPatch, JSON_PATCH, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
-import { badRequest, unsupportedMediaType } from '../../api/status.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { badRequest, StatusError, unsupportedMediaType } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -12,7 +13,7 @@ import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
-import { checkPlace, updateAnswer } from './update.ts';
+import { checkPlace, requireName, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
@@ -32,17 +33,14 @@ export interface PatchBody {
 export async function patch(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'PatchOptions');
-  const { contentType, document } = await readPatch(context);
+  const { contentType, document } = await readPatch(context, definition);
   if (contentType === APPLY_PATCH) return apply(environment, request, document as KubeObject);
   checkFieldManager(context, 'PatchOptions');
   const spoken = request.view ?? definition;
   const isCustom = spoken.schema.structural !== undefined;
   // Nothing says how lists of custom resources are merged.
   if (isCustom && contentType === STRATEGIC_MERGE_PATCH) {
-    const types = accepted.filter((type) => type !== STRATEGIC_MERGE_PATCH).join(', ');
-    throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${types}`,
-    );
+    throw unsupportedPatch(definition);
   }
   let first = true;
   const result = await updateObject(environment, {
@@ -75,6 +73,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
       );
       first = false;
       object.apiVersion = apiVersionOf(spoken);
+      requireName(request, object);
       checkPlace(request, object);
       // A version in the patch is a precondition; the one it inherited from the old state is not.
       if (!hasVersion(document)) delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
@@ -118,21 +117,54 @@ function hasVersion(document: any): boolean {
   return typeof document?.metadata?.resourceVersion === 'string' && document.metadata.resourceVersion !== '';
 }
 
-/** The patch document; 415 for what is no patch type, 400 for bad JSON or YAML. */
-export async function readPatch(context: RequestContext): Promise<PatchBody> {
-  const body = await context.readBody();
-  const contentType = body.contentType.split(';', 1)[0]!.trim();
-  if (!accepted.includes(contentType)) {
-    throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+/** Upstream's router says it of built-in resources, the handler itself of custom ones. */
+function unsupportedPatch(definition: ResourceDefinition): StatusError {
+  if (definition.schema.structural === undefined) {
+    return new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
+  }
+  const types = accepted.filter((type) => type !== STRATEGIC_MERGE_PATCH).join(', ');
+  return unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: ${types}`,
+  );
+}
+
+/** A patch of the wrong form, in the words of Go's reader, which reads nothing into an object or a list. */
+function checkForm(contentType: string, document: unknown): unknown {
+  const type = goTypeOf(document);
+  if (contentType === JSON_PATCH) {
+    if (type === 'null') return [];
+    if (type === 'array') return document;
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${type} into Go value of type []handlers.jsonPatchOp`,
     );
   }
+  if (type === 'null' && contentType === STRATEGIC_MERGE_PATCH) return {};
+  if (type === 'object' || type === 'null' || contentType === STRATEGIC_MERGE_PATCH) return document;
+  throw badRequest(
+    `error decoding patch: json: cannot unmarshal ${type} into Go value of type map[string]interface {}`,
+  );
+}
+
+function goTypeOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+/** The patch document; 415 for what is no patch type, 400 for bad JSON or YAML. */
+export async function readPatch(context: RequestContext, definition: ResourceDefinition): Promise<PatchBody> {
+  const body = await context.readBody();
+  const contentType = body.contentType.split(';', 1)[0]!.trim();
+  if (!accepted.includes(contentType)) throw unsupportedPatch(definition);
   if (contentType === APPLY_PATCH) return { contentType, document: await readConfiguration(context, body) };
   if (body.type === 'value') return { contentType, document: body.value };
   const text = body.bytes.toString('utf8');
+  let document: unknown;
   try {
-    return { contentType, document: JSON.parse(text) };
+    document = JSON.parse(text);
   } catch {
-    throw badRequest(`error decoding patch: ${describeJsonError(text)}`);
+    const why = describeJsonError(text);
+    throw badRequest(contentType === STRATEGIC_MERGE_PATCH ? why : `error decoding patch: ${why}`);
   }
+  return { contentType, document: checkForm(contentType, document) };
 }

@@ -131,7 +131,7 @@ async function changeOf(
     const body = await parseBody(context, await context.readBody(), 'Scale');
     return (live) => change(live, body.value, body.text);
   }
-  const { contentType, document } = await readPatch(context);
+  const { contentType, document } = await readPatch(context, request.definition);
   const isApply = contentType === APPLY_PATCH;
   checkFieldManager(context, 'PatchOptions', isApply);
   return (live) => {

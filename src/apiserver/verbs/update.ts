@@ -81,6 +81,6 @@ export function checkPlace({ definition, namespace, name }: ResourceRequest, obj
     object,
     definition,
     namespace,
-    `the namespace of the object (${metadata.namespace}) does not match the namespace on the URL (${namespace})`,
+    'the namespace of the provided object does not match the namespace sent on the request',
   );
 }

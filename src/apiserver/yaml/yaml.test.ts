@@ -5,13 +5,21 @@ import { parseYamlText } from './parse.ts';
 import { YamlReader } from './read.ts';
 
 test('reads YAML, the last of duplicate keys and where they are', () => {
-  assert.deepEqual(parseYamlText('a: 1\nb:\n  c: x\n  c: y\na: 2\n'), {
-    value: { a: 2, b: { c: 'y' } },
+  assert.deepEqual(parseYamlText('a: 1\nb:\n  c: x\n  c: z\na: 2\n'), {
+    value: { a: 2, b: { c: 'z' } },
     duplicates: ['  line 5: key "a" already set in map', '  line 4: key "c" already set in map'],
   });
-  assert.deepEqual(parseYamlText('x: &x {a: 1}\ny:\n  <<: *x\n  b: 2\n').value, { x: { a: 1 }, y: { a: 1, b: 2 } });
+  assert.deepEqual(parseYamlText('w: &x {a: 1}\nz:\n  <<: *x\n  b: 2\n').value, { w: { a: 1 }, z: { a: 1, b: 2 } });
   assert.match(parseYamlText('a: "\n').failure!, /^line \d: /);
   assert.ok(Object.hasOwn(parseYamlText('__proto__: {a: 1}').value as object, '__proto__'));
+});
+
+test("takes scalars as Go's reader does", () => {
+  const text = 'a: yes\nb: off\nc: 0644\nd: 0x1F\ne: 1_000\nf: 2026-01-02\ng: 1:30\nh: ~\non: 1\n5: "5"\n';
+  assert.deepEqual(parseYamlText(text), {
+    value: { a: true, b: false, c: 420, d: 31, e: 1000, f: '2026-01-02', g: '1:30', h: null, true: 1, 5: '5' },
+    duplicates: [],
+  });
 });
 
 test('gives up what unfolds to far more than was sent', () => {

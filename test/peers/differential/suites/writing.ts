@@ -111,7 +111,8 @@ async function creating(twin: Twin, maps: string, namespace: string): Promise<vo
     if (!Buffer.isBuffer(body) && body.length < 1000) {
       await post(`from ${label} yaml`, body, '?dryRun=All', 'application/yaml');
       await twin.ask(`update from ${label}`, { method: 'PUT', path: `${maps}/a?dryRun=All`, body });
-      await twin.ask(`delete with ${label}`, { method: 'DELETE', path: `${maps}/a?dryRun=All`, body });
+      await twin.prepare({ method: 'POST', path: maps, body: configMap('del') });
+      await twin.ask(`delete with ${label}`, { method: 'DELETE', path: `${maps}/del?dryRun=All`, body });
       await twin.ask(`merge ${label}`, { method: 'PATCH', path: `${maps}/a?dryRun=All`, body, type: MERGE });
       await twin.ask(`strategic ${label}`, { method: 'PATCH', path: `${maps}/a?dryRun=All`, body, type: STRATEGIC });
       await twin.ask(`json patch ${label}`, { method: 'PATCH', path: `${maps}/a?dryRun=All`, body, type: JSON_PATCH });
@@ -169,12 +170,8 @@ async function creating(twin: Twin, maps: string, namespace: string): Promise<vo
       body: configMap('a'),
       type,
     });
-    await twin.ask(`delete with type ${type || 'none'}`, {
-      method: 'DELETE',
-      path: `${maps}/a?dryRun=All`,
-      body: {},
-      type,
-    });
+    await twin.prepare({ method: 'POST', path: maps, body: configMap('del') });
+    await twin.ask(`delete with type ${type || 'none'}`, { method: 'DELETE', path: `${maps}/del`, body: {}, type });
     await twin.ask(`apply status with type ${type || 'none'}`, {
       method: 'PATCH',
       path: `/api/v1/namespaces/${namespace}/status?dryRun=All`,
