@@ -183,8 +183,12 @@ export interface FieldError {
   message: string;
 }
 
+/** What is wrong with an object of three megabytes may fill a hundred. */
+const findingsShown = 1000;
+
 /** 422 with every finding as a cause, its message joined as upstream's aggregate prints it. */
-export function invalid(kind: { group: string; kind: string }, name: string, errors: FieldError[]): StatusError {
+export function invalid(kind: { group: string; kind: string }, name: string, found: FieldError[]): StatusError {
+  const errors = found.length > findingsShown ? found.slice(0, findingsShown) : found;
   const lines = errors.map((error) => `${error.field}: ${error.message}`);
   const unique = [...new Set(lines)];
   const joined = unique.length === 1 ? unique[0] : `[${unique.join(', ')}]`;

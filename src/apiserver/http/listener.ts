@@ -9,7 +9,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
-import { badRequest, type Status, StatusError } from '../../api/status.ts';
+import { badRequest, type Status, StatusError, tooManyRequests } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Answer } from '../answer.ts';
@@ -23,6 +23,7 @@ import { streamOverWebSocket } from '../streaming/websocket/stream-answer.ts';
 import { bodyStream, readBody } from './body.ts';
 import { ConnectionBudget, connectionLimits } from './connection-budget.ts';
 import { credentialsOf } from './credentials.ts';
+import { OpenAnswers } from './open-answers.ts';
 import { respondProxied } from './proxied-response.ts';
 import { commonHeaders, respond, respondError } from './respond.ts';
 import { respondWatch, type WatchResponse } from './watch-response.ts';
@@ -36,6 +37,8 @@ export interface ListenerOptions {
   /** Client certificates are checked against it. */
   caPem: string;
   handler: Handler;
+  /** Of one tenant; open-answers.ts says how many when absent. */
+  openAnswersLimit?: number;
   /** Hears of answers that stay open, and of the end of each. */
   observer?: RequestObserver;
   clock: Clock;
@@ -104,6 +107,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
 
   server.maxConnections = connectionLimits.all;
   const budget = new ConnectionBudget();
+  const openAnswers = new OpenAnswers(options.openAnswersLimit);
   const connections = new Set<Socket>();
   server.on('secureConnection', (socket: Socket) => {
     connections.add(socket);
@@ -114,7 +118,9 @@ export async function listen(at: { host: string; port: number }, options: Listen
   async function serve(request: AnyRequest, response: AnyResponse): Promise<void> {
     const abort = new AbortController();
     // An answer that went out whole left nobody waiting: an abort's error is dear to make.
+    let isThrough = () => {};
     response.on('close', () => {
+      isThrough();
       if (!response.writableFinished) abort.abort();
     });
     const respondOptions = {
@@ -130,6 +136,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
     try {
       const answer = await handler(context);
       if (response.destroyed) return;
+      isThrough = openAnswers.admit(context) ?? tooManyOpen();
       switch (answer.type) {
         case 'watch': {
           observer?.longRunning(context);
@@ -189,6 +196,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
         const answer = await handler(context);
         context.turn?.end();
         if (answer.type === 'upgrade') {
+          socket.once('close', openAnswers.admit(context) ?? tooManyOpen());
           observer?.longRunning(context);
           socket.once('close', () => observer?.finished(context, 101));
           return await answer.handle(request, socket, head);
@@ -304,6 +312,10 @@ export async function listen(at: { host: string; port: number }, options: Listen
       clearTimeout(cut);
     },
   };
+}
+
+function tooManyOpen(): never {
+  throw tooManyRequests('too many answers of this tenant are open or unread, please try again later');
 }
 
 /** Why a request that was to switch protocols was answered otherwise. */
