@@ -128,3 +128,30 @@ test('traffic distribution becomes hints on ready endpoints, and goes with it', 
   await services.patch('web', 'merge', { spec: { trafficDistribution: null } });
   await until(() => hints('10.0.0.1') === undefined);
 });
+
+test('a service that asks for it gets hints by the size of zones, and both are told of', async (t) => {
+  const harness = await start(t);
+  const nodes = harness.client.resource(testTenant, NODES);
+  for (const zone of ['a', 'b']) {
+    const name = `sized-${zone}`;
+    await nodes.create({ metadata: { name, labels: { 'topology.kubernetes.io/zone': `zone-${zone}` } } });
+    const status = { allocatable: { cpu: '8' }, conditions: [{ type: 'Ready', status: 'True' }] };
+    await nodes.patch(name, 'merge', { status }, 'status');
+  }
+  const annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
+  await harness.create<Service>(SERVICES, { ...service, metadata: { ...service.metadata, annotations } });
+  for (let index = 0; index < 4; index++) await harness.create<Pod>(PODS, pod(`p${index}`, `10.0.0.${index}`));
+  const zones = () =>
+    slices(harness)
+      .flatMap(({ endpoints }) => endpoints ?? [])
+      .map(({ hints }) => hints?.forZones?.[0]?.name)
+      .sort();
+  // All stand in one zone: half of them serve the other.
+  await until(() => zones().join() === 'zone-a,zone-a,zone-b,zone-b');
+  const message = 'TopologyAwareHintsEnabled: Topology Aware Hints has been enabled, addressType: IPv4';
+  await until(() => harness.events().includes(message));
+  const services = harness.client.resource(testTenant, SERVICES, testNamespace);
+  await services.patch('web', 'merge', { metadata: { annotations: null } });
+  await until(() => zones().every((zone) => zone === undefined));
+  await until(() => harness.events().some((event) => event.startsWith('TopologyAwareHintsDisabled: Topology Aware')));
+});

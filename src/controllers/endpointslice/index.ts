@@ -6,12 +6,14 @@ import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
+import { isSame } from '../common/canonical.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { byNamespace, namespaceOf, siblingKey } from '../common/owner.ts';
 import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
 import { batchDelayMs, matchesService, selectsPods, servicePodHandlers } from '../common/service-pods.ts';
 import { WrittenVersions } from '../common/written-versions.ts';
 import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
+import { isTopologyAware, zoneSharesOf } from './topology.ts';
 
 const component = 'endpoint-slice-controller';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
@@ -19,12 +21,27 @@ const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 const isManaged = (slice: KubeObject): boolean => slice.metadata.labels?.[MANAGED_BY] === MANAGER;
 const serviceKeyOf = (slice: KubeObject): ObjectKey => siblingKey(slice, slice.metadata.labels?.[SERVICE_NAME] ?? '');
 
+const zoneFacts = ({ metadata, status }: Node) => [
+  metadata.labels,
+  status?.allocatable?.['cpu'],
+  status?.conditions?.find(({ type }) => type === 'Ready')?.status,
+];
+
 /** Writes where a service's pods are into EndpointSlices. */
 export function createEndpointSliceController(dependencies: ControllerDependencies): Controller {
   const { informers, client } = dependencies;
-  const services = informers.informer<Service>(SERVICES, { tenant: ALL_TENANTS, indexes: byNamespace });
+  const services = informers.informer<Service>(SERVICES, {
+    tenant: ALL_TENANTS,
+    indexes: {
+      ...byNamespace,
+      'topology-aware': (service) => (isTopologyAware(service) ? [service.metadata.clusterName ?? ''] : []),
+    },
+  });
   const pods = informers.informer<Pod>(PODS, { tenant: ALL_TENANTS, indexes: byNamespace });
-  const nodes = informers.informer<Node>(NODES, { tenant: ALL_TENANTS });
+  const nodes = informers.informer<Node>(NODES, {
+    tenant: ALL_TENANTS,
+    indexes: { tenant: ({ metadata }) => [metadata.clusterName ?? ''] },
+  });
   const slices = informers.informer<EndpointSlice>(ENDPOINT_SLICES, {
     tenant: ALL_TENANTS,
     indexes: { managedFor: (slice) => (isManaged(slice) ? [serviceKeyOf(slice)] : []) },
@@ -78,6 +95,23 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
         }),
       },
       {
+        informer: nodes,
+        handlers: (queue) => {
+          const wake = ({ metadata }: Node) => {
+            for (const service of services.byIndex('topology-aware', metadata.clusterName ?? ''))
+              queue.add(keyOf(service));
+          };
+          return {
+            added: wake,
+            updated: (before: Node, after: Node) => {
+              // Not for each heartbeat.
+              if (!isSame(zoneFacts(before), zoneFacts(after))) wake(after);
+            },
+            deleted: wake,
+          };
+        },
+      },
+      {
         informer: pods,
         handlers: (queue) =>
           servicePodHandlers(services, (key) => queue.addAfter(key, batchDelayMs(podCounts.get(key) ?? 0))),
@@ -100,7 +134,6 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
         }),
       },
     ],
-    reads: [nodes],
     async reconcile(key, tools) {
       const service = services.get(key);
       if (service === undefined || !selectsPods(service) || service.metadata.deletionTimestamp !== undefined) return;
@@ -111,13 +144,16 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
         .byIndex('managedFor', key)
         .filter((slice) => slice.metadata.deletionTimestamp === undefined);
       const nodeOf = (pod: Pod) => nodes.get(`${service.metadata.clusterName}//${pod.spec?.nodeName ?? ''}`);
-      const plan = planSlices(service, selected, existing, nodeOf);
+      const shares = () => zoneSharesOf(nodes.byIndex('tenant', service.metadata.clusterName!));
+      const plan = planSlices(service, selected, existing, nodeOf, shares);
+      const target = { apiVersion: 'v1', kind: 'Service', metadata: service.metadata };
+      for (const { type, reason, message } of plan.events) recorder.event(target, type, reason, message);
       try {
         await apply(key, service, plan, tools.now());
       } catch (error) {
         if (isNamespaceTerminating(error)) return;
         recorder.event(
-          { apiVersion: 'v1', kind: 'Service', metadata: service.metadata },
+          target,
           'Warning',
           'FailedToUpdateEndpointSlices',
           `Error updating Endpoint Slices for Service ${service.metadata.namespace}/${service.metadata.name}: ${messageOf(error)}`,

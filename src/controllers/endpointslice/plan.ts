@@ -4,6 +4,7 @@ import { canonical, isSame } from '../common/canonical.ts';
 import { controllerOf, controllerReference } from '../common/owner.ts';
 import { isPodReady } from '../common/pod-state.ts';
 import { hasEndpoint, hostnameIn, isHeadless, targetPortOf } from '../common/service-pods.ts';
+import { isTopologyAware, type ZoneShares, zoneHints } from './topology.ts';
 
 export const SERVICE_NAME = 'kubernetes.io/service-name';
 export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
@@ -20,6 +21,8 @@ export interface SlicePlan {
   create: PlannedSlice[];
   update: EndpointSlice[];
   delete: EndpointSlice[];
+  /** Of topology hints that came or went. */
+  events: { type: 'Normal' | 'Warning'; reason: string; message: string }[];
 }
 
 /**
@@ -32,15 +35,44 @@ export function planSlices(
   pods: Pod[],
   existing: EndpointSlice[],
   nodeOf: (pod: Pod) => Node | undefined,
+  zoneShares: () => ZoneShares | undefined = () => undefined,
 ): SlicePlan {
-  const plan: SlicePlan = { create: [], update: [], delete: [] };
+  const plan: SlicePlan = { create: [], update: [], delete: [], events: [] };
   const families = addressTypes(service);
   for (const slice of existing) if (!families.includes(slice.addressType)) plan.delete.push(slice);
   for (const family of families) {
     const ofFamily = existing.filter((slice) => slice.addressType === family);
-    planFamily(plan, service, pods, ofFamily, family, nodeOf);
+    planFamily(plan, service, pods, ofFamily, family, nodeOf, zoneShares);
   }
   return reuseDeleted(plan, service);
+}
+
+/** Gives the endpoints hints by the zones' sizes, for services that ask for them, and tells when that begins or ends. */
+function noteTopology(
+  plan: SlicePlan,
+  service: Service,
+  desired: Endpoint[],
+  existing: EndpointSlice[],
+  family: string,
+  zoneShares: () => ZoneShares | undefined,
+): void {
+  const isAware = isTopologyAware(service);
+  // Hints for nodes, or with a distribution, are others'.
+  const isOther = service.spec?.trafficDistribution !== undefined;
+  const hadHints = existing.some(({ endpoints }) => endpoints?.some(({ hints }) => hints?.forZones !== undefined));
+  const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+    plan.events.push({ type, reason, message: `${message}, addressType: ${family}` });
+  if (!isAware) {
+    if (hadHints && !isOther) tell('Warning', 'TopologyAwareHintsDisabled', 'Topology Aware Hints has been disabled');
+    return;
+  }
+  const result = zoneHints(desired, zoneShares());
+  if ('why' in result) {
+    tell('Warning', 'TopologyAwareHintsDisabled', result.why);
+    return;
+  }
+  for (const [endpoint, name] of result.zones) endpoint.hints = { forZones: [{ name }] };
+  if (!hadHints) tell('Normal', 'TopologyAwareHintsEnabled', 'Topology Aware Hints has been enabled');
 }
 
 function addressTypes(service: Service): string[] {
@@ -55,6 +87,7 @@ function planFamily(
   existing: EndpointSlice[],
   family: string,
   nodeOf: (pod: Pod) => Node | undefined,
+  zoneShares: () => ZoneShares | undefined,
 ): void {
   const groups = new Map<string, { ports: EndpointPort[]; desired: Map<string, Endpoint>; slices: EndpointSlice[] }>();
   for (const pod of pods) {
@@ -68,6 +101,8 @@ function planFamily(
     const endpoint = endpointOf(service, pod, addresses, nodeOf(pod));
     group.desired.set(identityOf(endpoint), endpoint);
   }
+  const desired = [...groups.values()].flatMap((group) => [...group.desired.values()]);
+  noteTopology(plan, service, desired, existing, family, zoneShares);
   const unwanted: EndpointSlice[] = [];
   for (const slice of existing) {
     const group =
@@ -242,7 +277,7 @@ function endpointOf(service: Service, pod: Pod, addresses: string[], node: Node 
 
 /** Who had best use the endpoint, by the service's trafficDistribution. Source: trafficdist.ReconcileHints. */
 function hintsOf(service: Service, zone: string | undefined, nodeName: string | undefined): Endpoint['hints'] {
-  const distribution = service.spec?.trafficDistribution;
+  const distribution = isTopologyAware(service) ? undefined : service.spec?.trafficDistribution;
   const isSameNode = distribution === 'PreferSameNode';
   if (!isSameNode && distribution !== 'PreferSameZone' && distribution !== 'PreferClose') return undefined;
   const forNodes = isSameNode && nodeName ? [{ name: nodeName! }] : undefined;
