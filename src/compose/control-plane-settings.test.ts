@@ -46,3 +46,16 @@ test('peers are URLs; the child of `up` is given what `up` was given', () => {
   assert.deepEqual(given.slice(0, 2), ['--store', 'etcd://a:1']);
   assert.deepEqual(given.slice(given.indexOf('--peers')).slice(0, 2), ['--peers', 'https://b:1']);
 });
+
+test('webhooks are public unless told otherwise, and tenants have limits', () => {
+  assert.deepEqual(parse({}).webhookEgress, { allowPrivateAddresses: false });
+  assert.deepEqual(parse({ webhookEgress: 'any' }).webhookEgress, { allowPrivateAddresses: true });
+  assert.throws(() => parse({ webhookEgress: 'private' }), /is not known: public, or any/);
+  assert.deepEqual(parse({ tenantMaxObjects: '10', tenantMaxBytes: '2Gi' }).tenantLimits, {
+    objects: 10,
+    bytes: 2 * 1024 ** 3,
+  });
+  assert.deepEqual(parse({}).tenantLimits, {});
+  assert.throws(() => parse({ tenantMaxBytes: 'much' }), /is not a quantity/);
+  assert.throws(() => parse({ tenantMaxObjects: '1.5' }), /is not a whole number/);
+});

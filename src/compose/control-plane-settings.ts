@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { AuthenticationConfiguration } from '../api/authentication/configuration.ts';
+import { quantityValue } from '../api/quantity.ts';
 import type { AuditOptions } from '../apiserver/audit/audit.ts';
 import { loadPolicy } from '../apiserver/audit/policy.ts';
 import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/configuration-file.ts';
+import type { TenantLimits } from '../apiserver/tenants/tenant-limits.ts';
+import type { EgressOptions } from '../apiserver/webhooks/egress.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { CommandError } from './command-error.ts';
@@ -28,6 +31,9 @@ export interface ControlPlaneFlags {
   auditLogPath?: string;
   auditLogMaxsize?: string;
   auditLogMaxbackup?: string;
+  webhookEgress?: string;
+  tenantMaxObjects?: string;
+  tenantMaxBytes?: string;
 }
 
 const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
@@ -65,6 +71,14 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
   ['auditLogPath', '--audit-log-path <file>', 'where the audit log is written; - is standard output'],
   ['auditLogMaxsize', '--audit-log-maxsize <MiB>', 'size at which the audit log is put aside'],
   ['auditLogMaxbackup', '--audit-log-maxbackup <count>', 'how many audit logs put aside are kept; 0: all'],
+  [
+    'webhookEgress',
+    '--webhook-egress <where>',
+    "where webhooks and issuers that tenants name by a URL may be: public addresses, or any (this machine's and private networks too)",
+    'public',
+  ],
+  ['tenantMaxObjects', '--tenant-max-objects <count>', 'how many objects a tenant may store (spec.limits of a Tenant)'],
+  ['tenantMaxBytes', '--tenant-max-bytes <quantity>', 'how much a tenant may store, as 2Gi'],
 ];
 
 export function addControlPlaneOptions(command: Command): Command {
@@ -88,6 +102,8 @@ export interface ControlPlaneSettings {
   peers: ListenAddress[];
   /** undefined: no audit log. */
   audit: AuditOptions | undefined;
+  webhookEgress: EgressOptions;
+  tenantLimits: Partial<TenantLimits>;
   election: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
 }
 
@@ -111,7 +127,30 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
       given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
     peers: given.peers === undefined ? [] : parseServers('--peers', given.peers),
     audit: parseAudit(given),
+    webhookEgress: parseEgress(given.webhookEgress ?? 'public'),
+    tenantLimits: parseTenantLimits(given),
     election,
+  };
+}
+
+function parseEgress(where: string): EgressOptions {
+  if (where !== 'public' && where !== 'any')
+    throw new CommandError(`--webhook-egress ${where} is not known: public, or any`);
+  return { allowPrivateAddresses: where === 'any' };
+}
+
+function parseTenantLimits({ tenantMaxObjects, tenantMaxBytes }: ControlPlaneFlags): Partial<TenantLimits> {
+  if (tenantMaxObjects !== undefined && !/^\d{1,9}$/.test(tenantMaxObjects))
+    throw new CommandError(`--tenant-max-objects ${tenantMaxObjects} is not a whole number`);
+  let bytes: number | undefined;
+  try {
+    if (tenantMaxBytes !== undefined) bytes = quantityValue(tenantMaxBytes);
+  } catch {
+    throw new CommandError(`--tenant-max-bytes ${tenantMaxBytes} is not a quantity (for example 2Gi)`);
+  }
+  return {
+    ...(tenantMaxObjects !== undefined && { objects: Number(tenantMaxObjects) }),
+    ...(bytes !== undefined && { bytes }),
   };
 }
 

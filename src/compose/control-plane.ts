@@ -100,6 +100,8 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     // Compaction is the leader's.
     ...(settings.audit !== undefined && { audit: settings.audit }),
     ...(settings.authentication !== undefined && { authentication: { configuration: settings.authentication } }),
+    webhookEgress: settings.webhookEgress,
+    tenantLimits: settings.tenantLimits,
     ...(isShared && { compaction: false, isStoreShared: true }),
     clock,
     logger,
