@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { KubeObject } from '../api/object.ts';
 import type { WatchEvent } from '../api/transport.ts';
-import { ManualClock } from '../base/clock.ts';
-import { openMemoryStore } from '../store/memory/memory-store.ts';
-import { callerOf, configMaps, pod, pods, refusal, root, until } from './testing/in-process-caller.ts';
-import { startTestServer, type TestServer } from './testing/test-server.ts';
+import { configMaps, pod, pods, refusal, root, serverOfSuite, until } from './testing/in-process-caller.ts';
 
 describe('the API server, in process', { timeout: 60_000 }, () => {
-  let server: TestServer;
-  const { send, get, post } = callerOf(() => server.transport);
-  before(async () => {
-    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
-    server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'], clock });
-  });
-  after(() => server.close());
+  const { send, get, post, started } = serverOfSuite();
 
   it('gives pods their service account, token volume, priority and tolerations', async () => {
     const created = await post(pods, pod('admitted'));
@@ -134,7 +125,7 @@ describe('the API server, in process', { timeout: 60_000 }, () => {
     assert.equal(range.status.conditions[0].status, 'True');
     const seen: WatchEvent[] = [];
     const abort = new AbortController();
-    const watching = server.transport.watch({
+    const watching = started().transport.watch({
       path: `${root}/namespaces/default/configmaps`,
       query: { fieldSelector: 'metadata.name=kube-root-ca.crt' },
       signal: abort.signal,
@@ -166,13 +157,13 @@ describe('the API server, in process', { timeout: 60_000 }, () => {
     assert.ok(names.includes('a/default') && names.includes('b/default') && names.includes('system/skypod-hosts'));
     const seen: WatchEvent[] = [];
     const abort = new AbortController();
-    const watching = server.transport.watch({
+    const watching = started().transport.watch({
       path: '/clusters/*/api/v1/namespaces',
       query: { resourceVersion: list.metadata.resourceVersion },
       signal: abort.signal,
       onEvents: (events) => seen.push(...events),
     });
-    await server.addTenant('late');
+    await started().addTenant('late');
     await until(() => seen.length >= 4);
     assert.deepEqual([...new Set(seen.map(({ object }) => object.metadata.clusterName))], ['late']);
     abort.abort();

@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { ManualClock } from '../../base/clock.ts';
-import { openMemoryStore } from '../../store/memory/memory-store.ts';
-import { callerOf, configMaps, refusal } from '../testing/in-process-caller.ts';
-import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { describe, it } from 'node:test';
+import { configMaps, refusal, serverOfSuite } from '../testing/in-process-caller.ts';
 
 describe('deleting objects', { timeout: 60_000 }, () => {
-  let server: TestServer;
-  const { send, get, post } = callerOf(() => server.transport);
-  before(async () => {
-    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
-    server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'], clock });
-  });
-  after(() => server.close());
+  const { send, get, post } = serverOfSuite();
 
   it('holds an object until its finalizers are gone', async () => {
     await post(configMaps, { metadata: { name: 'held', finalizers: ['example.com/hold'] } });

@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { KubeObject } from '../../api/object.ts';
 import type { WatchEvent } from '../../api/transport.ts';
-import { ManualClock } from '../../base/clock.ts';
-import { openMemoryStore } from '../../store/memory/memory-store.ts';
-import { callerOf, configMaps, pod, pods, refusal, root, until } from '../testing/in-process-caller.ts';
-import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { configMaps, pod, pods, refusal, root, serverOfSuite, until } from '../testing/in-process-caller.ts';
 
 describe('lists and watches', { timeout: 60_000 }, () => {
-  let server: TestServer;
-  const { send, get, post } = callerOf(() => server.transport);
-  before(async () => {
-    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
-    server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'], clock });
-  });
-  after(() => server.close());
+  const { send, get, post, started } = serverOfSuite();
 
   it('lists in pages that together are the whole, as of one revision', async () => {
     for (let index = 0; index < 25; index++)
@@ -56,7 +47,7 @@ describe('lists and watches', { timeout: 60_000 }, () => {
     const start = await get(configMaps);
     const seen: WatchEvent[] = [];
     const abort = new AbortController();
-    const watching = server.transport.watch({
+    const watching = started().transport.watch({
       path: configMaps,
       query: { resourceVersion: start.metadata.resourceVersion, labelSelector: 'watch=x' },
       signal: abort.signal,
@@ -86,7 +77,7 @@ describe('lists and watches', { timeout: 60_000 }, () => {
   it('streams a list: initial events, then a bookmark that ends them', async () => {
     const seen: WatchEvent[] = [];
     const abort = new AbortController();
-    const watching = server.transport.watch({
+    const watching = started().transport.watch({
       path: `${root}/namespaces`,
       query: { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan', allowWatchBookmarks: 'true' },
       signal: abort.signal,

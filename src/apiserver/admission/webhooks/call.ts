@@ -10,23 +10,6 @@ import type { WebhookAdmissionOptions } from './options.ts';
 import { InvalidReview, type ReviewResult, readReview, reviewOf } from './review.ts';
 import { addWarning } from './warnings.ts';
 
-/**
- * Asks one webhook. Throws CallFailure when there was no sound answer, StatusError when it denied the request (or cannot
- * be asked on a dry run); its warnings and audit annotations are noted with the request.
- */
-export function callWebhook(
-  options: WebhookAdmissionOptions,
-  webhook: CompiledWebhook,
-  form: MatchedForm,
-  request: AdmissionRequest,
-  states: { object: KubeObject | undefined; oldObject: KubeObject | undefined },
-  isMutating: boolean,
-): Promise<ReviewResult> {
-  return observed(options.observer, isMutating ? 'admit' : 'validating', webhook, request, () =>
-    call(options, webhook, form, request, states, isMutating),
-  );
-}
-
 async function call(
   { client, patience }: WebhookAdmissionOptions,
   webhook: CompiledWebhook,
@@ -77,6 +60,15 @@ async function call(
     throw error;
   }
 }
+
+/**
+ * Asks one webhook. Throws CallFailure when there was no sound answer, StatusError when it denied the request (or cannot
+ * be asked on a dry run); its warnings and audit annotations are noted with the request.
+ */
+export const callWebhook: typeof call = (options, webhook, form, request, states, isMutating) =>
+  observed(options.observer, isMutating ? 'admit' : 'validating', webhook, request, () =>
+    call(options, webhook, form, request, states, isMutating),
+  );
 
 /** As upstream: so long a request may wait for all its webhooks together. */
 export const requestLimitMs = 34_000;
