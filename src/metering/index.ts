@@ -22,7 +22,7 @@ export async function startMetering(dependencies: MeteringDependencies, signal: 
   const { informers, clock, logger, metrics } = dependencies;
   const { client } = informers;
   const ledger = createLedger(client);
-  const controller = meteringController({ informers, client, clock, ledger, workers: dependencies.workers ?? 64 });
+  const controller = meteringController({ informers, client, clock, ledger, workers: dependencies.workers ?? 128 });
   const options = { clock, logger, ...(metrics !== undefined && { metrics }) };
   await Promise.all([runController(controller, options, signal), aborted(signal).then(() => controller.close())]);
 }

@@ -49,7 +49,7 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
   const evictions = createEventRecorder({ client, clock, logger, component: 'taint-eviction-controller' });
   const controllers = [
     pods,
-    eventRelay({ informers, client, world, workers: 16 }),
+    eventRelay({ informers, client, world, workers: 32 }),
     hostMonitor(informers, client, world, evictions),
   ];
   await Promise.all([

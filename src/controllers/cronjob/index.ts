@@ -25,7 +25,7 @@ export function createCronJobController(dependencies: ControllerDependencies): C
 
   return {
     name: component,
-    workers: 5,
+    workers: 10,
     watches: [
       {
         informer: cronJobs,

@@ -91,7 +91,13 @@ export async function reconcileCronJob(
     return later();
   }
   if (policy === 'Replace') {
-    for (const { name, uid } of [...(status.active ?? [])]) await deleteJob({ name: name!, uid: uid! });
+    for (const { name } of [...(status.active ?? [])]) {
+      const running = await jobClient.get(name!).catch((error: unknown) => {
+        event('Warning', 'FailedGet', `Get job: ${messageOf(error)}`);
+        throw error;
+      });
+      await deleteJob(running.metadata);
+    }
   }
   const created = await start(jobClient, cronJob, draft, event);
   if (created === undefined) return done;

@@ -150,7 +150,7 @@ export function createDaemonSetController(dependencies: ControllerDependencies):
 
   return {
     name: component,
-    workers: 4,
+    workers: 8,
     watches: [
       {
         informer: sets,

@@ -36,7 +36,7 @@ export function createDeploymentController(dependencies: ControllerDependencies)
 
   return {
     name: component,
-    workers: 16,
+    workers: 32,
     watches: [
       {
         informer: deployments,

@@ -125,7 +125,7 @@ export function createDisruptionController(
 
   return {
     name: 'disruption-controller',
-    workers: 4,
+    workers: 8,
     watches: [
       {
         informer: budgets,

@@ -42,7 +42,7 @@ export function createEndpointsController(dependencies: ControllerDependencies):
 
   return {
     name: component,
-    workers: 8,
+    workers: 16,
     watches: [
       {
         informer: services,

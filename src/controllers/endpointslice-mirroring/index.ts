@@ -37,7 +37,7 @@ export function createEndpointSliceMirroringController(dependencies: ControllerD
 
   return {
     name: component,
-    workers: 4,
+    workers: 8,
     watches: [
       {
         informer: endpoints,

@@ -81,7 +81,7 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
 
   return {
     name: component,
-    workers: 8,
+    workers: 16,
     watches: [
       {
         informer: services,

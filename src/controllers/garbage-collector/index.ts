@@ -258,7 +258,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
 
   return {
     name: 'garbage-collector-controller',
-    workers: 20,
+    workers: 40,
     watches,
     async reconcile(key, tools) {
       const found = find(key);

@@ -134,7 +134,7 @@ export function createJobController(dependencies: ControllerDependencies): Contr
 
   return {
     name: component,
-    workers: 16,
+    workers: 32,
     watches: [
       {
         informer: jobs,

@@ -117,7 +117,7 @@ export function createNamespaceController(dependencies: ControllerDependencies, 
 
   return {
     name: 'namespace-controller',
-    workers: 10,
+    workers: 20,
     reads: [definitions, apiServices],
     watches: [
       {

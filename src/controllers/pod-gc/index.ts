@@ -95,7 +95,7 @@ export function createPodGarbageCollector(
 
   return {
     name: 'pod-garbage-collector-controller',
-    workers: 4,
+    workers: 8,
     watches: [
       {
         informer: pods,

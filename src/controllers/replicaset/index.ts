@@ -110,7 +110,7 @@ export function createReplicaSetController(
 
   return {
     name: kind.component,
-    workers: 16,
+    workers: 32,
     watches: [
       {
         informer: owners,

@@ -107,7 +107,7 @@ export function createResourceQuotaController(
 
   return {
     name: 'resourcequota-controller',
-    workers: 5,
+    workers: 10,
     watches,
     async reconcile(key, { now, queue }) {
       const quota = quotas.get(key);

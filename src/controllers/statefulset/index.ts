@@ -168,7 +168,7 @@ export function createStatefulSetController(dependencies: ControllerDependencies
 
   return {
     name: component,
-    workers: 8,
+    workers: 16,
     watches: [
       {
         informer: sets,

@@ -55,7 +55,7 @@ export function createTaintEvictionController(dependencies: ControllerDependenci
 
   return {
     name: component,
-    workers: 4,
+    workers: 8,
     watches: [
       {
         informer: pods,

@@ -26,7 +26,7 @@ export function createTtlAfterFinishedController(dependencies: ControllerDepende
   };
   return {
     name: 'ttl-after-finished-controller',
-    workers: 4,
+    workers: 8,
     watches: [
       {
         informer: jobs,

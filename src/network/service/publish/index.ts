@@ -26,7 +26,7 @@ export function createServicePublisher({ informers }: { informers: InformerFacto
 
   return {
     name: 'vpc-service-publisher',
-    workers: 8,
+    workers: 16,
     watches: [
       watchKeys(services, (service) => [keyOf(service)]),
       watchKeys(slices, serviceKeysOf),
