@@ -233,8 +233,14 @@ async function run(): Promise<void> {
     for (const each of selectedCases(round)) {
       for (const server of order) {
         if (each.name.includes('protobuf') && withoutProtobuf.has(server)) continue;
-        const outcome = await generator.run(server, each.workload);
-        if (round === 0) continue;
+        const outcome = await generator.run(server, each.workload).catch((error: Error) => {
+          // kube-apiserver ends watches that fall behind, on a busy machine even these. What others stand on must be.
+          if (each.makesPods === true) throw error;
+          console.log(`NOT MEASURED, round ${round}: ${each.name}: ${error.message.split('\n', 1)[0]}`);
+          failed ||= server.name === 'Skypod';
+          return undefined;
+        });
+        if (outcome === undefined || round === 0) continue;
         const one: Measured = {
           server: server.name,
           name: each.name,
