@@ -14,6 +14,7 @@ const schemaOf = (...rules: ValidationRule[]): JsonSchema => ({
         most: { type: 'integer' },
         name: { type: 'string' },
         names: { type: 'array', items: { type: 'string' } },
+        tags: { type: 'array', items: { type: 'string' }, 'x-kubernetes-list-type': 'set' },
         'a-b': { type: 'string' },
         when: { type: 'string', format: 'date-time' },
         labels: { type: 'object', additionalProperties: { type: 'string' } },
@@ -67,6 +68,7 @@ test('values come in the types of the schema, under escaped names', () => {
     labels: { 'app/x': '1' },
     port: 'http',
     names: ['a', 'b'],
+    tags: ['a', 'b', 'c'],
   };
   for (const rule of [
     'self.a__dash__b.find("[0-9]+") == "12"',
@@ -74,6 +76,7 @@ test('values come in the types of the schema, under escaped names', () => {
     'self.labels.all(key, key.contains("/")) && self.labels["app/x"] == "1" && size(self.labels) == 1',
     'type(self.port) == string && !has(self.replicas)',
     'self.names.isSorted() && self.names.indexOf("b") == 1 && sets.contains(self.names, ["a"])',
+    'self.tags == ["c", "a", "b"] && self.tags != ["a", "b", "d"] && self.tags != ["a", "b"]',
     'quantity("1Gi").isGreaterThan(quantity("1M")) && cidr("10.0.0.0/8").containsIP("10.1.1.1")',
     'isURL("https://a.example/b") && url("https://a.example:81/b").getPort() == "81"',
   ]) {

@@ -185,9 +185,10 @@ const identity = (value: unknown): string => keyText(jsonValue(value)) ?? JSON.s
 /** Equal in any order; a sum has each item once. */
 class SetList extends SchemaList {
   override equals(other: CelList): boolean {
-    if (!(other instanceof SchemaList)) return super.equals(other);
-    const theirs = new Set(other.raw.map(identity));
-    return this.size === other.size && this.raw.every((item) => theirs.has(identity(item)));
+    if (this.size !== other.size) return false;
+    const theirs = other instanceof SchemaList ? other.raw : other.toArray().map(rawOf);
+    const own = new Set(this.raw.map(identity));
+    return theirs.every((item) => own.has(identity(item)));
   }
   override plus(other: CelList): CelList {
     const added = other instanceof SchemaList ? other.raw : other.toArray().map(rawOf);
