@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { labelSelectorMatches } from '../snapshot/selector.ts';
 import { placedPodOf, TenantSnapshot } from '../snapshot/tenant-snapshot.ts';
+import { deviceClaims } from './device-claims.ts';
 import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeResources } from './node-resources.ts';
@@ -40,6 +41,8 @@ function world(nodes: Record<string, NodeFacts> = { a: {}, b: {}, c: {} }): PodV
     namespacesMatching: (selector) =>
       Object.keys(namespaces).filter((name) => labelSelectorMatches(selector, namespaces[name]!)),
     claimState: (_namespace, name) => (['bound', 'unbound', 'deleting'] as const).find((state) => state === name),
+    deviceClaimState: (_namespace, name) =>
+      (['allocated', 'unallocated', 'deleting'] as const).find((state) => state === name),
   };
 }
 
@@ -214,4 +217,21 @@ test('counts follow pods as they come, change and go', () => {
   assert.deepEqual([counts.all.get('a'), counts.live.get('a')], [1, undefined]);
   view.snapshot.removePod(placed.uid);
   assert.equal(counts.total, 0);
+});
+
+test('a pod that claims devices waits for them', () => {
+  const view = world({ a: {} });
+  const why = (claim: object, statuses?: object[]) => {
+    const claiming = pod({ resourceClaims: [{ name: 'gpu', ...claim }] });
+    const verdict = deviceClaims.prepare({ ...claiming, status: { resourceClaimStatuses: statuses } } as any, view);
+    return typeof verdict === 'function' ? verdict(view.snapshot.targets[0]!)?.reasons[0] : verdict;
+  };
+  assert.equal(deviceClaims.prepare(pod(), view), undefined);
+  assert.match(why({ resourceClaimTemplateName: 't' })!, /: ResourceClaim not created yet$/);
+  assert.equal(why({ resourceClaimTemplateName: 't' }, [{ name: 'gpu' }]), undefined, 'none was needed');
+  assert.equal(why({ resourceClaimName: 'none' }), 'resourceclaim.resource.k8s.io "none" not found');
+  assert.equal(why({ resourceClaimName: 'deleting' }), 'resourceclaim "deleting" is being deleted');
+  assert.equal(why({ resourceClaimName: 'unallocated' }), 'cannot allocate all claims');
+  const made = [{ name: 'gpu', resourceClaimName: 'allocated' }];
+  assert.equal(why({ resourceClaimTemplateName: 't' }, made), 'resourceclaim not available on the node');
 });

@@ -10,6 +10,8 @@ export interface PodView {
   namespacesMatching(selector: LabelSelector): string[];
   /** `bound`, `unbound`, or undefined when there is no such claim. */
   claimState(namespace: string, name: string): 'bound' | 'unbound' | 'deleting' | undefined;
+  /** The same of a ResourceClaim. */
+  deviceClaimState(namespace: string, name: string): 'allocated' | 'unallocated' | 'deleting' | undefined;
 }
 
 export type PodFilter = FilterPlugin<Pod, NodeInfo, PodView>;

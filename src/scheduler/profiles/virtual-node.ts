@@ -6,6 +6,7 @@ import { isNotFound, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
+import { deviceClaims } from '../filter/device-claims.ts';
 import { extendedResources } from '../filter/extended-resources.ts';
 import { interPodAffinity } from '../filter/inter-pod-affinity.ts';
 import { nodeAffinity } from '../filter/node-affinity.ts';
@@ -110,6 +111,7 @@ export function virtualNodeProfile(options: VirtualNodeProfileOptions): Profile<
     noun: 'nodes',
     filters: [
       volumeClaims,
+      deviceClaims,
       nodeUnschedulable,
       taintToleration,
       nodeAffinity,

@@ -16,6 +16,7 @@ const SCHEDULER_NAME = 'default-scheduler';
 const BY_TENANT = 'tenant';
 const BY_NAMESPACE = 'namespace';
 const BUDGETS: GroupVersionResource = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
+const RESOURCE_CLAIMS: GroupVersionResource = { group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaims' };
 const byNamespace = {
   [BY_NAMESPACE]: ({ metadata }: KubeObject) => [`${metadata.clusterName}/${metadata.namespace}`],
 };
@@ -37,6 +38,7 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
   const namespaces = informers.informer<Namespace>(NAMESPACES, { tenant: ALL_TENANTS, indexes });
   const claims = informers.informer<PersistentVolumeClaim>(PERSISTENT_VOLUME_CLAIMS, { tenant: ALL_TENANTS });
 
+  const deviceClaims = informers.informer(RESOURCE_CLAIMS, { tenant: ALL_TENANTS });
   const budgets = informers.informer<PodDisruptionBudget>(BUDGETS, { tenant: ALL_TENANTS, indexes: byNamespace });
 
   const views = new Map<string, PodView>();
@@ -53,6 +55,7 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
             .filter((namespace) => labelSelectorMatches(selector, namespace.metadata.labels ?? {}))
             .map((namespace) => namespace.metadata.name),
         claimState: (namespace, name) => claimState(claims.get(`${tenant}/${namespace}/${name}`)),
+        deviceClaimState: (namespace, name) => deviceClaimState(deviceClaims.get(`${tenant}/${namespace}/${name}`)),
       };
       views.set(tenant, view);
     }
@@ -169,15 +172,22 @@ export function watchTenants({ informers, client, clock, events }: Dependencies,
   });
   const related = (object: KubeObject) => scheduler.clusterChanged(object.metadata.clusterName, 'related');
   namespaces.addHandlers({ added: related, updated: (_, after) => related(after) });
+  deviceClaims.addHandlers({ added: related, updated: (_, after) => related(after), deleted: related });
   claims.addHandlers({ added: related, updated: (_, after) => related(after), deleted: related });
 
-  return { scheduler, informers: [pods, nodes, namespaces, claims, budgets], viewOf };
+  return { scheduler, informers: [pods, nodes, namespaces, claims, deviceClaims, budgets], viewOf };
 }
 
 function claimState(claim: PersistentVolumeClaim | undefined): ReturnType<PodView['claimState']> {
   if (claim === undefined) return undefined;
   if (claim.metadata.deletionTimestamp !== undefined) return 'deleting';
   return claim.status?.phase === 'Bound' ? 'bound' : 'unbound';
+}
+
+function deviceClaimState(claim: KubeObject | undefined): ReturnType<PodView['deviceClaimState']> {
+  if (claim === undefined) return undefined;
+  if (claim.metadata.deletionTimestamp !== undefined) return 'deleting';
+  return claim['status']?.allocation === undefined ? 'unallocated' : 'allocated';
 }
 
 function affectsScheduling(before: Pod, after: Pod): boolean {
