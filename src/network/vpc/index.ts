@@ -11,6 +11,7 @@ import { kernelNames, namespacePath } from './names.ts';
 import { type PodRecord, Records } from './records.ts';
 import { Vpc } from './vpc.ts';
 import { BLOCKED_DESTINATIONS, type LinkPorts } from './vpc-rules.ts';
+import { isWithinVpc, unreachable } from './within-vpc.ts';
 
 export interface VpcNetworkOptions {
   /** Two instances on one machine have different ones; state is kept in `network/` below it. */
@@ -216,6 +217,7 @@ class KernelVpcNetwork implements VpcNetwork {
     const localAddress = this.localAddress(tenant);
     return new Promise((resolve, reject) => {
       if (localAddress === undefined) return reject(new Error(`this host does not carry the VPC of ${tenant}`));
+      if (!isWithinVpc(address)) return reject(unreachable(address, port));
       const socket = connect({ host: address, port, localAddress });
       const cancel = this.#options.clock.schedule(timeoutMs, () => {
         socket.destroy(new Error(`connecting to ${address}:${port} timed out after ${timeoutMs} ms`));
