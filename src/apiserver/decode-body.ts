@@ -102,10 +102,15 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   const decoded = decodeObject<KubeObject>(target.schema, walked, { strict: validation !== 'Ignore' });
   if (decoded.errors.length > 0) throw handled(decoded.errors[0]!);
   if (validation !== 'Ignore') {
-    const findings = [...decoded.unknownFields, ...body.duplicates];
+    // What the text repeats comes before what it has too much, where YAML says it; each line of that is a warning.
+    const isYaml = body.duplicates[0]?.startsWith(yamlErrors) === true;
+    const findings = isYaml
+      ? [...body.duplicates, ...decoded.unknownFields]
+      : [...decoded.unknownFields, ...body.duplicates];
     if (findings.length > 0 && validation === 'Strict') throw handled(strictDecodingError(findings));
+    const warnings = isYaml ? findings.flatMap(linesOfYamlErrors) : findings;
     // No more than the headers of an answer would hold.
-    context.warnings.push(...findings.slice(0, warningsKept));
+    context.warnings.push(...warnings.slice(0, warningsKept));
   }
   const { object } = decoded;
   object.kind = kind;
@@ -132,6 +137,15 @@ function whyAnotherKind(kind: string, apiVersion: string, expected: GroupVersion
 }
 
 const warningsKept = 1000;
+const yamlErrors = 'yaml: unmarshal errors:';
+
+const linesOfYamlErrors = (finding: string): string[] =>
+  finding.startsWith(yamlErrors)
+    ? finding
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim())
+    : [finding];
 
 const versionOf = (apiVersion: string) => apiVersion.slice(apiVersion.indexOf('/') + 1);
 
@@ -202,7 +216,7 @@ async function fromYaml(text: string, kind: string, tenant: string): Promise<Omi
       `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: error converting YAML to JSON: yaml: ${failure} (${summarize(text)})`,
     );
   }
-  return { value, duplicates: duplicates.length === 0 ? [] : [`yaml: unmarshal errors:\n${duplicates.join('\n')}`] };
+  return { value, duplicates: duplicates.length === 0 ? [] : [`${yamlErrors}\n${duplicates.join('\n')}`] };
 }
 
 /** The first bytes of what was sent, as upstream shows them: text when it looks like JSON, hexadecimal otherwise. */

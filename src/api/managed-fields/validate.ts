@@ -70,7 +70,7 @@ function checkScalar(type: ScalarType, value: unknown): string | undefined {
     case 'string':
       return typeof value === 'string'
         ? undefined
-        : `expected string, got &value.valueUnstructured{Value:${printGo(value)}}`;
+        : `expected string, got &value.valueUnstructured{Value:${typeof value === 'object' ? printGo(value) : JSON.stringify(value)}}`;
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `expected boolean, got ${printGo(value)}`;
     default:

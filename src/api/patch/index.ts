@@ -1,10 +1,11 @@
 import type { TypeSchema } from '../schema.ts';
 import { unsupportedMediaType } from '../status.ts';
+import { whyPatchFailed } from './errors.ts';
 import { applyJsonPatch } from './json-patch.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
-export { applyJsonPatch, applyMergePatch, applyStrategicMergePatch };
+export { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, whyPatchFailed };
 
 export const JSON_PATCH = 'application/json-patch+json';
 export const MERGE_PATCH = 'application/merge-patch+json';

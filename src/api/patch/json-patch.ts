@@ -89,10 +89,13 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
   copy(root, { path, from }) {
     const source = locate(root, fromOf(from));
     if (source === undefined) missing(`copy operation does not apply: doc is missing from path: ${from}`);
-    if (!has(source)) missing(`error in copy for from: '${from}': Unable to get nonexistent key: ${source.key}`);
+    if (Array.isArray(source.container) && !has(source)) {
+      missing(`error in copy for from: '${from}': Unable to get nonexistent key: ${source.key}`);
+    }
     const target = locate(root, path);
     if (target === undefined) missing(`copy operation does not apply: doc is missing destination path: ${path}`);
-    const value = read(source);
+    // Upstream's implementation copies null where nothing is.
+    const value = has(source) ? read(source) : null;
     root.copiedBytes += JSON.stringify(value).length;
     if (root.copiedBytes > MAX_COPIED_BYTES) {
       throw patchDoesNotApply(

@@ -34,7 +34,7 @@ export function validateConfigMap({ data, binaryData }: ConfigMap, findings: Fin
     findings.invalidEach(`binaryData[${key}]`, key, isConfigMapKey(key));
     bytes += base64Bytes(binaryData[key]!);
   }
-  if (bytes > MAX_BYTES) findings.tooLong('', MAX_BYTES);
+  if (bytes > MAX_BYTES) findings.tooLong('[]', MAX_BYTES);
 }
 
 export function validateConfigMapUpdate(configMap: ConfigMap, old: ConfigMap, findings: Findings): void {

@@ -13,7 +13,7 @@ import { createObject } from './create-object.ts';
 import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
-import { checkPlace, updateAnswer } from './update.ts';
+import { checkPlace, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
@@ -45,6 +45,7 @@ export async function apply(
       { kind: spoken, schema: spoken.schema },
     );
     checkPlace(request, object);
+    if (live !== undefined) requireSameUid(request, object, live);
     if (!configuration.metadata?.resourceVersion) {
       delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
     }
@@ -168,7 +169,8 @@ export async function readConfiguration(context: RequestContext, body: RequestBo
     }
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const type = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+    if (value === null) throw badRequest('invalid object type: /, Kind=');
+    const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
     throw badRequest(
       `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${type} into Go value of type map[string]interface {}`,
     );
@@ -176,7 +178,7 @@ export async function readConfiguration(context: RequestContext, body: RequestBo
   if (wantDuplicates && duplicates.length > 0) {
     const why = `error converting YAML to JSON: yaml: unmarshal errors:\n${duplicates.join('\n')}`;
     if (fieldValidationOf(context) === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
-    context.warnings.push(why);
+    context.warnings.push(...duplicates.map((line) => line.trim()));
   }
   return value as KubeObject;
 }

@@ -19,6 +19,9 @@ export async function create(environment: Environment, request: ResourceRequest)
   const spoken = request.view ?? definition;
   const sent = await readObject(context, { kind: spoken, schema: spoken.schema });
   applyDefaults(spoken, sent);
+  // Nobody's: nothing is made on its way out.
+  delete sent.metadata.deletionTimestamp;
+  delete sent.metadata.deletionGracePeriodSeconds;
   trackFields(environment, request, undefined, sent);
   const object = toStored(request.view, sent);
   object.kind = definition.kind;

@@ -1,8 +1,8 @@
 import { decodeObject } from '../../api/decode.ts';
 import { schemaOf } from '../../api/generated-schema.ts';
-import { badRequest, type FieldError, invalid } from '../../api/status.ts';
+import { badRequest, type FieldError, invalid, StatusError } from '../../api/status.ts';
 import { parseBody } from '../decode-body.ts';
-import type { RequestContext } from '../request-context.ts';
+import type { RequestBody, RequestContext } from '../request-context.ts';
 import { unsupportedDryRun } from './options.ts';
 
 /** meta/v1 DeleteOptions, dryRun aside. */
@@ -17,7 +17,7 @@ export interface DeleteOptions {
 export async function readDeleteOptions(context: RequestContext): Promise<{ options: DeleteOptions; dryRun: boolean }> {
   const body = await context.readBody();
   const empty = body.type === 'bytes' ? body.bytes.length === 0 : body.value === undefined;
-  const raw = empty ? optionsOfQuery(context) : decoded((await parseBody(context, body, 'DeleteOptions')).value);
+  const raw = empty ? optionsOfQuery(context) : decoded(await readValue(context, body));
   // With a body the query says nothing.
   const dryRun: unknown[] = empty ? context.query.getAll('dryRun') : (raw['dryRun'] ?? []);
   const errors: FieldError[] = [];
@@ -49,16 +49,59 @@ export async function readDeleteOptions(context: RequestContext): Promise<{ opti
   };
 }
 
+/** Every group knows the kind; nothing else is one. */
+function checkKind({ kind, apiVersion }: { kind?: unknown; apiVersion?: unknown }): void {
+  for (const [field, given] of Object.entries({ kind, apiVersion })) {
+    if (given === undefined || given === null || typeof given === 'string') continue;
+    const type = Array.isArray(given) ? 'array' : typeof given === 'boolean' ? 'bool' : typeof given;
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go struct field .${field} of type string`,
+    );
+  }
+  const version = (apiVersion as string) || 'meta.k8s.io/v1';
+  if (version.split('/').length > 2) throw badRequest(`unexpected GroupVersion string: ${version}`);
+  const name = (kind as string) || 'DeleteOptions';
+  if (name === 'DeleteOptions') return;
+  throw badRequest(
+    `no kind ${JSON.stringify(name)} is registered for version ${JSON.stringify(version)} in scheme "pkg/runtime/scheme.go:111"`,
+  );
+}
+
+async function readValue(context: RequestContext, body: RequestBody): Promise<unknown> {
+  try {
+    return (await parseBody(context, body, 'DeleteOptions')).value;
+  } catch (error) {
+    // Upstream says of these nothing but what is wrong.
+    const why = /^the object provided is unrecognized \(must be of type DeleteOptions\): (.*) \(.*\)$/s;
+    const match = error instanceof StatusError ? why.exec(error.message) : null;
+    throw match === null ? error : badRequest(match[1]!);
+  }
+}
+
 function decoded(value: unknown): Record<string, any> {
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    );
+  }
+  if (value !== null) checkKind(value);
   const { object, errors } = decodeObject(schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')!, value);
   if (errors.length === 0) return object;
   throw badRequest(errors[0]!);
 }
 
+/** As Go reads whole numbers of queries. */
+export function checkInteger(text: string): void {
+  if (/^[+-]?\d+$/.test(text)) return;
+  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
 function optionsOfQuery({ query }: RequestContext): Record<string, any> {
   const options: Record<string, any> = {};
   const grace = query.get('gracePeriodSeconds');
-  if (grace !== null && /^-?\d+$/.test(grace)) options['gracePeriodSeconds'] = Number(grace);
+  if (grace !== null) checkInteger(grace);
+  if (grace !== null) options['gracePeriodSeconds'] = Number(grace);
   const policy = query.get('propagationPolicy');
   if (policy !== null && policy !== '') options['propagationPolicy'] = policy;
   const orphan = query.get('orphanDependents');

@@ -1,7 +1,7 @@
-import { badRequest } from '../../api/status.ts';
+import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
+import { checkInteger } from './delete-options.ts';
 import { freshnessOf } from './resource-version.ts';
 import type { ResourceRequest } from './scope.ts';
 import { filterOf } from './selectors.ts';
@@ -11,9 +11,9 @@ import { viewFilter } from './views.ts';
 export async function listObjects(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, namespace } = request;
   const { query, turn } = context;
-  const limitText = query.get('limit') ?? '';
-  if (!/^\d*$/.test(limitText)) throw badRequest(`invalid limit: ${JSON.stringify(limitText)}`);
-  const limit = Number(limitText);
+  const limitText = query.get('limit') ?? '0';
+  checkInteger(limitText);
+  const limit = Math.max(0, Number(limitText));
   const continueToken = query.get('continue') ?? '';
   const freshness = freshnessOf(context, { limited: limit > 0, continued: continueToken !== '', isList: true });
   const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));

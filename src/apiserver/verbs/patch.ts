@@ -3,9 +3,9 @@ import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { applyPatch, JSON_PATCH, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { badRequest, StatusError, unsupportedMediaType } from '../../api/status.ts';
+import { badRequest, invalid, StatusError, unsupportedMediaType } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
-import { decodeValue } from '../decode-body.ts';
+import { type BodyTarget, decodeValue } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { describeJsonError } from '../json-syntax.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -13,7 +13,7 @@ import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
-import { checkPlace, requireName, updateAnswer } from './update.ts';
+import { checkPlace, requireName, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
@@ -65,15 +65,21 @@ export async function patch(environment: Environment, request: ResourceRequest):
       const before = statusOnly ? statusPart(current) : current;
       const patched = applyPatch<KubeObject>(contentType, spoken.schema, before, document);
       const target = { kind: spoken, schema: spoken.schema };
-      const object = decodeValue(
+      // Strategic patches are of the kind they are sent to, whatever they say.
+      const value =
+        contentType === STRATEGIC_MERGE_PATCH
+          ? { ...patched, kind: spoken.kind, apiVersion: apiVersionOf(spoken) }
+          : patched;
+      const object = decodePatched(
         // A repeated attempt must not warn twice.
         first ? context : { ...context, warnings: [] },
-        { value: patched, duplicates: [], text: '' },
+        value,
         target,
       );
       first = false;
       object.apiVersion = apiVersionOf(spoken);
       requireName(request, object);
+      requireSameUid(request, object, old);
       checkPlace(request, object);
       // A version in the patch is a precondition; the one it inherited from the old state is not.
       if (!hasVersion(document)) delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
@@ -92,6 +98,20 @@ export async function patch(environment: Environment, request: ResourceRequest):
     },
   });
   return updateAnswer(request, result);
+}
+
+/** What a patch makes of an object may be none of its kind: the patch is what is wrong then. */
+function decodePatched(context: RequestContext, value: KubeObject, target: BodyTarget): KubeObject {
+  try {
+    return decodeValue(context, { value, duplicates: [], text: '' }, target);
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.code !== 400) throw error;
+    const why = error.message
+      .replace(/^\S+ in version "[^"]*" cannot be handled as a \S+: /, '')
+      .replace(/^the object provided is unrecognized \(must be of type \S+\): (.*) \(<empty>\)$/s, '$1');
+    const message = `Invalid value: ${JSON.stringify(JSON.stringify(value))}: ${why}`;
+    throw invalid({ group: '', kind: '' }, '', [{ reason: 'FieldValueInvalid', field: 'patch', message }]);
+  }
 }
 
 function withoutTenant(object: KubeObject): KubeObject {

@@ -70,6 +70,18 @@ export function requireName({ name }: ResourceRequest, object: { metadata?: { na
   throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
 }
 
+/** A patch cannot mean another object: for it the uid is a field like others. */
+export function requireSameUid(
+  { view, definition, name }: ResourceRequest,
+  object: { metadata: { uid?: string } },
+  old: { metadata: { uid: string } },
+): void {
+  const { uid } = object.metadata;
+  if (uid === undefined || uid === '' || uid === old.metadata.uid) return;
+  const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
+  throw invalid(view ?? definition, name, [{ reason: 'FieldValueInvalid', field: 'metadata.uid', message }]);
+}
+
 /** Name and namespace of a body are those of its path. */
 export function checkPlace({ definition, namespace, name }: ResourceRequest, object: ReturnType<typeof decodeValue>) {
   const { metadata } = object;

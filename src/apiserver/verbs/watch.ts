@@ -1,9 +1,10 @@
 import { apiVersionOf } from '../../api/object.ts';
-import { badRequest, type FieldError, invalid } from '../../api/status.ts';
+import { type FieldError, invalid } from '../../api/status.ts';
+import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
 import { isTrue } from '../request-info.ts';
+import { checkInteger } from './delete-options.ts';
 import { parseRevision } from './resource-version.ts';
 import type { ResourceRequest } from './scope.ts';
 import { filterOf } from './selectors.ts';
@@ -21,8 +22,8 @@ export async function watchObjects(environment: Environment, request: ResourceRe
   const initialEvents = checkInitialEvents(request);
   const version = query.get('resourceVersion') ?? '';
   const revision = version === '' ? 0 : parseRevision(version);
-  const timeoutText = query.get('timeoutSeconds') ?? '';
-  if (!/^\d*$/.test(timeoutText)) throw badRequest(`invalid timeoutSeconds: ${JSON.stringify(timeoutText)}`);
+  const timeoutText = query.get('timeoutSeconds') ?? '0';
+  checkInteger(timeoutText);
   const timeoutMs =
     Number(timeoutText) > 0
       ? Number(timeoutText) * 1000

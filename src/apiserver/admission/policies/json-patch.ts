@@ -1,8 +1,7 @@
 import { MadeObject, mismatchedTypes } from '../../../api/cel/mutation-types.ts';
 import { CelList, EvaluationFailure, toJson } from '../../../api/cel/values.ts';
 import type { KubeObject } from '../../../api/object.ts';
-import { applyJsonPatch } from '../../../api/patch/index.ts';
-import type { StatusError } from '../../../api/status.ts';
+import { applyJsonPatch, whyPatchFailed } from '../../../api/patch/index.ts';
 
 /**
  * An object after the patch an expression made; the object itself when a `test` in it fails. Throws an Error in
@@ -16,8 +15,7 @@ export function patchMade(object: KubeObject, made: unknown): KubeObject {
   try {
     return applyJsonPatch(object, patch);
   } catch (error) {
-    const { details, message } = error as StatusError;
-    const why = details?.causes?.[0]?.message ?? message;
+    const why = whyPatchFailed(error);
     if (/testing value .* failed|test failed/.test(why)) return object;
     throw new Error(`JSON Patch: ${why}`);
   }

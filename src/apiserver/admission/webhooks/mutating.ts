@@ -1,7 +1,7 @@
 import { deepEqual } from '../../../api/equality.ts';
 import type { KubeObject } from '../../../api/object.ts';
-import { applyJsonPatch } from '../../../api/patch/index.ts';
-import { internalError, type StatusError } from '../../../api/status.ts';
+import { applyJsonPatch, whyPatchFailed } from '../../../api/patch/index.ts';
+import { internalError } from '../../../api/status.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { Round } from '../reinvocation.ts';
 import { answerTo, callWebhook, noteForAudit } from './call.ts';
@@ -69,8 +69,7 @@ function applyTo(
   try {
     patched = applyJsonPatch(before, patch);
   } catch (error) {
-    const why = (error as StatusError).details?.causes?.[0]?.message ?? (error as Error).message;
-    throw internalError(why);
+    throw internalError(whyPatchFailed(error));
   }
   const after = decoded(patched, before, current.form, request);
   current.object = after;
