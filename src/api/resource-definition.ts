@@ -92,9 +92,11 @@ export interface ResourceStrategy {
   keepsStatusOnCreate?: boolean;
   /**
    * Before validation and after admission: reset what clients may not set (status is reset generically). uid, name,
-   * namespace and creationTimestamp are set, but for a generateName's name.
+   * namespace and creationTimestamp are set.
    */
   prepareForCreate?(object: KubeObject): void;
+  /** A generated name was taken: what was prepared with it goes with the next one. */
+  rename?(object: KubeObject, taken: string): void;
   prepareForUpdate?(object: KubeObject, old: KubeObject): void;
   prepareForStatusUpdate?(object: KubeObject, old: KubeObject): void;
   /**

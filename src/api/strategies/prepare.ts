@@ -78,7 +78,7 @@ export function prepareJob(job: KubeObject): void {
   // Whoever copies a job copies its labels; a label of one's own under these names stays and fails validation.
   const current = spec.template.metadata?.labels ?? {};
   // A job without labels of its own has its template's.
-  if (sameLabels(metadata.labels, spec.template.metadata?.labels)) metadata.labels = { ...labels, ...current };
+  if (isShared(metadata.labels, spec.template.metadata?.labels)) metadata.labels = { ...labels, ...current };
   spec.template.metadata = { ...spec.template.metadata, labels: { ...labels, ...current } };
   spec.selector ??= {};
   spec.selector.matchLabels = {
@@ -87,13 +87,23 @@ export function prepareJob(job: KubeObject): void {
   };
 }
 
-const sameLabels = (a: Record<string, string> = {}, b: Record<string, string> = {}): boolean => semanticEqual(a, b);
+export function renameJob(job: KubeObject, taken: string): void {
+  if (job['spec'].manualSelector === true) return;
+  for (const labels of [job.metadata.labels, job['spec'].template.metadata.labels]) {
+    for (const label of ['batch.kubernetes.io/job-name', 'job-name']) {
+      if (labels?.[label] === taken) labels[label] = job.metadata.name;
+    }
+  }
+}
+
+const isShared = (labels: Record<string, string> = {}, ofTemplate: Record<string, string> = {}): boolean =>
+  labels === ofTemplate || (Object.keys(labels).length === 0 && Object.keys(ofTemplate).length === 0);
 
 /** The daemon set controller names its pods' templates by this number. */
 export function prepareDaemonSet(daemonSet: KubeObject): void {
   daemonSet.metadata.annotations = {
-    ...daemonSet.metadata.annotations,
     'deprecated.daemonset.template.generation': '1',
+    ...daemonSet.metadata.annotations,
   };
 }
 

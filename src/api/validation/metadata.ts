@@ -137,7 +137,8 @@ function validateFinalizers(finalizers: string[] | undefined, findings: Findings
   }
 }
 
-const standardFinalizers = ['kubernetes', ORPHAN, FOREGROUND];
+/** Those that need no domain. */
+export const standardFinalizers = ['kubernetes', ORPHAN, FOREGROUND];
 
 /** Of the core group's own kinds: finalizers are upstream's or carry a domain. */
 export function validateStandardFinalizers(finalizers: string[] | undefined, findings: Findings): void {

@@ -40,7 +40,7 @@ export async function createObject(environment: Environment, request: CreateRequ
   if (!request.dryRun && metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
-  delete (metadata as Partial<typeof metadata>).resourceVersion;
+  if (!metadata.resourceVersion) delete (metadata as Partial<typeof metadata>).resourceVersion;
   const admission = {
     operation: 'CREATE' as const,
     definition,
@@ -61,12 +61,17 @@ export async function createObject(environment: Environment, request: CreateRequ
   const losesStatus = hasStatus && definition.strategy.keepsStatusOnCreate !== true;
   if (losesStatus) delete object['status'];
   request.warnings.push(...warningsAsSent(definition, object));
-  definition.strategy.prepareForCreate?.(object);
-
   const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== '';
   const base = metadata.generateName ?? '';
+  if (generated) metadata.name = generateName(base);
+  definition.strategy.prepareForCreate?.(object);
+
   for (let attempt = 1; ; attempt++) {
-    if (generated) metadata.name = generateName(base);
+    if (attempt > 1) {
+      const taken = metadata.name;
+      metadata.name = generateName(base);
+      definition.strategy.rename?.(object, taken);
+    }
     const errors = validateObject(definition, object, request.view);
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
     if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
@@ -97,7 +102,7 @@ async function write(environment: Environment, request: CreateRequest, object: K
   if (existing !== undefined) throw existsError(definition, name, existing.object);
   for (let attempt = 0; attempt < claimAttempts; attempt++) {
     const alongside = (await hooks?.onCreate?.(object, { tenant, namespace, name, dryRun })) ?? [];
-    if (dryRun) return { object };
+    if (dryRun) return { object: await readBack(definition, object) };
     const written = await environment.objects.commit([
       { resource: definition, tenant, namespace, name, before: undefined, after: object },
       ...alongside,
@@ -107,6 +112,14 @@ async function write(environment: Environment, request: CreateRequest, object: K
     if (present !== undefined) throw existsError(definition, name, present.object);
   }
   throw new StatusError(409, 'Conflict', `${definition.resource} ${JSON.stringify(name)}: too many concurrent writers`);
+}
+
+/** What is read of an object once it is written: what the stored version knows of it. */
+async function readBack({ versioned }: ResourceDefinition, object: KubeObject): Promise<KubeObject> {
+  if (versioned === undefined || object.apiVersion === versioned.storedApiVersion) return object;
+  const stored = await versioned.toStored(object);
+  if (versioned.fromStoredRemotely === undefined) return versioned.fromStored(stored);
+  return (await versioned.fromStoredRemotely([stored]))[0]!;
 }
 
 function existsError(definition: ResourceDefinition, name: string, existing: KubeObject): StatusError {

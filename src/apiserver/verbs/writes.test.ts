@@ -41,6 +41,20 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.notEqual(first.metadata.name, second.metadata.name);
   });
 
+  it('names the pods of a job for its generated name', async () => {
+    const containers = [{ name: 'main', image: 'example.test/app:1' }];
+    const template = { spec: { restartPolicy: 'Never', containers } };
+    const job = await post(`${root.replace('/api/v1', '/apis/batch/v1')}/namespaces/default/jobs`, {
+      metadata: { generateName: 'gen-' },
+      spec: { template },
+    });
+    const { labels } = job.spec.template.metadata;
+    assert.deepEqual(
+      [labels['job-name'], labels['batch.kubernetes.io/job-name']],
+      [job.metadata.name, job.metadata.name],
+    );
+  });
+
   it('writes nothing with dryRun=All', async () => {
     const answer = await post(configMaps, { metadata: { name: 'dry' } }, { dryRun: 'All' });
     assert.equal(answer.metadata.name, 'dry');

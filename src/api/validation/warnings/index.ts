@@ -1,10 +1,17 @@
 import type { KubeObject } from '../../object.ts';
 import type { ResourceDefinition } from '../../resource-definition.ts';
-import { kindWarnings } from './kinds.ts';
+import { warnOfFinalizers } from './custom-resources.ts';
+import { type KindWarnings, kindWarnings } from './kinds.ts';
 
-type Of = Pick<ResourceDefinition, 'group' | 'resource'>;
+type Of = Pick<ResourceDefinition, 'group' | 'resource' | 'versioned'>;
 
 const none: string[] = [];
+
+const custom: KindWarnings = {
+  create: (object, warnings) => warnOfFinalizers(object, undefined, warnings),
+  update: warnOfFinalizers,
+  status: warnOfFinalizers,
+};
 
 /** Of a new object before the strategy prepares it. */
 export function warningsAsSent(definition: Of, object: KubeObject): string[] {
@@ -21,7 +28,7 @@ export function warningsOf(
   object: KubeObject,
   old?: { object: KubeObject; subresource: string },
 ): string[] {
-  const kind = kindWarnings[`${definition.group}/${definition.resource}`];
+  const kind = definition.versioned === undefined ? kindWarnings[`${definition.group}/${definition.resource}`] : custom;
   if (kind === undefined) return none;
   const warnings: string[] = [];
   if (old === undefined) kind.create?.(object, warnings);

@@ -4,6 +4,7 @@ import type { NetworkPolicy } from '../../generated/networking-v1.ts';
 import { isDns1123Label } from '../../names.ts';
 import { appArmorFromAnnotations } from '../../strategies/app-armor.ts';
 import { warnOfAddress, warnOfCidr } from './addresses.ts';
+import { warnOfFormats } from './custom-resources.ts';
 import { keyPairFault } from './key-pair.ts';
 import { deprecatedNodeLabel, warnOfNodeSelector, warnOfNodeSelectorTerm } from './node-labels.ts';
 import { warnOfClaimSpec, warnOfPod } from './pods.ts';
@@ -354,6 +355,10 @@ export const kindWarnings: Record<string, KindWarnings> = {
     const why = `driver names should be lowercase; ${JSON.stringify(spec.driver)} contains uppercase characters`;
     warnings.push(`spec.driver: ${why}`);
   }),
+  'apiextensions.k8s.io/customresourcedefinitions': {
+    create: (definition, warnings) => warnOfFormats(definition, undefined, warnings),
+    update: warnOfFormats,
+  },
   'admissionregistration.k8s.io/mutatingadmissionpolicies': staticSuffix,
   'admissionregistration.k8s.io/mutatingadmissionpolicybindings': staticSuffix,
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': staticSuffix,
