@@ -17,6 +17,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { ownerReferences } from './owner-references.ts';
 import { podResize } from './pod-resize.ts';
 import { type PodSecurityObserver, podSecurity } from './pod-security/index.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import {
   mutatingPolicies,
   type PolicyObserver,
@@ -74,6 +75,7 @@ export function createAdmission(
     policyParamsAccess(policies),
     certificateRequests(authorizer, clock),
     defaultIngressClass(objects),
+    podTopologyLabels(objects),
     podResize(objects),
     mutatingPolicies(policies),
     mutatingWebhooks(webhooks),

@@ -90,7 +90,7 @@ async function place(
         );
       }
       if (isPod && (old['spec'].schedulingGates ?? []).length > 0) {
-        throw badRequest(`pod ${name} has non-empty .spec.schedulingGates`);
+        throw conflict(bindings, name, `pod ${name} has non-empty .spec.schedulingGates`);
       }
       return boundObject(old, isPod ? 'nodeName' : 'hostName', target.name!, {
         ...(uid && { uid }),
@@ -117,6 +117,8 @@ function boundObject(
     ...(field === 'nodeName' && { lastProbeTime: null }),
     lastTransitionTime: formatTime(binding.nowMs),
   };
+  // A nomination says where a pod may come to be, and now it is somewhere.
+  const { nominatedNodeName: _nominated, ...status } = old['status'] ?? {};
   return {
     ...old,
     metadata: {
@@ -126,6 +128,6 @@ function boundObject(
       ...(binding.labels !== undefined && { labels: { ...metadata.labels, ...binding.labels } }),
     } as KubeObject['metadata'],
     spec: { ...old['spec'], [field]: target },
-    status: { ...old['status'], conditions: [...others, scheduled] },
+    status: { ...status, conditions: [...others, scheduled] },
   };
 }
