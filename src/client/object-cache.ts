@@ -102,11 +102,17 @@ export class ObjectCache<T extends KubeObject> implements Informer<T> {
     const before = this.#objects.get(key);
     this.#objects.set(key, object);
     for (const index of this.#indexes.values()) {
-      if (before !== undefined) take(index, key, before);
-      insert(index, key, object);
+      if (before === undefined) insert(index, key, object);
+      else move(index, key, before, object);
     }
+    // Every change of every object passes here, once for each subscriber: without a closure for each of them.
     for (const handlers of this.#handlers) {
-      this.#tell(() => (before === undefined ? handlers.added?.(object) : handlers.updated?.(before, object)));
+      try {
+        if (before === undefined) handlers.added?.(object);
+        else handlers.updated?.(before, object);
+      } catch (error) {
+        this.#failed(error);
+      }
     }
   }
 
@@ -122,24 +128,50 @@ export class ObjectCache<T extends KubeObject> implements Informer<T> {
     try {
       call();
     } catch (error) {
-      // One subscriber's mistake must not cost the others their events.
-      this.#logger.error({ error }, 'an informer handler failed');
+      this.#failed(error);
     }
+  }
+
+  /** One subscriber's mistake must not cost the others their events. */
+  #failed(error: unknown): void {
+    this.#logger.error({ error }, 'an informer handler failed');
   }
 }
 
+/** Most changes leave an object where it stands in the index. */
+function move<T extends KubeObject>(index: Index<T>, key: ObjectKey, before: T, after: T): void {
+  const old = index.valuesOf(before);
+  const values = index.valuesOf(after);
+  if (!sameTexts(old, values)) takeFrom(index, key, old);
+  insertAt(index, key, after, values);
+}
+
+function sameTexts(a: string[], b: string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 function insert<T extends KubeObject>(index: Index<T>, key: ObjectKey, object: T): void {
-  for (const value of index.valuesOf(object)) {
-    const entry = index.entries.get(value);
-    if (entry === undefined) index.entries.set(value, new Map([[key, object]]));
+  insertAt(index, key, object, index.valuesOf(object));
+}
+
+function insertAt<T extends KubeObject>(index: Index<T>, key: ObjectKey, object: T, values: string[]): void {
+  for (let i = 0; i < values.length; i++) {
+    const entry = index.entries.get(values[i]!);
+    if (entry === undefined) index.entries.set(values[i]!, new Map([[key, object]]));
     else entry.set(key, object);
   }
 }
 
 function take<T extends KubeObject>(index: Index<T>, key: ObjectKey, object: T): void {
-  for (const value of index.valuesOf(object)) {
-    const entry = index.entries.get(value);
+  takeFrom(index, key, index.valuesOf(object));
+}
+
+function takeFrom<T extends KubeObject>(index: Index<T>, key: ObjectKey, values: string[]): void {
+  for (let i = 0; i < values.length; i++) {
+    const entry = index.entries.get(values[i]!);
     entry?.delete(key);
-    if (entry?.size === 0) index.entries.delete(value);
+    if (entry?.size === 0) index.entries.delete(values[i]!);
   }
 }

@@ -8,6 +8,8 @@ import type { Findings } from './findings.ts';
  * from it. Kubernetes says nothing of the status.
  */
 type Check = (object: any, path: string, findings: Findings) => void;
+/** Of one field: its path is only made when something is to be said, or looked for below it. */
+type Step = (value: any, path: string, name: string, findings: Findings) => void;
 
 const checks = new WeakMap<TypeSchema, Check>();
 
@@ -21,12 +23,12 @@ export function validateRequired(schema: TypeSchema, object: any, findings: Find
 function checkOf(schema: TypeSchema): Check {
   let check = checks.get(schema);
   if (check !== undefined) return check;
-  const steps: [name: string, step: Check][] = [];
+  const steps: [name: string, step: Step][] = [];
   // Put in place first: types refer to themselves.
   check = (object, path, findings) => {
     for (let i = 0; i < steps.length; i++) {
       const [name, step] = steps[i]!;
-      step(object[name], path === '' ? name : `${path}.${name}`, findings);
+      step(object[name], path, name, findings);
     }
   };
   checks.set(schema, check);
@@ -39,19 +41,22 @@ function checkOf(schema: TypeSchema): Check {
   return check;
 }
 
-function fieldCheck(schema: TypeSchema, name: string, field: FieldSchema): Check | undefined {
+const joined = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
+
+function fieldCheck(schema: TypeSchema, name: string, field: FieldSchema): Step | undefined {
   const inner = valueCheck(field.type);
   const required = field.required && !mayBeEmpty.has(`${schema.name}.${name}`);
   if (!required) {
     if (inner === undefined) return undefined;
-    return (value, path, findings) => {
-      if (value !== undefined && value !== null) inner(value, path, findings);
+    return (value, path, step, findings) => {
+      if (value !== undefined && value !== null) inner(value, joined(path, step), findings);
     };
   }
-  return (value, path, findings) => {
+  return (value, path, step, findings) => {
     if (value === undefined || value === null || value === '') {
-      if (!findings.has(path)) findings.required(path);
-    } else inner?.(value, path, findings);
+      const place = joined(path, step);
+      if (!findings.has(place)) findings.required(place);
+    } else if (inner !== undefined) inner(value, joined(path, step), findings);
   };
 }
 

@@ -15,18 +15,27 @@ const handedOver = new WeakMap<Uint8Array, KubeObject>();
 export function encodeForStore(object: KubeObject): Buffer {
   const { kind, apiVersion, metadata, ...rest } = object;
   const { resourceVersion: _resourceVersion, clusterName: _clusterName, managedFields, ...storedMetadata } = metadata;
-  let text = JSON.stringify({ kind, apiVersion, metadata: storedMetadata, ...rest });
-  if (managedFields !== undefined) {
+  const text = JSON.stringify({ kind, apiVersion, metadata: storedMetadata, ...rest });
+  let stored: Buffer;
+  if (managedFields === undefined) {
+    stored = ownMemory(Buffer.byteLength(text));
+    stored.write(text);
+  } else {
+    // Put together in the buffer: joined as texts, all would be copied once more.
     const at = text.indexOf('"metadata":{') + '"metadata":{'.length;
-    const member = `"managedFields":${encodeEntries(managedFields as ManagedFieldsEntry[])}`;
-    text = `${text.slice(0, at)}${member}${text[at] === '}' ? '' : ','}${text.slice(at)}`;
+    const comma = text.charCodeAt(at) === closingBrace ? '' : ',';
+    const member = `"managedFields":${encodeEntries(managedFields as ManagedFieldsEntry[])}${comma}`;
+    stored = ownMemory(Buffer.byteLength(text) + Buffer.byteLength(member));
+    let length = stored.write(text.slice(0, at));
+    length += stored.write(member, length);
+    stored.write(text.slice(at), length);
   }
-  // Memory of its own: a slice of Node's pool would keep its neighbours' alive as long as the object.
-  const stored = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
-  stored.write(text);
   handedOver.set(stored, object);
   return stored;
 }
+
+/** A slice of Node's pool would keep its neighbours alive as long as the object. */
+const ownMemory = (length: number): Buffer => Buffer.allocUnsafeSlow(length);
 
 /** The bytes alone stay: whoever wants their object again parses them. */
 export const forgetHandedOver = (stored: Uint8Array): void => {
