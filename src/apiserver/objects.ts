@@ -1,5 +1,6 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
 import type { VersionedForm } from '../api/resource-definition.ts';
+import { ALL_TENANTS } from '../api/tenants.ts';
 import type { Store, WriteOperation } from '../store/store.ts';
 import {
   nameFilter,
@@ -9,7 +10,6 @@ import {
   versionedFormOf,
 } from './custom-resources/versioned-entries.ts';
 import { watchVersioned } from './custom-resources/versioned-watch.ts';
-import { ALL_TENANTS, SYSTEM_TENANT } from './filters/tenant-resolution.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
 import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
@@ -232,5 +232,3 @@ export class Objects {
 export function storedRevision(entry: CacheEntry | undefined): number {
   return entry === undefined || entry instanceof VirtualEntry ? 0 : entry.revision;
 }
-
-export { SYSTEM_TENANT };

@@ -1,6 +1,6 @@
 import type { ResourceDefinition } from '../api/resource-definition.ts';
+import { ALL_TENANTS, SYSTEM_TENANT } from '../api/tenants.ts';
 import type { CustomResources } from './custom-resources/catalog.ts';
-import { SYSTEM_TENANT } from './filters/tenant-resolution.ts';
 
 /**
  * Which resources a tenant's API has. Built-in ones are everyone's; the platform's own are the system tenant's; custom
@@ -35,13 +35,13 @@ export class ResourceRegistry {
     const key = `${group}/${version}/${resource}`;
     const builtin = this.#builtin.get(key);
     if (builtin !== undefined) return builtin;
-    const platform = tenant === SYSTEM_TENANT || tenant === '*' ? this.#platform.get(key) : undefined;
+    const platform = tenant === SYSTEM_TENANT || tenant === ALL_TENANTS ? this.#platform.get(key) : undefined;
     return platform ?? this.#custom?.find(tenant, group, version, resource);
   }
 
   definitions(tenant: string): ResourceDefinition[] {
     const all = [...this.#builtin.values(), ...this.#customOf(tenant)];
-    return tenant === SYSTEM_TENANT || tenant === '*' ? [...all, ...this.#platform.values()] : all;
+    return tenant === SYSTEM_TENANT || tenant === ALL_TENANTS ? [...all, ...this.#platform.values()] : all;
   }
 
   /** Everything that shows the same objects as `definition` (what is stored), itself included: other versions, other APIs. */

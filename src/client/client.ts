@@ -1,10 +1,7 @@
 import type { Draft, GroupVersionResource, KubeObject } from '../api/object.ts';
 import type { Transport } from '../api/transport.ts';
 
-/** Every tenant at once: list and watch only, for components of the platform. */
-export const ALL_TENANTS = '*';
-/** The operator's logical cluster. */
-export const SYSTEM_TENANT = 'system';
+export { ALL_TENANTS, SYSTEM_TENANT } from '../api/tenants.ts';
 
 export type PatchType = 'merge' | 'strategic' | 'json';
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { SYSTEM_TENANT } from '../api/tenants.ts';
 import { type FrontProxy, frontProxyOf } from '../apiserver/aggregation/front-proxy.ts';
 import { CertificateAuthority, certificateEndMs, type PemPair } from '../apiserver/identity/certificate-authority.ts';
 import { ServiceAccountTokens } from '../apiserver/identity/service-account-tokens.ts';
@@ -11,7 +12,6 @@ import { writeKubeconfig } from './kubeconfig-file.ts';
 import type { ListenAddress } from './listen-address.ts';
 
 const renewBeforeMs = 90 * 24 * 3600 * 1000;
-export const SYSTEM_TENANT_NAME = 'system';
 export const DEFAULT_TENANT_NAME = 'default';
 
 export interface Pki {
@@ -116,9 +116,9 @@ export async function writeSystemKubeconfig(
 ): Promise<void> {
   const pair = await authority.issuePlatformClient('skypod:operator');
   writeKubeconfig(path, {
-    server: `${server}/clusters/${SYSTEM_TENANT_NAME}`,
-    peers: peers.map((peer) => `${peer}/clusters/${SYSTEM_TENANT_NAME}`),
-    tenant: SYSTEM_TENANT_NAME,
+    server: `${server}/clusters/${SYSTEM_TENANT}`,
+    peers: peers.map((peer) => `${peer}/clusters/${SYSTEM_TENANT}`),
+    tenant: SYSTEM_TENANT,
     user: 'operator',
     caCertificatePem: authority.certificatePem,
     clientCertificatePem: pair.certificatePem,

@@ -32,6 +32,9 @@ export interface AdmissionRequest {
   reinvocation?: Reinvocation;
 }
 
+/** As upstream: so long a request may wait for all its webhooks together. */
+export const webhooksLimitMs = 34_000;
+
 /** Source: apiserver's admission/reinvocation.go: one more round when a webhook or policy changed the object. */
 export interface Reinvocation {
   isReinvoke: boolean;

@@ -1,6 +1,6 @@
 import { NAMESPACES } from '../../api/resources.ts';
 import { forbidden, notFound, StatusError } from '../../api/status.ts';
-import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';

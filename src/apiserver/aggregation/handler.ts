@@ -1,10 +1,10 @@
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import { StatusError } from '../../api/status.ts';
+import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import { forward } from '../connect/forward.ts';
 import { rewritten } from '../connect/proxy.ts';
 import type { ServiceDialer } from '../connect/service-dialer.ts';
-import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
 import type { RequestContext } from '../request-context.ts';
 import { isAvailable } from './api-service.ts';
 import type { ApiServiceCatalog } from './catalog.ts';

@@ -1,6 +1,6 @@
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { ALL_TENANTS } from '../filters/tenant-resolution.ts';
+import { ALL_TENANTS } from '../../api/tenants.ts';
 import { followAgain } from '../watch-cache/follow.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';

@@ -1,7 +1,7 @@
 import type { AnonymousConfiguration } from '../../api/authentication/configuration.ts';
 import { unauthorized } from '../../api/status.ts';
 import type { Filter } from '../chain.ts';
-import { anonymous, type Identity } from '../identity/identity.ts';
+import { anonymous, type Identity, type TokenAuthenticator } from '../identity/identity.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** What a connection or a header says about the asker; made by `http/` before the chain. */
@@ -9,14 +9,6 @@ export interface Credentials {
   /** Of a client certificate: its identity, or `rejected` when it is not one of ours. */
   certificate?: Identity | 'rejected';
   bearerToken?: string;
-}
-
-export interface TokenAuthenticator {
-  /**
-   * The identity behind a bearer token that the API server itself is the audience of; undefined: not valid.
-   * `tenantPrefix` is the tenant the path names, for tokens that do not say theirs.
-   */
-  authenticate(token: string, tenantPrefix: string | undefined): Promise<Identity | undefined>;
 }
 
 /** Hears what came of asking who sends a request, for the metrics. `failure`: nothing was shown where something must be. */

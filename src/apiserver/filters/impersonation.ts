@@ -1,10 +1,10 @@
 import { badRequest } from '../../api/status.ts';
+import { ALL_TENANTS } from '../../api/tenants.ts';
 import { attributesOf } from '../authorization/attributes.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import type { Filter } from '../chain.ts';
 import { impersonate } from '../impersonation/modes.ts';
 import { wantedUser } from '../impersonation/wanted-user.ts';
-import { ALL_TENANTS } from './tenant-resolution.ts';
 
 /**
  * The identity becomes the one asked for, if the asker may impersonate it. Comes after tenant resolution: whoever asks,

@@ -1,10 +1,7 @@
 import { badRequest, StatusError, unauthorized } from '../../api/status.ts';
+import { ALL_TENANTS, SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { Filter } from '../chain.ts';
 import type { RequestContext } from '../request-context.ts';
-
-export const SYSTEM_TENANT = 'system';
-/** Every tenant at once: list and watch, for components of the platform. */
-export const ALL_TENANTS = '*';
 
 /** So much may clocks of the machines differ that make tenants and their certificates. */
 const clocksDifferMs = 60_000;

@@ -1,9 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
-import type { TokenAuthenticator } from '../filters/authentication.ts';
 import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import { bootstrapIdentity } from './bootstrap-tokens.ts';
-import type { Identity } from './identity.ts';
+import type { Identity, TokenAuthenticator } from './identity.ts';
 import type { OidcTokens } from './oidc/index.ts';
 import { apiAudiences } from './service-account-tokens.ts';
 import type { ServiceAccountAuthenticator } from './token-authenticator.ts';

@@ -59,3 +59,11 @@ export function identityOfSubject(subject: CertificateSubject): Identity | undef
 
 export const tenantUnit = (tenant: string) => `${tenantUnitPrefix}${tenant}`;
 export const hostUser = (hostName: string) => `${hostNamePrefix}${hostName}`;
+
+export interface TokenAuthenticator {
+  /**
+   * The identity behind a bearer token that the API server itself is the audience of; undefined: not valid.
+   * `tenantPrefix` is the tenant the path names, for tokens that do not say theirs.
+   */
+  authenticate(token: string, tenantPrefix: string | undefined): Promise<Identity | undefined>;
+}

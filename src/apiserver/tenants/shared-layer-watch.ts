@@ -1,4 +1,4 @@
-import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import type {
   CacheEntry,
   CacheEvent,

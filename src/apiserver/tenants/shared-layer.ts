@@ -1,9 +1,9 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
 import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import { qualifiedResource } from '../../api/status.ts';
+import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import { bootstrapObjects } from '../authorization/bootstrap/policy.ts';
 import { flowControlObjects } from '../fairness/bootstrap.ts';
-import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
 import { storeKey } from '../watch-cache/keys.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { derivedUid, VirtualEntry } from './virtual-entry.ts';

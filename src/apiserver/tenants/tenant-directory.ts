@@ -1,5 +1,5 @@
 import { TENANTS } from '../../api/resources.ts';
-import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
+import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { CacheEntry, WatchCache, WatchCaches } from '../watch-cache/watch-cache.ts';
 
 /** Which tenants there are: one Tenant object each, in the system tenant. The system tenant needs no object. */

@@ -1,8 +1,8 @@
 import type { GroupResource } from '../../api/object.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import { qualifiedResource, StatusError } from '../../api/status.ts';
+import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import { ValueTooLargeError } from '../../store/store.ts';
-import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
 import type { WatchCaches } from '../watch-cache/watch-cache.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 

@@ -1,8 +1,9 @@
 import { apiVersionOf } from '../../api/object.ts';
 import { isNotFound } from '../../api/status.ts';
-import { requestLimitMs } from '../admission/webhooks/call.ts';
+import { webhooksLimitMs } from '../admission/admission.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
+import { withoutKind } from '../http/list-item.ts';
 import { deleteObject } from './delete-object.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
@@ -23,7 +24,7 @@ export async function removeCollection(environment: Environment, request: Resour
   );
   const { identity, warnings } = context;
   const items = [];
-  const deadlineMs = performance.now() + requestLimitMs;
+  const deadlineMs = performance.now() + webhooksLimitMs;
   for (const entry of entries) {
     const view = request.view === undefined ? {} : { view: request.view };
     const place = { definition, tenant, namespace: entry.namespace, name: entry.name, ...view };
@@ -42,7 +43,7 @@ export async function removeCollection(environment: Environment, request: Resour
       kind: definition.listKind,
       apiVersion: apiVersionOf(definition),
       metadata: { resourceVersion: String(revision) },
-      items,
+      items: context.showTenant || definition.versioned !== undefined ? items : items.map(withoutKind),
     },
   };
 }

@@ -5,8 +5,8 @@ import { type Endpoint, mergeTypeOf, onlyVersion, trackUpdate, type Versions } f
 import { apiVersionOf, formatTime, type KubeObject, parseApiVersion } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { type FieldError, invalid } from '../../api/status.ts';
+import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { Environment } from '../environment.ts';
-import { SYSTEM_TENANT } from '../filters/tenant-resolution.ts';
 import type { RequestContext } from '../request-context.ts';
 import { keptFieldsOf, resetFieldsOf } from './reset-fields.ts';
 import type { ResourceRequest } from './scope.ts';

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../api/object.ts';
 import { NAMESPACES } from '../../../api/resources.ts';
 import { notFound } from '../../../api/status.ts';
-import { SYSTEM_TENANT } from '../../filters/tenant-resolution.ts';
+import { SYSTEM_TENANT } from '../../../api/tenants.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { type CompiledVariable, Evaluation } from '../expressions/index.ts';
 import { type MatchedForm, requestedForm } from '../webhooks/forms.ts';

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../api/object.ts';
 import { badRequest, internalError, serverTimeout } from '../../../api/status.ts';
 import { WebhookCallError } from '../../webhooks/webhook-client.ts';
-import type { AdmissionRequest } from '../admission.ts';
+import { type AdmissionRequest, webhooksLimitMs } from '../admission.ts';
 import { CallFailure, Denied } from './call-failure.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
 import type { MatchedForm } from './forms.ts';
@@ -70,13 +70,10 @@ export const callWebhook: typeof call = (options, webhook, form, request, states
     call(options, webhook, form, request, states, isMutating),
   );
 
-/** As upstream: so long a request may wait for all its webhooks together. */
-export const requestLimitMs = 34_000;
-
 /** Throws 504 when the request has waited long enough: a tenant may have any number of slow webhooks. */
 function remainingMs(request: AdmissionRequest): number {
   const now = performance.now();
-  request.deadlineMs ??= now + requestLimitMs;
+  request.deadlineMs ??= now + webhooksLimitMs;
   const left = request.deadlineMs - now;
   if (left <= 0) throw serverTimeout('Timeout: request did not complete within requested timeout', 0);
   return left;

@@ -2,7 +2,7 @@ import type { KubeObject } from '../../../api/object.ts';
 import { NAMESPACES } from '../../../api/resources.ts';
 import type { Selector } from '../../../api/selectors.ts';
 import { forbidden, notFound } from '../../../api/status.ts';
-import { SYSTEM_TENANT } from '../../filters/tenant-resolution.ts';
+import { SYSTEM_TENANT } from '../../../api/tenants.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
 import type { CurrentObject } from './current-object.ts';
