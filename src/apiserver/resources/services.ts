@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ObjectChange, Objects } from '../objects.ts';
 import type { ResourceHooks, WriteScope } from './hooks.ts';
 import { claim, inServiceRange, pickAddress, serviceRange } from './ip-addresses.ts';
+import { fillFamilies } from './ip-families.ts';
 import { claimNodePorts, releaseNodePorts, wantsNodePorts } from './node-ports.ts';
 
 const serviceKind = { group: '', kind: 'Service' };
@@ -75,7 +76,7 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
       normalize(service);
     },
     async onCreate(service, scope) {
-      normalize(service);
+      mustHold(normalize(service), scope);
       const ports = await nodePorts(service, undefined, scope);
       if (!hasAddress(service)) return ports;
       // A second try (the claim was lost) picks anew, unless the writer asked for this very address.
@@ -87,7 +88,7 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
       return [...ports, ...changes];
     },
     async onUpdate(service, old, scope) {
-      normalize(service);
+      mustHold(normalize(service), scope);
       const ports = await nodePorts(service, old, scope);
       const before = addressOf(old);
       const after = addressOf(service);
@@ -116,25 +117,17 @@ function setAddress(service: KubeObject, address: string): void {
 }
 
 /** clusterIP and clusterIPs say the same; families are those of the one range there is. */
-function normalize(service: KubeObject): void {
+function normalize(service: KubeObject): FieldError[] {
   const { spec } = service;
   if (spec.type === 'ExternalName') {
     for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy'])
       delete spec[field];
-    return;
+    return [];
   }
   if (!spec.clusterIP && spec.clusterIPs?.length > 0) spec.clusterIP = spec.clusterIPs[0];
   if (spec.clusterIP) spec.clusterIPs ??= [spec.clusterIP];
-  // Whoever names the endpoints of a headless service may name any.
-  const isBare = isHeadless(service) && Object.keys(spec.selector ?? {}).length === 0;
-  if (isBare && !spec.ipFamilies && spec.ipFamilyPolicy !== 'SingleStack') {
-    spec.ipFamilies = ['IPv4', 'IPv6'];
-    spec.ipFamilyPolicy ??= 'RequireDualStack';
-    return;
-  }
-  spec.ipFamilies ??= ['IPv4'];
-  spec.ipFamilyPolicy ??= 'SingleStack';
   if (spec.type === 'ClusterIP') for (const port of spec.ports ?? []) delete port.nodePort;
+  return fillFamilies(spec);
 }
 
 /** A writer that leaves node ports out means the ones there are. */
@@ -155,6 +148,10 @@ async function belongsToSharedService(objects: Objects, scope: WriteScope, addre
   const kubernetes = await objects.get(SERVICES, scope.tenant, 'default', 'kubernetes');
   if (scope.namespace === 'default' && scope.name === 'kubernetes') return false;
   return kubernetes?.object['spec'].clusterIP === address;
+}
+
+function mustHold(found: FieldError[], { name }: WriteScope): void {
+  if (found.length > 0) throw invalid(serviceKind, name, found);
 }
 
 function invalidField(scope: WriteScope, field: string, value: unknown, why: string): StatusError {
