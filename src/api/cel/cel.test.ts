@@ -79,3 +79,11 @@ test('hostile expressions end', () => {
   const many = Array.from({ length: 5000 }, () => 'x.a == 1').join(' && ');
   assert.equal(compileProgram(many, environment).evaluate(() => jsonValue(x)).value, true);
 });
+
+test('a run that takes far longer than its cost says is ended', () => {
+  const long = Array.from({ length: 60_000 }, (_, index) => index);
+  const program = compileProgram('x.all(a, a in x)', environment);
+  const outcome = program.evaluate((name) => (name === 'x' ? jsonValue(long) : undefined));
+  assert.equal(outcome.error, 'operation cancelled: actual cost limit exceeded');
+  assert.ok(outcome.isExceeded && outcome.cost >= 10_000_000);
+});

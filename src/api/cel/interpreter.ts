@@ -17,11 +17,22 @@ import {
   typeOfValue,
 } from './values.ts';
 
+/**
+ * Costs are upstream's, and some of them say little of the time: whether a list holds a value costs one where the types
+ * are not known. Everybody waits meanwhile, so a run that takes far longer than any that costs what it may is ended,
+ * and has cost what everything about a request may cost.
+ */
+const longestRunMs = 1000;
+const stepsBetweenLooks = 16;
+export const OVERTIME_COST = 10_000_000;
+
 /** The state of one run. */
 export class Frame {
   readonly resolve: (name: string) => unknown;
   readonly locals: unknown[] = [];
   readonly #limit: number;
+  readonly #untilMs = performance.now() + longestRunMs;
+  #steps = 0;
   cost = 0;
 
   /** `resolve` gives undefined for names that have no value this time. */
@@ -33,6 +44,10 @@ export class Frame {
   spend(amount: number): void {
     this.cost += amount;
     if (this.cost > this.#limit) throw new EvaluationStop('operation cancelled: actual cost limit exceeded');
+    if (++this.#steps % stepsBetweenLooks === 0 && performance.now() > this.#untilMs) {
+      this.cost = Math.max(this.cost, OVERTIME_COST);
+      throw new EvaluationStop('operation cancelled: actual cost limit exceeded');
+    }
   }
 }
 
