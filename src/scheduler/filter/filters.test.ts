@@ -235,3 +235,17 @@ test('a pod that claims devices waits for them', () => {
   const made = [{ name: 'gpu', resourceClaimName: 'allocated' }];
   assert.equal(why({ resourceClaimTemplateName: 't' }, made), 'resourceclaim not available on the node');
 });
+
+test('of very many less important pods preemption looks at the least important alone', () => {
+  const view = world({ a: {} });
+  const { snapshot } = view;
+  const placed = place(view, 'a', {});
+  snapshot.removePod(placed.uid);
+  for (let index = 0; index < 3000; index++)
+    snapshot.setPod({ ...placed, uid: `u${index}`, priority: index % 10, since: index });
+  assert.equal(snapshot.lowerOn('a', 5).length, 1500);
+  for (let index = 0; index < 99; index++) snapshot.matches(['shop'], { matchLabels: { app: `${index}` } });
+  const few = snapshot.lowerOn('a', 5);
+  assert.equal(few.length, 500);
+  assert.ok(few.every(({ priority }) => priority <= 1));
+});

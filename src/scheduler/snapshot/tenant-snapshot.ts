@@ -53,6 +53,9 @@ interface Counter extends MatchCounts {
 
 /** Counters are made on demand; a tenant with more selectors than this in use starts over. */
 const MAX_COUNTERS = 256;
+/** Preemption takes out so many pods, times the counters each is counted by, in one go: others wait for it. */
+const CANDIDATE_WORK = 50_000;
+const FEWEST_CANDIDATES = 50;
 const noLabels: Labels = {};
 
 /** One tenant's nodes and placed pods, kept incrementally: every question a filter asks is O(nodes) or O(1). */
@@ -120,12 +123,18 @@ export class TenantSnapshot {
     return this.#pods.get(uid);
   }
 
-  /** Those placed on the node whose priority is lower. */
+  /**
+   * Those placed on the node whose priority is lower; of very many the least important alone, as many as can be taken out
+   * and put back within milliseconds.
+   */
   lowerOn(nodeName: string, priority: number): PlacedPod[] {
     let isAny = false;
     for (const known of this.#priorities.keys()) isAny ||= known < priority;
     if (!isAny) return [];
-    return [...this.#pods.values()].filter((pod) => pod.nodeName === nodeName && pod.priority < priority);
+    const lower = [...this.#pods.values()].filter((pod) => pod.nodeName === nodeName && pod.priority < priority);
+    const most = Math.max(FEWEST_CANDIDATES, Math.floor(CANDIDATE_WORK / (1 + this.#counters.size)));
+    if (lower.length <= most) return lower;
+    return lower.sort((a, b) => a.priority - b.priority || b.since - a.since).slice(0, most);
   }
 
   /** Adds the pod, or replaces what was known of it. */
