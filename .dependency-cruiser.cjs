@@ -32,8 +32,15 @@ module.exports = {
       name: 'only-compose-names-implementations',
       comment: 'Invariant 1: only compose/ names an implementation of a port (their own tests and the contract aside)',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/compose/', implementations, '[.]test[.]ts$'] },
+      from: { path: '^src/', pathNot: ['^src/compose/', implementations, '[.]test[.]ts$', '/testing/'] },
       to: { path: implementations },
+    },
+    {
+      name: 'only-tests-use-testing',
+      comment: 'What helps tests is no part of the product',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['[.]test[.]ts$', '/testing/', '/contract/', '/testing[^/]*[.]ts$'] },
+      to: { path: ['/testing/', '/testing[^/]*[.]ts$'] },
     },
     {
       name: 'base-imports-node-only',
