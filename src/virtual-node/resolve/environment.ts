@@ -1,7 +1,7 @@
 import type { Container, EnvVar, EnvVarSource, Pod } from '../../api/generated/core-v1.ts';
 import { escapeReferences, expand } from './expand.ts';
 import { fieldValue, hostFields, resourceFieldValue } from './field-ref.ts';
-import { bytesOf, type Lookups, ResolveError } from './lookups.ts';
+import { Budget, bytesOf, type Lookups, ResolveError } from './lookups.ts';
 
 /**
  * A container's environment with nothing left to look up, in the kubelet's order of precedence: env over envFrom over
@@ -14,12 +14,15 @@ export function containerEnvironment(
   container: Container,
   serviceVariables: ReadonlyMap<string, string>,
   lookups: Lookups,
+  budget: Budget = new Budget('environment'),
 ): EnvVar[] {
+  for (const [name, value] of serviceVariables) budget.take(name.length + value.length);
   // A Map keeps a name where it was first set and lets a later value win, as the kubelet's does.
   const variables = new Map<string, EnvVar>();
   for (const source of container.envFrom ?? []) {
     for (const [key, value] of envFromValues(source, lookups)) {
       const name = `${source.prefix ?? ''}${key}`;
+      budget.take(name.length + value.length);
       variables.set(name, { name, value: escapeReferences(value) });
     }
   }
@@ -30,18 +33,32 @@ export function containerEnvironment(
   };
   for (const variable of container.env ?? []) {
     const { name, value, valueFrom } = variable;
-    if (value !== undefined && value !== '')
-      variables.set(name, { name, value: expand(value, lookUp, escapeReferences) });
-    else if (valueFrom === undefined) variables.set(name, { name, value: '' });
+    if (value !== undefined && value !== '') {
+      const expanded = expanding(value, lookUp);
+      budget.take(name.length + expanded.length);
+      variables.set(name, { name, value: expanded });
+    } else if (valueFrom === undefined) variables.set(name, { name, value: '' });
     else if (valueFrom.fieldRef !== undefined && hostFields.has(valueFrom.fieldRef.fieldPath)) {
       variables.set(name, { name, valueFrom });
     } else {
       const found = sourceValue(pod, container, valueFrom, lookups);
-      if (found !== undefined) variables.set(name, { name, value: escapeReferences(found) });
+      if (found === undefined) continue;
+      budget.take(name.length + found.length);
+      variables.set(name, { name, value: escapeReferences(found) });
     }
   }
   for (const [name, value] of serviceVariables) if (!variables.has(name)) variables.set(name, { name, value });
   return [...variables.values()];
+}
+
+/** Each variable may say the one before it twice. */
+function expanding(value: string, lookUp: (name: string) => string | undefined): string {
+  try {
+    return expand(value, lookUp, escapeReferences);
+  } catch (error) {
+    if (error instanceof RangeError) throw new ResolveError('the environment of the pod is too large');
+    throw error;
+  }
 }
 
 function envFromValues(

@@ -11,10 +11,13 @@ export function expand(
   let result = '';
   let plain = '';
   let from = 0;
+  let isClosed = true;
   for (let dollar = text.indexOf('$'); dollar >= 0; dollar = text.indexOf('$', from)) {
     plain += text.slice(from, dollar);
     const next = text[dollar + 1];
-    const end = next === '(' ? text.indexOf(')', dollar + 2) : -1;
+    const end = next === '(' && isClosed ? text.indexOf(')', dollar + 2) : -1;
+    // Looked for once: texts are tenants', and may open a million.
+    if (next === '(' && end < 0) isClosed = false;
     if (end < 0) {
       plain += '$';
       from = dollar + (next === '$' ? 2 : 1);

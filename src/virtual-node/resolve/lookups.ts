@@ -24,4 +24,28 @@ export const tokenKey = ({ audience, expirationSeconds }: TokenWish): string => 
 /** A part of the pod that cannot be resolved as things are; the message is upstream's. */
 export class ResolveError extends Error {}
 
+const tooLarge = {
+  environment: 'the environment of the pod is too large',
+  volumes: 'the files in the volumes of the pod are too large',
+};
+
+/**
+ * What one pod's instance may hold of environment, and of files: a pod may refer to the same secret ten thousand times,
+ * and services by the thousand are variables of each container.
+ */
+export class Budget {
+  #left: number;
+  readonly #what: keyof typeof tooLarge;
+
+  constructor(what: keyof typeof tooLarge) {
+    this.#what = what;
+    this.#left = what === 'environment' ? 4 * 1024 * 1024 : 16 * 1024 * 1024;
+  }
+
+  take(characters: number): void {
+    this.#left -= characters;
+    if (this.#left < 0) throw new ResolveError(tooLarge[this.#what]);
+  }
+}
+
 export const bytesOf = (base64: string): Buffer => Buffer.from(base64, 'base64');

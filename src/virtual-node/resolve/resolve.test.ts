@@ -297,3 +297,22 @@ test('shapes: the default, rounding, init containers and sidecars', () => {
   assert.deepEqual(shape([container('3', '20.5Gi')]), { cpu: '4', memory: '21Gi' });
   assert.deepEqual(shape([container('129', '65Gi')]), { cpu: '256', memory: '72Gi' });
 });
+
+test('an instance holds only so much of what a pod refers to', () => {
+  const doubling = Array.from({ length: 60 }, (_, index) => ({
+    name: `V${index}`,
+    value: index === 0 ? 'xxxxxxxxxxxxxxxx' : `$(V${index - 1})$(V${index - 1})`,
+  }));
+  const { spec } = environment({ env: doubling });
+  assert.deepEqual(spec.configErrors, { main: 'the environment of the pod is too large' });
+  const volumes = Array.from({ length: 40 }, (_, index) => ({ name: `v${index}`, secret: { secretName: 'big' } }));
+  const { volumeErrors } = resolvePod(
+    pod({ containers: [{ name: 'main' }], volumes }),
+    'a',
+    lookups({ secrets: { big: { data: { a: base64('x'.repeat(900_000)) } } } }),
+  );
+  assert.equal(volumeErrors.get('v39'), 'the files in the volumes of the pod are too large');
+  assert.equal(volumeErrors.has('v0'), false);
+  const open = environment({ env: [{ name: 'A', value: '$('.repeat(700_000) }] });
+  assert.equal((open.env['A'] as string).length, 2_100_000);
+});

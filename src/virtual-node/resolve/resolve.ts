@@ -1,7 +1,7 @@
 import type { Container, EphemeralContainer, Pod, PodSpec } from '../../api/generated/core-v1.ts';
 import { CLUSTER_DOMAIN, type ContainerInstanceSpec, VPC_DNS_ADDRESS, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import { containerEnvironment } from './environment.ts';
-import { type Lookups, ResolveError } from './lookups.ts';
+import { Budget, type Lookups, ResolveError } from './lookups.ts';
 import { registryCredentials } from './registry-credentials.ts';
 import { serviceEnvironment } from './service-environment.ts';
 import { shapeOf } from './shape.ts';
@@ -47,10 +47,13 @@ export function resolveVolumes(
 ): { files: NonNullable<ContainerInstanceSpec['volumeFiles']>; errors: Map<string, string> } {
   const files: NonNullable<ContainerInstanceSpec['volumeFiles']> = {};
   const errors = new Map<string, string>();
+  const budget = new Budget('volumes');
   for (const volume of pod.spec.volumes ?? []) {
     try {
       const found = volumeFiles(pod, volume, lookups);
-      if (found !== undefined) files[volume.name] = found;
+      if (found === undefined) continue;
+      for (const { path, data } of found) budget.take(path.length + data.length);
+      files[volume.name] = found;
     } catch (error) {
       if (!(error instanceof ResolveError)) throw error;
       errors.set(volume.name, error.message);
@@ -64,10 +67,11 @@ export function resolveContainers(pod: Pod, lookups: Lookups): { spec: PodSpec; 
   const linked = pod.spec.enableServiceLinks === false ? [] : lookups.services();
   const kubernetes = lookups.kubernetesService();
   const serviceVariables = serviceEnvironment(kubernetes === undefined ? linked : [...linked, kubernetes]);
+  const budget = new Budget('environment');
   const resolve = <C extends Container | EphemeralContainer>(container: C): C => {
     const { env: _env, envFrom: _envFrom, ...rest } = container;
     try {
-      const env = containerEnvironment(pod, container as Container, serviceVariables, lookups);
+      const env = containerEnvironment(pod, container as Container, serviceVariables, lookups, budget);
       return { ...rest, ...(env.length > 0 && { env }) } as C;
     } catch (error) {
       if (!(error instanceof ResolveError)) throw error;
