@@ -15,6 +15,8 @@ export interface Filters {
   tenantResolution: Filter;
   impersonation: Filter;
   priorityAndFairness: Filter;
+  /** The same for what components of this process do for tenants. */
+  backgroundWork: Filter;
   authorization: Filter;
 }
 
@@ -43,7 +45,7 @@ export function httpChain(filters: Filters, dispatch: Handler): Handler {
 
 /** The way of requests from components of this process: they are who they are, and share objects instead of bytes. */
 export function inProcessChain(filters: Filters, dispatch: Handler): Handler {
-  return compose([filters.tenantResolution, filters.authorization], dispatch);
+  return compose([filters.tenantResolution, filters.backgroundWork, filters.authorization], dispatch);
 }
 
 function compose(filters: Filter[], innermost: Handler): Handler {

@@ -36,6 +36,7 @@ import { Scheduler } from './fairness/scheduler.ts';
 import { accessLogFilter } from './filters/access-log.ts';
 import { authenticationFilter } from './filters/authentication.ts';
 import { authorizationFilter } from './filters/authorization.ts';
+import { backgroundWorkFilter } from './filters/background-work.ts';
 import { freshnessFilter } from './filters/freshness.ts';
 import { impersonationFilter } from './filters/impersonation.ts';
 import { panicRecoveryFilter } from './filters/panic-recovery.ts';
@@ -247,6 +248,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       observer: apiMetrics.flowControl,
       nowMs: () => clock.now(),
     }),
+    backgroundWork: backgroundWorkFilter(scheduler),
     authorization: authorizationFilter(authorizer, apiMetrics.access),
   };
   const httpHandler = httpChain(filters, dispatch);

@@ -29,8 +29,30 @@ export interface Dispatcher {
   ended(turn: Turn): void;
 }
 
+/** What a slice of the loop is given to. */
+export interface Charged {
+  readonly account: Account;
+  /** It took so long; called at its end. */
+  took(ms: number): void;
+}
+
+/** Part of what a tenant's objects make the platform do, in its account and in no request of its own. */
+export class BackgroundWork implements Charged {
+  readonly account: Account;
+
+  constructor(account: Account) {
+    this.account = account;
+    account.background++;
+  }
+
+  took(ms: number): void {
+    this.account.background--;
+    this.account.charge(ms);
+  }
+}
+
 /** One request's turn at the processor, from its arrival to the end of its answer. */
-export class Turn implements Waiting {
+export class Turn implements Waiting, Charged {
   readonly width: number;
   readonly schemaName: string;
   readonly isMutating: boolean;
@@ -103,6 +125,12 @@ export class Turn implements Waiting {
     this.#dispatcher.chargeOutside(this, ms);
   }
 
+  took(ms: number): void {
+    this.account.charge(ms);
+    this.level.virtualMs += (ms * 100) / levelWeight(this.level);
+    if (this.queue !== undefined) this.queue.virtualMs += ms;
+  }
+
   /** The handler is done; the answer is still to be sent. */
   answered(): void {
     if (this.#state !== 'running') return;
@@ -130,8 +158,10 @@ export class Account {
   /** Those in their handlers, the oldest first. */
   readonly running = new Set<Turn>();
   readonly levels = new Map<string, PriorityLevel<Turn>>();
-  /** Slices that requests under way ask for. */
-  readonly slices: { turn: Turn; resolve: () => void }[] = [];
+  /** Slices that requests under way, and work in the background, ask for. */
+  readonly slices: { work: Charged; resolve: () => void }[] = [];
+  /** How many of those are for work in the background. */
+  background = 0;
   configuration: FlowControlConfiguration | undefined;
   #virtualNowMs = 0;
 
@@ -203,13 +233,6 @@ export class Account {
   /** Seats that came free may be lent. */
   grantWaiting(): void {
     for (const level of this.levels.values()) if (level.waitingCount > 0) level.grantWaiting();
-  }
-
-  /** Time spent on one of its requests. */
-  chargeFor({ level, queue }: Turn, ms: number): void {
-    this.charge(ms);
-    level.virtualMs += (ms * 100) / levelWeight(level);
-    if (queue !== undefined) queue.virtualMs += ms;
   }
 
   #lends(asking: PriorityLevel<Turn>, seats: number): boolean {

@@ -148,6 +148,25 @@ describe('turns at the processor', () => {
     late.end();
   });
 
+  test('work in the background takes slices where tenants share the loop, and is charged', async () => {
+    const { admit, scheduler, pass, ask, ran } = setUp();
+    assert.equal(scheduler.background('busy'), undefined, 'nobody is there');
+    const busy = await admit('busy');
+    assert.equal(scheduler.background('busy'), undefined, 'nobody else is there');
+    const other = scheduler.background('other');
+    assert.ok(other instanceof Promise);
+    await other;
+    pass(10);
+    for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+    // It had ten milliseconds: three requests of one go first.
+    const mine = [...Array.from({ length: 3 }, () => ask('busy')), ask('other')];
+    await Promise.all(mine);
+    assert.deepEqual(ran, ['busy', 'busy', 'busy', 'other']);
+    busy.end();
+    for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+    assert.deepEqual([...scheduler.accounts()], []);
+  });
+
   test('one tenant never has all requests in their handlers at once', async () => {
     const { ask, ran } = setUp({ running: 6, runningPerTenant: 2 });
     let open = () => {};

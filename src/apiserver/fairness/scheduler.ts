@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { Account, type Asked, type Dispatcher, Turn } from './account.ts';
+import { Account, type Asked, BackgroundWork, type Charged, type Dispatcher, Turn } from './account.ts';
 import type { RejectReason } from './priority-level.ts';
 
 /**
@@ -75,7 +75,7 @@ export class Scheduler implements Dispatcher {
   /** There may be more to do than was scheduled. */
   #leftOver = false;
   #sliceStartMs = 0;
-  #sliceOf: Turn | undefined;
+  #sliceOf: Charged | undefined;
   #cancelSweep: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
 
@@ -88,6 +88,7 @@ export class Scheduler implements Dispatcher {
   /** Resolves with the turn when it has come, within its slice, or with why it will not come. */
   admit(asked: Asked): Promise<Turn | RejectReason> {
     const account = this.#account(asked.account, asked.weight);
+    this.#activate(account, true);
     account.configure(asked.configuration);
     const level = account.level(asked.schema.level);
     return new Promise((resolve) => {
@@ -111,10 +112,32 @@ export class Scheduler implements Dispatcher {
   }
 
   slice(turn: Turn): Promise<void> {
+    return this.#slice(turn);
+  }
+
+  /**
+   * Resolves in a slice for what a tenant's objects make the platform do (a controller's write), charged to it;
+   * undefined where no other tenant is there to mind.
+   */
+  background(name: string): Promise<void> | undefined {
+    if (!this.#isShared()) {
+      const known = this.#accounts.get(name);
+      if (this.#active.size === 0 || (known !== undefined && this.#active.has(known))) return undefined;
+    }
+    const account = this.#account(name, 1);
+    this.#activate(account, false);
+    return this.#slice(new BackgroundWork(account));
+  }
+
+  #slice(work: Charged): Promise<void> {
     return new Promise((resolve) => {
-      turn.account.slices.push({ turn, resolve });
+      work.account.slices.push({ work, resolve });
       this.#scheduleSlice();
     });
+  }
+
+  #isShared(): boolean {
+    return this.#active.size > 1 || this.#preciseNow() < this.#sharedUntilMs;
   }
 
   get hurried(): boolean {
@@ -123,11 +146,11 @@ export class Scheduler implements Dispatcher {
 
   owesSlice(turn: Turn): boolean {
     if (turn === this.#sliceOf || this.#newcomers.has(turn.account)) return false;
-    return this.#active.size > 1 || this.#preciseNow() < this.#sharedUntilMs;
+    return this.#isShared();
   }
 
   chargeOutside(turn: Turn, ms: number): void {
-    if (turn !== this.#sliceOf) turn.account.chargeFor(turn, ms);
+    if (turn !== this.#sliceOf) turn.took(ms);
   }
 
   stopped(turn: Turn): void {
@@ -160,22 +183,24 @@ export class Scheduler implements Dispatcher {
       account = new Account(name, weight);
       this.#accounts.set(name, account);
     }
-    if (!this.#active.has(account)) {
-      // Who was away has no credit from it, and who owes still does.
-      account.virtualMs = Math.max(account.virtualMs, this.#virtualNowMs);
-      this.#active.add(account);
-      if (this.#active.size > 1) {
-        const nowMs = this.#preciseNow();
-        this.#sharedUntilMs = nowMs + sharedForMs;
-        this.#newcomers.set(account, nowMs);
-      }
-    }
     return account;
+  }
+
+  /** `asks`: with a request of its own. */
+  #activate(account: Account, asks: boolean): void {
+    if (this.#active.has(account)) return;
+    // Who was away has no credit from it, and who owes still does.
+    account.virtualMs = Math.max(account.virtualMs, this.#virtualNowMs);
+    this.#active.add(account);
+    if (this.#active.size === 1) return;
+    const nowMs = this.#preciseNow();
+    this.#sharedUntilMs = nowMs + sharedForMs;
+    if (asks) this.#newcomers.set(account, nowMs);
   }
 
   /** Nothing of it is left: it is forgotten unless it owes. */
   #retire(account: Account): void {
-    if (account.present > 0 || this.#sliceOf?.account === account) return;
+    if (account.present > 0 || account.background > 0 || this.#sliceOf?.account === account) return;
     this.#active.delete(account);
     this.#newcomers.delete(account);
     // Nobody is there to owe to.
@@ -219,7 +244,7 @@ export class Scheduler implements Dispatcher {
     this.#sliceStartMs = nowMs;
     const continued = account.slices.shift();
     if (continued !== undefined) {
-      this.#sliceOf = continued.turn;
+      this.#sliceOf = continued.work;
       continued.resolve();
       return;
     }
@@ -235,11 +260,11 @@ export class Scheduler implements Dispatcher {
   };
 
   readonly #finish = (): void => {
-    const turn = this.#sliceOf;
-    if (turn === undefined) return;
+    const work = this.#sliceOf;
+    if (work === undefined) return;
     this.#sliceOf = undefined;
-    turn.account.chargeFor(turn, this.#preciseNow() - this.#sliceStartMs);
-    this.#retire(turn.account);
+    work.took(this.#preciseNow() - this.#sliceStartMs);
+    this.#retire(work.account);
     if (this.#scheduled === 0) this.#leftOver = true;
   };
 
