@@ -211,6 +211,120 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
     leaksNothing(await call('GET', `/clusters/victim${secrets}`, host), 'a host in a tenant');
   });
 
+  it('takes its tokens nowhere else', async () => {
+    const path = '/api/v1/namespaces/default/serviceaccounts/default/token';
+    const spec = {
+      audiences: ['https://kubernetes.default.svc', 'https://kubernetes.default.svc.cluster.local/clusters/victim'],
+    };
+    const { json } = await call('POST', path, { body: { spec } });
+    const headers = { authorization: `Bearer ${json.status.token}` };
+    const own = await anonymous('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { body: {}, headers });
+    assert.equal(own.json.status.userInfo.username, 'system:serviceaccount:default:default');
+    leaksNothing(await anonymous('GET', `/clusters/victim${secrets}`, { headers }), 'a token of another tenant');
+    const body = { spec: { token: json.status.token } };
+    const review = await victim('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { body });
+    assert.notEqual(review.json.status.authenticated, true);
+  });
+
+  it('goes on with nobody else’s list', async () => {
+    await victim('POST', secrets, { body: { metadata: { name: 'zz-more' } } });
+    const page = await victim('GET', `${secrets}?limit=1`);
+    assert.notEqual(page.json.metadata.continue ?? '', '');
+    const stolen = await call('GET', `${secrets}?limit=5&continue=${page.json.metadata.continue}`);
+    assert.equal(stolen.code, 400);
+    const forged = Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: -1, start: 'victim/default/' }));
+    leaksNothing(await call('GET', `${secrets}?continue=${forged.toString('base64url')}`), 'a forged token');
+    const climbing = Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: -1, start: 'evil/default/../../victim/' }));
+    const listed = await call('GET', `${secrets}?continue=${climbing.toString('base64url')}`);
+    assert.ok(!listed.text.includes(hidden), listed.text);
+  });
+
+  it('gets no certificate of the platform, and no address of its network', async () => {
+    const hooks = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+    const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['events'] }];
+    for (const [index, host] of [
+      '127.0.0.1',
+      '2130706433',
+      '0x7f.1',
+      '0.0.0.0',
+      '[::1]',
+      '[::ffff:127.0.0.1]',
+      '[64:ff9b::7f00:1]',
+      '[2002:7f00:1::]',
+      '169.254.169.254',
+      '10.0.0.1',
+      'localhost',
+    ].entries()) {
+      const name = `hook-${index}`;
+      const clientConfig = { url: `https://${host}:${port}/clusters/victim${secrets}` };
+      const webhook = { name: 'a.b.c', clientConfig, rules, sideEffects: 'None', admissionReviewVersions: ['v1'] };
+      const made = await call('POST', hooks, { body: { metadata: { name }, webhooks: [webhook] } });
+      if (made.code === 422) continue;
+      const involvedObject = { kind: 'Pod', namespace: 'default', name: 'x' };
+      const event = { metadata: { generateName: 'e' }, involvedObject, reason: 'x', type: 'Normal' };
+      const { code, text } = await call('POST', '/api/v1/namespaces/default/events', { body: event });
+      assert.equal(code, 500, host);
+      assert.match(text, /is no address of the Internet|no such host/, host);
+      await call('DELETE', `${hooks}/${name}`);
+    }
+  });
+
+  it('has no own names where the platform’s are', async () => {
+    const metadata = { name: 'hosts.pool.skypod.io' };
+    const versions = [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }];
+    const names = { plural: 'hosts', kind: 'Host' };
+    const definition = { metadata, spec: { group: 'pool.skypod.io', scope: 'Cluster', names, versions } };
+    const { code } = await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      body: definition,
+    });
+    assert.equal(code, 422);
+    for (const path of ['tenancy.skypod.io/v1alpha1/tenants', 'pool.skypod.io/v1alpha1/hosts']) {
+      leaksNothing(await call('GET', `/apis/${path}`), path);
+    }
+  });
+
+  it('holds nobody up, and brings nothing down, by what it sends', async () => {
+    const maps = '/api/v1/namespaces/default/configmaps';
+    await call('POST', maps, { body: { metadata: { name: 'p' }, data: { a: 'b' } } });
+    const json = (type: string) => ({ 'content-type': type });
+    const copies = [
+      { op: 'add', path: '/x', value: ['a'.repeat(100)] },
+      ...Array.from({ length: 60 }, () => ({ op: 'copy', from: '/x', path: '/x/-' })),
+    ];
+    const keys = Array.from({ length: 100_000 }, (_, index) => `  k${index}: v\n`).join('');
+    let isDone = false;
+    // What the first of these once took was minutes, and nobody was answered meanwhile: the test's own time was over.
+    const watching = (async () => {
+      let answered = 0;
+      while (!isDone) if ((await victim('GET', '/api/v1/namespaces/default')).code === 200) answered++;
+      return answered;
+    })();
+    const answers = [
+      await call('PATCH', `${maps}/p`, { body: JSON.stringify(copies), headers: json('application/json-patch+json') }),
+      await call('POST', maps, {
+        body: `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata:\n${keys}`,
+        headers: json('application/yaml'),
+      }),
+      await call('POST', maps, { body: `{"a":`.repeat(200_000), headers: json('application/json') }),
+      await call('PATCH', `${maps}/p`, {
+        body: '{"__proto__":{"polluted":1},"data":{"__proto__":{"polluted":1}},"constructor":{"prototype":{"polluted":1}}}',
+        headers: json('application/merge-patch+json'),
+      }),
+      await call('POST', maps, {
+        body: {
+          metadata: { name: 'l', labels: Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`!${i}`, ''])) },
+        },
+      }),
+    ];
+    isDone = true;
+    assert.ok((await watching) > 0);
+    assert.ok(
+      answers.every(({ code }) => code < 500),
+      answers.map(({ code }) => code).join(' '),
+    );
+    assert.equal(({} as any).polluted, undefined);
+  });
+
   it('keeps no door open into a tenant that bears its name after it', async () => {
     const clock = new ManualClock(Date.now());
     const later = await startTestServer(openMemoryStore(), { tenants: ['heir'], clock });

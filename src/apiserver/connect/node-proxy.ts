@@ -19,7 +19,7 @@ export async function nodeProxy(environment: Environment, request: ResourceReque
   if (node === undefined) throw notFound(definition, nodeName);
   const path = context.info.rest.replace(/\/+$/, '');
   if (context.method !== 'GET' && context.method !== 'HEAD') throw noKubelet(path);
-  const [first, ...others] = path.split('/').map(decodeURIComponent);
+  const [first, ...others] = path.split('/').map(decoded);
   if (first === 'healthz') return text('ok');
   if (first === 'pods' || first === 'runningpods') {
     const pods = await podsOf(environment, tenant, nodeName);
@@ -36,6 +36,14 @@ export async function nodeProxy(environment: Environment, request: ResourceReque
 }
 
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores';
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw badRequest(`malformed escape in path segment ${JSON.stringify(segment)}`);
+  }
+}
 
 /** `[scheme:]name[:port]`; which port is meant makes no difference. */
 function nodeNameOf(text: string): string[] {
