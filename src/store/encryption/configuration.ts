@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { aesCbc, aesGcm, identity, type Key, type Provider, ProviderList } from './providers.ts';
+import { secretbox } from './secretbox.ts';
 
 /** Which resources are written how. Source: EncryptionConfiguration of apiserver.config.k8s.io/v1. */
 export interface EncryptionRules {
@@ -7,7 +8,12 @@ export interface EncryptionRules {
   providersOf(resource: string, group: string): ProviderList | undefined;
 }
 
-const keySizes = [16, 24, 32];
+const aesKeySizes = [16, 24, 32];
+const makers: Record<string, { make(key: Key): Provider; keySizes: number[] }> = {
+  aesgcm: { make: aesGcm, keySizes: aesKeySizes },
+  aescbc: { make: aesCbc, keySizes: aesKeySizes },
+  secretbox: { make: secretbox, keySizes: [32] },
+};
 
 /** Where the platform keeps copies of secrets: instances carry what their pods mount. */
 const copiesOfSecrets = 'containerinstances.pool.skypod.io';
@@ -120,19 +126,20 @@ function readProvider(given: any, at: string, problems: string[]): Provider[] {
     return [];
   }
   if (kind === 'identity') return [identity];
-  if (kind === 'kms' || kind === 'secretbox') {
-    problems.push(`${at}.${kind}: Unsupported value: Skypod has aesgcm, aescbc and identity`);
+  const maker = makers[kind];
+  if (maker === undefined) {
+    problems.push(`${at}.${kind}: Unsupported value: Skypod has aesgcm, aescbc, secretbox and identity`);
     return [];
   }
   const keys = Array.isArray(given[kind].keys) ? given[kind].keys : [];
   if (keys.length === 0) problems.push(`${at}.${kind}.keys: Required value: at least one keys is required`);
   return keys.flatMap((each: any, index: number) => {
-    const key = readKey(each, `${at}.${kind}.keys[${index}]`, problems);
-    return key === undefined ? [] : [kind === 'aesgcm' ? aesGcm(key) : aesCbc(key)];
+    const key = readKey(each, `${at}.${kind}.keys[${index}]`, maker.keySizes, problems);
+    return key === undefined ? [] : [maker.make(key)];
   });
 }
 
-function readKey(given: any, at: string, problems: string[]): Key | undefined {
+function readKey(given: any, at: string, keySizes: number[], problems: string[]): Key | undefined {
   const before = problems.length;
   if (!given?.name) problems.push(`${at}.name: Required value: name is a mandatory field for a key`);
   if (!given?.secret) {

@@ -185,6 +185,8 @@ describe('encryption at rest', () => {
       /"secrets" is masked by earlier rule "\*\.\*"/,
     );
     wrong([[['secrets'], [{ kms: {} }]]], /kms: Unsupported value/);
+    const short = { keys: [{ name: 'a', secret: Buffer.alloc(16).toString('base64') }] };
+    wrong([[['secrets'], [{ secretbox: short }]]], /got 16, expected one of \[32\]/);
     parseEncryptionConfiguration(configuration([['*.apps', 'secrets'], [plain]]));
   });
 });
