@@ -15,7 +15,8 @@ export interface FieldSelector {
   toString(): string;
 }
 
-type Selectable = Pick<ResourceDefinition, 'selectableFields'> & Partial<Pick<ResourceDefinition, 'kind' | 'version'>>;
+type Selectable = Pick<ResourceDefinition, 'selectableFields'> &
+  Partial<Pick<ResourceDefinition, 'kind' | 'version' | 'versioned'>>;
 
 /**
  * A field selector (`status.phase!=Running,metadata.name=a`) for one resource. Throws an Error in upstream's words: for
@@ -72,7 +73,7 @@ function readerOf(field: string, definition: Selectable): (object: KubeObject) =
   const read = Object.hasOwn(definition.selectableFields, field) ? definition.selectableFields[field] : undefined;
   if (read === undefined) {
     // Kinds that offer nothing of their own say what all have.
-    const isPlain = Object.keys(definition.selectableFields).length === 0;
+    const isPlain = definition.versioned === undefined && Object.keys(definition.selectableFields).length === 0;
     throw new Error(
       isPlain
         ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`

@@ -85,12 +85,15 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
         : pageNotFound();
     }
     const request = requestScope(context, definition);
-    if (definition.deprecationWarning !== undefined) context.warnings.push(definition.deprecationWarning);
     if (definition.isTerminating === true && info.verb === 'create') throw creationWhileTerminating();
     const supported = request.subresource === undefined ? definition.verbs : request.subresource.verbs;
-    if (!connecting.has(info.subresource) && !(supported.includes(info.verb) && hasRoute(context))) {
+    if (
+      !connecting.has(info.subresource) &&
+      !(supported.includes(info.verb) && (definition.versioned !== undefined || hasRoute(context)))
+    ) {
       throw methodNotAllowedHere();
     }
+    if (definition.deprecationWarning !== undefined) context.warnings.push(definition.deprecationWarning);
     if (!context.inProcess && definition.versioned === undefined && !connecting.has(info.subresource)) {
       checkRoute(context.accept, { isCollection: info.verb === 'list' || info.verb === 'watch' });
       acceptedForm(context.accept, { protobuf: true, stream: info.verb === 'watch' });

@@ -5,6 +5,8 @@ export interface AcceptedForm {
   format: 'json' | 'yaml' | 'protobuf';
   /** Of single objects, lists and watch events; plain when absent. */
   as?: 'Table' | 'PartialObjectMetadata';
+  /** Partial metadata was asked for as a list. */
+  isList?: boolean;
   /** v1 or v1beta1 of meta.k8s.io. */
   version?: string;
 }
@@ -76,11 +78,19 @@ export function checkRoute(accept: string, options: { isCollection?: boolean } =
   throw notAcceptable(`406: Not Acceptable\n\nAvailable representations: ${mediaTypes}${streams}`, {});
 }
 
+/** The first form asked for that is the thing itself; undefined when the client takes none. */
+export function plainForm(accept: string): AcceptedForm | undefined {
+  if (accept === '' || accept === 'application/json' || accept === '*/*') return plainJson;
+  for (const { type, parameters } of parseAccept(accept)) {
+    if (Object.hasOwn(formats, type) && parameters['as'] === undefined) return { format: formats[type]! };
+  }
+  return undefined;
+}
+
 /** Of what is shown in no other form than its own: no tables, no partial metadata. */
 export function checkPlain(accept: string): void {
   if (plainHeaders.has(accept)) return;
-  const isPlain = ({ type, parameters }: MediaType) => Object.hasOwn(formats, type) && parameters['as'] === undefined;
-  if (!parseAccept(accept).some(isPlain)) {
+  if (plainForm(accept) === undefined) {
     throw notAcceptable(`only the following media types are accepted: ${mediaTypes}`);
   }
 }
@@ -107,12 +117,11 @@ function chooseForm(accept: string, offered: OfferedForms): AcceptedForm {
     if (g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) continue;
     if (as === 'Table' && format !== 'protobuf') return { format, as, version: v };
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
-      return { format, as: 'PartialObjectMetadata', version: v };
+      return { format, as: 'PartialObjectMetadata', version: v, isList: as === 'PartialObjectMetadataList' };
     }
   }
-  const isPlain = ({ type, parameters }: MediaType) => Object.hasOwn(formats, type) && parameters['as'] === undefined;
   throw notAcceptable(
-    offered.stream === true && parseAccept(accept).some(isPlain)
+    offered.stream === true && plainForm(accept) !== undefined
       ? 'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
       : `only the following media types are accepted: ${mediaTypes}`,
   );

@@ -1,16 +1,15 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
-import type { StatusError } from '../../api/status.ts';
+import { notAcceptable, type StatusError } from '../../api/status.ts';
 import type { Answer, EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
 import { encodeObject, PROTOBUF } from '../protobuf/encode-protobuf.ts';
 import type { RequestContext } from '../request-context.ts';
-import { isTrue } from '../request-info.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
 import { headOf, itemsSayKind, newItem, setItem, withoutKind } from './list-item.ts';
 import { longListEntries, respondLongList } from './long-list.ts';
-import { type AcceptedForm, acceptedForm } from './negotiate.ts';
+import { type AcceptedForm, acceptedForm, plainForm } from './negotiate.ts';
 import { offersProtobuf, protobufBytes, protobufListParts } from './protobuf-form.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
 import { warningHeaders } from './warnings.ts';
@@ -56,6 +55,7 @@ export async function respond(
   }
   const code = answer.type === 'list' ? 200 : answer.code;
   const form = formOf(context, answer);
+  if (form.as === 'PartialObjectMetadata') checkPartial(answer, form);
   if (
     answer.type === 'list' &&
     (answer.entries.length > longListEntries || isHeavy(answer.entries)) &&
@@ -100,6 +100,21 @@ function isHeavy(entries: readonly CacheEntry[]): boolean {
   return bytes > heavyListBytes;
 }
 
+/** Partial metadata of a list is a list; who asks for the other is told so. */
+function checkPartial(answer: EntryAnswer | ListAnswer | ObjectAnswer, form: AcceptedForm): void {
+  const isList = answer.type === 'list';
+  if (answer.definition === undefined || form.isList === isList) return;
+  const { group, kind, listKind, versioned } = answer.definition;
+  const packageName = group === '' ? 'core' : group.split('.', 1)[0];
+  const name = isList ? listKind : kind;
+  const type = versioned === undefined ? `${packageName}.${name}` : `unstructured.Unstructured${isList ? 'List' : ''}`;
+  throw notAcceptable(
+    isList
+      ? `you requested PartialObjectMetadata, but the requested object is a list (*${type})`
+      : `you requested PartialObjectMetadataList, but the requested object is not a list (*${type})`,
+  );
+}
+
 /** Documents that say no kind (/version) are JSON whatever is asked for, as upstream. */
 function formOf(context: RequestContext, answer: EntryAnswer | ListAnswer | ObjectAnswer): AcceptedForm {
   const isKindless = answer.type === 'object' && (answer.object as Partial<KubeObject>).kind === undefined;
@@ -129,13 +144,9 @@ export function respondError(context: RequestContext, error: StatusError, option
   return send(context, options, error.code, 'application/json', Buffer.from(text), extra);
 }
 
-/** A Status has every form; JSON where the client takes none. */
+/** A Status has every plain form; JSON where the client takes none. */
 function errorFormat(accept: string): AcceptedForm['format'] {
-  try {
-    return acceptedForm(accept, { protobuf: true }).format;
-  } catch {
-    return 'json';
-  }
+  return plainForm(accept)?.format ?? 'json';
 }
 
 /** Bytes that lists, gets and watches share; undefined where the answer has to be built. */
@@ -230,10 +241,13 @@ function table(
   });
 }
 
+/** As Go reads a truth value. */
+const trueWords = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+
 /** As upstream: asked for, or a person with curl, wget or a browser. */
 function wantsPretty(context: RequestContext): boolean {
   const asked = context.query.get('pretty');
-  if (asked !== null) return asked === '' || isTrue(asked);
+  if (asked !== null) return trueWords.has(asked);
   return /^(curl|Wget|Mozilla\/5\.0)/.test(context.userAgent);
 }
 

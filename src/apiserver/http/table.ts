@@ -8,7 +8,9 @@ export type IncludeObject = 'None' | 'Metadata' | 'Object';
 export function parseIncludeObject(value: string | null): IncludeObject {
   if (value === null || value === '' || value === 'Metadata') return 'Metadata';
   if (value === 'None' || value === 'Object') return value;
-  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
 export interface TableListMetadata {
@@ -40,8 +42,12 @@ export function tableOf(
       : null,
     rows: objects.map((object) => ({
       cells: definition.columns.map((column) => cell(column, object, options.nowMs)),
-      ...(options.includeObject === 'Object' && { object }),
-      ...(options.includeObject === 'Metadata' && { object: partialMetadata(object, options.version) }),
+      object:
+        options.includeObject === 'None'
+          ? null
+          : options.includeObject === 'Object'
+            ? object
+            : partialMetadata(object, options.version),
     })),
   };
 }

@@ -59,7 +59,7 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     const marked = mark(request, hooks?.prepareDelete?.(old, nowMs) ?? old, nowMs);
     if (marked === old) return { object: old, entry: before, gone: false };
     const gone = marked === undefined || isDone(definition, marked);
-    if (dryRun) return { object: marked ?? old, gone };
+    if (dryRun) return { object: marked ?? lastState(definition, old, nowMs), gone };
     const alongside = gone ? ((await hooks?.onDelete?.(old, { tenant, namespace, name, dryRun })) ?? []) : [];
     const written = await objects.commit([
       { resource: definition, tenant, namespace, name, before, after: gone ? undefined : marked },
@@ -67,10 +67,26 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     ]);
     if (written === undefined) continue;
     if (!gone) return { object: written.entries[0]!.object, entry: written.entries[0]!, gone };
-    const last = marked ?? old;
+    const last = marked ?? lastState(definition, old, nowMs);
     return { object: { ...last, metadata: { ...last.metadata, resourceVersion: String(written.revision) } }, gone };
   }
   throw objectModified(definition, name);
+}
+
+/** Kinds that end gracefully are marked as ending even where they end at once. */
+function lastState(definition: ResourceDefinition, old: KubeObject, nowMs: number): KubeObject {
+  if (definition.strategy.gracePeriodSeconds === undefined) return old;
+  const { deletionTimestamp, generation } = old.metadata;
+  const isNews = deletionTimestamp === undefined;
+  return {
+    ...old,
+    metadata: {
+      ...old.metadata,
+      deletionTimestamp: deletionTimestamp ?? formatTime(nowMs),
+      deletionGracePeriodSeconds: 0,
+      ...(generation !== undefined && { generation: isNews ? generation + 1 : generation }),
+    },
+  };
 }
 
 async function admitDeletion(environment: Environment, request: DeleteRequest, old: KubeObject): Promise<void> {
@@ -134,7 +150,7 @@ function mark(request: DeleteRequest, old: KubeObject, nowMs: number): KubeObjec
   const object = shallowCopy(old);
   const { metadata } = object;
   const asked = options.gracePeriodSeconds === undefined ? undefined : clampGrace(options.gracePeriodSeconds);
-  const finalizersChanged = setPropagationFinalizers(object, options);
+  const finalizersChanged = setPropagationFinalizers(object, withDefaultPolicy(request, old));
   const finalizers = metadata.finalizers ?? [];
 
   if (definition.strategy.gracePeriodSeconds !== undefined) {
@@ -184,6 +200,18 @@ function markNamespace(old: KubeObject, options: DeleteOptions, nowMs: number): 
 
 /** A negative period counts as one second, as upstream. */
 const clampGrace = (seconds: number) => (seconds < 0 ? 1 : seconds);
+
+/** Dependents of these stay unless told otherwise: so it was before there was a garbage collector. */
+const orphaning = new Set(['/replicationcontrollers', 'batch/jobs']);
+
+/** Components of the platform say what they want. Source: shouldOrphanDependents upstream. */
+function withDefaultPolicy({ definition, options, identity }: DeleteRequest, old: KubeObject): DeleteOptions {
+  const { propagationPolicy, orphanDependents } = options;
+  if (propagationPolicy !== undefined || orphanDependents !== undefined || identity.kind === 'platform') return options;
+  if (!orphaning.has(`${definition.group}/${definition.resource}`)) return options;
+  if (old.metadata.finalizers?.includes(foregroundFinalizer)) return options;
+  return { ...options, propagationPolicy: 'Orphan' };
+}
 
 /** Finalizers for the garbage collector; without a wish, the ones already there stay. */
 function setPropagationFinalizers(object: KubeObject, options: DeleteOptions): boolean {

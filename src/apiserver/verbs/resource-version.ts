@@ -16,9 +16,7 @@ export function parseRevision(text: string, options: { isList?: boolean } = {}):
   const quoted = JSON.stringify(text);
   const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax';
   const message = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${why}`;
-  throw options.isList
-    ? badRequest(`invalid resource version: ${message}`)
-    : new StatusError(500, 'InternalError', message);
+  throw options.isList ? badRequest(`invalid resource version: ${message}`) : new StatusError(500, '', message);
 }
 
 export function freshnessOf(

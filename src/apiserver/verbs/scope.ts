@@ -1,5 +1,5 @@
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
-import { badRequest, pathNotFound, StatusError } from '../../api/status.ts';
+import { badRequest, notFound, pageNotFound, pathNotFound, StatusError } from '../../api/status.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** A resource request with its definition found: what every verb starts from. */
@@ -39,13 +39,16 @@ export function requestScope(context: RequestContext, definition: ResourceDefini
   if (info.hasNameInPath) checkNameInPath(info.name);
   const ownNamespace = definition.resource === 'namespaces' && definition.group === '';
   const namespace = definition.namespaced ? info.namespace : '';
-  if (!definition.namespaced && !ownNamespace && info.namespace !== '') throw pathNotFound();
-  if (definition.namespaced && info.hasNameInPath && namespace === '') throw pathNotFound();
+  const none = definition.versioned === undefined ? pathNotFound : pageNotFound;
+  if (!definition.namespaced && !ownNamespace && info.namespace !== '') throw none();
+  if (definition.namespaced && info.hasNameInPath && namespace === '') throw none();
   const subresource =
     info.subresource === ''
       ? undefined
       : definition.subresources.find((candidate) => candidate.name === info.subresource);
-  if (info.subresource !== '' && subresource === undefined) throw pathNotFound();
+  if (info.subresource !== '' && subresource === undefined) {
+    throw definition.versioned === undefined ? pathNotFound() : notFound(definition, info.name);
+  }
   return {
     context,
     definition,

@@ -55,7 +55,10 @@ function requireVersion({ definition, name }: ResourceRequest, { metadata }: Ret
   if (definition.strategy.requiresResourceVersion !== true) return;
   if (metadata.resourceVersion && metadata.resourceVersion !== '0') return;
   const message = 'Invalid value: 0: must be specified for an update';
-  throw invalid(definition, name, [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message }]);
+  const { group, resource } = definition;
+  throw invalid({ group, kind: resource }, name, [
+    { reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message },
+  ]);
 }
 
 export function updateAnswer({ definition }: ResourceRequest, result: UpdateResult): Answer {

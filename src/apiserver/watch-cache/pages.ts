@@ -1,5 +1,6 @@
 import { badRequest, expired, type StatusError } from '../../api/status.ts';
 import { CompactedError, type Store } from '../../store/store.ts';
+import { describeJsonError } from '../json-syntax.ts';
 import { Entry } from './entry.ts';
 import { parseKey } from './keys.ts';
 import type { CacheList, CacheListRequest } from './watch-cache.ts';
@@ -21,18 +22,28 @@ export function encodeContinue({ revision, start }: Position): string {
 
 /** Throws badRequest for what was not handed out for this scope: a token must not lead into another tenant. */
 export function decodeContinue(token: string, scope: string): Position {
-  let decoded: { v?: unknown; rv?: unknown; start?: unknown };
-  try {
-    decoded = JSON.parse(Buffer.from(token, 'base64url').toString());
-  } catch {
-    throw badRequest('continue key is not valid: it is no token of this server');
+  const { v, rv, start } = readContinue(token);
+  if (v !== 'meta.k8s.io/v1')
+    throw notValid(`server does not recognize this encoded version ${JSON.stringify(v ?? '')}`);
+  if (rv === 0 || rv === undefined) throw notValid('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  if (!isRevision(rv) || typeof start !== 'string' || start === '') {
+    throw notValid('encoded start key empty (version meta.k8s.io/v1)');
   }
-  const { v, rv, start } = decoded ?? {};
-  if (v !== 'meta.k8s.io/v1' || !isRevision(rv) || typeof start !== 'string') {
-    throw badRequest('continue key is not valid: it is no token of this server');
-  }
-  if (!start.startsWith(scope)) throw badRequest('continue key is not valid: it belongs to another list');
+  if (!start.startsWith(scope)) throw notValid('it belongs to another list');
   return { revision: rv, start };
+}
+
+const notValid = (why: string) => badRequest(`invalid continue token: continue key is not valid: ${why}`);
+
+/** What a token says, whatever that is worth; throws for what nobody can have handed out. */
+export function readContinue(token: string): { v?: unknown; rv?: unknown; start?: unknown } {
+  const text = Buffer.from(token, 'base64url').toString();
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    const wrong = /[^A-Za-z0-9_-]/.exec(token);
+    throw notValid(wrong === null ? describeJsonError(text) : `illegal base64 data at input byte ${wrong.index}`);
+  }
 }
 
 const isRevision = (rv: unknown): rv is number => rv === NEWEST || (Number.isSafeInteger(rv) && (rv as number) > 0);

@@ -61,7 +61,12 @@ export class Twin {
 
   /** @param label what the request is about, unique in its suite. */
   async ask(label: string, ask: PerSide<Ask>, options: CompareOptions = {}): Promise<Both> {
-    const [kubernetes, skypod] = await Promise.all(this.sides.map((side) => this.#send(side, ask)));
+    // A server that hangs up has answered too.
+    const hungUp = (error: Error): Answer => {
+      const text = `no answer: ${error.message}`;
+      return { status: 0, headers: {}, bytes: Buffer.from(text), text, json: undefined };
+    };
+    const [kubernetes, skypod] = await Promise.all(this.sides.map((side) => this.#send(side, ask).catch(hungUp)));
     const both = { kubernetes: kubernetes!, skypod: skypod! };
     this.compare(label, both, options);
     return both;

@@ -33,10 +33,11 @@ function serviceAvailability({ status }: KubeObject): string {
   return condition.status === 'True' ? 'True' : `${condition.status} (${condition.reason ?? ''})`;
 }
 
-const limited = (read: (settings: any) => unknown) => (object: KubeObject) => {
+/** Numbers in a column of text, as upstream's. */
+const limited = (read: (settings: any) => number | undefined) => (object: KubeObject) => {
   const settings = object['spec']?.limited;
   const value = settings === undefined ? undefined : read(settings);
-  return value === undefined ? '<none>' : String(value);
+  return value ?? '<none>';
 };
 
 export const extensionColumns: Record<string, ColumnDefinition[]> = {

@@ -99,9 +99,4 @@ export const storageColumns: Record<string, ColumnDefinition[]> = {
     textColumn('Modes', (object) => (object['spec']?.volumeLifecycleModes ?? []).join(',') || '<none>'),
     ageColumn,
   ],
-  'storage.k8s.io/csistoragecapacities': [
-    nameColumn,
-    textColumn('StorageClassName', (object) => object['storageClassName'] ?? ''),
-    textColumn('Capacity', (object) => object['capacity'] ?? '<unset>'),
-  ],
 };

@@ -18,7 +18,7 @@ async function creating(twin: Twin, maps: string, namespace: string): Promise<vo
     twin.ask(
       `create ${label}`,
       { method: 'POST', path: `${maps}${query}`, body: body as object, ...(type !== undefined && { type }) },
-      { replace: [[/generated-[a-z0-9]{5}\b/g, 'generated-<random>']] },
+      { replace: [[/(generated-x*|Bad_)[a-z0-9]{5}\b/g, '$1<random>']] },
     );
   await post('a map', configMap('a'));
   await post('it again', configMap('a'));
