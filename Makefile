@@ -1,6 +1,6 @@
 # `make up` and `make test` are all a newcomer needs; each installs what it lacks.
 SHELL := /bin/sh
-.PHONY: up test check unit e2e bench peers images images-stop conformance conformance-clients format
+.PHONY: up test check unit e2e bench peers differential images images-stop conformance conformance-clients format
 
 up:
 	./skypod up
@@ -24,6 +24,10 @@ bench:
 # The same load on Skypod and on kube-apiserver with etcd, in turn (the latter built with Go at the first run).
 peers:
 	scripts/run test/peers/run.ts
+
+# The same requests to Skypod and to kube-apiserver with etcd: prints every difference that is not explained.
+differential:
+	scripts/run test/peers/differential.ts
 
 # Kubernetes' own conformance suite: make conformance [FOCUS=regex] [SKIP=regex] [NOT_PASSED=1]; writes docs/conformance.md.
 conformance:
