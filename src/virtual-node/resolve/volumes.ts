@@ -1,4 +1,11 @@
-import type { DownwardAPIVolumeFile, KeyToPath, Pod, Volume, VolumeProjection } from '../../api/generated/core-v1.ts';
+import type {
+  ConfigMap,
+  DownwardAPIVolumeFile,
+  KeyToPath,
+  Pod,
+  Volume,
+  VolumeProjection,
+} from '../../api/generated/core-v1.ts';
 import type { VolumeFile } from '../../api/pool.ts';
 import { containerNamed, missing } from './environment.ts';
 import { fieldValue, resourceFieldValue } from './field-ref.ts';
@@ -43,10 +50,22 @@ function configMapFiles(
 ): VolumeFile[] {
   const configMap = lookups.configMap(name);
   if (configMap === undefined && optional !== true) throw missing('configmap', name);
-  const contents = new Map<string, string>();
-  for (const [key, text] of Object.entries(configMap?.data ?? {})) contents.set(key, base64(text));
-  for (const [key, data] of Object.entries(configMap?.binaryData ?? {})) contents.set(key, data);
+  const contents = configMap === undefined ? new Map<string, string>() : contentsOf(configMap);
   return pick(contents, items, optional, mode, (key) => `configmap references non-existent config key: ${key}`);
+}
+
+/** One text for all pods that mount it: their instances are kept in memory. */
+const known = new WeakMap<ConfigMap, ReadonlyMap<string, string>>();
+
+function contentsOf(configMap: ConfigMap): ReadonlyMap<string, string> {
+  let contents = known.get(configMap);
+  if (contents !== undefined) return contents;
+  contents = new Map([
+    ...Object.entries(configMap.data ?? {}).map(([key, text]) => [key, base64(text)] as const),
+    ...Object.entries(configMap.binaryData ?? {}),
+  ]);
+  known.set(configMap, contents);
+  return contents;
 }
 
 function secretFiles(
