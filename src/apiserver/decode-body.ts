@@ -121,6 +121,7 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   if (Array.isArray(sent)) object.metadata.managedFields = sent;
   else delete object.metadata.managedFields;
   delete (object.metadata as { selfLink?: string }).selfLink;
+  dropDuplicateOwners(context, object);
   return object;
 }
 
@@ -134,6 +135,25 @@ function whyAnotherKind(kind: string, apiVersion: string, expected: GroupVersion
   if (group === expected.group && kind === expected.kind) return undefined;
   const internalPackage = expected.group === '' ? 'core' : expected.group.split('.', 1)[0];
   return `converting (${version}.${kind}) to (${internalPackage}.${expected.kind}): unknown conversion`;
+}
+
+/** An owner counts once, as upstream. */
+function dropDuplicateOwners({ warnings }: RequestContext, { metadata }: KubeObject): void {
+  const owners = metadata.ownerReferences;
+  if (!Array.isArray(owners) || owners.length < 2) return;
+  const kept = new Set<string>();
+  const duplicates = new Set<string>();
+  metadata.ownerReferences = owners.filter((owner) => {
+    const key = JSON.stringify(Object.entries(owner).sort());
+    if (!kept.has(key)) return kept.add(key);
+    duplicates.add(owner.uid);
+    return false;
+  });
+  if (duplicates.size === 0) return;
+  const uids = [...duplicates].join(', ');
+  warnings.push(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uids}`,
+  );
 }
 
 const warningsKept = 1000;

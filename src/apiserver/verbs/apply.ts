@@ -72,6 +72,8 @@ export async function apply(
       }
       if (subresource !== undefined) throw notFound(definition, name);
       const object = appliedTo(undefined);
+      // Of what is not there, every version is as good.
+      delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
       await checkMayCreate(environment, request, object);
       object.kind = definition.kind;
       object.apiVersion = apiVersionOf(definition);

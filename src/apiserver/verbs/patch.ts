@@ -1,11 +1,12 @@
 import { applyDefaults, applyTypeDefaults } from '../../api/defaults.ts';
+import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { applyPatch, JSON_PATCH, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
-import { type BodyTarget, decodeValue } from '../decode-body.ts';
+import { type BodyTarget, decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { describeJsonError } from '../json-syntax.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -27,13 +28,15 @@ const accepted = [
 export interface PatchBody {
   contentType: string;
   document: unknown;
+  /** What the text repeats, and members no operation has. */
+  findings?: string[];
 }
 
 /** PATCH of an object or its status: applied to the newest state, and again when someone wrote in between. */
 export async function patch(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'PatchOptions');
-  const { contentType, document } = await readPatch(context, definition);
+  const { contentType, document, findings = [] } = await readPatch(context, definition);
   if (contentType === APPLY_PATCH) return apply(environment, request, document as KubeObject);
   checkFieldManager(context, 'PatchOptions');
   const spoken = request.view ?? definition;
@@ -75,6 +78,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
         first ? context : { ...context, warnings: [] },
         value,
         target,
+        findings,
       );
       first = false;
       object.apiVersion = apiVersionOf(spoken);
@@ -101,9 +105,9 @@ export async function patch(environment: Environment, request: ResourceRequest):
 }
 
 /** What a patch makes of an object may be none of its kind: the patch is what is wrong then. */
-function decodePatched(context: RequestContext, value: KubeObject, target: BodyTarget): KubeObject {
+function decodePatched(context: RequestContext, value: KubeObject, target: BodyTarget, findings: string[]): KubeObject {
   try {
-    return decodeValue(context, { value, duplicates: [], text: '' }, target);
+    return decodeValue(context, { value, duplicates: findings, text: '' }, target);
   } catch (error) {
     if (!(error instanceof StatusError) || error.code !== 400) throw error;
     const why = error.message
@@ -165,6 +169,27 @@ function checkForm(contentType: string, document: unknown): unknown {
   );
 }
 
+const operationMembers = new Set(['op', 'path', 'from', 'value']);
+
+function findingsOf(contentType: string, document: unknown, text: string): string[] {
+  const findings = contentType === STRATEGIC_MERGE_PATCH ? [] : findDuplicateFields(text);
+  if (contentType !== JSON_PATCH || !Array.isArray(document)) return findings;
+  for (const [index, operation] of document.entries()) {
+    if (typeof operation !== 'object' || operation === null) continue;
+    for (const [member, value] of Object.entries(operation)) {
+      if (!operationMembers.has(member)) findings.push(`json patch unknown field "[${index}].${member}"`);
+      else if (member !== 'value' && value !== null && typeof value !== 'string') {
+        throw badRequest(
+          `error decoding patch: json: cannot unmarshal ${goTypeOf(value)} into Go struct field jsonPatchOp.${member} of type string`,
+        );
+      }
+      if (findings.length >= findingsKept) return findings;
+    }
+  }
+  return findings;
+}
+const findingsKept = 1000;
+
 function goTypeOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
@@ -186,5 +211,6 @@ export async function readPatch(context: RequestContext, definition: ResourceDef
     const why = describeJsonError(text);
     throw badRequest(contentType === STRATEGIC_MERGE_PATCH ? why : `error decoding patch: ${why}`);
   }
-  return { contentType, document: checkForm(contentType, document) };
+  const findings = fieldValidationOf(context) === 'Ignore' ? [] : findingsOf(contentType, document, text);
+  return { contentType, document: checkForm(contentType, document), findings };
 }
