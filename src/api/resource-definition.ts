@@ -86,6 +86,8 @@ export interface ResourceStrategy {
   requiresResourceVersion?: boolean;
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
   setDefaults?(object: KubeObject): void;
+  /** metadata.generation stays what it was at first. */
+  generationStays?: boolean;
   /** A change of its annotations is one of what is asked for too (a deployment's). */
   annotationsCount?: boolean;
   /** A new object brings its status along (a node does). */

@@ -1,6 +1,7 @@
 import { formatTime } from './object.ts';
 
 const RFC3339_LAYOUT = '2006-01-02T15:04:05Z07:00';
+const MICRO_LAYOUT = '2006-01-02T15:04:05.000000Z07:00';
 const canonicalTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const anyTime = /^\d{4}-\d\d-\d\d[T]\d\d:\d\d:\d\d(?:[.,](\d+))?(?:Z|[+-]\d\d:\d\d)$/;
 const layoutParts: [RegExp, string][] = [
@@ -29,33 +30,32 @@ export function canonicalMicroTimeOf(text: string): string {
   // Unlike with whole seconds, Go's layout asks for exactly six digits.
   const rest = text.slice(19);
   if (anyTime.test(text) && !/^[.,]\d{6}(?!\d)/.test(rest)) {
-    const layout = '2006-01-02T15:04:05.000000Z07:00';
-    const as = ` as ${quoted(layout)}: cannot parse ${quoted(rest)} as ${quoted('.000000')}`;
+    const as = ` as ${quoted(MICRO_LAYOUT)}: cannot parse ${quoted(rest)} as ${quoted('.000000')}`;
     throw new Error(`parsing time ${quoted(text)}${as}`);
   }
-  const seconds = formatTime(parseTime(text));
+  const seconds = formatTime(parseTime(text, MICRO_LAYOUT));
   const fraction = (anyTime.exec(text)?.[1] ?? '').padEnd(6, '0').slice(0, 6);
   return `${seconds.slice(0, 19)}.${fraction}Z`;
 }
 
-function parseTime(text: string): number {
+function parseTime(text: string, wanted = RFC3339_LAYOUT): number {
   let epochMs = anyTime.test(text) ? Date.parse(text.replace(',', '.')) : Number.NaN;
   // Date.parse takes February 30th for March 1st.
   if (Number(text.slice(8, 10)) > 28 && !hasDay(text)) epochMs = Number.NaN;
-  if (Number.isNaN(epochMs)) throw new Error(`parsing time ${quoted(text)}${whatIsWrong(text)}`);
+  if (Number.isNaN(epochMs)) throw new Error(`parsing time ${quoted(text)}${whatIsWrong(text, wanted)}`);
   return epochMs;
 }
 
 const hasDay = (text: string): boolean =>
   new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate() >= Number(text.slice(8, 10));
 
-function whatIsWrong(text: string): string {
+function whatIsWrong(text: string, wanted: string): string {
   let rest = text;
   for (const [part, layout] of layoutParts) {
     const match = part.exec(rest);
     if (match === null) {
       if (layout === '01' && /^\d\d/.test(rest)) return ': month out of range';
-      return ` as ${quoted(RFC3339_LAYOUT)}: cannot parse ${quoted(rest)} as ${quoted(layout)}`;
+      return ` as ${quoted(wanted)}: cannot parse ${quoted(rest)} as ${quoted(layout)}`;
     }
     rest = rest.slice(match[0].length);
   }

@@ -51,7 +51,8 @@ function placeOf(source: string, offset: number | undefined): { line: number; co
   const line = source.slice(0, start).split('\n').length;
   return {
     line,
-    column: [...source.slice(start, offset)].length,
+    // Of nothing at all, cel-go says that it ends before it begins.
+    column: source === '' ? -1 : [...source.slice(start, offset)].length,
     text: source.slice(start, end < 0 ? undefined : end),
   };
 }

@@ -16,6 +16,8 @@ export function expandMacro(
   target: Node | undefined,
   given: Node[],
   report: MacroReport,
+  /** Whether `cel.bind` is one: cel-go's ext.Bindings. */
+  bindings = false,
 ): Node | undefined {
   const make = new Maker(offset);
   if (target === undefined) {
@@ -27,7 +29,8 @@ export function expandMacro(
     report(selection.offset, 'invalid argument to has() macro');
     return make.literal(true);
   }
-  const expand = macros[`${name}/${given.length}`];
+  const isBind = bindings && name === 'bind' && given.length === 3 && target.kind === 'ident' && target.name === 'cel';
+  const expand = isBind ? bind : macros[`${name}/${given.length}`];
   try {
     return expand?.(make, target, given);
   } catch (error) {
@@ -199,6 +202,25 @@ const macros: Record<string, Expand> = {
     optional(make, target, make.call('optional.of', bound(make, target, given, 'optMap'))),
   'optFlatMap/2': (make, target, given) => optional(make, target, bound(make, target, given, 'optFlatMap')),
 };
+
+/** `cel.bind(name, value, result)`: the result with the value under a name. */
+function bind(make: Maker, _target: Node, given: Node[]): Node {
+  const [variable, initial, result] = given as [Node, Node, Node];
+  if (variable.kind !== 'ident') {
+    throw new MacroMisuse(variable, 'cel.bind() variable names must be simple identifiers');
+  }
+  return {
+    kind: 'comprehension',
+    offset: make.offset,
+    range: make.list(),
+    variable: unused,
+    accumulator: variable.name,
+    initial,
+    condition: make.literal(false),
+    step: make.name(variable.name),
+    result,
+  };
+}
 
 /** `list.sortBy(e, key)`: sorted by the keys that are found first. Source: cel-go's ext/lists.go. */
 function sortBy(make: Maker, target: Node, given: Node[]): Node {

@@ -25,13 +25,13 @@ const relationNames: Record<string, string> = {
 };
 
 /** Source text as a tree with its macros expanded. Throws a CompileError. Source: cel-go's parser. */
-export function parse(source: string): Node {
+export function parse(source: string, bindings = false): Node {
   const issues: Issue[] = [];
   if ([...source].length > maximalSize) {
     const message = `expression code point size exceeds limit: size: ${[...source].length}, limit ${maximalSize}`;
     throw new CompileError(source, [{ offset: undefined, message }]);
   }
-  const parser = new Parser(tokensOf(source, issues), issues);
+  const parser = new Parser(tokensOf(source, issues), issues, bindings);
   let tree: Node | undefined;
   try {
     tree = parser.whole();
@@ -48,10 +48,12 @@ class SyntaxStop {}
 class Parser {
   readonly #tokens: Token[];
   readonly #issues: Issue[];
+  readonly #bindings: boolean;
   #at = 0;
   #depth = 0;
 
-  constructor(tokens: Token[], issues: Issue[]) {
+  constructor(tokens: Token[], issues: Issue[], bindings: boolean) {
+    this.#bindings = bindings;
     this.#tokens = tokens;
     this.#issues = issues;
   }
@@ -381,7 +383,8 @@ class Parser {
   }
 
   #call(offset: number, name: string, target: Node | undefined, list: Node[]): Node {
-    const expanded = expandMacro(offset, name, target, list, (at, message) => this.#report(at, message));
+    const report = (at: number, message: string) => this.#report(at, message);
+    const expanded = expandMacro(offset, name, target, list, report, this.#bindings);
     if (expanded !== undefined) return expanded;
     return {
       kind: 'call',

@@ -13,6 +13,8 @@ export const PER_CALL_LIMIT = 1_000_000;
 export interface Environment extends Declarations {
   /** Absent where no objects can be made. */
   construct?: Construct;
+  /** `cel.bind` is understood. */
+  bindings?: boolean;
 }
 
 export type Outcome =
@@ -64,7 +66,7 @@ const cannotConstruct: Construct = (typeName) => {
 };
 
 function checkedTree(source: string, environment: Environment): Node {
-  const tree = parse(source);
+  const tree = parse(source, environment.bindings);
   const issues: Issue[] = [];
   check(tree, environment, issues);
   if (issues.length === 0) checkLiterals(tree, issues);

@@ -1,6 +1,6 @@
 import { imageTagOf } from '../image-reference.ts';
 import type { TypeDefaults } from './walk.ts';
-import { setDefault } from './walk.ts';
+import { setDefault, setUnset } from './walk.ts';
 
 const DEFAULT_FILE_MODE = 0o644;
 
@@ -49,11 +49,11 @@ export const coreTypeDefaults: TypeDefaults = {
   'io.k8s.api.core.v1.HostPathVolumeSource': (source) => {
     if (source.type === undefined) source.type = '';
   },
-  'io.k8s.api.core.v1.PersistentVolumeClaimSpec': (spec) => setDefault(spec, 'volumeMode', 'Filesystem'),
+  'io.k8s.api.core.v1.PersistentVolumeClaimSpec': (spec) => setUnset(spec, 'volumeMode', 'Filesystem'),
   'io.k8s.api.core.v1.PersistentVolumeClaimStatus': (status) => setDefault(status, 'phase', 'Pending'),
   'io.k8s.api.core.v1.PersistentVolumeSpec': (spec) => {
     setDefault(spec, 'persistentVolumeReclaimPolicy', 'Retain');
-    setDefault(spec, 'volumeMode', 'Filesystem');
+    setUnset(spec, 'volumeMode', 'Filesystem');
   },
   'io.k8s.api.core.v1.PersistentVolumeStatus': (status) => setDefault(status, 'phase', 'Pending'),
   'io.k8s.api.core.v1.NamespaceStatus': (status) => setDefault(status, 'phase', 'Active'),

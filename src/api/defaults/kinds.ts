@@ -1,7 +1,7 @@
 import type { KubeObject } from '../object.ts';
 import { podRequests } from '../pod-resources.ts';
 import { quantityOf, quantityOfMillis } from '../quantity.ts';
-import { setDefault } from './walk.ts';
+import { setDefault, setUnset } from './walk.ts';
 
 /** Defaults of a kind as a whole, by `group/resource`; they come before those of its parts. */
 export const kindDefaults: Record<string, (object: KubeObject) => void> = {
@@ -94,7 +94,7 @@ function setServiceDefaults(service: KubeObject): void {
   if (isExternal || (spec.type === 'ClusterIP' && spec.externalIPs?.length > 0)) {
     setDefault(spec, 'externalTrafficPolicy', 'Cluster');
   }
-  if (isExternal || spec.type === 'ClusterIP') setDefault(spec, 'internalTrafficPolicy', 'Cluster');
+  if (isExternal || spec.type === 'ClusterIP') setUnset(spec, 'internalTrafficPolicy', 'Cluster');
   if (spec.type === 'LoadBalancer') {
     setDefault(spec, 'allocateLoadBalancerNodePorts', true);
     for (const ingress of service.status?.loadBalancer?.ingress ?? [])
@@ -110,9 +110,10 @@ function setJobDefaults(job: KubeObject): void {
   setDefault(spec, 'parallelism', 1);
   setDefault(spec, 'backoffLimit', spec.backoffLimitPerIndex === undefined ? 6 : LARGEST_INT32);
   const labels = spec.template?.metadata?.labels;
-  if (labels !== undefined && !Object.keys(job.metadata.labels ?? {}).length) job.metadata.labels = { ...labels };
-  setDefault(spec, 'completionMode', 'NonIndexed');
+  // The very same, as upstream: what the strategy adds to the one is the other's too.
+  if (labels !== undefined && !Object.keys(job.metadata.labels ?? {}).length) job.metadata.labels = labels;
+  setUnset(spec, 'completionMode', 'NonIndexed');
   setDefault(spec, 'suspend', false);
-  setDefault(spec, 'podReplacementPolicy', spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed');
+  setUnset(spec, 'podReplacementPolicy', spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed');
   setDefault(spec, 'manualSelector', false);
 }

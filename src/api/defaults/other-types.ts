@@ -1,54 +1,53 @@
 import { formatTime } from '../object.ts';
 import { quantityOf } from '../quantity.ts';
-import { setDefault, type TypeDefaults } from './walk.ts';
+import { setDefault, setUnset, type TypeDefaults } from './walk.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
 /** Everything outside core and workloads. Source: defaults.go of each version in Kubernetes' pkg/apis. */
 export const otherTypeDefaults: TypeDefaults = {
-  'io.k8s.api.networking.v1.NetworkPolicyPort': (port) => setDefault(port, 'protocol', 'TCP'),
+  'io.k8s.api.networking.v1.NetworkPolicyPort': (port) => setUnset(port, 'protocol', 'TCP'),
   'io.k8s.api.networking.v1.NetworkPolicySpec': (spec) => {
     if (spec.policyTypes?.length) return;
     spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
   },
-  'io.k8s.api.networking.v1.IngressClassParametersReference': (reference) => setDefault(reference, 'scope', 'Cluster'),
+  'io.k8s.api.networking.v1.IngressClassParametersReference': (reference) => setUnset(reference, 'scope', 'Cluster'),
   'io.k8s.api.rbac.v1.RoleRef': (reference) => setDefault(reference, 'apiGroup', RBAC),
   'io.k8s.api.rbac.v1.Subject': (subject) => {
     if (subject.kind === 'User' || subject.kind === 'Group') setDefault(subject, 'apiGroup', RBAC);
   },
   'io.k8s.api.storage.v1.StorageClass': (storageClass) => {
-    setDefault(storageClass, 'reclaimPolicy', 'Delete');
-    setDefault(storageClass, 'volumeBindingMode', 'Immediate');
+    setUnset(storageClass, 'reclaimPolicy', 'Delete');
+    setUnset(storageClass, 'volumeBindingMode', 'Immediate');
   },
   'io.k8s.api.storage.v1.CSIDriverSpec': (spec) => {
     setDefault(spec, 'attachRequired', true);
     setDefault(spec, 'podInfoOnMount', false);
     setDefault(spec, 'storageCapacity', false);
-    setDefault(spec, 'fsGroupPolicy', 'ReadWriteOnceWithFSType');
+    setUnset(spec, 'fsGroupPolicy', 'ReadWriteOnceWithFSType');
     if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
     setDefault(spec, 'requiresRepublish', false);
     setDefault(spec, 'seLinuxMount', false);
   },
   'io.k8s.api.discovery.v1.EndpointPort': (port) => {
     if (port.name === undefined) port.name = '';
-    setDefault(port, 'protocol', 'TCP');
+    setUnset(port, 'protocol', 'TCP');
   },
   'io.k8s.api.scheduling.v1.PriorityClass': (priorityClass) =>
-    setDefault(priorityClass, 'preemptionPolicy', 'PreemptLowerPriority'),
+    setUnset(priorityClass, 'preemptionPolicy', 'PreemptLowerPriority'),
   'io.k8s.api.admissionregistration.v1.ValidatingWebhook': setWebhookDefaults,
   'io.k8s.api.admissionregistration.v1.MutatingWebhook': (webhook) => {
     setWebhookDefaults(webhook);
-    setDefault(webhook, 'reinvocationPolicy', 'Never');
+    setUnset(webhook, 'reinvocationPolicy', 'Never');
   },
-  'io.k8s.api.admissionregistration.v1.RuleWithOperations': (rule) => setDefault(rule, 'scope', '*'),
-  'io.k8s.api.admissionregistration.v1.NamedRuleWithOperations': (rule) => setDefault(rule, 'scope', '*'),
+  'io.k8s.api.admissionregistration.v1.RuleWithOperations': (rule) => setUnset(rule, 'scope', '*'),
+  'io.k8s.api.admissionregistration.v1.NamedRuleWithOperations': (rule) => setUnset(rule, 'scope', '*'),
   'io.k8s.api.admissionregistration.v1.ServiceReference': (reference) => setDefault(reference, 'port', 443),
   'io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicySpec': (spec) =>
-    setDefault(spec, 'failurePolicy', 'Fail'),
-  'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicySpec': (spec) =>
-    setDefault(spec, 'failurePolicy', 'Fail'),
+    setUnset(spec, 'failurePolicy', 'Fail'),
+  'io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicySpec': (spec) => setUnset(spec, 'failurePolicy', 'Fail'),
   'io.k8s.api.admissionregistration.v1.MatchResources': (match) => {
-    setDefault(match, 'matchPolicy', 'Equivalent');
+    setUnset(match, 'matchPolicy', 'Equivalent');
     match.namespaceSelector ??= {};
     match.objectSelector ??= {};
   },
@@ -78,8 +77,8 @@ export const otherTypeDefaults: TypeDefaults = {
 };
 
 function setWebhookDefaults(webhook: any): void {
-  setDefault(webhook, 'failurePolicy', 'Fail');
-  setDefault(webhook, 'matchPolicy', 'Equivalent');
+  setUnset(webhook, 'failurePolicy', 'Fail');
+  setUnset(webhook, 'matchPolicy', 'Equivalent');
   webhook.namespaceSelector ??= {};
   webhook.objectSelector ??= {};
   setDefault(webhook, 'timeoutSeconds', 10);

@@ -7,6 +7,11 @@ export type TypeDefaults = Record<string, (object: any) => void>;
 
 export type SetDefaults = (object: any) => void;
 
+/** Sets a field that is absent. Go keeps these as pointers: '' is someone's wish, and validation's to refuse. */
+export function setUnset(object: any, field: string, value: unknown): void {
+  if (object[field] === undefined || object[field] === null) object[field] = value;
+}
+
 /** Sets a field that is absent, or a zero value that Kubernetes treats as absent. */
 export function setDefault(object: any, field: string, value: unknown): void {
   const current = object[field];

@@ -1,4 +1,4 @@
-import { setDefault, type TypeDefaults } from './walk.ts';
+import { setDefault, setUnset, type TypeDefaults } from './walk.ts';
 
 /** apps/v1, batch/v1, autoscaling. Source: defaults.go of each version in Kubernetes' pkg/apis. */
 export const workloadTypeDefaults: TypeDefaults = {
@@ -8,8 +8,8 @@ export const workloadTypeDefaults: TypeDefaults = {
     setDefault(spec.strategy, 'type', 'RollingUpdate');
     if (spec.strategy.type === 'RollingUpdate') {
       spec.strategy.rollingUpdate ??= {};
-      setDefault(spec.strategy.rollingUpdate, 'maxUnavailable', '25%');
-      setDefault(spec.strategy.rollingUpdate, 'maxSurge', '25%');
+      setUnset(spec.strategy.rollingUpdate, 'maxUnavailable', '25%');
+      setUnset(spec.strategy.rollingUpdate, 'maxSurge', '25%');
     }
     setDefault(spec, 'revisionHistoryLimit', 10);
     setDefault(spec, 'progressDeadlineSeconds', 600);
@@ -20,8 +20,8 @@ export const workloadTypeDefaults: TypeDefaults = {
     setDefault(spec.updateStrategy, 'type', 'RollingUpdate');
     if (spec.updateStrategy.type === 'RollingUpdate') {
       spec.updateStrategy.rollingUpdate ??= {};
-      setDefault(spec.updateStrategy.rollingUpdate, 'maxUnavailable', 1);
-      setDefault(spec.updateStrategy.rollingUpdate, 'maxSurge', 0);
+      setUnset(spec.updateStrategy.rollingUpdate, 'maxUnavailable', 1);
+      setUnset(spec.updateStrategy.rollingUpdate, 'maxSurge', 0);
     }
     setDefault(spec, 'revisionHistoryLimit', 10);
   },

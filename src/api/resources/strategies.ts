@@ -18,7 +18,7 @@ import * as devices from '../validation/devices.ts';
 import * as events from '../validation/events.ts';
 import { Findings } from '../validation/findings.ts';
 import * as flowControl from '../validation/flow-control.ts';
-import { isIpAddress } from '../validation/ip-address.ts';
+import { canonicalAddressFindings } from '../validation/ip-address.ts';
 import * as limits from '../validation/limits.ts';
 import * as networking from '../validation/networking.ts';
 import * as pod from '../validation/pod.ts';
@@ -70,6 +70,11 @@ const asChange =
   (validate: OnObject): OnChange =>
   (object, _old, findings) =>
     validate(object, findings);
+
+const systemPriorities: Record<string, number> = {
+  'system-node-critical': 2_000_001_000,
+  'system-cluster-critical': 2_000_000_000,
+};
 
 /** A pod stays until its containers have stopped. Source: podStrategy.CheckGracefulDelete. */
 function podGracePeriodSeconds(object: KubeObject, asked: number | undefined): number {
@@ -206,6 +211,7 @@ export const strategies: Record<string, ResourceStrategy> = {
     validateStatusUpdate: checkChange(jobStatus.validateJobStatus),
     ...validated(batch.validateJob, batch.validateJobUpdate),
     prepareForCreate: prepare.prepareJob,
+    rename: prepare.renameJob,
   },
   'batch/cronjobs': validated(
     (object, findings) => batch.validateCronJob(object, findings),
@@ -234,8 +240,7 @@ export const strategies: Record<string, ResourceStrategy> = {
   },
   'networking.k8s.io/ipaddresses': {
     ...validated(clusterNetworks.validateIpAddressObject, clusterNetworks.validateIpAddressObjectUpdate),
-    validateName: (name, isPrefix) =>
-      isPrefix || isIpAddress(name) ? [] : ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
+    validateName: (name, isPrefix) => (isPrefix ? [] : canonicalAddressFindings(name)),
   },
   'discovery.k8s.io/endpointslices': validated(
     networking.validateEndpointSlice,
@@ -270,20 +275,34 @@ export const strategies: Record<string, ResourceStrategy> = {
     devices.validateResourceClaimTemplateUpdate,
   ),
   'resource.k8s.io/resourceslices': validated(devices.validateResourceSlice, devices.validateResourceSliceUpdate),
-  'scheduling.k8s.io/priorityclasses': validated(
-    (object, findings) => {
-      if (object.value > 1_000_000_000 && !object.metadata.name.startsWith('system-')) {
-        findings.forbidden('value', 'maximum allowed value of a user defined priority is 1000000000');
-      }
-      findings.optionalOneOf(object.preemptionPolicy, 'preemptionPolicy', ['PreemptLowerPriority', 'Never']);
-    },
-    (object, old, findings) => {
-      if (object.value !== old.value) findings.forbidden('value', 'may not be changed in an update.');
-      if (object.preemptionPolicy !== old.preemptionPolicy) {
-        findings.invalid('preemptionPolicy', object.preemptionPolicy, 'field is immutable');
-      }
-    },
-  ),
+  'scheduling.k8s.io/priorityclasses': {
+    ...validated(
+      (object, findings) => {
+        const { name } = object.metadata;
+        const known = systemPriorities[name];
+        if (name.startsWith('system-') && (known !== object.value || object.globalDefault === true)) {
+          const reserved = "priority class names with 'system-' prefix are reserved for system use only. error: ";
+          const why =
+            known === undefined
+              ? `${name} is not a known system priority class`
+              : known !== object.value
+                ? `value of ${name} PriorityClass must be ${known}`
+                : `globalDefault of ${name} PriorityClass must be false`;
+          findings.forbidden('metadata.name', reserved + why);
+        } else if (object.value > 1_000_000_000 && known === undefined) {
+          findings.forbidden('value', 'maximum allowed value of a user defined priority is 1000000000');
+        }
+        findings.oneOf(object.preemptionPolicy, 'preemptionPolicy', ['PreemptLowerPriority', 'Never']);
+      },
+      (object, old, findings) => {
+        if (object.value !== old.value) findings.forbidden('value', 'may not be changed in an update.');
+        if (object.preemptionPolicy !== old.preemptionPolicy) {
+          findings.invalid('preemptionPolicy', object.preemptionPolicy, 'field is immutable');
+        }
+      },
+    ),
+    generationStays: true,
+  },
   'coordination.k8s.io/leases': validated((object, findings) => {
     const { leaseDurationSeconds, leaseTransitions, preferredHolder, strategy } = object.spec ?? {};
     if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {

@@ -179,6 +179,9 @@ function keepNodePorts(spec: any, before: any): void {
       if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts) {
         delete spec.allocateLoadBalancerNodePorts;
       }
+      for (const field of ['healthCheckNodePort', 'loadBalancerClass']) {
+        if (before.type === 'LoadBalancer' && spec[field] === before[field]) delete spec[field];
+      }
     }
     return;
   }

@@ -1,6 +1,7 @@
 import { semanticEqual } from '../equality.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../generated/rbac-v1.ts';
 import { isPathSegmentName, nameIsDnsSubdomain } from '../names.ts';
+import { selectorFromLabelSelector } from '../selectors.ts';
 import type { Findings } from './findings.ts';
 import { validateLabelSelector } from './metadata.ts';
 
@@ -49,7 +50,13 @@ export function validateClusterRole({ rules, aggregationRule }: ClusterRole, fin
     findings.required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
   }
   aggregationRule.clusterRoleSelectors?.forEach((selector, index) => {
-    validateLabelSelector(selector, `${path}[${index}]`, findings);
+    const at = `${path}[${index}]`;
+    validateLabelSelector(selector, at, findings);
+    try {
+      selectorFromLabelSelector(selector);
+    } catch {
+      findings.invalid(at, selector, 'invalid label selector.');
+    }
   });
 }
 

@@ -111,7 +111,6 @@ test('what is wrong with a mutating policy', () => {
   assert.deepEqual(
     found(validateMutatingPolicy, mutating({ mutations, matchConstraints, reinvocationPolicy: 'Always' })),
     [
-      'spec.matchConstraints.resourceRules.operations: Unsupported value: "*": supported values: "CREATE", "UPDATE"',
       'spec.mutations[0].applyConfiguration.expression: Invalid value: "1": must evaluate to Object but got int',
       `spec.mutations[1].jsonPatch.expression: Invalid value: "[JSONPatch{op: 1}]": compilation failed: ERROR: <input>:1:14: expected type of field 'op' is 'string' but provided type is 'int'\n | [JSONPatch{op: 1}]\n | .............^`,
       'spec.mutations[2].jsonPatch: Required value: must be specified when patchType is JSONPatch',

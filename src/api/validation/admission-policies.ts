@@ -32,7 +32,7 @@ type Policy = ValidatingAdmissionPolicy | MutatingAdmissionPolicy;
 const failurePolicies = ['Fail', 'Ignore'];
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const actions = ['Audit', 'Deny', 'Warn'];
-const mutableOperations = ['CREATE', 'UPDATE'];
+const mutableOperations = ['*', 'CONNECT', 'CREATE', 'UPDATE'];
 const mostAnnotations = 20;
 const longestValueExpression = 5 * 1024;
 const reservedWords = new Set(
@@ -102,7 +102,9 @@ function validateValidating(policy: ValidatingAdmissionPolicy, findings: Finding
 
 function validateMutating(policy: MutatingAdmissionPolicy, findings: Findings, keepsConditions: boolean): void {
   const spec = policy.spec ?? {};
-  const names = validateCommon(policy, findings, keepsConditions);
+  const common = validateCommon(policy, findings, keepsConditions);
+  // Mutations may always name them, though there be none.
+  const names = { ...common, variables: common.variables ?? new Map<string, CelType>() };
   validateMutableOperations(spec.matchConstraints, 'spec.matchConstraints', findings);
   const { mutations = [], reinvocationPolicy } = spec;
   if (mutations.length === 0) findings.required('spec.mutations', 'mutations must contain at least one item');
@@ -115,7 +117,7 @@ function validateMutating(policy: MutatingAdmissionPolicy, findings: Findings, k
 /** What expressions of the policy may name. */
 function validateCommon(policy: Policy, findings: Findings, keepsConditions: boolean): AdmissionNames {
   const spec = policy.spec ?? {};
-  findings.oneOf(spec.failurePolicy, 'spec.failurePolicy', failurePolicies);
+  findings.set(spec.failurePolicy, 'spec.failurePolicy', failurePolicies);
   if (spec.paramKind) validateParamKind(spec.paramKind, 'spec.paramKind', findings);
   const { matchConstraints } = spec;
   if (matchConstraints === undefined || matchConstraints === null) findings.required('spec.matchConstraints');
@@ -132,7 +134,7 @@ function validateCommon(policy: Policy, findings: Findings, keepsConditions: boo
   const types = new Map<string, CelType>();
   variables.forEach((variable, index) => {
     const type = validateVariable(variable, { ...names, variables: new Map(types) }, index, findings);
-    types.set(variable.name, type);
+    if (type !== undefined) types.set(variable.name, type);
   });
   return { ...names, variables: types };
 }
@@ -142,7 +144,7 @@ function validateVariable(
   names: AdmissionNames,
   index: number,
   findings: Findings,
-): CelType {
+): CelType | undefined {
   const path = `spec.variables[${index}]`;
   if ((name ?? '').trim() === '') findings.required(`${path}.name`, 'name is not specified');
   else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) || reservedWords.has(name)) {
@@ -150,7 +152,7 @@ function validateVariable(
   }
   if ((expression ?? '').trim() === '') {
     findings.required(`${path}.expression`, 'expression is not specified');
-    return dynType;
+    return undefined;
   }
   try {
     return compileAdmissionExpression(expression, names, []).type;
@@ -266,7 +268,7 @@ function validateParamKind({ apiVersion, kind }: ParamKind, path: string, findin
 }
 
 function validateMatchResources(match: MatchResources, path: string, findings: Findings): void {
-  findings.oneOf(match.matchPolicy, `${path}.matchPolicy`, ['Equivalent', 'Exact']);
+  findings.set(match.matchPolicy, `${path}.matchPolicy`, ['Equivalent', 'Exact']);
   for (const name of ['namespaceSelector', 'objectSelector'] as const) {
     const selector = match[name];
     if (selector === undefined || selector === null) findings.required(`${path}.${name}`);
@@ -290,7 +292,7 @@ function validateNamedRule(rule: NamedRuleWithOperations, path: string, findings
   validateRuleWithOperations(rule, path, findings);
 }
 
-/** Only what is created or updated can be changed. */
+/** What is deleted is not changed. */
 function validateMutableOperations(match: MatchResources | undefined | null, path: string, findings: Findings): void {
   for (const { operations } of match?.resourceRules ?? []) {
     for (const operation of operations ?? []) {

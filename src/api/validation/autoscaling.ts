@@ -30,6 +30,11 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, findings: 
   spec.metrics?.forEach((metric, index) => {
     validateMetric(metric, `spec.metrics[${index}]`, findings);
   });
+  const kinds = (spec.metrics ?? []).map(({ type }) => type);
+  if (minReplicas === 0 && !kinds.includes('Object') && !kinds.includes('External')) {
+    const why = 'must specify at least one Object or External metric to support scaling to zero replicas';
+    findings.forbidden('spec.metrics', why);
+  }
   for (const direction of ['scaleUp', 'scaleDown'] as const) {
     const rules = spec.behavior?.[direction];
     if (rules === undefined) continue;

@@ -261,6 +261,7 @@ function validateTimeZone(timeZone: string | undefined, findings: Findings): voi
       timeZone,
       'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
     );
+    return;
   }
   try {
     new Intl.DateTimeFormat('en', { timeZone });

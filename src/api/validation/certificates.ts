@@ -40,6 +40,7 @@ const conditionsOf = ({ status }: CertificateSigningRequest): Condition[] => sta
 /** All that can be said without reading the request itself: that is admission's, which may take its time. */
 export function validateCertificateRequest(object: CertificateSigningRequest, findings: Findings): void {
   const { spec } = object;
+  if (!spec.request) findings.invalid('spec.request', null, 'PEM block type must be CERTIFICATE REQUEST');
   if (!spec.usages?.length) findings.required('spec.usages');
   const seen = new Set<string>();
   spec.usages?.forEach((usage, index) => {

@@ -113,7 +113,9 @@ export function validateStorageCapacityUpdate(
   findings: Findings,
 ): void {
   validateImmutable(one.nodeTopology, old.nodeTopology, 'nodeTopology', findings);
-  validateImmutable(one.storageClassName ?? '', old.storageClassName, 'storageClassName', findings);
+  const storageClass = one.storageClassName ?? '';
+  if (storageClass === '') findings.invalidEach('storageClassName', '', isDns1123Subdomain(''));
+  validateImmutable(storageClass, old.storageClassName, 'storageClassName', findings);
 }
 
 export function validateVolumeAttachment({ spec }: VolumeAttachment, findings: Findings): void {

@@ -1,3 +1,4 @@
+import { compileDeviceSelector, MAX_SELECTOR_COST } from '../cel/device.ts';
 import type {
   DeviceClaim,
   DeviceClass,
@@ -13,6 +14,8 @@ import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabels } from './metadata.ts';
 
 const MAX_LIST = 32;
+const MAX_SELECTOR_BYTES = 10 * 1024;
+const MAX_PARAMETERS_BYTES = 10 * 1024;
 const cIdentifier = '[A-Za-z_][A-Za-z0-9_]*';
 const cIdentifierPattern = new RegExp(`^${cIdentifier}$`);
 const C_IDENTIFIER_FINDING = `a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '${cIdentifier}')`;
@@ -21,7 +24,7 @@ const REQUEST_REFERENCE =
 const semver =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-((0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))*))?(\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?$/;
 
-/** Source: pkg/apis/resource/validation. What selectors say in CEL is not compiled here. */
+/** Source: pkg/apis/resource/validation. */
 export function validateDeviceClass({ spec }: DeviceClass, findings: Findings): void {
   validateSelectors(spec?.selectors, 'spec.selectors', findings);
   spec?.config?.forEach((config, index) => {
@@ -179,8 +182,21 @@ function validateSelectors(selectors: DeviceSelector[] | undefined, path: string
   if ((selectors?.length ?? 0) > MAX_LIST) findings.tooMany(path, selectors!.length, MAX_LIST);
   selectors?.forEach(({ cel }, index) => {
     if (cel === undefined) findings.required(`${path}[${index}].cel`);
-    else if (!cel.expression) findings.required(`${path}[${index}].cel.expression`);
+    else validateSelector(cel.expression ?? '', `${path}[${index}].cel.expression`, findings);
   });
+}
+
+function validateSelector(expression: string, path: string, findings: Findings): void {
+  if (Buffer.byteLength(expression) > MAX_SELECTOR_BYTES) {
+    findings.tooLong(path, MAX_SELECTOR_BYTES);
+    return;
+  }
+  try {
+    const { maxCost } = compileDeviceSelector(expression);
+    if (maxCost > MAX_SELECTOR_COST) findings.forbidden(path, 'too complex, exceeds cost limit');
+  } catch (error) {
+    findings.invalid(path, expression, (error as Error).message);
+  }
 }
 
 function validateDriver(driver: string | undefined, path: string, findings: Findings): void {
@@ -198,7 +214,16 @@ function validateConfiguration({ opaque }: DeviceConfiguration, path: string, fi
     return;
   }
   validateDriver(opaque.driver, `${path}.opaque.driver`, findings);
-  if (opaque.parameters === undefined) findings.required(`${path}.opaque.parameters`);
+  validateParameters(opaque.parameters, `${path}.opaque.parameters`, findings);
+}
+
+function validateParameters(parameters: unknown, path: string, findings: Findings): void {
+  if (parameters === undefined || parameters === null) findings.required(path);
+  else if (Buffer.byteLength(JSON.stringify(parameters)) > MAX_PARAMETERS_BYTES) {
+    findings.tooLong(path, MAX_PARAMETERS_BYTES);
+  } else if (typeof parameters !== 'object' || Array.isArray(parameters)) {
+    findings.invalid(path, '<value omitted>', 'must be a valid JSON object');
+  }
 }
 
 function validateAttributeName(name: string, path: string, findings: Findings): void {

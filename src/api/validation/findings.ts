@@ -93,6 +93,12 @@ export class Findings {
     else if (!supported.includes(value as string)) this.notSupported(field, value, supported);
   }
 
+  /** As `oneOf`, of what Go keeps as a pointer: '' is given, and wrong. */
+  set(value: unknown, field: string, supported: readonly string[]): void {
+    if (value === undefined || value === null) this.required(field);
+    else if (!supported.includes(value as string)) this.notSupported(field, value, supported);
+  }
+
   /** One of a closed set when given. */
   optionalOneOf(value: unknown, field: string, supported: readonly string[]): void {
     if (value !== undefined && value !== null && !supported.includes(value as string)) {

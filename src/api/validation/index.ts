@@ -7,6 +7,7 @@ import { validateRequired } from './required.ts';
 
 /** Kinds whose own validation covers every required field; the others are also held to their schema. */
 const covered = new Set([
+  'apiextensions.k8s.io/customresourcedefinitions',
   '/pods',
   '/events',
   '/limitranges',

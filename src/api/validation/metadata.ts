@@ -9,7 +9,26 @@ const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
 
-type Named = Pick<ResourceDefinition, 'namespaced'> & Partial<Pick<ResourceDefinition, 'strategy'>>;
+type Named = Pick<ResourceDefinition, 'namespaced'> & Partial<Pick<ResourceDefinition, 'strategy' | 'group'>>;
+
+/** Groups whose kinds take upstream's own finalizers and those with a domain only. */
+const heldToStandard = new Set([
+  '',
+  'apps',
+  'batch',
+  'autoscaling',
+  'policy',
+  'networking.k8s.io',
+  'discovery.k8s.io',
+  'storage.k8s.io',
+  'scheduling.k8s.io',
+  'node.k8s.io',
+  'coordination.k8s.io',
+  'resource.k8s.io',
+  'rbac.authorization.k8s.io',
+  'certificates.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+]);
 
 /** metadata of any object, on create and on update. Source: apimachinery's pkg/api/validation/objectmeta.go. */
 export function validateMetadata(definition: Named, metadata: ObjectMeta, findings: Findings): void {
@@ -28,6 +47,9 @@ export function validateMetadata(definition: Named, metadata: ObjectMeta, findin
   findings.nonnegative(metadata.generation, 'metadata.generation');
   validateMutableMetadata(metadata, findings);
   validateFinalizers(metadata.finalizers, findings);
+  if (definition.group !== undefined && heldToStandard.has(definition.group)) {
+    validateStandardFinalizers(metadata.finalizers, findings);
+  }
 }
 
 function validateMutableMetadata(metadata: ObjectMeta, findings: Findings): void {
@@ -107,7 +129,7 @@ function validateOwnerReferences(references: OwnerReference[] | undefined, findi
   let controller: string | undefined;
   for (const reference of references) {
     const { apiVersion, kind, name, uid } = reference;
-    if (!apiVersion || apiVersion.endsWith('/')) {
+    if (!apiVersion || apiVersion.endsWith('/') || apiVersion.split('/').length > 2) {
       findings.invalid(`${path}.apiVersion`, apiVersion ?? '', 'version must not be empty');
     }
     if (!kind) findings.invalid(`${path}.kind`, kind ?? '', 'must not be empty');

@@ -2,7 +2,6 @@ import { semanticEqual } from '../equality.ts';
 import type { Pod, PodSpec } from '../generated/core-v1.ts';
 import { inclusiveRange, isDns1123Subdomain } from '../names.ts';
 import type { Findings } from './findings.ts';
-import { validateStandardFinalizers } from './metadata.ts';
 import { validatePodAnnotations, validatePodAnnotationsUpdate, validateProfilesMatch } from './pod-annotations.ts';
 import { validatePodSpec } from './pod-spec.ts';
 import { validateTolerations } from './scheduling.ts';
@@ -19,7 +18,6 @@ export function validatePodCommon(pod: Pod, findings: Findings): void {
       findings.invalid(`spec.volumes[${index}].name`, name, `PVC name ${JSON.stringify(claim)}: ${wrong}`);
     }
   });
-  validateStandardFinalizers(pod.metadata.finalizers, findings);
   const { spec } = pod;
   if (!spec.serviceAccountName) {
     spec.volumes?.forEach((volume, index) => {

@@ -14,7 +14,14 @@ type Step = (value: any, path: string, name: string, findings: Findings) => void
 const checks = new WeakMap<TypeSchema, Check>();
 
 /** Strings that may be empty although they are always written. */
-const mayBeEmpty = new Set(['io.k8s.api.core.v1.HTTPHeader.value', 'io.k8s.api.core.v1.Sysctl.value']);
+const mayBeEmpty = new Set([
+  // Told by validation, in upstream's own way.
+  'io.k8s.api.admissionregistration.v1.ServiceReference.name',
+  'io.k8s.api.admissionregistration.v1.ServiceReference.namespace',
+  'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceColumnDefinition.jsonPath',
+  'io.k8s.api.core.v1.HTTPHeader.value',
+  'io.k8s.api.core.v1.Sysctl.value',
+]);
 
 export function validateRequired(schema: TypeSchema, object: any, findings: Findings): void {
   checkOf(schema)(object, '', findings);

@@ -53,9 +53,14 @@ export const validatePodResourceRequirements = (
 
 export function validateContainerResourceName(name: string, path: string, findings: Findings): void {
   if (computeResources.includes(name)) return;
-  const count = findings.list.length;
-  findings.invalidEach(path, name, isQualifiedName(name));
-  if (findings.list.length > count) return;
+  const details = isQualifiedName(name);
+  findings.invalidEach(path, name, details);
+  if (details.length > 0) {
+    if (!name.includes('/') && !isHugePage(name)) {
+      findings.invalid(path, name, 'must be a standard resource for containers');
+    }
+    return;
+  }
   if (!name.includes('/')) {
     if (isHugePage(name)) return;
     if (!standardResources.has(name)) {

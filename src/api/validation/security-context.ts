@@ -95,7 +95,7 @@ export function validatePodSecurity(
   findings.optionalOneOf(context.supplementalGroupsPolicy, `${path}.supplementalGroupsPolicy`, ['Merge', 'Strict']);
   validateSeccomp(context.seccompProfile, `${path}.seccompProfile`, findings);
   validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`, findings);
-  findings.optionalOneOf(context.seLinuxChangePolicy, `${path}.seLinuxChangePolicy`, ['MountOption', 'Recursive']);
+  findings.optionalOneOf(context.seLinuxChangePolicy, `${path}.seLinuxChangePolicy`, ['Recursive']);
   const names = new Set<string>();
   context.sysctls?.forEach(({ name }, index) => {
     const at = `${path}.sysctls[${index}].name`;

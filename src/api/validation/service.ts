@@ -4,7 +4,7 @@ import type { Service, ServicePort } from '../generated/core-v1.ts';
 import { isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../names.ts';
 import type { Findings } from './findings.ts';
 import { addressFindings, cidrFindings, ipFamilyOf, plainIpv4 } from './ip-address.ts';
-import { validateImmutable, validateLabels } from './metadata.ts';
+import { validateLabels } from './metadata.ts';
 import { validatePort } from './probes.ts';
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -224,8 +224,9 @@ function validateTrafficPolicies(service: Service, findings: Findings): void {
       "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
     );
   }
-  if (spec.type !== 'ExternalName') {
-    findings.oneOf(spec.internalTrafficPolicy, 'spec.internalTrafficPolicy', ['Cluster', 'Local']);
+  if (['ClusterIP', 'LoadBalancer', 'NodePort'].includes(spec.type ?? '')) {
+    if (spec.internalTrafficPolicy === undefined) findings.required('spec.internalTrafficPolicy');
+    findings.optionalOneOf(spec.internalTrafficPolicy, 'spec.internalTrafficPolicy', ['Cluster', 'Local']);
   }
   findings.optionalOneOf(spec.trafficDistribution, 'spec.trafficDistribution', [
     'PreferClose',
@@ -254,7 +255,12 @@ export function validateServiceUpdate(service: Service, old: Service, findings: 
   const { spec } = service;
   const stays = spec.type !== 'ExternalName' && old.spec.type !== 'ExternalName';
   if (stays && old.spec.clusterIP) {
-    validateImmutable(spec.clusterIPs?.[0] ?? '', old.spec.clusterIPs?.[0] ?? '', 'spec.clusterIPs[0]', findings);
+    const [first = '', before = ''] = [spec.clusterIPs?.[0], old.spec.clusterIPs?.[0]];
+    // What is no address is told as such.
+    const isAddress = first === '' || first === 'None' || addressFindings(first).length === 0;
+    if (isAddress && first !== before) {
+      findings.invalid('spec.clusterIPs[0]', spec.clusterIPs ?? null, 'may not change once set');
+    }
     if (spec.clusterIP !== old.spec.clusterIP && semanticEqual(spec.clusterIPs, old.spec.clusterIPs)) {
       findings.invalid('spec.clusterIP', spec.clusterIP ?? '', 'field is immutable');
     }

@@ -8,7 +8,7 @@ import type {
 } from '../generated/core-v1.ts';
 import type { StorageClass } from '../generated/storage-v1.ts';
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../names.ts';
-import { compareQuantities } from '../quantity.ts';
+import { compareQuantities, quantityValue } from '../quantity.ts';
 import { normalizeSources } from '../strategies/volumes.ts';
 import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
@@ -82,17 +82,21 @@ export function validateClaimUpdate(
   findings: Findings,
 ): void {
   validateClaim(claim, findings);
+  const isBound = old.status?.phase === 'Bound';
   const kept = {
     ...claim.spec,
-    resources: withStorageOf(claim.spec.resources, old.spec.resources),
-    ...(claim.spec.volumeAttributesClassName !== undefined && {
-      volumeAttributesClassName: old.spec.volumeAttributesClassName,
-    }),
+    ...(isBound && { resources: withStorageOf(claim.spec.resources, old.spec.resources) }),
+    ...(isBound &&
+      claim.spec.volumeAttributesClassName !== undefined && {
+        volumeAttributesClassName: old.spec.volumeAttributesClassName,
+      }),
     ...(old.spec.volumeName === undefined && { volumeName: old.spec.volumeName }),
     ...(old.spec.storageClassName === undefined && { storageClassName: old.spec.storageClassName }),
   };
   const before = { ...old.spec };
   normalizeSources(before);
+  // Upstream's own path.
+  validateImmutable(claim.spec.volumeMode, old.spec.volumeMode, 'volumeMode', findings);
   if (!semanticEqual(kept, before)) {
     findings.forbidden(
       'spec',
@@ -149,7 +153,11 @@ export function validateVolume({ metadata, spec }: PersistentVolume, findings: F
   if (storage === undefined || Object.keys(spec.capacity!).length > 1) {
     findings.notSupported('spec.capacity', spec.capacity ?? null, ['storage']);
   } else if (compareQuantities(storage, '0') <= 0) {
-    findings.invalid('spec.capacity[storage]', storage, 'must be greater than zero');
+    const path = 'spec.capacity[storage]';
+    findings.invalid(path, storage, 'must be greater than zero');
+    if (compareQuantities(storage, '0') < 0) {
+      findings.invalid(path, quantityValue(storage), 'must be a valid resource quantity');
+    }
   }
   findings.oneOf(spec.persistentVolumeReclaimPolicy, 'spec.persistentVolumeReclaimPolicy', [
     'Delete',
@@ -208,7 +216,9 @@ function validateVolumeParts({ spec }: PersistentVolume, findings: Findings): vo
   if (storageClassName) {
     findings.invalidEach('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
   }
-  if (volumeAttributesClassName !== undefined) {
+  if (volumeAttributesClassName === '') {
+    findings.required('spec.volumeAttributesClassName', 'an empty string is disallowed');
+  } else if (volumeAttributesClassName !== undefined) {
     findings.invalidEach(
       'spec.volumeAttributesClassName',
       volumeAttributesClassName,
@@ -224,8 +234,12 @@ function validateVolumeParts({ spec }: PersistentVolume, findings: Findings): vo
 
 export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume, findings: Findings): void {
   validateVolume(volume, findings);
-  const sourceOf = ({ spec }: PersistentVolume) =>
-    Object.fromEntries(Object.entries(spec).filter(([field]) => !volumeFields.has(field)));
+  const sourceOf = ({ spec }: PersistentVolume): Record<string, unknown> => {
+    const source = Object.entries(spec).filter(([field]) => !volumeFields.has(field));
+    // Secrets for growing a volume may come later.
+    const { controllerExpandSecretRef: _secret, ...csi } = spec.csi ?? {};
+    return { ...Object.fromEntries(source), ...(spec.csi && { csi }) };
+  };
   if (!semanticEqual(sourceOf(volume), sourceOf(old))) {
     findings.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation');
   }
@@ -243,7 +257,9 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
 export function validateStorageClass(storageClass: StorageClass, findings: Findings): void {
   validateProvisioner(storageClass.provisioner, 'provisioner', findings);
   validateTopologies(storageClass.allowedTopologies, 'allowedTopologies', findings);
-  findings.optionalOneOf(storageClass.reclaimPolicy, 'reclaimPolicy', ['Delete', 'Retain']);
+  if (storageClass.reclaimPolicy !== '') {
+    findings.optionalOneOf(storageClass.reclaimPolicy, 'reclaimPolicy', ['Delete', 'Retain']);
+  }
   findings.optionalOneOf(storageClass.volumeBindingMode, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']);
 }
 
@@ -268,7 +284,7 @@ function validateTopologies(terms: TopologySelectorTerm[] | undefined, path: str
     });
     const text = JSON.stringify([...keys].sort());
     // Upstream compares with as many empty terms as there are.
-    const matches = seen.filter((one) => one === text).length;
+    const matches = seen.filter((one) => one === text).length + (keys.size === 0 ? terms.length : 0);
     for (let i = 0; i < matches; i++) findings.duplicate(at, '');
     seen.push(text);
   });

@@ -25,7 +25,7 @@ function validateSelector(
   try {
     return selectorFromLabelSelector(selector);
   } catch {
-    findings.invalid('spec.selector', selector, 'invalid label selector');
+    findings.invalid('spec.selector', selector, workload === 'statefulset' ? '' : 'invalid label selector');
     return undefined;
   }
 }

@@ -166,7 +166,8 @@ describe('limits and classes', { timeout: 60_000 }, () => {
       ...claim,
       spec: { ...claim.spec, resources: { requests: { storage: '2Gi' } } },
     });
-    assert.match(await forbiddance(send('PUT', `${claims}/v`, grown(created))), /Only bound persistent volume claims/);
+    // Validation refuses it before admission would.
+    await assert.rejects(send('PUT', `${claims}/v`, grown(created)), /spec is immutable after creation/);
     const bound = await send('PUT', `${claims}/v/status`, { ...created, status: { phase: 'Bound' } });
     await send('PUT', `${claims}/v`, grown(bound));
     const boundNone = await send('PUT', `${claims}/w/status`, { ...none, status: { phase: 'Bound' } });

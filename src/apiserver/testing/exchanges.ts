@@ -97,13 +97,15 @@ function recordedOf({ code, body, warnings }: Answer, sent: string, before: unkn
   const { uid: _uid, causes: _causes, ...others } = details ?? {};
   // Many findings: their order is that of Go's maps here and there.
   const found = causes?.map(({ reason: why, field, message: what }) => `${why} ${field}: ${what}`);
-  const single = found === undefined || found.length < 2;
-  const told = comparable([message])[0];
+  // One that is told twice is one.
+  const single = found === undefined || new Set(found).size < 2;
+  const hide = (text: string) => (sent.includes('generateName') ? text : withoutChosen(text, sent));
+  const told = comparable([message]).map(hide)[0];
   return {
     ...recorded,
     ...(reason !== undefined && { reason }),
     ...(single && { message: told }),
-    details: { ...others, ...(found !== undefined && { causes: comparable(found) }) },
+    details: { ...others, ...(found !== undefined && { causes: comparable(found).map(hide) }) },
   };
 }
 
@@ -111,6 +113,9 @@ const timePattern = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 const uidPattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 /** Of services, by either server's range. */
 const addressPattern = /\b10\.(9[6-9]|10\d|11[01])\.\d+\.\d+\b/g;
+
+const withoutChosen = (text: string, sent: string): string =>
+  text.replace(addressPattern, (address) => (sent.includes(address) ? address : 'ADDRESS'));
 
 /** Without what differs at every try: times, uids, addresses, ports and suffixes that nobody asked for. */
 function plain(body: any, sent: string): unknown {

@@ -95,6 +95,8 @@ export function comparable(findings: string[]): string[] {
     finding
       .split('\n')[0]!
       .replace(/((?:Invalid|Duplicate|Unsupported) value): (?:[{[].*[}\]]|null)(?=: |$)/s, '$1: …')
+      // A patched object as a whole, with times and fields in some order.
+      .replace(/(patch: Invalid value): \\?"(?:\{|map\[).*\\?": (?=[a-z])/s, '$1: …: ')
       .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UID'),
   );
   return [...new Set(plain)].sort();

@@ -139,7 +139,8 @@ async function prepare(
   // A custom resource's status is a field like others until it is a subresource.
   const statusCounts = !hasStatus && definition.schema.structural !== undefined;
   // Being bound is no change of what was asked for.
-  const countsChanges = definition.hasGeneration && subresource !== 'status' && subresource !== 'binding';
+  const counts = definition.hasGeneration && strategy.generationStays !== true;
+  const countsChanges = counts && subresource !== 'status' && subresource !== 'binding';
   const annotated =
     strategy.annotationsCount === true && !deepEqual(object.metadata.annotations, old.metadata.annotations);
   if (countsChanges && (annotated || specChanged(object, old, statusCounts))) {

@@ -1,4 +1,4 @@
-import { deepEqual } from '../../equality.ts';
+import { deepEqual, semanticEqual } from '../../equality.ts';
 import type {
   CustomResourceColumnDefinition,
   CustomResourceDefinition,
@@ -6,7 +6,7 @@ import type {
   CustomResourceDefinitionSpec,
   CustomResourceDefinitionVersion,
 } from '../../generated/apiextensions-v1.ts';
-import { isDns1035Label, isDns1123Subdomain, nameIsDnsSubdomain } from '../../names.ts';
+import { isDns1035Label, isDns1123Subdomain } from '../../names.ts';
 import type { FieldError } from '../../status.ts';
 import { FIELD_IS_IMMUTABLE, Findings } from '../../validation/findings.ts';
 import type { JsonSchema } from '../json-schema.ts';
@@ -55,7 +55,7 @@ export function validateDefinitionStatusUpdate(crd: CustomResourceDefinition): F
 /** A syntactically bad name is found with all other metadata. */
 function validateName({ metadata, spec }: CustomResourceDefinition, findings: Findings): void {
   const { name } = metadata as { name?: string };
-  if (!name || nameIsDnsSubdomain(name, false).length > 0) return;
+  if (!name) return;
   if (name !== `${spec.names.plural}.${spec.group}`) {
     findings.invalid('metadata.name', name, 'must be spec.names.plural+"."+spec.group');
   }
@@ -81,8 +81,11 @@ function validateSpec(
   });
   versions.forEach((version, index) => {
     const before = old?.versions.find(({ name }) => name === version.name);
-    validateVersion(version, before, `spec.versions[${index}]`, findings);
+    validateVersion(version, before, `spec.versions[${index}]`, placesOf(versions, index), findings);
   });
+  const first = versions[0]?.name ?? '';
+  const wrongFirst = first === '' ? [] : isDns1035Label(first);
+  if (wrongFirst.length > 0) findings.invalid('spec.version', first, wrongFirst.join(','));
   const names = versions.map(({ name }) => name);
   if (new Set(names).size < names.length) {
     findings.invalid('spec.versions', versions, 'must contain unique version names');
@@ -98,10 +101,38 @@ function validateSpec(
   validateConversion(spec.conversion, old?.conversion, findings);
 }
 
+/** Where each part of a version is told of; undefined: elsewhere already. */
+interface Places {
+  schema: string | undefined;
+  subresources: string | undefined;
+  columns: string | undefined;
+  selectableFields: string | undefined;
+  /** All versions have the same schema. */
+  isSharedSchema: boolean;
+}
+
+/** Upstream lifts what all versions have alike out of them before it looks, and tells of it once, by its older name. */
+function placesOf(versions: CustomResourceDefinitionVersion[], index: number): Places {
+  const [first] = versions;
+  const alike = (field: 'schema' | 'subresources' | 'additionalPrinterColumns' | 'selectableFields') =>
+    versions.every((version) => semanticEqual(version[field], first?.[field]));
+  const place = (isAlike: boolean, shared: string, own: string) =>
+    isAlike ? (index === 0 ? `spec.${shared}` : undefined) : `spec.versions[${index}].${own}`;
+  const isSharedSchema = alike('schema');
+  return {
+    schema: place(isSharedSchema, 'validation.openAPIV3Schema', 'schema.openAPIV3Schema'),
+    subresources: place(alike('subresources'), 'subresources', 'subresources'),
+    columns: place(alike('additionalPrinterColumns'), 'additionalPrinterColumns', 'additionalPrinterColumns'),
+    selectableFields: place(alike('selectableFields'), 'selectableFields', 'selectableFields'),
+    isSharedSchema,
+  };
+}
+
 function validateVersion(
   version: CustomResourceDefinitionVersion,
   old: CustomResourceDefinitionVersion | undefined,
   path: string,
+  places: Places,
   findings: Findings,
 ): void {
   const wrong = isDns1035Label(version.name ?? '');
@@ -109,20 +140,20 @@ function validateVersion(
   validateDeprecation(version, path, findings);
   const schema = version.schema?.openAPIV3Schema as JsonSchema | undefined;
   const before = old?.schema?.openAPIV3Schema as JsonSchema | undefined;
-  if (schema) {
+  if (schema && places.schema !== undefined) {
     // What was accepted once may stay: rules grow stricter.
     const isUnchanged = before !== undefined && deepEqual(schema, before);
     if (!isUnchanged) {
       const hasStatus = version.subresources?.status != null;
-      validateSchemaOfVersion(schema, before, `${path}.schema.openAPIV3Schema`, hasStatus, findings);
+      validateSchemaOfVersion(schema, before, places.schema, hasStatus, findings);
     }
   }
-  validateSubresources(version.subresources, `${path}.subresources`, findings);
+  if (places.subresources !== undefined) validateSubresources(version.subresources, places.subresources, findings);
   version.additionalPrinterColumns?.forEach((column, index) => {
-    validateColumn(column, `${path}.additionalPrinterColumns[${index}]`, findings);
+    if (places.columns !== undefined) validateColumn(column, `${places.columns}[${index}]`, findings);
   });
-  if (version.selectableFields?.length) {
-    validateSelectableFields(version, old, `${path}.selectableFields`, findings);
+  if (version.selectableFields?.length && places.selectableFields !== undefined) {
+    validateSelectableFields(version, old, places.selectableFields, findings);
   }
 }
 
@@ -176,14 +207,18 @@ function validateNames(names: CustomResourceDefinitionNames, path: string, findi
   label('singular', names.singular);
   kind('kind', names.kind);
   kind('listKind', names.listKind);
+  const each = (field: string, value: string) => {
+    const wrong = isDns1035Label(value);
+    if (wrong.length > 0) findings.invalid(`${path}.${field}`, value, wrong.join(','));
+  };
   names.shortNames?.forEach((name, index) => {
-    label(`shortNames[${index}]`, name);
+    each(`shortNames[${index}]`, name);
   });
   if (names.kind && names.kind === names.listKind) {
     findings.invalid(`${path}.listKind`, names.listKind, 'kind and listKind may not be the same');
   }
   names.categories?.forEach((name, index) => {
-    label(`categories[${index}]`, name);
+    each(`categories[${index}]`, name);
   });
 }
 
