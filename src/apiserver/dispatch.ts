@@ -63,6 +63,7 @@ const subresourceVerbs: Record<string, Verb> = {
 /** Collections are not replaced, what has a name is not created by it, and HEAD is nobody's method. */
 function hasRoute({ method, info }: RequestContext): boolean {
   if (method === 'HEAD') return false;
+  if (info.verb === 'watch') return method === 'GET';
   if (info.verb === 'create') return !info.hasNameInPath || info.subresource !== '';
   return info.hasNameInPath || (info.verb !== 'update' && info.verb !== 'patch');
 }

@@ -1,7 +1,6 @@
 import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { readContinue } from '../watch-cache/pages.ts';
 import { checkInteger } from './delete-options.ts';
 import { freshnessOf } from './resource-version.ts';
 import type { ResourceRequest } from './scope.ts';
@@ -16,8 +15,12 @@ export async function listObjects(environment: Environment, request: ResourceReq
   checkInteger(limitText);
   const limit = Math.max(0, Number(limitText));
   const continueToken = query.get('continue') ?? '';
-  if (continueToken !== '') readContinue(continueToken);
-  const freshness = freshnessOf(context, { limited: limit > 0, continued: continueToken !== '', isList: true });
+  const freshness = freshnessOf(context, {
+    limited: limit > 0,
+    continued: continueToken !== '',
+    isList: true,
+    continueToken,
+  });
   const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
   if (freshness.type === 'newest' && continueToken === '')
     await environment.objects.fresh(definition, context.freshRevision);

@@ -1,5 +1,6 @@
 import { badRequest, type FieldError, invalid, StatusError } from '../../api/status.ts';
 import type { RequestContext } from '../request-context.ts';
+import { readContinue } from '../watch-cache/pages.ts';
 
 /** How old an answer may be. Source: API concepts, "Resource versions". */
 export type Freshness =
@@ -21,7 +22,7 @@ export function parseRevision(text: string, options: { isList?: boolean } = {}):
 
 export function freshnessOf(
   context: RequestContext,
-  options: { limited: boolean; continued: boolean; isList?: boolean },
+  options: { limited: boolean; continued: boolean; isList?: boolean; continueToken?: string },
 ): Freshness {
   const version = context.query.get('resourceVersion') ?? '';
   const match = context.query.get('resourceVersionMatch') ?? '';
@@ -47,6 +48,7 @@ export function freshnessOf(
     errors.push({ reason: 'FieldValueForbidden', field: 'sendInitialEvents', message });
   }
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
+  if (options.continueToken) readContinue(options.continueToken);
   if (version === '') return { type: 'newest' };
   if (options.continued) {
     if (version !== '0') throw badRequest('specifying resource version is not allowed when using continue');
