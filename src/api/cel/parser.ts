@@ -220,10 +220,17 @@ class Parser {
     this.#at++;
     const open = !isOptional && isWord ? this.#take('(') : undefined;
     if (open !== undefined) return this.#call(open.offset, name.text, operand, this.#argumentsTo(')'));
-    const field = isWord ? name.text : name.text.slice(1, -1);
+    const field = this.#fieldName(name);
     if (!isOptional) return { kind: 'select', offset, operand, field, isTest: false };
     const literal: Node = { kind: 'literal', offset: name.offset, value: field };
     return { kind: 'call', offset, function: '_?._', arguments: [operand, literal] };
+  }
+
+  /** Kubernetes leaves cel-go's names in backticks off. */
+  #fieldName({ kind, text, offset }: Token): string {
+    if (kind === 'identifier') return text;
+    this.#report(offset, "unsupported syntax: '`'");
+    return text.slice(1, -1);
   }
 
   #argumentsTo(close: string): Node[] {
@@ -344,13 +351,14 @@ class Parser {
     const node: StructNode = { kind: 'struct', offset, typeName, fields: [] };
     while (!this.#is('}')) {
       const isOptional = this.#take('?') !== undefined;
-      const { kind, text } = this.#next;
+      const token = this.#next;
+      const { kind } = token;
       if (kind !== 'identifier' && kind !== 'quotedIdentifier') {
         this.#unexpected("{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}");
       }
       this.#at++;
       const colon = this.#expect(':');
-      const name = kind === 'identifier' ? text : text.slice(1, -1);
+      const name = this.#fieldName(token);
       node.fields.push({ offset: colon.offset, name, value: this.#expression(), isOptional });
       if (this.#take(',') === undefined) break;
     }
