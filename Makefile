@@ -1,6 +1,6 @@
 # `make up` and `make test` are all a newcomer needs; each installs what it lacks.
 SHELL := /bin/sh
-.PHONY: up test check unit e2e bench peers differential images images-stop conformance conformance-clients format
+.PHONY: up test check unit e2e bench peers differential public-manifests images images-stop conformance conformance-clients format
 
 up:
 	./skypod up
@@ -28,6 +28,10 @@ peers:
 # The same requests to Skypod and to kube-apiserver with etcd: prints every difference that is not explained.
 differential:
 	scripts/run test/peers/differential.ts
+
+# The definitions and manifests that a dozen projects publish, created in Skypod and in kube-apiserver; what differs is printed.
+public-manifests:
+	scripts/run test/peers/public.ts
 
 # Kubernetes' own conformance suite: make conformance [FOCUS=regex] [SKIP=regex] [NOT_PASSED=1]; writes docs/conformance.md.
 conformance:
