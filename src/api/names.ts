@@ -141,7 +141,10 @@ export function isQualifiedName(value: string): string[] {
   const name = parts.length === 2 ? parts[1]! : parts[0]!;
   if (parts.length === 2) {
     if (parts[0] === '') findings.push(`prefix part ${MUST_NOT_BE_EMPTY}`);
-    else findings.push(...isDns1123Subdomain(parts[0]!).map((finding) => `prefix part ${finding}`));
+    else
+      findings.push(
+        ...isDns1123Subdomain(parts[0]!).map((finding) => `prefix part ${finding.replace(/characters$/, 'bytes')}`),
+      );
   }
   if (name === '') findings.push(`name part ${MUST_NOT_BE_EMPTY}`);
   else if (name.length > 63) findings.push(`name part ${maximumBytes(63)}`);

@@ -133,6 +133,7 @@ export const strategies: Record<string, ResourceStrategy> = {
   },
   '/namespaces': {
     ...validated(configuration.validateNamespace),
+    validateSubresourceUpdate: { finalize: check(configuration.validateNamespaceFinalize) },
     ...label,
     validateStatusUpdate: check(configuration.validateNamespaceStatus),
     prepareForCreate: prepare.prepareNamespace,

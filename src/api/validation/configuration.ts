@@ -83,7 +83,8 @@ function validateDockerConfig(base64: string, path: string, findings: Findings):
   try {
     JSON.parse(Buffer.from(base64, 'base64').toString());
   } catch {
-    findings.invalid(path, '<secret contents redacted>', 'invalid character in JSON document');
+    const why = base64 === '' ? 'unexpected end of JSON input' : 'invalid character in JSON document';
+    findings.invalid(path, '<secret contents redacted>', why);
   }
 }
 
@@ -94,14 +95,24 @@ export function validateSecretUpdate(secret: Secret, old: Secret, findings: Find
 }
 
 export function validateNamespace({ spec }: Namespace, findings: Findings): void {
-  spec?.finalizers?.forEach((finalizer) => {
-    findings.invalidEach('spec.finalizers', finalizer, isQualifiedName(finalizer));
+  validateNamespaceFinalizers(spec, () => 'spec.finalizers', findings);
+}
+
+/** Writes to `finalize`, of which each finding says which it is. */
+export function validateNamespaceFinalize({ spec }: Namespace, findings: Findings): void {
+  validateNamespaceFinalizers(spec, (index) => `spec.finalizers[${index}]`, findings);
+}
+
+function validateNamespaceFinalizers(
+  spec: Namespace['spec'],
+  pathOf: (index: number) => string,
+  findings: Findings,
+): void {
+  spec?.finalizers?.forEach((finalizer, index) => {
+    const path = pathOf(index);
+    findings.invalidEach(path, finalizer, isQualifiedName(finalizer));
     if (!finalizer.includes('/') && !['kubernetes', 'orphan', 'foregroundDeletion'].includes(finalizer)) {
-      findings.invalid(
-        'spec.finalizers',
-        finalizer,
-        'name is neither a standard finalizer name nor is it fully qualified',
-      );
+      findings.invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified');
     }
   });
 }

@@ -1,6 +1,8 @@
 import { schemaOfKind } from '../../api/generated-schema.ts';
+import { isQualifiedName } from '../../api/names.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { badRequest, type FieldError, invalid, notAcceptable } from '../../api/status.ts';
+import { Findings } from '../../api/validation/findings.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Attributes } from '../authorization/attributes.ts';
@@ -29,7 +31,13 @@ async function readReview(environment: Environment, request: ResourceRequest): P
   }
   const review = await readObject(context, { kind: definition, schema: schemaOfKind(group, version, kind)! });
   await admitPosted(environment, request, review);
-  if (definition.namespaced) review.metadata.namespace = request.namespace;
+  if (definition.namespaced) {
+    const { namespace } = review.metadata;
+    if (namespace && namespace !== request.namespace) {
+      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    }
+    review.metadata.namespace = request.namespace;
+  }
   return review;
 }
 
@@ -134,6 +142,25 @@ function wrong(field: string, value: string, why: string): FieldError {
   return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${value}: ${why}` };
 }
 
+/** Operators nobody knows are taken: newer clients may know more. */
+function requirementErrors(
+  { key = '', operator = '', values = [] }: { key?: string; operator?: string; values?: string[] },
+  selector: string,
+  field: string,
+): FieldError[] {
+  const findings = new Findings();
+  const [one, none] = ["'In' or 'NotIn'", "'Exists' or 'DoesNotExist'"];
+  if ((operator === 'In' || operator === 'NotIn') && values.length === 0) {
+    findings.required(`${field}.values`, `must be specified when \`operator\` is ${one}`);
+  }
+  if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0) {
+    findings.forbidden(`${field}.values`, `may not be specified when \`operator\` is ${none}`);
+  }
+  if (selector === 'labelSelector') findings.invalidEach(`${field}.key`, key, isQualifiedName(key));
+  else if (key === '') findings.required(`${field}.key`, 'must be specified');
+  return findings.list;
+}
+
 /** Source: apis/authorization/validation upstream. */
 function checkReview({ definition, namespace }: ResourceRequest, review: KubeObject, lacksSubject: boolean): void {
   const errors: FieldError[] = [];
@@ -157,6 +184,10 @@ function checkReview({ definition, namespace }: ResourceRequest, review: KubeObj
   if (lacksSubject) {
     errors.push(wrong('spec.user', '""', 'at least one of user or group must be specified'));
   }
+  const { namespace: _place, managedFields: _fields, ...metadata } = review.metadata as Partial<KubeObject['metadata']>;
+  if (Object.keys(metadata).length > 0) {
+    errors.push(wrong('metadata', '{}', isLocal ? 'must be empty except for namespace' : 'must be empty'));
+  }
   for (const selector of ['fieldSelector', 'labelSelector']) {
     const given = resourceAttributes?.[selector];
     if (!given) continue;
@@ -166,6 +197,9 @@ function checkReview({ definition, namespace }: ResourceRequest, review: KubeObj
       const shown = JSON.stringify(given.rawSelector);
       errors.push(wrong(`${field}.rawSelector`, shown, 'may not specified at the same time as requirements'));
     }
+    (given.requirements ?? []).forEach((requirement: object, index: number) => {
+      errors.push(...requirementErrors(requirement, selector, `${field}.requirements[${index}]`));
+    });
     if (!given.rawSelector && !hasRequirements) {
       errors.push({
         reason: 'FieldValueRequired',

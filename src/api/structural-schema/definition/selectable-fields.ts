@@ -13,7 +13,10 @@ export function validateSelectableFields(
 ): void {
   const root = version.schema?.openAPIV3Schema as JsonSchema | undefined;
   if (root === undefined || root === null) {
-    findings.invalid(path, '', 'may only be set when `version.schema.openAPIV3Schema` is not included');
+    const why = path.startsWith('spec.versions')
+      ? 'may only be set when `version.schema.openAPIV3Schema` is not included'
+      : 'may only be set when validations.schema is included';
+    findings.invalid(path, '', why);
     return;
   }
   const seen = new Set<string>();
