@@ -3,7 +3,7 @@ import type { Difference } from './compare.ts';
 
 /**
  * `allowed.txt` has one line a difference that is meant: `request | where | reason`. `*` stands for anything; a line
- * that explains nothing any more is reported.
+ * that explains nothing any more is reported. A reason that begins with `gap:` excuses nothing: it is still to be done.
  */
 export interface AllowedDifference {
   line: string;
