@@ -24,7 +24,11 @@ test('a node port is given once, however many ask at once, and again when it is 
     }
     await create('udp', [{ ...wanted, protocol: 'UDP' }]);
     await create('other', [wanted], 'NodePort', path.replace('/a/', '/b/'));
-    const many = await Promise.all(Array.from({ length: 40 }, (_, index) => create(`many-${index}`, [{ port: 1 }])));
+    const many = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        create(`many-${index}`, [{ port: 1 }], 'NodePort', path.replace('/a/', '/b/')),
+      ),
+    );
     assert.equal(new Set(many.map((service) => service.spec.ports[0].nodePort)).size, 40);
     assert.equal((await claims()).length, 43);
 
