@@ -295,3 +295,19 @@ describe('priority levels', () => {
     assert.equal(await refusedOf({ ...lender, levels }), 10);
   });
 });
+
+test("the platform's own requests make nobody wait: they are no neighbour's", async () => {
+  const { scheduler, admit } = setUp();
+  const platform = await admit('system');
+  assert.equal(scheduler.background('red'), undefined);
+  const red = await admit('red');
+  assert.equal(scheduler.background('red'), undefined);
+  assert.equal(scheduler.owesSlice(platform), false);
+  const blue = scheduler.background('blue');
+  assert.ok(blue instanceof Promise);
+  await blue;
+  for (const turn of [platform, red]) {
+    turn.answered();
+    turn.end();
+  }
+});

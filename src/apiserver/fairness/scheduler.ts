@@ -1,3 +1,4 @@
+import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Account, type Asked, BackgroundWork, type Charged, type Dispatcher, Turn } from './account.ts';
 import type { RejectReason } from './priority-level.ts';
@@ -63,6 +64,8 @@ export class Scheduler implements Dispatcher {
   readonly #accounts = new Map<string, Account>();
   /** Those with anything under way. */
   readonly #active = new Set<Account>();
+  /** Tenants among them. The platform takes its turns, but it is nobody's neighbour: hosts report whenever pods start. */
+  #neighbours = 0;
   /** The service of the account that ran last: where one that comes back starts from. */
   #virtualNowMs = 0;
   /** Slices of this round or the next that have not begun. */
@@ -122,7 +125,7 @@ export class Scheduler implements Dispatcher {
   background(name: string): Promise<void> | undefined {
     if (!this.#isShared()) {
       const known = this.#accounts.get(name);
-      if (this.#active.size === 0 || (known !== undefined && this.#active.has(known))) return undefined;
+      if (this.#neighbours === 0 || (known !== undefined && this.#active.has(known))) return undefined;
     }
     const account = this.#account(name, 1);
     this.#activate(account, false);
@@ -137,7 +140,7 @@ export class Scheduler implements Dispatcher {
   }
 
   #isShared(): boolean {
-    return this.#active.size > 1 || this.#preciseNow() < this.#sharedUntilMs;
+    return this.#neighbours > 1 || this.#preciseNow() < this.#sharedUntilMs;
   }
 
   get hurried(): boolean {
@@ -192,7 +195,7 @@ export class Scheduler implements Dispatcher {
     // Who was away has no credit from it, and who owes still does.
     account.virtualMs = Math.max(account.virtualMs, this.#virtualNowMs);
     this.#active.add(account);
-    if (this.#active.size === 1) return;
+    if (account.name === SYSTEM_TENANT || ++this.#neighbours === 1) return;
     const nowMs = this.#preciseNow();
     this.#sharedUntilMs = nowMs + sharedForMs;
     if (asks) this.#newcomers.set(account, nowMs);
@@ -201,7 +204,7 @@ export class Scheduler implements Dispatcher {
   /** Nothing of it is left: it is forgotten unless it owes. */
   #retire(account: Account): void {
     if (account.present > 0 || account.background > 0 || this.#sliceOf?.account === account) return;
-    this.#active.delete(account);
+    if (this.#active.delete(account) && account.name !== SYSTEM_TENANT) this.#neighbours--;
     this.#newcomers.delete(account);
     // Nobody is there to owe to.
     if (this.#active.size === 0) this.#accounts.clear();
