@@ -2,6 +2,9 @@ import type { FlowSchema } from './classification.ts';
 import type { FlowControlConfiguration } from './configuration.ts';
 import { type LevelQueue, PriorityLevel, type RejectReason, seatLimits, type Waiting } from './priority-level.ts';
 
+/** Of hosts and the operator's components. */
+export const PLATFORM_ACCOUNT = '/platform';
+
 /** What the filter knows of a request. */
 export interface Asked {
   /** Whose share of the processor it takes. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ManualClock } from '../../base/clock.ts';
-import { type Asked, Turn } from './account.ts';
+import { type Asked, PLATFORM_ACCOUNT, Turn } from './account.ts';
 import { bootstrapConfiguration, compile, type FlowControlConfiguration } from './configuration.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 
@@ -298,7 +298,7 @@ describe('priority levels', () => {
 
 test("the platform's own requests make nobody wait: they are no neighbour's", async () => {
   const { scheduler, admit } = setUp();
-  const platform = await admit('system');
+  const platform = await admit(PLATFORM_ACCOUNT);
   assert.equal(scheduler.background('red'), undefined);
   const red = await admit('red');
   assert.equal(scheduler.background('red'), undefined);

@@ -1,6 +1,13 @@
-import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { Clock } from '../../base/clock.ts';
-import { Account, type Asked, BackgroundWork, type Charged, type Dispatcher, Turn } from './account.ts';
+import {
+  Account,
+  type Asked,
+  BackgroundWork,
+  type Charged,
+  type Dispatcher,
+  PLATFORM_ACCOUNT,
+  Turn,
+} from './account.ts';
 import type { RejectReason } from './priority-level.ts';
 
 /**
@@ -195,7 +202,7 @@ export class Scheduler implements Dispatcher {
     // Who was away has no credit from it, and who owes still does.
     account.virtualMs = Math.max(account.virtualMs, this.#virtualNowMs);
     this.#active.add(account);
-    if (account.name === SYSTEM_TENANT || ++this.#neighbours === 1) return;
+    if (account.name === PLATFORM_ACCOUNT || ++this.#neighbours === 1) return;
     const nowMs = this.#preciseNow();
     this.#sharedUntilMs = nowMs + sharedForMs;
     if (asks) this.#newcomers.set(account, nowMs);
@@ -204,7 +211,7 @@ export class Scheduler implements Dispatcher {
   /** Nothing of it is left: it is forgotten unless it owes. */
   #retire(account: Account): void {
     if (account.present > 0 || account.background > 0 || this.#sliceOf?.account === account) return;
-    if (this.#active.delete(account) && account.name !== SYSTEM_TENANT) this.#neighbours--;
+    if (this.#active.delete(account) && account.name !== PLATFORM_ACCOUNT) this.#neighbours--;
     this.#newcomers.delete(account);
     // Nobody is there to owe to.
     if (this.#active.size === 0) this.#accounts.clear();

@@ -1,6 +1,6 @@
 import { StatusError } from '../../api/status.ts';
 import type { Filter } from '../chain.ts';
-import type { Asked } from '../fairness/account.ts';
+import { type Asked, PLATFORM_ACCOUNT } from '../fairness/account.ts';
 import { flowDistinguisher, matchesSchema } from '../fairness/classification.ts';
 import type { FlowControlConfigurations } from '../fairness/configuration.ts';
 import { seatLimits, widestRequest } from '../fairness/priority-level.ts';
@@ -12,7 +12,6 @@ import type { Objects } from '../objects.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** Who shares the processor: each tenant for itself, the platform with its hosts, and strangers apart from all. */
-const platformAccount = '/platform';
 const platformWeight = 4;
 const strangersWeight = 0.25;
 const refusalsKept = 1024;
@@ -109,7 +108,7 @@ function shareOf({ identity, tenant }: RequestContext): { account: string; weigh
   switch (identity.kind) {
     case 'platform':
     case 'host':
-      return { account: platformAccount, weight: platformWeight, connections: connectionLimits.all };
+      return { account: PLATFORM_ACCOUNT, weight: platformWeight, connections: connectionLimits.all };
     case 'anonymous':
       return { account: `/strangers/${tenant}`, weight: strangersWeight, connections: connectionLimits.strangers };
     default:
