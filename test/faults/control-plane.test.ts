@@ -91,7 +91,7 @@ describe('faults of the control plane', () => {
         'the supervisor brought it back',
         async () =>
           skypod.pidOf('control-plane') !== pid &&
-          (await api('GET', '/readyz/ping-is-not-json').catch(() => undefined)) !== undefined,
+          (await api('GET', '/version').catch(() => undefined)) !== undefined,
         { retryErrors: true },
       );
     }
