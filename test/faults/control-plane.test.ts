@@ -34,8 +34,9 @@ function apiClient(skypod: Skypod) {
           response.on('data', (chunk) => (received += chunk));
           response.on('error', reject);
           response.on('end', () => {
+            const isJson = response.headers['content-type']?.startsWith('application/json');
             try {
-              resolve({ status: response.statusCode ?? 0, body: JSON.parse(received) });
+              resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(received) : received });
             } catch {
               reject(new Error(`an answer cut short: ${received.slice(0, 100)}`));
             }
@@ -90,8 +91,7 @@ describe('faults of the control plane', () => {
       await eventually(
         'the supervisor brought it back',
         async () =>
-          skypod.pidOf('control-plane') !== pid &&
-          (await api('GET', '/version').catch(() => undefined)) !== undefined,
+          skypod.pidOf('control-plane') !== pid && (await api('GET', '/version').catch(() => undefined)) !== undefined,
         { retryErrors: true },
       );
     }
