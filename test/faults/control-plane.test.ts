@@ -83,21 +83,26 @@ describe('faults of the control plane', () => {
         }
       }
     });
-    for (let round = 1; round <= 3; round++) {
-      const goal = acknowledged.length + 200;
-      await eventually(`200 more writes in round ${round}`, () => acknowledged.length >= goal);
-      const pid = skypod.pidOf('control-plane');
-      process.kill(pid, 'SIGKILL');
-      await eventually(
-        'the supervisor brought it back',
-        async () =>
-          skypod.pidOf('control-plane') !== pid && (await api('GET', '/version').catch(() => undefined)) !== undefined,
-        { retryErrors: true },
-      );
+    try {
+      for (let round = 1; round <= 3; round++) {
+        const goal = acknowledged.length + 200;
+        await eventually(`200 more writes in round ${round}`, () => acknowledged.length >= goal);
+        const pid = skypod.pidOf('control-plane');
+        process.kill(pid, 'SIGKILL');
+        await eventually(
+          'the supervisor brought it back',
+          async () =>
+            skypod.pidOf('control-plane') !== pid &&
+            (await api('GET', '/version').catch(() => undefined)) !== undefined,
+          { retryErrors: true },
+        );
+      }
+      const goal = acknowledged.length + 50;
+      await eventually('writes go on', () => acknowledged.length >= goal);
+    } finally {
+      // Writers that nobody stops would keep a failed test running.
+      writing = false;
     }
-    const goal = acknowledged.length + 50;
-    await eventually('writes go on', () => acknowledged.length >= goal);
-    writing = false;
     await Promise.all(writers);
 
     const listed = await api('GET', configMaps);
