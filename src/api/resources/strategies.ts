@@ -279,7 +279,7 @@ export const strategies: Record<string, ResourceStrategy> = {
   'scheduling.k8s.io/priorityclasses': {
     ...validated(
       (object, findings) => {
-        const { name } = object.metadata;
+        const { name = '' } = object.metadata;
         const known = systemPriorities[name];
         if (name.startsWith('system-') && (known !== object.value || object.globalDefault === true)) {
           const reserved = "priority class names with 'system-' prefix are reserved for system use only. error: ";

@@ -1,7 +1,7 @@
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { PODS } from '../../api/resources.ts';
-import { badRequest, conflict, StatusError } from '../../api/status.ts';
+import { badRequest, conflict } from '../../api/status.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
@@ -58,10 +58,8 @@ async function place(
     findings.push(`target.kind: Unsupported value: ${JSON.stringify(target.kind)}: ${supported}`);
   }
   if (!target.name) findings.push('target.name: Required value');
-  // As upstream, which takes what it finds here for a fault of its own.
-  if (findings.length > 0) {
-    throw new StatusError(500, '', findings.length === 1 ? findings[0]! : `[${findings.join(', ')}]`);
-  }
+  // Upstream takes what it finds here for a fault of its own, and says so with a 500.
+  if (findings.length > 0) throw badRequest(findings.length === 1 ? findings[0]! : `[${findings.join(', ')}]`);
   const { uid, annotations, labels } = binding.metadata;
   checkPlace(request, { ...binding, metadata: { ...binding.metadata } });
 

@@ -1,4 +1,4 @@
-import { badRequest, type FieldError, invalid, StatusError } from '../../api/status.ts';
+import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import type { RequestContext } from '../request-context.ts';
 import { readContinue } from '../watch-cache/pages.ts';
 
@@ -11,13 +11,13 @@ export type Freshness =
   | { type: 'notOlderThan'; revision: number }
   | { type: 'exact'; revision: number };
 
-/** Of a list it is a bad request; elsewhere upstream calls it its own error. */
 export function parseRevision(text: string, options: { isList?: boolean } = {}): number {
   if (/^\d+$/.test(text) && Number(text) <= Number.MAX_SAFE_INTEGER) return Number(text);
   const quoted = JSON.stringify(text);
   const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax';
   const message = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${why}`;
-  throw options.isList ? badRequest(`invalid resource version: ${message}`) : new StatusError(500, '', message);
+  // Of a single object upstream says the latter with a 500; bad input is the client's fault all the same.
+  throw badRequest(options.isList ? `invalid resource version: ${message}` : message);
 }
 
 export function freshnessOf(
