@@ -1,4 +1,5 @@
 import { exactFieldValue } from '../api/field-selectors.ts';
+import { table } from '../base/table.ts';
 
 /**
  * What a path asks for, after the tenant's prefix is taken off. Source: apiserver's RequestInfoFactory, and the URL
@@ -34,14 +35,14 @@ export interface Query {
   has(name: string): boolean;
 }
 
-const verbsByMethod: Record<string, string> = {
+const verbsByMethod = table<string>({
   GET: 'get',
   HEAD: 'get',
   POST: 'create',
   PUT: 'update',
   PATCH: 'patch',
   DELETE: 'delete',
-};
+});
 
 /** Subresources of namespaces; any other third segment names a resource in the namespace. */
 const namespaceSubresources = new Set(['status', 'finalize']);

@@ -50,7 +50,8 @@ interface Operation {
 }
 
 const operations: Record<string, (root: Root, operation: Operation) => void> = {
-  add(root, { path, value }) {
+  // Upstream takes a value that is missing for null.
+  add(root, { path, value = null }) {
     if (path === '') {
       root.document = cloneJson(value);
       return;
@@ -64,7 +65,7 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
     if (target === undefined) missing(`remove operation does not apply: doc is missing path: ${JSON.stringify(path)}`);
     take(target, `error in remove for path: '${path}'`);
   },
-  replace(root, { path, value }) {
+  replace(root, { path, value = null }) {
     if (path === '') {
       root.document = cloneJson(value);
       return;

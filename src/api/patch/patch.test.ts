@@ -104,3 +104,11 @@ test('a JSON patch copies no more than three megabytes into a document, and know
   );
   assert.match(why([{ op: 'constructor', path: '/a' }]), /^Unexpected kind: constructor/);
 });
+
+test('a JSON patch operation without its value means null', () => {
+  const patch = [
+    { op: 'add', path: '/a' },
+    { op: 'copy', from: '/a', path: '/b' },
+  ];
+  assert.deepEqual(applyJsonPatch({}, patch), { a: null, b: null });
+});

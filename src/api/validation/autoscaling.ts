@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts';
 import type { HorizontalPodAutoscaler, MetricSpec } from '../generated/autoscaling-v2.ts';
 import type { PodDisruptionBudget } from '../generated/policy-v1.ts';
 import { isDns1123Label, isPathSegmentName } from '../names.ts';
@@ -59,13 +60,13 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, findings: 
   }
 }
 
-const sourceFields: Record<string, 'containerResource' | 'external' | 'object' | 'pods' | 'resource'> = {
+const sourceFields = table<'containerResource' | 'external' | 'object' | 'pods' | 'resource'>({
   ContainerResource: 'containerResource',
   External: 'external',
   Object: 'object',
   Pods: 'pods',
   Resource: 'resource',
-};
+});
 
 function validateMetric(metric: MetricSpec, path: string, findings: Findings): void {
   if (!metric.type) {

@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts';
 import { deepEqual, semanticEqual } from '../equality.ts';
 import type { ConfigMap, Endpoints, Namespace, Node, Secret } from '../generated/core-v1.ts';
 import {
@@ -51,12 +52,12 @@ function validateImmutableData(object: any, old: any, fields: string[], findings
 }
 
 /** Keys that a type of secret must hold. */
-const requiredSecretKeys: Record<string, string[]> = {
+const requiredSecretKeys = table<string[]>({
   'kubernetes.io/dockercfg': ['.dockercfg'],
   'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
   'kubernetes.io/ssh-auth': ['ssh-privatekey'],
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-};
+});
 
 export function validateSecret({ type = '', data = {}, metadata }: Secret, findings: Findings): void {
   let bytes = 0;

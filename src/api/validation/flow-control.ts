@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts';
 import type {
   FlowSchema,
   PolicyRulesWithSubjects,
@@ -127,11 +128,11 @@ function validateVerbs(asked: string[] | undefined, path: string, findings: Find
   }
 }
 
-const fieldOfKind: Record<string, 'user' | 'group' | 'serviceAccount'> = {
+const fieldOfKind = table<'user' | 'group' | 'serviceAccount'>({
   Group: 'group',
   ServiceAccount: 'serviceAccount',
   User: 'user',
-};
+});
 
 function validateSubject(subject: Subject, path: string, findings: Findings): void {
   const field = fieldOfKind[subject.kind ?? ''];

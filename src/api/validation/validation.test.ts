@@ -58,3 +58,11 @@ test('findings make the 422 that Kubernetes gives', () => {
     { reason: 'FieldValueRequired', message: 'Required value', field: 'spec.template.spec.containers' },
   ]);
 });
+
+test('names that every object has are no names of tables', () => {
+  const definition = builtinResources.find(({ resource }) => resource === 'secrets')!;
+  for (const type of ['toString', '__proto__', 'constructor']) {
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a', namespace: 'b' }, type, data: {} };
+    assert.deepEqual(validateObject(definition, secret as never), []);
+  }
+});

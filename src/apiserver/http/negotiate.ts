@@ -1,4 +1,5 @@
 import { notAcceptable } from '../../api/status.ts';
+import { table } from '../../base/table.ts';
 
 /** What form an answer takes. Source: API concepts, "Alternate representations of resources". */
 export interface AcceptedForm {
@@ -95,7 +96,7 @@ export function checkPlain(accept: string): void {
   }
 }
 
-const formats: Record<string, AcceptedForm['format']> = {
+const formats = table<AcceptedForm['format']>({
   'application/json': 'json',
   'application/*': 'json',
   '*/*': 'json',
@@ -103,7 +104,7 @@ const formats: Record<string, AcceptedForm['format']> = {
   'text/yaml': 'yaml',
   'application/x-yaml': 'yaml',
   'application/vnd.kubernetes.protobuf': 'protobuf',
-};
+});
 
 function chooseForm(accept: string, offered: OfferedForms): AcceptedForm {
   for (const { type, parameters } of parseAccept(accept)) {

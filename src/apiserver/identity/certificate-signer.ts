@@ -1,3 +1,4 @@
+import { table } from '../../base/table.ts';
 import './certificate-authority.ts';
 import { X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
@@ -74,7 +75,7 @@ export function createTenantSigner({ clients, servers }: TenantSignerOptions) {
 }
 
 /** Why a request is not one for its signer; undefined when it is. Source: apis/certificates/helpers.go upstream. */
-const refusals: Record<string, (request: CertificateRequest, usages: string[]) => string | undefined> = {
+const refusals = table<(request: CertificateRequest, usages: string[]) => string | undefined>({
   [KUBE_APISERVER_CLIENT]: (request, usages) => {
     for (const usage of usages) {
       if (usage === 'client auth' || usage === 'digital signature' || usage === 'key encipherment') continue;
@@ -98,7 +99,7 @@ const refusals: Record<string, (request: CertificateRequest, usages: string[]) =
     if (request.uris.length > 0) return 'URI subjectAltNames are not allowed';
     return nodeRefusal(request, usages, 'server auth');
   },
-};
+});
 
 const isNodesOnly = ({ organizations }: CertificateRequest) =>
   organizations.length === 1 && organizations[0] === nodesGroup;
