@@ -155,19 +155,23 @@ const collectedMap = (make: Maker, range: Node, variables: string[], filter: Nod
 /** The value of an optional under a name. */
 function bound(make: Maker, target: Node, given: Node[], macro: string): Node {
   const [variable, body] = given as [Node, Node];
-  if (variable.kind !== 'ident') {
-    throw new MacroMisuse(variable, `${macro}() variable name must be a simple identifier`);
-  }
+  const initial = make.member(copied(target), 'value');
+  return named(make, variable, initial, body, `${macro}() variable name must be a simple identifier`);
+}
+
+/** `result` with `initial` under the name that `variable` is: a comprehension over nothing. */
+function named(make: Maker, variable: Node, initial: Node, result: Node, misuse: string): Node {
+  if (variable.kind !== 'ident') throw new MacroMisuse(variable, misuse);
   return {
     kind: 'comprehension',
     offset: make.offset,
     range: make.list(),
     variable: unused,
     accumulator: variable.name,
-    initial: make.member(copied(target), 'value'),
+    initial,
     condition: make.literal(false),
     step: make.name(variable.name),
-    result: body,
+    result,
   };
 }
 
@@ -206,20 +210,7 @@ const macros: Record<string, Expand> = {
 /** `cel.bind(name, value, result)`: the result with the value under a name. */
 function bind(make: Maker, _target: Node, given: Node[]): Node {
   const [variable, initial, result] = given as [Node, Node, Node];
-  if (variable.kind !== 'ident') {
-    throw new MacroMisuse(variable, 'cel.bind() variable names must be simple identifiers');
-  }
-  return {
-    kind: 'comprehension',
-    offset: make.offset,
-    range: make.list(),
-    variable: unused,
-    accumulator: variable.name,
-    initial,
-    condition: make.literal(false),
-    step: make.name(variable.name),
-    result,
-  };
+  return named(make, variable, initial, result, 'cel.bind() variable names must be simple identifiers');
 }
 
 /** `list.sortBy(e, key)`: sorted by the keys that are found first. Source: cel-go's ext/lists.go. */
