@@ -34,6 +34,7 @@ public-manifests:
 	scripts/run test/peers/public.ts
 
 # Kubernetes' own conformance suite: make conformance [FOCUS=regex] [SKIP=regex] [NOT_PASSED=1]; writes docs/conformance.md.
+# With BEYOND=1 the rest of the suite, as far as it is meant for any cluster; writes docs/conformance-beyond.md.
 conformance:
 	scripts/run test/conformance/run.ts
 

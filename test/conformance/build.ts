@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from '../lib/cache.ts';
 
@@ -98,13 +98,14 @@ export interface Spec {
   file: string;
 }
 
-/** Every conformance test compiled into the suite, in its own words. */
+/** Every test compiled into the suite, in its own words. */
 export function listSpecs(suitePath: string): Spec[] {
-  const cached = `${suitePath}.specs.json`;
+  const cached = `${suitePath}.all-specs.json`;
   if (!existsSync(cached)) {
     const report = `${suitePath}.dry-run-${process.pid}.json`;
-    const words = ['--ginkgo.dry-run', '--ginkgo.no-color', '--ginkgo.focus=\\[Conformance\\]'];
-    const result = spawnSync(suitePath, [...words, `--ginkgo.json-report=${report}`, '--kubeconfig=/nonexistent'], {
+    // Without a focus the suite leaves out what is marked as a feature.
+    const words = ['--ginkgo.dry-run', '--ginkgo.no-color', '--ginkgo.focus=.', `--ginkgo.json-report=${report}`];
+    const result = spawnSync(suitePath, [...words, '--kubeconfig=/nonexistent'], {
       encoding: 'utf8',
       maxBuffer: 64 << 20,
     });
@@ -112,6 +113,7 @@ export function listSpecs(suitePath: string): Spec[] {
     const specs: Spec[] = readReport(report)
       .specs.filter((spec) => spec.LeafNodeType === 'It' && spec.State === 'passed')
       .map((spec) => ({ text: textOf(spec), file: spec.LeafNodeLocation.FileName.replace(/^.*(test\/e2e\/)/, '$1') }));
+    rmSync(report);
     writeFileSync(cached, JSON.stringify(specs));
   }
   return JSON.parse(readFileSync(cached, 'utf8'));

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkout, startSkypod } from '../lib/skypod.ts';
+import { beyondTests } from './beyond.ts';
 import { buildPrograms, listSpecs, type Spec } from './build.ts';
 import { serveSuiteImages } from './images.ts';
-import { conformanceTests, normalizedName, type Result, readResults, recordResults } from './results.ts';
+import { beyondList, conformanceList, normalizedName, type Result, readResults, recordResults } from './results.ts';
 import { runBatch } from './run-batch.ts';
 
 /**
@@ -25,21 +26,27 @@ const { values } = parseArgs({
     'spec-timeout': { type: 'string', default: process.env.SPEC_TIMEOUT ?? '300' },
     /** Logs and reports; kept when named. */
     output: { type: 'string', default: process.env.OUTPUT ?? '' },
+    /** The tests that are not conformance tests instead of those that are. */
+    beyond: { type: 'boolean', default: process.env.BEYOND === '1' },
     list: { type: 'boolean', default: false },
   },
 });
 
 const programs = buildPrograms();
-const nameOf = new Map(conformanceTests().map((test) => [normalizedName(test.name), test.name]));
-const results = readResults();
-const chosen = listSpecs(programs['e2e.test']).filter((spec) => {
-  const name = nameOf.get(normalizedName(spec.text));
+const specs = listSpecs(programs['e2e.test']);
+const testList = values.beyond ? beyondList(beyondTests(specs)) : conformanceList();
+// Two tests that differ in tags alone are two; only the published list has tags in another order.
+const keyOf = values.beyond ? (text: string) => text : normalizedName;
+const nameOf = new Map(testList.tests.map((test) => [keyOf(test.name), test.name]));
+const results = readResults(testList);
+const chosen = specs.filter((spec) => {
+  const name = nameOf.get(keyOf(spec.text));
   if (name === undefined) return false;
   if (!new RegExp(values.focus).test(name) && !new RegExp(values.focus).test(spec.text)) return false;
   if (values.skip !== '' && new RegExp(values.skip).test(name)) return false;
   return !values['not-passed'] || results.get(name)?.outcome !== 'passed';
 });
-console.log(`${chosen.length} of ${nameOf.size} conformance tests`);
+console.log(`${chosen.length} of ${nameOf.size} tests${values.beyond ? ' beyond conformance' : ' of conformance'}`);
 if (values.list) for (const spec of chosen) console.log(spec.text);
 else if (chosen.length > 0) await run();
 
@@ -91,7 +98,7 @@ async function run(): Promise<void> {
       const finished = new Set<string>();
       const fresh: Result[] = [];
       for (const { text, ...outcome } of outcomes) {
-        const name = nameOf.get(normalizedName(text))!;
+        const name = nameOf.get(keyOf(text))!;
         finished.add(text);
         fresh.push({ name, ...outcome, when, commit });
         console.log(`${outcome.outcome.padEnd(7)} ${String(outcome.seconds).padStart(4)} s  ${text}`);
@@ -102,11 +109,11 @@ async function run(): Promise<void> {
       if (outcomes.length > 0) queue.unshift(...again);
       else if (!ending.signal.aborted) for (const spec of again) fresh.push(notRun(spec, when));
       for (const result of fresh) seen.set(result.name, result);
-      recordResults(fresh);
+      recordResults(testList, fresh);
     }
   };
   const notRun = (spec: Spec, when: string): Result => {
-    const name = nameOf.get(normalizedName(spec.text))!;
+    const name = nameOf.get(keyOf(spec.text))!;
     return { name, outcome: 'not run', reason: 'the suite gave no result', seconds: 0, when, commit };
   };
   try {

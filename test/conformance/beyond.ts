@@ -1,0 +1,44 @@
+import type { Spec } from './build.ts';
+
+/** The sigs whose tests say what users of Kubernetes expect of any cluster; storage drivers are not among them. */
+const sigs = /^\[sig-(api-machinery|auth|cli|apps|scheduling|network|node|instrumentation|architecture|storage)\] /;
+
+/** What no cluster of virtual nodes is asked, the first that matches, and why. The page counts them. */
+export const leftOut: [pattern: RegExp, why: string][] = [
+  [/\[Conformance\]/, 'conformance tests: docs/conformance.md'],
+  [/Feature:Windows|\[Provider:GCE\]|Feature:GPUDevicePlugin|AWS KMS/, 'Windows, GPUs and one cloud alone'],
+  [/\[Alpha\]|\[Feature:OffByDefault\]/, 'feature gates that are off by default'],
+  [/\[Disruptive\]/, 'end processes of nodes and of the control plane by SSH'],
+  [
+    /\[Driver: |Testpattern|Volume type: |Flexvolumes|sig-storage.*(NFS|Dynamic Provisioning|PersistentVolumes|Volume metrics)/,
+    'storage drivers',
+  ],
+  [/\[DRA\]/, 'device drivers on nodes'],
+  [/LoadBalancer|load-balancer/, 'load balancers of a cloud'],
+  [/IPv6|DualStack|dual-stack/, 'IPv6 of nodes'],
+  [/SCTP/, 'SCTP in the kernel of nodes'],
+  [
+    /SSH to all nodes|crictl|AppArmor|NodeLogQuery|NodeProblemDetector|KubeletCredentialProviders|HostCleanup|SELinux|resource usage tracking|KubeProxy|kube-proxy urls|Conntrack proxy/,
+    'programs and modules of a machine behind the node, or SSH to it',
+  ],
+  [/\[Flaky\]/, 'flaky by their own word'],
+  [/\[Performance\]|Networking-Performance|PerformanceDNS|1000 pods/, 'load tests'],
+  [/sig-network.*\[Slow\].*\[Serial\]|DNS configMap/, 'the configuration of CoreDNS'],
+];
+
+export interface BeyondTests {
+  chosen: Spec[];
+  /** How many tests were left out for each reason, in the order above. */
+  left: Map<string, number>;
+}
+
+/** The tests beyond conformance that are meant for any cluster, out of all that the suite holds. */
+export function beyondTests(specs: Spec[]): BeyondTests {
+  const left = new Map(leftOut.map(([, why]) => [why, 0]));
+  const chosen = specs.filter((spec) => {
+    const why = sigs.test(spec.text) ? leftOut.find(([pattern]) => pattern.test(spec.text))?.[1] : undefined;
+    if (why !== undefined) left.set(why, left.get(why)! + 1);
+    return sigs.test(spec.text) && why === undefined;
+  });
+  return { chosen, left };
+}
