@@ -4,10 +4,10 @@ import { customResources } from './custom-resources.ts';
 import { discovery } from './discovery.ts';
 import { openApi } from './open-api.ts';
 import { pods } from './pods.ts';
-import { reading } from './reading.ts';
+import { reading } from './reading/index.ts';
 import { tables } from './tables.ts';
 import { watching } from './watching.ts';
-import { writing } from './writing.ts';
+import { writing } from './writing/index.ts';
 
 /** In the order they are run. */
 export const suites: Record<string, (twin: Twin) => Promise<void>> = {
