@@ -42,6 +42,14 @@ type structType struct {
 	fields     []field
 	isKind     bool   // has TypeMeta
 	metadata   string // "object", "list" or ""
+	structType string // "atomic", "granular" or ""
+	union      *union // nil where the fields do not exclude one another
+}
+
+// union says which of a struct's fields may be set: the one that the discriminator, if there is one, names.
+type union struct {
+	discriminator string
+	members       map[string]string // name in JSON -> in Go, as the discriminator spells it
 }
 
 type resolver struct {
@@ -127,6 +135,12 @@ func (r *resolver) resolve(p *pkg, file *ast.File, expr ast.Expr) value {
 
 func (r *resolver) readStruct(p *pkg, decl *typeDecl) *structType {
 	s := &structType{schemaName: schemaName(p.path, decl.name), pkg: p, name: decl.name}
+	if kinds := decl.marker["structType"]; len(kinds) > 0 {
+		s.structType = kinds[0]
+	}
+	if _, ok := decl.marker["union"]; ok {
+		s.union = &union{members: map[string]string{}}
+	}
 	r.addFields(s, p, decl, nil, nil)
 	return s
 }
@@ -171,6 +185,13 @@ func (r *resolver) addFields(s *structType, p *pkg, decl *typeDecl, embedded []i
 				s.metadata = "object"
 			case "v1.ListMeta":
 				s.metadata = "list"
+			}
+		}
+		if s.union != nil {
+			if _, ok := marker["unionDiscriminator"]; ok {
+				s.union.discriminator = f.name
+			} else {
+				s.union.members[f.name] = astField.Names[0].Name
 			}
 		}
 		_, optional := marker["optional"]

@@ -13,6 +13,7 @@ import (
 //
 //	{"versions": {"apps/v1": {"package": "io.k8s.api.apps.v1", "kinds": ["Deployment", ...]}},
 //	 "enums": {"io.k8s.api.core.v1.PodPhase": ["Pending", ...]},
+//	 "structures": {"io.k8s.api.core.v1.SecretReference": {"mapType"?, "union"?: {"discriminator"?, "members": {name: Go name}}}},
 //	 "types": {"io.k8s.api.core.v1.Pod": [[name, type, number, flags, extra?], ...]}}
 //
 // type: s b i l d y (string boolean int32 int64 double bytes), q t m u o x (quantity time microTime duration
@@ -92,6 +93,23 @@ func writeTable(r *resolver, to string) error {
 		sort.Strings(enums[name])
 		return name
 	}
+	structures := map[string]any{}
+	for _, name := range r.order {
+		facts := map[string]any{}
+		if s := r.structs[name]; s.structType != "" {
+			facts["mapType"] = s.structType
+		}
+		if u := r.structs[name].union; u != nil {
+			one := map[string]any{"members": u.members}
+			if u.discriminator != "" {
+				one["discriminator"] = u.discriminator
+			}
+			facts["union"] = one
+		}
+		if len(facts) > 0 {
+			structures[name] = facts
+		}
+	}
 	types := map[string]any{}
 	for _, name := range r.order {
 		rows := []any{}
@@ -167,6 +185,8 @@ func writeTable(r *resolver, to string) error {
 	section("versions", sortedKeys(versions), func(key string) any { return versions[key] })
 	out.WriteString(",\n")
 	section("enums", sortedKeys(enums), func(key string) any { return enums[key] })
+	out.WriteString(",\n")
+	section("structures", sortedKeys(structures), func(key string) any { return structures[key] })
 	out.WriteString(",\n")
 	section("types", sortedKeys(types), func(key string) any { return types[key] })
 	out.WriteString("\n}\n")

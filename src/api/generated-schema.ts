@@ -8,7 +8,15 @@ import type { FieldSchema, TypeSchema, ValueSchema } from './schema.ts';
 interface Table {
   versions: Record<string, { package: string; kinds: string[] }>;
   enums: Record<string, string[]>;
+  structures: Record<string, StructureFacts>;
   types: Record<string, Row[]>;
+}
+
+/** What is said of a type itself, not of the fields that hold it. */
+export interface StructureFacts {
+  mapType?: 'atomic' | 'granular';
+  /** Of these fields (by JSON's name, to Go's) at most one is set: the one that the discriminator names. */
+  union?: { discriminator?: string; members: Record<string, string> };
 }
 type Row = [name: string, type: string, number: number, flags: number, extra?: RowExtra];
 type RowExtra = Pick<
@@ -39,6 +47,8 @@ export function schemaOf(typeName: string): TypeSchema | undefined {
   }
   return schema;
 }
+
+export const structureFactsOf = (typeName: string): StructureFacts | undefined => table.structures[typeName];
 
 /** Type by kind, of the groups and versions of Kubernetes itself; '' is the core group. */
 export function schemaOfKind(group: string, version: string, kind: string): TypeSchema | undefined {
