@@ -7,6 +7,7 @@ export type Filter = (context: RequestContext, next: Handler) => Promise<Answer>
 export interface Filters {
   accessLog: Filter;
   panicRecovery: Filter;
+  requestDeadline: Filter;
   /** Only where several control planes share a store. */
   freshness?: Filter;
   /** Only with an audit policy. */
@@ -29,6 +30,7 @@ export function httpChain(filters: Filters, dispatch: Handler): Handler {
     [
       filters.accessLog,
       filters.panicRecovery,
+      filters.requestDeadline,
       ...(filters.freshness === undefined ? [] : [filters.freshness]),
       ...(filters.audit === undefined ? [] : [filters.audit.authentication]),
       filters.authentication,

@@ -41,6 +41,7 @@ import { freshnessFilter } from './filters/freshness.ts';
 import { impersonationFilter } from './filters/impersonation.ts';
 import { panicRecoveryFilter } from './filters/panic-recovery.ts';
 import { priorityAndFairnessFilter } from './filters/priority-and-fairness.ts';
+import { requestDeadlineFilter } from './filters/request-deadline.ts';
 import { tenantResolutionFilter } from './filters/tenant-resolution.ts';
 import { credentialsOfContext, type Listener, listen } from './http/listener.ts';
 import { BearerTokens } from './identity/bearer-tokens.ts';
@@ -222,6 +223,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     }),
     accessLog: accessLogFilter(logger, clock),
     panicRecovery: panicRecoveryFilter(logger),
+    requestDeadline: requestDeadlineFilter(),
     ...(options.isStoreShared === true && {
       freshness: freshnessFilter(async () => {
         const revision = await store.currentRevision();

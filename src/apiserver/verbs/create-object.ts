@@ -36,10 +36,7 @@ const claimAttempts = 20;
 export async function createObject(environment: Environment, request: CreateRequest): Promise<CreateResult> {
   const { definition, object, tenant, namespace } = request;
   const { metadata } = object;
-  // The store's own check, which dry runs do not reach.
-  if (!request.dryRun && metadata.resourceVersion !== undefined && metadata.resourceVersion !== '') {
-    throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
-  }
+  const wasStored = metadata.resourceVersion !== undefined && metadata.resourceVersion !== '';
   if (!metadata.resourceVersion) delete (metadata as Partial<typeof metadata>).resourceVersion;
   const admission = {
     operation: 'CREATE' as const,
@@ -77,6 +74,10 @@ export async function createObject(environment: Environment, request: CreateRequ
     if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
     admission.name = metadata.name;
     await environment.admission.validate(admission);
+    // The store's own check, the last of all, which dry runs do not reach.
+    if (wasStored && !request.dryRun) {
+      throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
+    }
     // What is read back has the defaults of its schema, those of the status too.
     if (losesStatus && definition.versioned !== undefined) applyDefaults(definition, object);
     try {

@@ -34,6 +34,15 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.deepEqual(error.details, { name: 'taken', kind: 'configmaps' });
   });
 
+  it('says that an object was stored before only when nothing else is wrong with it', async () => {
+    const metadata = { name: 'stored', resourceVersion: '7' };
+    const invalidData = await refusal(post(configMaps, { metadata, data: { 'not a key': '' } }));
+    assert.equal(invalidData.code, 422);
+    const stored = await refusal(post(configMaps, { metadata }));
+    assert.equal(stored.code, 500);
+    assert.equal(stored.message, 'resourceVersion should not be set on objects to be created');
+  });
+
   it('makes names of generateName', async () => {
     const first = await post(configMaps, { metadata: { generateName: 'gen-' } });
     const second = await post(configMaps, { metadata: { generateName: 'gen-' } });
