@@ -27,6 +27,7 @@ export const LEASES = gvr('coordination.k8s.io', 'v1', 'leases');
 export const CLUSTER_ROLES = gvr('rbac.authorization.k8s.io', 'v1', 'clusterroles');
 export const CERTIFICATE_SIGNING_REQUESTS = gvr('certificates.k8s.io', 'v1', 'certificatesigningrequests');
 export const IP_ADDRESSES = gvr('networking.k8s.io', 'v1', 'ipaddresses');
+export const SERVICE_CIDRS = gvr('networking.k8s.io', 'v1', 'servicecidrs');
 
 // The platform's own, all in the system tenant (see pool.ts).
 export const CONTAINER_INSTANCES = gvr('pool.skypod.io', 'v1alpha1', 'containerinstances');

@@ -166,6 +166,12 @@ export function prepareServiceStatus({ spec, status }: KubeObject): void {
 
 /** Node ports that were allocated stay with their port when a client leaves them out. */
 function keepNodePorts(spec: any, before: any): void {
+  const isChecked = ({ type, externalTrafficPolicy }: any) =>
+    type === 'LoadBalancer' && externalTrafficPolicy === 'Local';
+  if (isChecked(before)) {
+    if (isChecked(spec)) spec.healthCheckNodePort ||= before.healthCheckNodePort;
+    else if (spec.healthCheckNodePort === before.healthCheckNodePort) delete spec.healthCheckNodePort;
+  }
   const isOpen = (type: string) => type === 'NodePort' || type === 'LoadBalancer';
   if (!isOpen(spec.type)) {
     if (isOpen(before.type)) {
@@ -179,8 +185,8 @@ function keepNodePorts(spec: any, before: any): void {
       if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts) {
         delete spec.allocateLoadBalancerNodePorts;
       }
-      for (const field of ['healthCheckNodePort', 'loadBalancerClass']) {
-        if (before.type === 'LoadBalancer' && spec[field] === before[field]) delete spec[field];
+      if (before.type === 'LoadBalancer' && spec.loadBalancerClass === before.loadBalancerClass) {
+        delete spec.loadBalancerClass;
       }
     }
     return;

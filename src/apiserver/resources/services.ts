@@ -1,10 +1,11 @@
 import type { KubeObject } from '../../api/object.ts';
-import { IP_ADDRESSES, SERVICES } from '../../api/resources.ts';
+import { IP_ADDRESSES } from '../../api/resources.ts';
 import { type FieldError, invalid, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { ObjectChange, Objects } from '../objects.ts';
+import { VirtualEntry } from '../tenants/virtual-entry.ts';
 import type { ResourceHooks, WriteScope } from './hooks.ts';
-import { claim, inServiceRange, pickAddress, serviceRange } from './ip-addresses.ts';
+import { claim, inServiceRange, pickAddress, serviceRanges } from './ip-addresses.ts';
 import { fillFamilies } from './ip-families.ts';
 import { claimNodePorts, releaseNodePorts, wantsNodePorts } from './node-ports.ts';
 
@@ -23,18 +24,19 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
   async function claimAddress(service: KubeObject, scope: WriteScope): Promise<ObjectChange[]> {
     const { spec } = service;
     const asked: string = spec.clusterIP ?? '';
+    const ranges = await serviceRanges(objects, scope.tenant);
     const cache = await objects.cache(IP_ADDRESSES);
     const isTaken = (address: string) => cache.get(scope.tenant, '', address) !== undefined;
     if (asked !== '') {
-      if (!inServiceRange(asked)) {
+      if (!inServiceRange(ranges, asked)) {
         throw invalidField(
           scope,
           'spec.clusterIPs',
           [asked],
-          `failed to allocate IP ${asked}: the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${serviceRange}`,
+          `failed to allocate IP ${asked}: the provided network does not match the current range`,
         );
       }
-      if (isTaken(asked) || (await belongsToSharedService(objects, scope, asked))) {
+      if ((await objects.get(IP_ADDRESSES, scope.tenant, '', asked)) !== undefined) {
         throw invalidField(
           scope,
           'spec.clusterIPs',
@@ -43,12 +45,13 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
         );
       }
     }
-    const address = asked !== '' ? asked : pickAddress(isTaken);
+    const address = asked !== '' ? asked : pickAddress(ranges, isTaken);
     if (address === undefined) {
+      const forService = `for Service ${JSON.stringify(scope.name)}`;
       throw new StatusError(
         500,
         'InternalError',
-        'Internal error occurred: failed to allocate a serviceIP: range is full',
+        `Internal error occurred: failed to allocate a serviceIP ${forService}: range is full`,
       );
     }
     setAddress(service, address);
@@ -60,7 +63,8 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
     if (address === '') return [];
     const before = await objects.get(IP_ADDRESSES, scope.tenant, '', address);
     const parent = before?.object['spec']?.parentRef;
-    if (before === undefined || parent?.name !== scope.name || parent?.namespace !== scope.namespace) return [];
+    if (before === undefined || before instanceof VirtualEntry) return [];
+    if (parent?.name !== scope.name || parent?.namespace !== scope.namespace) return [];
     return [{ resource: IP_ADDRESSES, tenant: scope.tenant, namespace: '', name: address, before, after: undefined }];
   }
 
@@ -141,13 +145,6 @@ function keepNodePorts(service: KubeObject, old: KubeObject): void {
     const before = known.get(keyOf(port));
     if (before !== undefined) port.nodePort = before;
   }
-}
-
-/** `kubernetes` is in the shared layer, without a claim of its own. */
-async function belongsToSharedService(objects: Objects, scope: WriteScope, address: string): Promise<boolean> {
-  const kubernetes = await objects.get(SERVICES, scope.tenant, 'default', 'kubernetes');
-  if (scope.namespace === 'default' && scope.name === 'kubernetes') return false;
-  return kubernetes?.object['spec'].clusterIP === address;
 }
 
 function mustHold(found: FieldError[], { name }: WriteScope): void {

@@ -1,5 +1,6 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
 import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS, VPC_SERVICE_CIDR } from '../../api/pool.ts';
+import { DEFAULT_SERVICE_CIDR_NAME, ipAddressLabels, SERVICE_CIDR_FINALIZER } from '../../api/service-addresses.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import { bootstrapObjects } from '../authorization/bootstrap/policy.ts';
@@ -36,6 +37,7 @@ export type Template = Omit<KubeObject, 'metadata'> & {
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
     generation?: number;
+    finalizers?: string[];
   };
   /** What else depends on when the tenant was made (RFC 3339). */
   build?(createdAt: string, tenant: string): object;
@@ -77,7 +79,8 @@ export class SharedLayer {
     }
     const endpoints = endpointsOf(options.advertise);
     add(this.#templates, 'services', kubernetesService(endpoints.port));
-    add(this.#templates, 'servicecidrs.networking.k8s.io', defaultServiceCidr);
+    add(this.#templates, serviceCidrs, defaultServiceCidr);
+    add(this.#templates, ipAddresses, kubernetesAddress);
     add(this.#templates, 'endpoints', kubernetesEndpoints(endpoints));
     add(this.#templates, 'endpointslices.discovery.k8s.io', kubernetesEndpointSlice(endpoints));
     for (const priorityClass of systemPriorityClasses) {
@@ -103,7 +106,7 @@ export class SharedLayer {
   covers(resource: GroupResource, tenant: string | undefined): boolean {
     const qualified = qualifiedResource(resource);
     if (tenant === undefined && (qualified in bootstrapObjects || qualified in flowControlObjects)) return false;
-    if (tenant === undefined && qualified === apiServices) return false;
+    if (tenant === undefined && tenantsOwnOnly.has(qualified)) return false;
     return this.#templates.has(qualified) || this.#tenantTemplates.has(qualified);
   }
 
@@ -157,7 +160,11 @@ export interface Places {
   names: Set<string>;
 }
 
-const apiServices = 'apiservices.apiregistration.k8s.io';
+const serviceCidrs = 'servicecidrs.networking.k8s.io';
+const ipAddresses = 'ipaddresses.networking.k8s.io';
+
+/** Whoever looks across tenants knows what every tenant has of these. */
+const tenantsOwnOnly = new Set(['apiservices.apiregistration.k8s.io', serviceCidrs, ipAddresses]);
 
 /** So many tenants' shared objects are kept built; the rest cost nothing. */
 const recentTenantsLimit = 256;
@@ -209,7 +216,7 @@ const systemPriorityClasses: Template[] = [
 const defaultServiceCidr: Template = {
   kind: 'ServiceCIDR',
   apiVersion: 'networking.k8s.io/v1',
-  metadata: { name: 'kubernetes' },
+  metadata: { name: DEFAULT_SERVICE_CIDR_NAME, finalizers: [SERVICE_CIDR_FINALIZER] },
   spec: { cidrs: [VPC_SERVICE_CIDR] },
   build: (createdAt) => ({
     status: {
@@ -224,6 +231,14 @@ const defaultServiceCidr: Template = {
       ],
     },
   }),
+};
+
+/** The claim of the `kubernetes` service's address. */
+const kubernetesAddress: Template = {
+  kind: 'IPAddress',
+  apiVersion: 'networking.k8s.io/v1',
+  metadata: { name: VPC_API_ADDRESS, labels: ipAddressLabels('IPv4') },
+  spec: { parentRef: { resource: 'services', namespace: 'default', name: 'kubernetes' } },
 };
 
 function kubernetesService(targetPort: number): Template {

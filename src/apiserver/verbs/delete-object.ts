@@ -51,8 +51,9 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     checkPreconditions(definition.kind, name, request.options, old, definition.group);
     request.precondition?.(old);
     if (request.trusted !== true) await admitDeletion(environment, request, old);
-    // A shared object is there again at once, as controllers upstream write theirs again.
-    if (before instanceof VirtualEntry) return { object: old, entry: before, gone: true };
+    // A shared object is there again at once, as controllers upstream write theirs again; one with finalizers stays first.
+    if (before instanceof VirtualEntry && old.metadata.finalizers === undefined)
+      return { object: old, entry: before, gone: true };
 
     const hooks = environment.hooks.get(hookKey(definition));
     const nowMs = environment.clock.now();
