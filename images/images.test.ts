@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { ContractBench, type TestPod } from '../src/runtime/contract/harness.ts';
 import { type CriTestBench, cannotRunContainers, makeCriTestBench } from '../src/runtime/cri/cri-test-bench.ts';
@@ -77,8 +78,27 @@ describe('the images', { skip: cannotRunContainers() ?? false }, () => {
     const pod = await bench.runPod();
     const id = await start(pod, 'pause', '1');
     assert.equal((await bench.runtime.containerStatus(id))?.state, 'running');
+    await bench.waitFor(async () => programsOf(id).some(({ name, awaitsTerm }) => name === 'pause' && awaitsTerm));
     await bench.runtime.stopContainer(id, 30);
     assert.equal((await bench.runtime.containerStatus(id))?.exitCode, 0);
     await bench.removePods();
   });
 });
+
+const TERM = 1n << 14n;
+
+/** The programs in a container, and whether each is past its start: it waits for signals, or catches the one it is ended by. */
+function programsOf(containerId: string): { name: string; awaitsTerm: boolean }[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      if (!/^\d+$/.test(pid) || !readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(containerId)) return [];
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)![1]!;
+      const waits = readFileSync(`/proc/${pid}/wchan`, 'utf8').includes('sigtimedwait');
+      return [{ name: field('Name'), awaitsTerm: waits || (BigInt(`0x${field('SigCgt')}`) & TERM) !== 0n }];
+    } catch (error) {
+      if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+      throw error;
+    }
+  });
+}
