@@ -79,6 +79,13 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
     assert.equal((await send(undefined, 'GET', '/api', undefined, { authorization: 'Bearer x.y.z' })).code, 401);
   });
 
+  it('takes long requests: commands to run stand in the query', async () => {
+    const pod = '/api/v1/namespaces/default/pods/none';
+    const answer = await send(alice, 'GET', `${pod}?command=${'x'.repeat(100_000)}`);
+    assert.equal(answer.code, 404);
+    await assert.rejects(send(alice, 'GET', `${pod}?command=${'x'.repeat(300_000)}`));
+  });
+
   it('keeps tenants apart', async () => {
     const path = '/api/v1/namespaces/default/configmaps';
     assert.equal((await send(alice, 'POST', path, { metadata: { name: 'same' }, data: { of: 'a' } })).code, 201);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
 import {
   createSecureServer,
   type Http2SecureServer,
@@ -12,6 +12,7 @@ import type { TLSSocket } from 'node:tls';
 import { badRequest, type Status, StatusError, tooManyRequests } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { MAX_HEAD_BYTES } from '../../base/request-head.ts';
 import type { Answer } from '../answer.ts';
 import type { Handler } from '../chain.ts';
 import type { Credentials } from '../filters/authentication.ts';
@@ -61,6 +62,9 @@ export interface Listener {
 const credentialsByContext = new WeakMap<RequestContext, Credentials>();
 export const credentialsOfContext = (context: RequestContext): Credentials => credentialsByContext.get(context) ?? {};
 
+/** As upstream keeps connections: Node's five seconds end them just as HTTP/1.1 clients use them again. */
+const http1Options: ServerOptions = { keepAliveTimeout: 90_000, maxHeaderSize: MAX_HEAD_BYTES };
+
 /** One port for HTTP/1.1, HTTP/2 and Upgrade, with TLS; client certificates are asked for, not required. */
 export async function listen(at: { host: string; port: number }, options: ListenerOptions): Promise<Listener> {
   const { handler, observer, clock, logger } = options;
@@ -81,8 +85,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
     // session memory of 10 MB is not for a LIST of 10,000 pods.
     maxSessionMemory: 1000,
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
-    // As upstream: Node's five seconds end connections just as HTTP/1.1 clients use them again.
-    http1Options: { keepAliveTimeout: 90_000 },
+    http1Options,
   });
 
   server.on('request', (request: AnyRequest, response: AnyResponse) => {

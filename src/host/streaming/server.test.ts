@@ -75,6 +75,10 @@ describe('the streaming server', async () => {
     );
     await until(() => echo.closed);
     assert.deepEqual([echo.stdout, echo.exit], ['hi\n', { type: 'exited', exitCode: 3 }]);
+    const long = 'a'.repeat(50_000);
+    const said = open(`/v1/instances/pod-1/containers/web/exec?command=sh&command=-c&command=echo+${long}&stdout=true`);
+    await until(() => said.closed);
+    assert.equal(said.stdout, `${long}\n`);
     const none = open('/v1/instances/pod-1/containers/none/exec?command=true&stdout=true');
     await until(() => none.error);
     assert.match(none.error.message, /404/);

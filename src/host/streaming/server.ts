@@ -9,6 +9,7 @@ import { badRequest, forbidden, methodNotAllowed, pathNotFound, StatusError } fr
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { REMOTE_COMMAND_PROTOCOL } from '../../base/remote-command.ts';
+import { MAX_HEAD_BYTES } from '../../base/request-head.ts';
 import type { SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
 import type { InstanceWorkers } from '../instance-workers.ts';
 import type { RuntimeCache } from '../runtime-cache.ts';
@@ -51,6 +52,7 @@ export async function startStreamingServer(
     requestCert: true,
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
+    maxHeaderSize: MAX_HEAD_BYTES,
   });
   const sockets = new WebSocketServer({
     noServer: true,
