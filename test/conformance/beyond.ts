@@ -7,7 +7,7 @@ const sigs = /^\[sig-(api-machinery|auth|cli|apps|scheduling|network|node|instru
 export const leftOut: [pattern: RegExp, why: string][] = [
   [/\[Conformance\]/, 'conformance tests: docs/conformance.md'],
   [/Feature:Windows|\[Provider:GCE\]|Feature:GPUDevicePlugin|AWS KMS/, 'Windows, GPUs and one cloud alone'],
-  [/\[Alpha\]|\[Feature:OffByDefault\]/, 'feature gates that are off by default'],
+  [/\[Alpha\]|\[Feature:OffByDefault\]|Feature:StorageVersionAPI/, 'feature gates that are off by default'],
   [/\[Disruptive\]/, 'end processes of nodes and of the control plane by SSH'],
   [
     /\[Driver: |Testpattern|Volume type: |Flexvolumes|sig-storage.*(NFS|Dynamic Provisioning|PersistentVolumes|Volume metrics)/,

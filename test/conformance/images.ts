@@ -37,7 +37,7 @@ function suiteRecipes(programs: Record<ProgramName, string>): ImageRecipe[] {
   const agnhost = (name: string, tags: string[], cmd: string, pages?: string): ImageRecipe => ({
     name: `${PREFIX}/${name}`,
     tags,
-    packages: ['busybox', 'bash', 'curl', 'bind9-dnsutils', 'netcat-openbsd', 'iproute2', 'libc-bin'],
+    packages: ['busybox', 'bash', 'curl', 'bind9-dnsutils', 'netcat-openbsd', 'iproute2', 'libc-bin', 'coreutils'],
     sources: [],
     files: [...files, programs.agnhost],
     config: [
@@ -143,6 +143,7 @@ function fillAgnhost(root: string, debian: DebianFiles, program: string): void {
     ['netcat-openbsd', 'bin/nc.openbsd'],
     ['iproute2', 'bin/ss'],
     ['libc-bin', 'usr/bin/getent'],
+    ['coreutils', 'usr/bin/printenv'],
   ] as const) {
     debian.copyProgram(packageName, file, root, `usr/bin/${file.split('/').pop()!.split('.')[0]}`);
   }
