@@ -25,6 +25,8 @@ export interface EventRecorder {
     reason: string,
     message: string,
     annotations?: Record<string, string>,
+    /** What was tried: `ClusterIPAllocation`; of the components that say so. */
+    action?: string,
   ): void;
   /** Resolves when everything recorded so far was sent or given up. */
   flush(): Promise<void>;
@@ -108,7 +110,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   }
 
   return {
-    event(target, type, reason, message, annotations) {
+    event(target, type, reason, message, annotations, action) {
       const tenant = target.metadata.clusterName;
       if (tenant === undefined || pending.sizeOf(tenant) >= longestQueue) return;
       const { name, namespace, uid, resourceVersion } = target.metadata;
@@ -138,6 +140,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         count: 1,
         type,
         eventTime: null,
+        ...(action !== undefined && { action }),
         reportingComponent: component,
         reportingInstance: host ?? '',
       };

@@ -19,6 +19,7 @@ import { createEndpointSliceController } from './endpointslice/index.ts';
 import { createEndpointSliceMirroringController } from './endpointslice-mirroring/index.ts';
 import { createEphemeralVolumeController } from './ephemeral-volume/index.ts';
 import { createGarbageCollector } from './garbage-collector/index.ts';
+import { createIpAddressRepairController } from './ip-address-repair/index.ts';
 import { createJobController } from './job/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
 import { createPodGarbageCollector } from './pod-gc/index.ts';
@@ -26,6 +27,7 @@ import { underQueueNames } from './queue-names.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
 import { createResourceQuotaController } from './resource-quota/index.ts';
 import { createRootCaController } from './root-ca/index.ts';
+import { createServiceCidrController } from './service-cidr/index.ts';
 import { createServiceAccountController } from './serviceaccount/index.ts';
 import { createServiceAccountTokenController } from './serviceaccount-token/index.ts';
 import { createStatefulSetController } from './statefulset/index.ts';
@@ -82,6 +84,8 @@ export function createControllers(
     createEphemeralVolumeController(dependencies),
     ...createVolumeProtectionControllers(dependencies),
     createBootstrapTokenCleaner(dependencies),
+    createServiceCidrController(dependencies),
+    createIpAddressRepairController(dependencies),
   ];
 }
 

@@ -22,6 +22,8 @@ const queueNames: Record<string, string> = {
   'replication-controller': 'replicationmanager',
   'resourcequota-controller': 'resourcequota_primary',
   'root-ca-certificate-publisher-controller': 'root_ca_cert_publisher',
+  'ipallocator-repair-controller': 'services',
+  'service-cidr-controller': 'ipaddresses',
   'serviceaccount-controller': 'serviceaccount',
   'serviceaccount-token-controller': 'serviceaccount_tokens_service',
   'statefulset-controller': 'statefulset',

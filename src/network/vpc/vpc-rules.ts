@@ -42,7 +42,8 @@ export const BLOCKED_DESTINATIONS = [
  * (client, mark, protocol) in `affinity` before it picks. `remember` writes that entry when the connection's first
  * packet is forwarded, by when its destination is the endpoint picked.
  *
- * Whatever of the service range was not translated has no endpoint and is refused in forward and output.
+ * Whatever of the service range was not translated has no endpoint and is refused in forward and output; `more-services`
+ * are addresses of the tenant's further ServiceCIDRs.
  */
 export function vpcRules(options: {
   gateway: string;
@@ -72,6 +73,7 @@ table ip ${VPC_TABLE} {
   }
   map remember { type mark : verdict; }
   set hairpin { type ipv4_addr . ipv4_addr; }
+  set more-services { type ipv4_addr; }
   map host-ports { type inet_proto . inet_service : ipv4_addr . inet_service; }
   map host-ports-at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
   set host-port-hairpin { type ipv4_addr . ipv4_addr; }
@@ -111,6 +113,7 @@ table ip ${VPC_TABLE} {
     ct status dnat ct mark vmap @remember
     iifname "${VPC_LINK}" ip saddr != ${link.machine} drop
     ip daddr ${VPC_SERVICE_CIDR} goto refuse-service
+    ip daddr @more-services goto refuse-service
     oifname "${VPC_LINK}" goto to-machine
   }
   chain output {
@@ -118,6 +121,7 @@ table ip ${VPC_TABLE} {
     ct state established,related accept
     ct status dnat ct mark vmap @remember
     ip daddr ${VPC_SERVICE_CIDR} goto refuse-service
+    ip daddr @more-services goto refuse-service
     # A translated packet still shows the interface of its first route here. Addresses of no pod have an unreachable route.
     ip daddr ${VPC_POD_CIDR} accept
     oifname "${VPC_LINK}" goto to-machine

@@ -3,7 +3,14 @@ import { VPC_API_ADDRESS, VPC_DNS_ADDRESS, VPC_SERVICE_CIDR, type VpcService } f
 import { contains, isAddress, parseAddress, parseCidr } from '../../addresses/ipv4.ts';
 
 /** The maps and sets of the VPC's table that services fill; `vpc/vpc-rules.ts` says how packets pass through them. */
-export type TableMap = 'services' | 'backends' | 'node-services' | 'node-backends' | 'remember' | 'hairpin';
+export type TableMap =
+  | 'services'
+  | 'backends'
+  | 'node-services'
+  | 'node-backends'
+  | 'remember'
+  | 'hairpin'
+  | 'more-services';
 
 /** What one service needs in the table. Values are written as in nft's language; all of them are checked. */
 export interface ServiceElements {
@@ -37,6 +44,8 @@ export interface StickyPort {
 }
 
 const serviceCidr = parseCidr(VPC_SERVICE_CIDR);
+/** Where no ServiceCIDR of a tenant leads: this machine, its links, many at once. */
+const nobodys = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseCidr);
 const protocols: Record<string, string> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
 
 /**
@@ -87,6 +96,11 @@ export function serviceElements(service: VpcService): ServiceElements {
       }
     }
   }
+  for (const address of spec.clusterIPs.filter(isServiceAddress)) {
+    if (!contains(serviceCidr, parseAddress(address))) {
+      result.elements.push({ map: 'more-services', key: address, value: '' });
+    }
+  }
   for (const address of hairpin) result.elements.push({ map: 'hairpin', key: `${address} . ${address}`, value: '' });
   return result;
 }
@@ -116,10 +130,10 @@ function stickyPort(
   };
 }
 
-/** DNS and `kubernetes.default` are the host's own affair. */
+/** DNS and `kubernetes.default` are the host's own affair. A tenant's ServiceCIDRs may lie anywhere else. */
 function isServiceAddress(address: string): boolean {
   if (address === VPC_API_ADDRESS || address === VPC_DNS_ADDRESS || !isAddress(address)) return false;
-  return contains(serviceCidr, parseAddress(address));
+  return !nobodys.some((cidr) => contains(cidr, parseAddress(address)));
 }
 
 function isPort(port: number | undefined): port is number {

@@ -25,13 +25,27 @@ test('unready endpoints, nonsense written by hand, and the platform’s own addr
   unready.spec.endpoints[0]!.ready = false;
   assert.deepEqual(elementsOf(unready), []);
   assert.deepEqual(elementsOf(vpcService('web', '10.96.0.5', ['10.128.0.2 }; flush ruleset; #'])), []);
-  assert.deepEqual(elementsOf(vpcService('web', '192.0.2.9', ['10.128.0.2'])), []);
+  for (const address of ['169.254.64.4', '127.0.0.1', '255.255.255.255', '10.96.0.5 }']) {
+    assert.deepEqual(elementsOf(vpcService('web', address, ['10.128.0.2'])), []);
+  }
   assert.deepEqual(elementsOf(vpcService('kubernetes', '10.96.0.1', ['10.128.0.2'])), []);
   assert.deepEqual(elementsOf(vpcService('kube-dns', '10.96.0.10', ['10.128.0.2'])), []);
   assert.deepEqual(elementsOf(vpcService('headless', '', ['10.128.0.2'])), []);
   const badPort = vpcService('web', '10.96.0.5', ['10.128.0.2']);
   badPort.spec.endpoints[0]!.ports = { http: 70000 };
   assert.deepEqual(elementsOf(badPort), []);
+});
+
+test('an address of a further range is known as a service’s, also without endpoints', () => {
+  const elementsOf = (addresses: string[]) => serviceElements(vpcService('web', '192.0.2.9', addresses)).elements;
+  const known = { map: 'more-services', key: '192.0.2.9', value: '' };
+  assert.deepEqual(elementsOf([]), [known]);
+  assert.deepEqual(elementsOf(['10.128.0.2']), [
+    { map: 'services', key: '192.0.2.9 . tcp . 80', value: 'goto pick-1' },
+    { map: 'backends', key: '192.0.2.9 . tcp . 80 . 0', value: '10.128.0.2 . 8080' },
+    known,
+    { map: 'hairpin', key: '10.128.0.2 . 10.128.0.2', value: '' },
+  ]);
 });
 
 test('a node port is every node’s: it needs no address', () => {

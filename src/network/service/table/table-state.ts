@@ -28,7 +28,8 @@ export interface EndedFlow {
 }
 
 const table = `ip ${VPC_TABLE}`;
-const maps: TableMap[] = ['services', 'backends', 'node-services', 'node-backends', 'remember', 'hairpin'];
+const sets: TableMap[] = ['hairpin', 'more-services'];
+const maps: TableMap[] = ['services', 'backends', 'node-services', 'node-backends', 'remember', ...sets];
 const none: ServiceElements = { elements: [], picks: [], sticky: [] };
 
 /**
@@ -48,7 +49,7 @@ export class TableState {
     this.#services.clear();
     this.#chains.clear();
     this.#wanted = new Map(maps.map((map) => [map, new Map()]));
-    const flush = maps.map((map) => `flush ${map === 'hairpin' ? 'set' : 'map'} ${table} ${map}`);
+    const flush = maps.map((map) => `flush ${sets.includes(map) ? 'set' : 'map'} ${table} ${map}`);
     const change = this.change(services);
     const forget = [...this.#services.values()].flatMap(({ sticky }) => sticky);
     return { script: `${flush.join('\n')}\n${change.script}`, forget, ended: [] };

@@ -173,6 +173,18 @@ describe('services in a VPC', { skip }, () => {
     assert.deepEqual(await ask(path(0), address, 80), ['error ECONNREFUSED']);
   });
 
+  test('a service of a further range answers, and is refused without endpoints', async () => {
+    table.set(vpcService('far', '192.0.2.9', [ip(1)]));
+    await table.settled();
+    assert.deepEqual(await ask(path(0), '192.0.2.9', 80, 2), Array(2).fill(`pod1 ${ip(0)}`));
+    table.set(vpcService('far', '192.0.2.9', []));
+    await table.settled();
+    const answers = await ask(path(0), '192.0.2.9', 80, 2);
+    assert.deepEqual(answers, Array(2).fill('error ECONNREFUSED'));
+    table.delete('default.far');
+    await table.settled();
+  });
+
   test('a new process writes the table anew without a gap', async () => {
     table.set(vpcService('web', address, [ip(1)]));
     table.set(vpcService('gone', '10.96.7.8', [ip(1)]));
