@@ -30,7 +30,18 @@ export interface TokenIssuer {
   certificateAuthority?: string;
   audiences: string[];
   audienceMatchPolicy?: 'MatchAny' | '';
+  /** Taken by upstream where the server has an egress selector, which there is none of here. */
+  egressSelectorType?: string;
 }
+
+const issuerPrefix = 'https://kubernetes.default.svc.cluster.local/clusters/';
+
+/** The issuer of the tokens of a tenant's service accounts. */
+export const tenantIssuer = (tenant: string) => `${issuerPrefix}${tenant}`;
+
+/** The tenant whose service accounts' issuer this is. */
+export const tenantOfIssuer = (issuer: string) =>
+  issuer.startsWith(issuerPrefix) ? issuer.slice(issuerPrefix.length) : undefined;
 
 export interface ClaimValidationRule {
   claim?: string;

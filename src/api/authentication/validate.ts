@@ -84,6 +84,7 @@ type Compile = (expression: string, subject: Subject, isRule: boolean, field: st
 
 function validateIssuer(issuer: TokenIssuer, at: string, findings: Findings, disallowed: string[]): void {
   const { url = '', discoveryURL = '', audiences = [], audienceMatchPolicy = '', certificateAuthority } = issuer;
+  const { egressSelectorType = '' } = issuer;
   if (url === '') findings.required(`${at}.url`);
   else {
     if (disallowed.includes(url)) {
@@ -110,22 +111,51 @@ function validateIssuer(issuer: TokenIssuer, at: string, findings: Findings, dis
       );
     }
   }
+  if (egressSelectorType === 'controlplane' || egressSelectorType === 'cluster') {
+    findings.invalid(
+      `${at}.egressSelectorType`,
+      egressSelectorType,
+      `egress lookup for ${JSON.stringify(egressSelectorType)} is not configured`,
+    );
+  } else if (egressSelectorType !== '') {
+    findings.invalid(
+      `${at}.egressSelectorType`,
+      egressSelectorType,
+      'egress selector must be either controlplane or cluster',
+    );
+  }
 }
 
+/** Source: net/url's Parse, as far as a URL with a host is concerned. */
 function validateUrl(text: string, field: string, findings: Findings): void {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    findings.invalid(field, text, `parse ${JSON.stringify(text)}: invalid URI for request`);
+  const problem = urlProblem(text);
+  if (problem !== undefined) {
+    findings.invalid(field, text, `parse ${JSON.stringify(text)}: ${problem}`);
     return;
   }
-  if (url.protocol !== 'https:') findings.invalid(field, text, 'URL scheme must be https');
-  if (url.username !== '' || url.password !== '') {
-    findings.invalid(field, text, 'URL must not contain a username or password');
-  }
-  if (url.search !== '') findings.invalid(field, text, 'URL must not contain a query');
-  if (url.hash !== '') findings.invalid(field, text, 'URL must not contain a fragment');
+  const { scheme, authority, query, fragment } = partsOfUrl(text);
+  if (scheme !== 'https') findings.invalid(field, text, 'URL scheme must be https');
+  if (authority.includes('@')) findings.invalid(field, text, 'URL must not contain a username or password');
+  if (query !== '') findings.invalid(field, text, 'URL must not contain a query');
+  if (fragment !== '') findings.invalid(field, text, 'URL must not contain a fragment');
+}
+
+function partsOfUrl(text: string): { scheme: string; authority: string; query: string; fragment: string } {
+  const [withoutFragment = '', ...fragment] = text.split('#');
+  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(withoutFragment)?.[1] ?? '';
+  const [beforeQuery = '', ...query] = withoutFragment.slice(scheme === '' ? 0 : scheme.length + 1).split('?');
+  const authority = beforeQuery.startsWith('//') ? beforeQuery.slice(2).split('/', 1)[0]! : '';
+  return { scheme: scheme.toLowerCase(), authority, query: query.join('?'), fragment: fragment.join('#') };
+}
+
+function urlProblem(text: string): string | undefined {
+  if (/[\x00-\x1f\x7f]/.test(text)) return 'net/url: invalid control character in URL';
+  if (text.startsWith(':')) return 'missing protocol scheme';
+  const { authority } = partsOfUrl(text);
+  const host = authority.slice(authority.lastIndexOf('@') + 1);
+  if (!host.startsWith('[') && host.includes(' ')) return 'invalid character " " in host name';
+  const port = /^(?:\[[^\]]*\]|[^:[\]]*)(:.*)$/.exec(host)?.[1];
+  return port === undefined || /^:\d*$/.test(port) ? undefined : `invalid port ${JSON.stringify(port)} after host`;
 }
 
 function validateAudiences(audiences: string[], policy: string, at: string, findings: Findings): void {

@@ -81,7 +81,16 @@ const containerInstance = kind('ContainerInstance', {
       podAnnotations: field(mapOf(string)),
       pod: required(core('PodSpec')),
       volumeFiles: field(
-        mapOf(list(type('VolumeFile', { path: required(string), data: field(bytes), mode: field(int32) }))),
+        mapOf(
+          list(
+            type('VolumeFile', {
+              path: required(string),
+              data: field(bytes),
+              mode: field(int32),
+              owner: field(int64),
+            }),
+          ),
+        ),
       ),
       registryCredentials: field(
         list(
@@ -187,6 +196,7 @@ const jwtAuthenticator = type('JwtAuthenticator', {
       certificateAuthority: field(string),
       audiences: required(list(string)),
       audienceMatchPolicy: field(string),
+      egressSelectorType: field(string),
     }),
   ),
   claimValidationRules: field(

@@ -1,3 +1,4 @@
+import { tenantIssuer } from '../authentication/configuration.ts';
 import { validateAuthentication } from '../authentication/validate.ts';
 import type { KubeObject } from '../object.ts';
 import { TENANT_FINALIZER, type Tenant } from '../pool.ts';
@@ -32,7 +33,10 @@ export function tenantNameFindings(name: string): string[] {
 function authenticationFindings(tenant: KubeObject): FieldError[] {
   const findings = new Findings();
   const { authentication } = (tenant as Tenant).spec ?? {};
-  if (authentication !== undefined) validateAuthentication(authentication, findings, { root: 'spec.authentication.' });
+  if (authentication !== undefined) {
+    const disallowed = [tenantIssuer(tenant.metadata.name)];
+    validateAuthentication(authentication, findings, { root: 'spec.authentication.', disallowed });
+  }
   return findings.list;
 }
 

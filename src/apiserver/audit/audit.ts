@@ -205,7 +205,10 @@ export class Audit {
       }),
       requestReceivedTimestamp: microTime(this.#clock.now() - sinceMs(context)),
       stageTimestamp: '',
-      annotations: tenant === '' ? {} : { [TENANT_ANNOTATION]: tenant },
+      annotations: {
+        ...(tenant !== '' && { [TENANT_ANNOTATION]: tenant }),
+        ...(identity.staleness !== undefined && { 'authentication.k8s.io/stale-token': identity.staleness }),
+      },
     };
     const record: AuditRecord = {
       event,

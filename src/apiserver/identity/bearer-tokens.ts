@@ -1,10 +1,11 @@
 import type { Clock } from '../../base/clock.ts';
+import { aggregate } from '../authorization/rbac/role-based-access.ts';
 import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import { bootstrapIdentity } from './bootstrap-tokens.ts';
 import type { Identity, TokenAuthenticator } from './identity.ts';
 import type { OidcTokens } from './oidc/index.ts';
-import { apiAudiences } from './service-account-tokens.ts';
+import { apiAudiences, TokenRefused } from './service-account-tokens.ts';
 import type { ServiceAccountAuthenticator } from './token-authenticator.ts';
 
 /** All kinds of bearer tokens; the first that knows a token decides. */
@@ -31,29 +32,50 @@ export class BearerTokens implements TokenAuthenticator {
   }
 
   async authenticate(token: string, tenantPrefix: string | undefined): Promise<Identity | undefined> {
-    const account = await this.#serviceAccounts.authenticate(token);
+    const errors: string[] = [];
+    const account = await heard(() => this.#serviceAccounts.authenticate(token), errors);
     if (account !== undefined || tenantPrefix === undefined) return account;
-    return (await this.#bootstrap(token, tenantPrefix)) ?? this.#oidc?.authenticate(token, tenantPrefix);
+    return this.#ofTenant(token, tenantPrefix, errors);
   }
 
-  /** For TokenReview: the identity, and which of the audiences asked for the token is good for. */
+  /** For TokenReview: the identity, and which of the audiences asked for the token is good for; else why it is for none. */
   async review(
     token: string,
     tenant: string,
     audiences: string[],
-  ): Promise<{ identity: Identity; audiences: string[] } | undefined> {
-    const account = await this.#serviceAccounts.review(token, tenant, audiences);
+  ): Promise<{ identity: Identity; audiences: string[] } | { error: string }> {
+    const errors: string[] = [];
+    const account = await heard(() => this.#serviceAccounts.review(token, tenant, audiences), errors);
     if (account !== undefined) return account;
     const own = apiAudiences(tenant);
-    const accepted = audiences.length === 0 ? own : audiences.filter((audience) => own.includes(audience));
-    if (accepted.length === 0) return undefined;
-    const identity = (await this.#bootstrap(token, tenant)) ?? (await this.#oidc?.authenticate(token, tenant));
-    return identity === undefined ? undefined : { identity, audiences: accepted };
+    const accepted = audiences.length === 0 ? own : own.filter((audience) => audiences.includes(audience));
+    const identity = accepted.length === 0 ? undefined : await this.#ofTenant(token, tenant, errors);
+    if (identity !== undefined) return { identity, audiences: accepted };
+    return { error: errors.length === 0 ? 'invalid bearer token' : aggregate(errors) };
+  }
+
+  /** By the kinds that do not say whose they are. */
+  async #ofTenant(token: string, tenant: string, errors: string[]): Promise<Identity | undefined> {
+    return (
+      (await this.#bootstrap(token, tenant)) ??
+      (await heard(async () => this.#oidc?.authenticate(token, tenant), errors))
+    );
   }
 
   async #bootstrap(token: string, tenant: string): Promise<Identity | undefined> {
     // A service account's token is long and has two dots: no lookup for those.
     if (token.length !== 23 || !(await this.#tenants.exists(tenant))) return undefined;
     return bootstrapIdentity(this.#objects, this.#clock, tenant, token);
+  }
+}
+
+/** What an authenticator says of a token; what it has against it goes to `errors`, and the next one is asked. */
+async function heard<T>(ask: () => Promise<T>, errors: string[]): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof TokenRefused)) throw error;
+    errors.push(error.message);
+    return undefined;
   }
 }

@@ -10,6 +10,8 @@ export interface Identity {
   tenant?: string;
   /** Of a certificate: it was not given out before this, in milliseconds since the epoch. */
   issuedMs?: number;
+  /** Of a token that its owner should have read anew: for the audit log. */
+  staleness?: string;
   /** kind `host`: the name of its Host object. */
   hostName?: string;
 }

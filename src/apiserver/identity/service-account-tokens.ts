@@ -1,5 +1,6 @@
-import { createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto';
-import { exportJWK, exportPKCS8, generateKeyPair, importSPKI, type JWK, jwtVerify } from 'jose';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { compactVerify, decodeJwt, exportJWK, exportPKCS8, generateKeyPair, importSPKI, type JWK } from 'jose';
+import { tenantIssuer, tenantOfIssuer } from '../../api/authentication/configuration.ts';
 import type { Clock } from '../../base/clock.ts';
 
 /** What a token is bound to, as upstream's private claim `kubernetes.io` says it. */
@@ -22,45 +23,60 @@ export interface TokenRequest extends TokenBinding {
   /** Empty: the tenant's issuer, that is, the API itself. */
   audiences: string[];
   expirationSeconds: number;
+  /** The token outlives `expirationSeconds` by so long for clients that never read theirs anew, who are told of in the audit log. */
+  extendedSeconds?: number;
 }
 
 export interface TokenClaims extends TokenBinding {
   audiences: string[];
+  notBeforeMs: number;
   expiresAtMs: number;
+  issuedAtMs: number;
+  /** From when on whoever shows it ought to have read a newer one. */
+  warnAfterMs?: number;
   tokenId: string;
 }
 
-const issuerPrefix = 'https://kubernetes.default.svc.cluster.local/clusters/';
+/** Why a token that says it is of a tenant's issuer is none. */
+export class TokenRefused extends Error {}
+
 const tenantClaim = 'skypod.io';
 /** So many verified tokens are remembered, the oldest forgotten first: a signature check costs 0.1 ms. */
 const verifiedLimit = 10_000;
+/** Nobody's token is longer. */
+const tokenLimit = 64 * 1024;
 
-export const issuerOf = (tenant: string) => `${issuerPrefix}${tenant}`;
+export const issuerOf = tenantIssuer;
 
 /** The audience a token without a wish gets, and the one the API server takes. */
 export const apiAudiences = (tenant: string) => [issuerOf(tenant), 'https://kubernetes.default.svc'];
+
+interface VerificationKey {
+  id: string;
+  key: CryptoKeyLike;
+  jwk: JWK;
+}
 
 /**
  * Signs and verifies the tokens of service accounts (ES256). Whether what a token is bound to still exists is asked of
  * the API's own objects by authentication, on every request.
  */
 export class ServiceAccountTokens {
-  /** JSON Web Key Set with the public key, for `/openid/v1/jwks`. */
+  /** JSON Web Key Set with the public keys, for `/openid/v1/jwks`. */
   readonly keySet: { keys: JWK[] };
   readonly #privateKey: KeyObject;
-  readonly #publicKey: CryptoKeyLike;
-  readonly #keyId: string;
+  /** That of the private key first; further ones are of keys that have signed before. */
+  readonly #keys: VerificationKey[];
   /** The protected header of every token, encoded. */
   readonly #header: string;
   readonly #clock: Clock;
   readonly #verified = new Map<string, TokenClaims>();
 
-  private constructor(privateKey: KeyObject, publicKey: CryptoKeyLike, jwk: JWK, clock: Clock) {
+  private constructor(privateKey: KeyObject, keys: VerificationKey[], clock: Clock) {
     this.#privateKey = privateKey;
-    this.#publicKey = publicKey;
-    this.#keyId = `${jwk.x}`.slice(0, 16);
-    this.#header = base64url(JSON.stringify({ alg: 'ES256', kid: this.#keyId }));
-    this.keySet = { keys: [{ ...jwk, kid: this.#keyId, alg: 'ES256', use: 'sig' }] };
+    this.#keys = keys;
+    this.#header = base64url(JSON.stringify({ alg: 'ES256', kid: keys[0]!.id }));
+    this.keySet = { keys: keys.map(({ id, jwk }) => ({ ...jwk, use: 'sig', kid: id, alg: 'ES256' })) };
     this.#clock = clock;
   }
 
@@ -70,16 +86,25 @@ export class ServiceAccountTokens {
     return exportPKCS8(privateKey);
   }
 
-  static async load(keyPem: string, clock: Clock): Promise<ServiceAccountTokens> {
-    const publicPem = createPublicKey(keyPem).export({ type: 'spki', format: 'pem' }).toString();
-    const publicKey = await importSPKI(publicPem, 'ES256', { extractable: true });
-    return new ServiceAccountTokens(createPrivateKey(keyPem), publicKey, await exportJWK(publicKey), clock);
+  /**
+   * `keyPem` signs. `verifying`: PEM of more keys, private or public, whose tokens are taken too, so that the signing key
+   * can be changed while tokens of the former one are still about.
+   */
+  static async load(keyPem: string, clock: Clock, verifying: readonly string[] = []): Promise<ServiceAccountTokens> {
+    const keys: VerificationKey[] = [];
+    for (const pem of [keyPem, ...verifying]) {
+      const key = await verificationKey(pem);
+      if (!keys.some(({ id }) => id === key.id)) keys.push(key);
+    }
+    return new ServiceAccountTokens(createPrivateKey(keyPem), keys, clock);
   }
 
-  async sign(request: TokenRequest): Promise<{ token: string; expiresAtMs: number }> {
+  /** `expiresAtMs`: when the client is to have a new one. */
+  async sign(request: TokenRequest): Promise<{ token: string; tokenId: string; expiresAtMs: number }> {
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
-    const expires = nowSeconds + request.expirationSeconds;
+    const expires = nowSeconds + (request.extendedSeconds ?? request.expirationSeconds);
     const audiences = request.audiences.length === 0 ? [issuerOf(request.tenant)] : request.audiences;
+    const tokenId = randomUUID();
     const claims = {
       'kubernetes.io': {
         namespace: request.namespace,
@@ -87,6 +112,7 @@ export class ServiceAccountTokens {
         ...(request.pod !== undefined && { pod: request.pod }),
         ...(request.secret !== undefined && { secret: request.secret }),
         serviceaccount: request.serviceAccount,
+        ...(request.extendedSeconds !== undefined && { warnafter: nowSeconds + request.expirationSeconds }),
       },
       [tenantClaim]: { tenant: request.tenant },
       iss: issuerOf(request.tenant),
@@ -95,12 +121,12 @@ export class ServiceAccountTokens {
       iat: nowSeconds,
       nbf: nowSeconds,
       exp: expires,
-      jti: randomUUID(),
+      jti: tokenId,
     };
     const signed = `${this.#header}.${base64url(JSON.stringify(claims))}`;
     const signature = await this.#signatureOf(signed);
     const token = `${signed}.${signature.toString('base64url')}`;
-    return { token, expiresAtMs: expires * 1000 };
+    return { token, tokenId, expiresAtMs: (nowSeconds + request.expirationSeconds) * 1000 };
   }
 
   /** Every pod gets a token, so this is not done in the event loop; nor by WebCrypto, whose promise costs several times as much. */
@@ -112,30 +138,19 @@ export class ServiceAccountTokens {
     });
   }
 
-  /** The claims of a token of ours that has not expired, whatever its audience; undefined for anything else. */
+  /**
+   * The claims of a token whose signature is ours, whatever its audience and time; undefined for one of another issuer.
+   * Throws TokenRefused for one that only says it is ours.
+   */
   async verify(token: string): Promise<TokenClaims | undefined> {
     const known = this.#verified.get(token);
-    if (known !== undefined) {
-      if (known.expiresAtMs > this.#clock.now()) return known;
-      this.#verified.delete(token);
-      return undefined;
-    }
-    let payload: Record<string, any>;
-    try {
-      ({ payload } = await jwtVerify(token, this.#publicKey, {
-        algorithms: ['ES256'],
-        currentDate: new Date(this.#clock.now()),
-        // Two control planes' clocks may differ a little; upstream allows none for expiry but issues no token early.
-        clockTolerance: 5,
-        requiredClaims: ['iss', 'sub', 'exp', 'aud'],
-      }));
-    } catch {
-      return undefined;
-    }
-    const tenant = payload[tenantClaim]?.tenant;
+    if (known !== undefined) return known;
+    const tenant = issuingTenant(token);
+    if (tenant === undefined) return undefined;
+    const payload = await this.#payload(token);
     const bound = payload['kubernetes.io'];
-    if (typeof tenant !== 'string' || payload.iss !== issuerOf(tenant) || bound?.serviceaccount === undefined) {
-      return undefined;
+    if (payload[tenantClaim]?.tenant !== tenant || bound?.serviceaccount === undefined) {
+      throw new TokenRefused('token has no claims of a service account');
     }
     const claims: TokenClaims = {
       tenant,
@@ -144,13 +159,60 @@ export class ServiceAccountTokens {
       ...(bound.pod !== undefined && { pod: bound.pod }),
       ...(bound.secret !== undefined && { secret: bound.secret }),
       ...(bound.node !== undefined && { node: bound.node }),
-      audiences: Array.isArray(payload.aud) ? payload.aud : [payload.aud],
-      expiresAtMs: Number(payload.exp) * 1000,
-      tokenId: String(payload.jti ?? ''),
+      ...(bound.warnafter !== undefined && { warnAfterMs: Number(bound.warnafter) * 1000 }),
+      audiences: [payload['aud'] ?? []].flat(),
+      // One that does not say when it ends has ended.
+      expiresAtMs: Number(payload['exp'] ?? 0) * 1000,
+      notBeforeMs: Number(payload['nbf'] ?? 0) * 1000,
+      issuedAtMs: Number(payload['iat'] ?? 0) * 1000,
+      tokenId: String(payload['jti'] ?? ''),
     };
     this.#verified.set(token, claims);
     if (this.#verified.size > verifiedLimit) this.#verified.delete(this.#verified.keys().next().value!);
     return claims;
+  }
+
+  async #payload(token: string): Promise<Record<string, any>> {
+    const named = this.#keys.filter(({ id }) => id === keyIdOf(token));
+    for (const { key } of named.length > 0 ? named : this.#keys) {
+      try {
+        const { payload } = await compactVerify(token, key, { algorithms: ['ES256'] });
+        return JSON.parse(Buffer.from(payload).toString());
+      } catch {
+        // Another key may fit.
+      }
+    }
+    throw new TokenRefused('go-jose/go-jose: error in cryptographic primitive');
+  }
+}
+
+async function verificationKey(pem: string): Promise<VerificationKey> {
+  const publicKey = createPublicKey(pem);
+  const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const key = await importSPKI(publicPem, 'ES256', { extractable: true });
+  // As upstream names its keys.
+  const id = createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64url');
+  return { id, key, jwk: await exportJWK(key) };
+}
+
+/** The tenant of the issuer that an unverified token names. */
+export function issuingTenant(token: string): string | undefined {
+  if (token.length > tokenLimit || token.split('.', 4).length !== 3) return undefined;
+  try {
+    const { iss } = decodeJwt(token);
+    return typeof iss === 'string' ? tenantOfIssuer(iss) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function keyIdOf(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString()).kid;
+  } catch {
+    return undefined;
   }
 }
 

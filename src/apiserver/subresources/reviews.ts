@@ -69,8 +69,8 @@ async function tokenReview(environment: Environment, request: ResourceRequest): 
   return answered(
     request,
     review,
-    found === undefined
-      ? { user: {}, error: '[invalid bearer token]' }
+    'error' in found
+      ? { user: {}, error: found.error }
       : { authenticated: true, user: userInfo(found.identity), audiences: found.audiences },
   );
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { NODES, PODS } from '../../api/resources.ts';
@@ -15,6 +14,9 @@ const tokenRequestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 
 const shortestSeconds = 600;
 const longestSeconds = 2 ** 32;
 const defaultSeconds = 3600;
+/** What admission asks for where a pod does not mount a token of its own making; such a token is good for a year, for clients that read it once. */
+const podTokenSeconds = 3607;
+const extendedSeconds = 365 * 24 * 3600;
 
 /** POST to a service account's `token`. Source: authentication/v1 TokenRequest and TokenREST upstream. */
 export async function requestToken(environment: Environment, request: ResourceRequest): Promise<Answer> {
@@ -22,6 +24,9 @@ export async function requestToken(environment: Environment, request: ResourceRe
   const dryRun = dryRunOf(context, 'CreateOptions');
   const target = { kind: tokenRequestKind, schema: schemaOfKind('authentication.k8s.io', 'v1', 'TokenRequest')! };
   const body = await readObject(context, target);
+  if (body.metadata.namespace && body.metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
   await admitPosted(environment, request, body, { kind: tokenRequestKind, dryRun });
   if (body.metadata.name && body.metadata.name !== name) {
     const message = `Invalid value: ${JSON.stringify(body.metadata.name)}: must match the service account name if specified`;
@@ -29,7 +34,14 @@ export async function requestToken(environment: Environment, request: ResourceRe
   }
   const entry = await environment.objects.get(definition, tenant, namespace, name);
   if (entry === undefined) throw notFound(definition, name);
-  const account = entry.object;
+  const { uid } = entry.object.metadata;
+  if (body.metadata.uid && body.metadata.uid !== uid) {
+    throw conflict(
+      { group: tokenRequestKind.group, resource: tokenRequestKind.kind },
+      name,
+      `the UID in the token request (${body.metadata.uid}) does not match the UID of the service account (${uid})`,
+    );
+  }
   const spec = body['spec'] ?? {};
   const expirationSeconds: number = spec.expirationSeconds ?? defaultSeconds;
   const errors: FieldError[] = [];
@@ -47,17 +59,26 @@ export async function requestToken(environment: Environment, request: ResourceRe
   const wanted: TokenRequest = {
     tenant,
     namespace,
-    serviceAccount: { name, uid: account.metadata.uid },
+    serviceAccount: { name, uid },
     audiences,
     expirationSeconds,
   };
   if (spec.boundObjectRef) await addBinding(environment, request, spec.boundObjectRef, wanted);
-  const status = dryRun ? { token: '', expiresAtMs: environment.clock.now() } : await environment.tokens.sign(wanted);
+  const isForPlatform = audiences.every((audience) => apiAudiences(tenant).includes(audience));
+  if (wanted.pod !== undefined && expirationSeconds === podTokenSeconds && isForPlatform) {
+    wanted.extendedSeconds = extendedSeconds;
+  }
+  const status = dryRun
+    ? { token: '', tokenId: '', expiresAtMs: environment.clock.now() }
+    : await environment.tokens.sign(wanted);
+  if (status.tokenId !== '' && context.auditAnnotations !== undefined) {
+    context.auditAnnotations['authentication.kubernetes.io/issued-credential-id'] = `JTI=${status.tokenId}`;
+  }
   return objectAnswer(
     {
       kind: 'TokenRequest',
       apiVersion: 'authentication.k8s.io/v1',
-      metadata: { name, namespace, uid: randomUUID(), creationTimestamp: formatTime(environment.clock.now()) },
+      metadata: { name, namespace, uid, creationTimestamp: formatTime(environment.clock.now()) },
       spec: { audiences, expirationSeconds, boundObjectRef: spec.boundObjectRef ?? null },
       status: { token: status.token, expirationTimestamp: formatTime(status.expiresAtMs) },
     },

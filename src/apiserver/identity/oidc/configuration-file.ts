@@ -1,5 +1,5 @@
 import { parse as parseYaml } from 'yaml';
-import type { AuthenticationConfiguration } from '../../../api/authentication/configuration.ts';
+import { type AuthenticationConfiguration, tenantOfIssuer } from '../../../api/authentication/configuration.ts';
 import { validateAuthentication } from '../../../api/authentication/validate.ts';
 import { decodeObject } from '../../../api/decode.ts';
 import { tenantAuthenticationSchema } from '../../../api/resources/platform.ts';
@@ -29,6 +29,10 @@ export function parseAuthenticationConfiguration(text: string): AuthenticationCo
     ...(anonymous != null && { anonymous }),
   };
   const findings = new Findings();
+  for (const [index, { issuer }] of configuration.jwt!.entries()) {
+    if (issuer?.url === undefined || tenantOfIssuer(issuer.url) === undefined) continue;
+    findings.invalid(`jwt[${index}].issuer.url`, issuer.url, 'URL must not overlap with those of service accounts');
+  }
   validateAuthentication(configuration, findings);
   if (!findings.isEmpty) throw new Error(findings.list.map(({ field, message }) => `${field}: ${message}`).join(', '));
   return configuration;

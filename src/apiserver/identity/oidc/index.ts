@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { decodeJwt, jwtVerify } from 'jose';
 import type { AuthenticationConfiguration, JwtAuthenticator } from '../../../api/authentication/configuration.ts';
 import type { Tenant } from '../../../api/pool.ts';
 import type { Clock } from '../../../base/clock.ts';
@@ -8,8 +7,11 @@ import type { TenantDirectory } from '../../tenants/tenant-directory.ts';
 import type { CacheEntry } from '../../watch-cache/watch-cache.ts';
 import type { Egress } from '../../webhooks/egress.ts';
 import type { Identity } from '../identity.ts';
+import { TokenRefused } from '../service-account-tokens.ts';
+import { ClaimResolver } from './distributed-claims.ts';
 import { IssuerKeys } from './key-sets.ts';
 import { type MappedUser, mappedUser } from './mapped-user.ts';
+import { untrustedIssuer, verifyToken } from './verify-token.ts';
 
 export interface OidcOptions {
   /** The operator's own, good in every tenant: what its users may do there is up to the tenant's roles. */
@@ -23,15 +25,12 @@ export interface OidcOptions {
   logger: Logger;
 }
 
-/** Source: AllValidSigningAlgorithms upstream. */
-const algorithms = ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'];
 /** A token is taken again without a look at its signature for so long, as upstream's token cache does. */
 const rememberedMs = 10_000;
 const rememberedTokens = 1000;
+const notInitialized = 'oidc: authenticator not initialized';
 /** So many tenants' issuers are kept ready. */
 const tenantsKept = 256;
-/** go-oidc's leeway for `nbf`, the only one it gives. */
-const notBeforeLeewaySeconds = 300;
 
 /** Tokens of OpenID Connect issuers: the operator's, and those of `Tenant.spec.authentication`. */
 export class OidcTokens {
@@ -44,9 +43,12 @@ export class OidcTokens {
     this.#operators = this.#issuersOf(options.configuration?.jwt ?? [], options.operatorEgress);
   }
 
-  /** Whom a token stands for in a tenant; undefined: it is no token of an issuer that the tenant trusts. */
+  /**
+   * Whom a token stands for in a tenant; undefined: it is no token of an issuer that the tenant trusts. Throws
+   * TokenRefused for one that says it is.
+   */
   async authenticate(token: string, tenant: string): Promise<Identity | undefined> {
-    const issuer = issuerOf(token);
+    const issuer = untrustedIssuer(token);
     if (issuer === undefined) return undefined;
     const entry = await this.#options.tenants.entry(tenant);
     if (entry === undefined) return undefined;
@@ -56,8 +58,9 @@ export class OidcTokens {
       const user = await trusted.user(token);
       return { ...user, groups: [...user.groups, 'system:authenticated'], kind: 'tenant', tenant };
     } catch (error) {
-      this.#options.logger.debug({ tenant, issuer, error: (error as Error).message }, 'token refused');
-      return undefined;
+      const { message } = trusted.failure ?? (error as Error);
+      this.#options.logger.debug({ tenant, issuer, error: message }, 'token refused');
+      throw error instanceof TokenRefused ? error : new TokenRefused(message);
     }
   }
 
@@ -93,12 +96,20 @@ class TrustedIssuer {
   readonly #authenticator: JwtAuthenticator;
   readonly #keys: IssuerKeys;
   readonly #clock: Clock;
+  readonly #resolver: ClaimResolver | undefined;
   readonly #remembered = new Map<string, { user: MappedUser; untilMs: number }>();
 
   constructor(authenticator: JwtAuthenticator, egress: Egress, clock: Clock) {
     this.#authenticator = authenticator;
     this.#keys = new IssuerKeys(authenticator.issuer, egress, clock);
     this.#clock = clock;
+    const groups = authenticator.claimMappings.groups?.claim ?? '';
+    if (groups !== '') this.#resolver = new ClaimResolver(groups, authenticator.issuer, egress, clock);
+  }
+
+  /** Why the issuer's keys could not be had. */
+  get failure(): Error | undefined {
+    return this.#keys.failure;
   }
 
   async user(token: string): Promise<MappedUser> {
@@ -106,34 +117,18 @@ class TrustedIssuer {
     const known = this.#remembered.get(key);
     if (known !== undefined && known.untilMs > this.#clock.now()) return known.user;
     this.#remembered.delete(key);
-    const { url, audiences } = this.#authenticator.issuer;
     const nowMs = this.#clock.now();
-    const { payload } = await jwtVerify(token, (header, input) => this.#keys.key(header, input), {
-      algorithms,
-      issuer: url,
-      audience: audiences,
-      currentDate: new Date(nowMs),
-      requiredClaims: ['exp'],
-      clockTolerance: notBeforeLeewaySeconds,
-    });
-    // The leeway is for the beginning only.
-    const expiresMs = payload.exp! * 1000;
-    if (expiresMs <= nowMs) throw new Error('oidc: token is expired');
-    const user = mappedUser(this.#authenticator, payload as Record<string, unknown>);
+    const verified = await verifyToken(token, this.#keys, this.#authenticator.issuer.audiences, nowMs).catch(
+      (error) => {
+        if (!(error instanceof TokenRefused) || error.message === notInitialized) throw error;
+        throw new TokenRefused(`oidc: verify token: ${error.message}`);
+      },
+    );
+    const claims = (await this.#resolver?.expand(verified)) ?? verified;
+    const user = mappedUser(this.#authenticator, claims);
+    const expiresMs = Number(claims['exp']) * 1000;
     this.#remembered.set(key, { user, untilMs: Math.min(expiresMs, nowMs + rememberedMs) });
     if (this.#remembered.size > rememberedTokens) this.#remembered.delete(this.#remembered.keys().next().value!);
     return user;
-  }
-}
-
-/** What an unverified token says of its issuer. */
-function issuerOf(token: string): string | undefined {
-  // Anything else is another kind of token; nobody's is longer.
-  if (token.length > 64 * 1024 || token.split('.', 4).length !== 3) return undefined;
-  try {
-    const { iss } = decodeJwt(token);
-    return typeof iss === 'string' ? iss : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -2,9 +2,9 @@ import type { webcrypto } from 'node:crypto';
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
 import type { TokenIssuer } from '../../../api/authentication/configuration.ts';
 import type { Clock } from '../../../base/clock.ts';
-import { boundedGet } from '../../connect/bounded-get.ts';
-import { secured } from '../../connect/forward.ts';
 import type { Egress } from '../../webhooks/egress.ts';
+import { TokenRefused } from '../service-account-tokens.ts';
+import { secureGet } from './secure-get.ts';
 
 type CryptoKey = webcrypto.CryptoKey;
 
@@ -17,8 +17,6 @@ export interface KeySet {
 const keptMs = 10 * 60_000;
 /** An unknown key makes us ask at once, but not more often: anybody can make up names of keys. */
 const askAgainMs = 10_000;
-const timeoutMs = 10_000;
-const limitBytes = 1024 * 1024;
 
 /** The signing keys of one issuer, found through its discovery document when the first token comes. */
 export class IssuerKeys implements KeySet {
@@ -28,7 +26,8 @@ export class IssuerKeys implements KeySet {
   #keys: ReturnType<typeof createLocalJWKSet> | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
   #underway: Promise<void> | undefined;
-  #failure: Error | undefined;
+  /** Why the issuer has not answered yet, for the log. */
+  failure: Error | undefined;
 
   constructor(issuer: TokenIssuer, egress: Egress, clock: Clock) {
     this.#issuer = issuer;
@@ -41,7 +40,7 @@ export class IssuerKeys implements KeySet {
     if (this.#keys === undefined ? age >= askAgainMs || this.#underway !== undefined : age >= keptMs) {
       await this.#ask();
     }
-    if (this.#keys === undefined) throw this.#failure ?? new Error('oidc: authenticator not initialized');
+    if (this.#keys === undefined) throw new TokenRefused('oidc: authenticator not initialized');
     try {
       return (await this.#keys(header, input)) as CryptoKey;
     } catch (error) {
@@ -73,40 +72,16 @@ export class IssuerKeys implements KeySet {
       if (typeof discovery['jwks_uri'] !== 'string') throw new Error('oidc: the discovery document has no jwks_uri');
       const keys = await this.#get(discovery['jwks_uri']);
       this.#keys = createLocalJWKSet(keys as unknown as JSONWebKeySet);
-      this.#failure = undefined;
+      this.failure = undefined;
     } catch (error) {
       // The keys known so far stay good: an issuer that is away for a while locks nobody out.
-      this.#failure = error as Error;
+      this.failure = error as Error;
     }
   }
 
   async #get(text: string): Promise<Record<string, unknown>> {
-    const url = new URL(text);
-    if (url.protocol !== 'https:') throw new Error(`oidc: ${text} is not https`);
-    const signal = AbortSignal.timeout(timeoutMs);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const raw = await this.#egress(host, url.port === '' ? 443 : Number(url.port), signal);
     const { certificateAuthority } = this.#issuer;
-    const socket = await secured(raw, {
-      servername: host,
-      host,
-      ...(certificateAuthority && { ca: certificateAuthority }),
-    });
-    const end = () => socket.destroy(new Error(`oidc: ${text} did not answer in time`));
-    signal.addEventListener('abort', end);
-    try {
-      const { code, body } = await boundedGet(socket, {
-        path: `${url.pathname}${url.search}`,
-        headers: { host: url.host, accept: 'application/json' },
-        limitBytes,
-        tooLong: `oidc: ${text} gave more than ${limitBytes} bytes`,
-      });
-      if (code !== 200) throw new Error(`oidc: ${text}: ${code}`);
-      return parsed(body, text);
-    } finally {
-      signal.removeEventListener('abort', end);
-      socket.destroy();
-    }
+    return parsed(await secureGet(text, { egress: this.#egress, certificateAuthority }), text);
   }
 }
 

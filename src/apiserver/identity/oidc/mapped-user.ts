@@ -1,6 +1,9 @@
 import type { JwtAuthenticator, PrefixedClaim } from '../../../api/authentication/configuration.ts';
 import { compileTokenExpression } from '../../../api/authentication/expressions.ts';
-import { CelList, jsonValue } from '../../../api/cel/values.ts';
+import { CelList } from '../../../api/cel/values.ts';
+import { TokenRefused } from '../service-account-tokens.ts';
+import { claimValue } from './claim-values.ts';
+import type { Claims } from './verify-token.ts';
 
 export interface MappedUser {
   name: string;
@@ -9,14 +12,9 @@ export interface MappedUser {
   extra?: Record<string, string[]>;
 }
 
-type Claims = Record<string, unknown>;
+const refused = (why: string) => new TokenRefused(`oidc: ${why}`);
 
-/** Why a token that is signed well says nobody. */
-export class ClaimsRefused extends Error {}
-
-const refused = (why: string) => new ClaimsRefused(`oidc: ${why}`);
-
-/** Whom the claims of a verified token stand for. Throws ClaimsRefused. Source: the OIDC authenticator upstream. */
+/** Whom the claims of a verified token stand for. Throws TokenRefused. Source: the OIDC authenticator upstream. */
 export function mappedUser(authenticator: JwtAuthenticator, claims: Claims): MappedUser {
   const { claimMappings, claimValidationRules = [], userValidationRules = [] } = authenticator;
   const name = usernameOf(claimMappings.username, claims);
@@ -26,17 +24,21 @@ export function mappedUser(authenticator: JwtAuthenticator, claims: Claims): Map
   if (typeof claims['jti'] === 'string' && claims['jti'] !== '') {
     extra['authentication.kubernetes.io/credential-id'] = [`JTI=${claims['jti']}`];
   }
-  for (const { key, valueExpression } of claimMappings.extra ?? []) {
-    const values = stringsOf(evaluate(valueExpression, claims, 'extra claim'), 'extra claim');
+  const extraValues = (claimMappings.extra ?? []).map(({ key, valueExpression }) => {
+    const outcome = compileTokenExpression(valueExpression, 'claims', false).evaluate(() => claimValue(claims));
+    if (outcome.error !== undefined) throw new TokenRefused(failedToRun(valueExpression, outcome.error));
+    return [key, valueExpression, outcome.value] as const;
+  });
+  for (const [key, expression, value] of extraValues) {
+    const values = stringsOf(value, 'extra claim expression', `${expression}: `);
     if (values.length > 0) extra[key] = values;
   }
   for (const { claim = '', requiredValue = '' } of claimValidationRules) {
     if (claim === '') continue;
     if (!Object.hasOwn(claims, claim)) throw refused(`required claim ${claim} not present in ID token`);
-    if (claims[claim] !== requiredValue) {
-      throw refused(
-        `required claim ${claim} value does not match. Got = ${String(claims[claim])}, want = ${requiredValue}`,
-      );
+    const value = unmarshaled(claims[claim], 'string', (why) => refused(`parse claim ${claim}: ${why}`));
+    if (value !== requiredValue) {
+      throw refused(`required claim ${claim} value does not match. Got = ${value}, want = ${requiredValue}`);
     }
   }
   checkRules(claimValidationRules, 'claims', claims, 'claim validation expression');
@@ -51,36 +53,52 @@ export function mappedUser(authenticator: JwtAuthenticator, claims: Claims): Map
   return user;
 }
 
+/** All rules are evaluated before one is looked at. */
 function checkRules(
   rules: { expression?: string; message?: string }[],
   subject: 'claims' | 'user',
   value: object,
   what: string,
 ): void {
-  for (const { expression = '', message = '' } of rules) {
-    if (expression === '') continue;
-    const outcome = compileTokenExpression(expression, subject, true).evaluate(() => jsonValue(value));
-    if (outcome.error !== undefined) throw refused(`error evaluating ${what}: ${outcome.error}`);
-    if (outcome.value !== true) {
-      const why = message === '' ? `validation expression '${expression}' failed` : message;
-      throw refused(`error evaluating ${what}: ${why}`);
-    }
+  const evaluated = rules.flatMap(({ expression = '', message = '' }) => {
+    if (expression === '') return [];
+    const outcome = compileTokenExpression(expression, subject, true).evaluate(() => claimValue(value));
+    if (outcome.error !== undefined)
+      throw refused(`error evaluating ${what}: ${failedToRun(expression, outcome.error)}`);
+    return [{ expression, message, isTrue: outcome.value === true }];
+  });
+  for (const { expression, message, isTrue } of evaluated) {
+    if (!isTrue) throw refused(`error evaluating ${what}: validation expression '${expression}' failed: ${message}`);
   }
 }
 
+const failedToRun = (expression: string, error: string) => `expression '${expression}' resulted in error: ${error}`;
+
 function evaluate(expression: string, claims: Claims, what: string): unknown {
-  const outcome = compileTokenExpression(expression, 'claims', false).evaluate(() => jsonValue(claims));
-  if (outcome.error !== undefined) throw refused(`error evaluating ${what} expression: ${outcome.error}`);
+  const outcome = compileTokenExpression(expression, 'claims', false).evaluate(() => claimValue(claims));
+  if (outcome.error !== undefined) {
+    throw refused(`error evaluating ${what} expression: ${failedToRun(expression, outcome.error)}`);
+  }
   return outcome.value;
 }
 
+/** As Go reads JSON into a string or bool: null leaves it empty. */
+function unmarshaled<T extends 'string' | 'boolean'>(
+  value: unknown,
+  type: T,
+  failure: (why: string) => Error,
+): T extends 'string' ? string : boolean {
+  type Result = T extends 'string' ? string : boolean;
+  if (value === null) return (type === 'string' ? '' : false) as Result;
+  if (typeof value === type) return value as Result;
+  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  throw failure(`json: cannot unmarshal ${found} into Go value of type ${type === 'boolean' ? 'bool' : type}`);
+}
+
 function textOf(claims: Claims, claim: string, what: string): string {
-  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-  if (value === undefined) throw refused(`parse ${what} claims ${JSON.stringify(claim)}: claim not present`);
-  if (typeof value !== 'string') {
-    throw refused(`parse ${what} claims ${JSON.stringify(claim)}: json: cannot unmarshal into Go value of type string`);
-  }
-  return value;
+  const failure = (why: string) => refused(`parse ${what} ${JSON.stringify(claim)}: ${why}`);
+  if (!Object.hasOwn(claims, claim)) throw failure('claim not present');
+  return unmarshaled(claims[claim], 'string', failure);
 }
 
 function usernameOf({ claim = '', prefix = '', expression = '' }: PrefixedClaim, claims: Claims): string {
@@ -92,30 +110,28 @@ function usernameOf({ claim = '', prefix = '', expression = '' }: PrefixedClaim,
     if (name === '') throw refused('empty username via CEL expression is not allowed');
     return name;
   }
-  const name = textOf(claims, claim, 'username');
+  const name = textOf(claims, claim, 'username claims');
   // https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims
   if (claim === 'email' && Object.hasOwn(claims, 'email_verified')) {
-    const isVerified = claims['email_verified'];
-    if (typeof isVerified !== 'boolean') throw refused("parse 'email_verified' claim: not a bool");
-    if (!isVerified) throw refused('email not verified');
+    const failure = (why: string) => refused(`parse 'email_verified' claim: ${why}`);
+    if (!unmarshaled(claims['email_verified'], 'boolean', failure)) throw refused('email not verified');
   }
   return `${prefix}${name}`;
 }
 
 function groupsOf({ claim = '', prefix = '', expression = '' }: PrefixedClaim, claims: Claims): string[] {
-  if (expression !== '') return stringsOf(evaluate(expression, claims, 'group claim'), 'group claim');
-  const value = claim !== '' && Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-  if (value === undefined || value === null) return [];
+  if (expression !== '') return stringsOf(evaluate(expression, claims, 'group claim'), 'group claim expression');
+  if (claim === '' || !Object.hasOwn(claims, claim)) return [];
+  const value = claims[claim];
+  const isList = Array.isArray(value) && value.every((one) => one === null || typeof one === 'string');
   // Some issuers give one group as plain text.
-  const list = typeof value === 'string' ? [value] : value;
-  if (!Array.isArray(list) || list.some((one) => typeof one !== 'string')) {
-    throw refused(`parse groups claim ${JSON.stringify(claim)}: not a string or a list of strings`);
-  }
-  return list.map((group: string) => `${prefix}${group}`);
+  const list = isList || value === null ? (value ?? []) : [value];
+  const failure = (why: string) => refused(`parse groups claim ${JSON.stringify(claim)}: ${why}`);
+  return (list as unknown[]).map((group) => `${prefix}${unmarshaled(group, 'string', failure)}`);
 }
 
 function uidOf({ claim = '', expression = '' }: { claim?: string; expression?: string }, claims: Claims): string {
-  if (claim !== '') return textOf(claims, claim, 'uid');
+  if (claim !== '') return textOf(claims, claim, 'uid claim');
   if (expression === '') return '';
   const uid = evaluate(expression, claims, 'uid claim');
   if (typeof uid !== 'string') {
@@ -125,12 +141,12 @@ function uidOf({ claim = '', expression = '' }: { claim?: string; expression?: s
 }
 
 /** A string, a list of strings, or nothing. Empty strings are left out. Source: convertCELValueToStringList. */
-function stringsOf(value: unknown, what: string): string[] {
+function stringsOf(value: unknown, what: string, which = ''): string[] {
   if (value === null || value === undefined || value === '') return [];
   if (typeof value === 'string') return [value];
   if (value instanceof CelList) {
     const items = value.toArray();
     if (items.every((item): item is string => typeof item === 'string')) return items.filter((item) => item !== '');
   }
-  throw refused(`error evaluating ${what} expression: expression must return a string or a list of strings`);
+  throw refused(`error evaluating ${what}: ${which}expression must return a string or a list of strings`);
 }
