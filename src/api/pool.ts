@@ -62,6 +62,8 @@ export interface VolumeFile {
   data: string;
   /** Octal permission bits as a number (0o644 = 420). */
   mode: number;
+  /** The user it belongs to; root when absent. */
+  owner?: number;
 }
 
 export interface ContainerInstanceStatus {

@@ -57,7 +57,8 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
         response.on('data', (chunk) => chunks.push(chunk));
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          const json = response.headers['content-type'] === 'application/json' ? JSON.parse(text) : undefined;
+          const isJson = response.headers['content-type'] === 'application/json' && !path.includes('watch=');
+          const json = isJson ? JSON.parse(text) : undefined;
           resolve({ code: response.statusCode ?? 0, headers: response.headers, text, json });
         });
       });
@@ -195,6 +196,23 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
       accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json',
     });
     assert.ok(JSON.parse(aggregated.text).items.some((group: any) => group.metadata.name === 'apps'));
+  });
+
+  it('ends a streamed list in the form of Tables with one that says so', async () => {
+    const path = '/api/v1/namespaces?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan';
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+    const streamed = await send(alice, 'GET', `${path}&allowWatchBookmarks=true&timeoutSeconds=1`, undefined, {
+      accept,
+    });
+    const events = streamed.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const last = events.at(-1);
+    assert.equal(last.type, 'BOOKMARK');
+    assert.equal(last.object.rows.length, 1);
+    assert.equal(last.object.rows[0].object.metadata.annotations['k8s.io/initial-events-end'], 'true');
+    assert.equal(last.object.rows[0].cells.length, events[0].object.columnDefinitions.length);
   });
 
   it('reports a port in use in one line', async () => {

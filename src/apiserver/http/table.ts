@@ -13,6 +13,9 @@ export function parseIncludeObject(value: string | null): IncludeObject {
   );
 }
 
+/** Of the bookmark after a streamed list: a Table says it in the metadata of its one row, whatever was asked for. */
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
 export interface TableListMetadata {
   resourceVersion?: string;
   continue?: string;
@@ -43,7 +46,7 @@ export function tableOf(
     rows: objects.map((object) => ({
       cells: definition.columns.map((column) => cell(column, object, options.nowMs)),
       object:
-        options.includeObject === 'None'
+        options.includeObject === 'None' && object.metadata.annotations?.[INITIAL_EVENTS_END] !== 'true'
           ? null
           : options.includeObject === 'Object'
             ? object

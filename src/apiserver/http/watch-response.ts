@@ -111,17 +111,6 @@ function frameBuilder(
   };
   return (event) => {
     const object = visibleObject(event.entry, context.showTenant);
-    // A bookmark in a Table watch is a Table without rows upstream; clients only read its resourceVersion.
-    const shown =
-      event.type === 'BOOKMARK' && form.as === 'Table'
-        ? {
-            kind: 'Table',
-            apiVersion: `meta.k8s.io/${form.version}`,
-            metadata: object.metadata,
-            columnDefinitions: null,
-            rows: [],
-          }
-        : shape(object);
-    return Buffer.from(`${JSON.stringify({ type: event.type, object: shown })}\n`);
+    return Buffer.from(`${JSON.stringify({ type: event.type, object: shape(object) })}\n`);
   };
 }

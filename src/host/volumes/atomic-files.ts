@@ -43,12 +43,13 @@ export async function writeFilesAtomically(
   const stamp = new Date().toISOString().slice(0, 19).replace('T', '_').replaceAll(/[-:]/g, '_');
   const fresh = await mkdtemp(join(directory, `..${stamp}.`));
   await chmod(fresh, 0o755);
-  for (const { path, data, mode } of files) {
+  for (const { path, data, mode, owner } of files) {
     const target = join(fresh, path);
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
     await writeFile(target, Buffer.from(data, 'base64'), { mode });
     // Once more: what the umask has taken away is given back.
     await chmod(target, mode);
+    if (owner !== undefined) await chown(target, owner, 0);
   }
   if (ownership !== undefined) await giveToGroup(fresh, ownership);
   const name = fresh.slice(directory.length + 1);
@@ -81,12 +82,14 @@ async function linkNames(directory: string, files: VolumeFile[]): Promise<void> 
 async function hasContent(directory: string, files: VolumeFile[]): Promise<boolean> {
   const found = await listFiles(directory).catch(() => undefined);
   if (found === undefined || found.length !== files.length) return false;
-  for (const { path, data, mode } of files) {
+  for (const { path, data, mode, owner } of files) {
     try {
       const target = join(directory, path);
       const content = await readFile(target);
-      const extra = (await lstat(target)).mode & 0o777 & ~0o440;
+      const info = await lstat(target);
+      const extra = info.mode & 0o777 & ~0o440;
       if (!content.equals(Buffer.from(data, 'base64')) || extra !== (mode & 0o777 & ~0o440)) return false;
+      if (owner !== undefined && owner !== info.uid) return false;
     } catch {
       return false;
     }

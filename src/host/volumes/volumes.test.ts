@@ -63,6 +63,16 @@ describe('the files of a volume', () => {
     const { gid, mode } = statSync(join(root, 'group/a'));
     assert.deepEqual([gid, mode & 0o777], [4242, 0o440]);
   });
+
+  it('belong to the user who is to read them', { skip }, async () => {
+    const token = { ...file('token', '1', 0o600), owner: 1000 };
+    await writeFilesAtomically(join(root, 'owned'), [token, file('other', '2')]);
+    const owner = (name: string) => statSync(join(root, 'owned', name)).uid;
+    assert.deepEqual([owner('token'), owner('other')], [1000, 0]);
+    await writeFilesAtomically(join(root, 'owned'), [{ ...token, owner: 1001 }, file('other', '2')], { groupId: 4242 });
+    const { uid, gid, mode } = statSync(join(root, 'owned/token'));
+    assert.deepEqual([uid, gid, mode & 0o777], [1001, 4242, 0o640]);
+  });
 });
 
 describe('a subPath', { skip }, () => {

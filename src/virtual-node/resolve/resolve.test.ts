@@ -237,6 +237,21 @@ test('volumes: items, modes, binary data, and one projection of everything', () 
   });
 });
 
+test('a token belongs to the one user of the pod, and to nobody else', () => {
+  const volumes = [{ name: 'api', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }];
+  const tokenOf = (spec: object, containers: object[]) => {
+    const { spec: resolved } = resolvePod(pod({ volumes, containers, ...spec }), 'a', lookups({}));
+    const { mode, owner } = resolved.volumeFiles!['api']![0]!;
+    return [mode, owner];
+  };
+  const as = (name: string, runAsUser?: number) => ({ name, securityContext: { runAsUser } });
+  assert.deepEqual(tokenOf({}, [as('a')]), [0o644, undefined]);
+  assert.deepEqual(tokenOf({ securityContext: { runAsUser: 1000 } }, [as('a')]), [0o600, 1000]);
+  assert.deepEqual(tokenOf({ securityContext: { runAsUser: 1000 } }, [as('a'), as('b', 1001)]), [0o644, undefined]);
+  assert.deepEqual(tokenOf({}, [as('a', 1000), as('b')]), [0o644, undefined]);
+  assert.deepEqual(tokenOf({ securityContext: { fsGroup: 10 } }, [as('a')]), [0o600, undefined]);
+});
+
 test('volumes that cannot be filled say why', () => {
   const spec = {
     containers: [{ name: 'main' }],

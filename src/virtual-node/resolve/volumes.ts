@@ -13,6 +13,8 @@ import { type Lookups, ResolveError } from './lookups.ts';
 import { tokenWish } from './references.ts';
 
 const DEFAULT_MODE = 0o644;
+/** Of a service account's token, where it is known who is to read it. */
+const TOKEN_MODE = 0o600;
 
 /** Kinds of volume that need no content from here; the host makes them. */
 const madeByHost = ['emptyDir', 'image', 'hostPath'] as const;
@@ -151,9 +153,27 @@ function projectionFiles(pod: Pod, source: VolumeProjection, mode: number, looku
         `failed to fetch token: serviceaccounts ${JSON.stringify(pod.spec.serviceAccountName ?? '')} not found`,
       );
     }
-    return [{ path: source.serviceAccountToken.path, data: base64(token), mode }];
+    const owner = onlyUser(pod);
+    const isOwned = owner !== undefined || pod.spec.securityContext?.fsGroup !== undefined;
+    return [
+      {
+        path: source.serviceAccountToken.path,
+        data: base64(token),
+        // The host lets the group of the pod's volumes read what belongs to its owner alone.
+        mode: isOwned ? TOKEN_MODE : mode,
+        ...(owner !== undefined && { owner }),
+      },
+    ];
   }
   throw new ResolveError('the projection has no source that is known here');
+}
+
+/** The user all containers are told to run as; undefined when one is not told, or they differ. Source: kubelet's FsUserFrom. */
+function onlyUser({ spec }: Pod): number | undefined {
+  const users = [...(spec.initContainers ?? []), ...spec.containers].map(
+    ({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser,
+  );
+  return users.every((user) => user === users[0]) ? users[0] : undefined;
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
