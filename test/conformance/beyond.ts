@@ -14,6 +14,7 @@ export const leftOut: [pattern: RegExp, why: string][] = [
     'storage drivers',
   ],
   [/\[DRA\]/, 'device drivers on nodes'],
+  [/Feature:NetworkPolicy/, 'what network policies do: they are only kept as yet'],
   [/LoadBalancer|load-balancer/, 'load balancers of a cloud'],
   [/IPv6|DualStack|dual-stack/, 'IPv6 of nodes'],
   [/SCTP/, 'SCTP in the kernel of nodes'],
