@@ -10,8 +10,8 @@ import type { KubeObject } from './object.ts';
 /**
  * One pod, resolved and priced, placed on one host. `metadata.name` is the pod's uid, `metadata.namespace` its tenant.
  *
- * Life: virtual-node/ creates it (spec without hostName) -> scheduler/ profile pool sets spec.hostName (binding
- * subresource) -> host/ runs it and writes status -> virtual-node/ copies status to the tenant's pod. Deletion: the
+ * Life: virtual-node/ creates it, with the spec.hostName that the scheduler's profile pool chooses for it (InstancePlacer),
+ * or without, and then the profile sets spec.hostName (binding subresource) -> host/ runs it and writes status -> virtual-node/ copies status to the tenant's pod. Deletion: the
  * tenant's pod gets a deletionTimestamp -> virtual-node/ deletes the instance with the same grace period (graceful, as
  * pods: deletionTimestamp and deletionGracePeriodSeconds are set, the object stays) -> host/ stops the containers, writes
  * the final status with `finishedAt`, and deletes it with grace period 0 -> metering/ writes the last ledger row and
@@ -28,7 +28,7 @@ export interface ContainerInstanceSpec {
   podRef: { namespace: string; name: string; uid: string };
   /** The pool's zone it must run in. */
   zone: string;
-  /** Name of the Host; set once by the pool scheduler. */
+  /** Name of the Host; set once, by choice of the pool scheduler. */
   hostName?: string;
   /** The billable shape: Kubernetes quantities. What requests add up to, rounded up. */
   resources: { cpu: string; memory: string };
@@ -53,6 +53,26 @@ export interface ContainerInstanceSpec {
   vpc: { serviceCidr: string; dnsAddress: string; clusterDomain: string };
   /** Why the instance could not be resolved yet: CreateContainerConfigError's message by container name. */
   configErrors?: Record<string, string>;
+}
+
+/**
+ * Chooses the host of an instance that is about to be written, and so saves the binding after it. The scheduler is one,
+ * for the virtual node of its process.
+ */
+export interface InstancePlacer {
+  /** Undefined: not now. Without a host the instance waits its turn among the others. */
+  place(draft: InstanceDraft): Placement | undefined;
+}
+
+/** An instance before it is written. */
+export type InstanceDraft = Pick<ContainerInstance, 'apiVersion' | 'kind' | 'spec'> & {
+  metadata: { name: string; namespace: string };
+};
+
+export interface Placement {
+  hostName: string;
+  /** To be called once: what has been written, or undefined when it failed. Until then room is kept on the host. */
+  settle(instance: ContainerInstance | undefined): void;
 }
 
 export interface VolumeFile {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { apiVersionOf } from '../api/object.ts';
-import type { Tenant } from '../api/pool.ts';
+import type { InstancePlacer, Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
 import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
 import { isAlreadyExists } from '../api/status.ts';
@@ -184,10 +184,11 @@ async function startParts(options: PartsOptions): Promise<void> {
   const { client, informers, clock, logger, zones, rootCa, signer, metrics, stop } = options;
   const common = { client, informers, clock, metrics };
   const of = (part: string) => ({ ...common, logger: logger.child({ part }) });
+  let placer: InstancePlacer | undefined;
   await Promise.all([
     startControllers({ ...of('controllers'), rootCa, signer, resources: builtinResources }, stop),
-    startScheduler(of('scheduler'), stop),
-    startVirtualNode({ ...of('virtual-node'), zones }, stop),
+    startScheduler({ ...of('scheduler'), onPlacer: (pool) => (placer = pool) }, stop),
+    startVirtualNode({ ...of('virtual-node'), zones, placer: { place: (draft) => placer?.place(draft) } }, stop),
     startMetering(of('metering'), stop),
     startTenancy({ ...of('tenancy'), resources: builtinResources }, stop),
     runController(createHostIndexController(common), of('pool'), stop),

@@ -1,3 +1,4 @@
+import type { InstancePlacer } from '../api/pool.ts';
 import { aborted } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -17,6 +18,8 @@ export interface SchedulerDependencies {
   bindsInFlight?: number;
   /** How many times over hosts' resources may be promised; by default CPU 4 times, memory once. */
   overcommit?: Overcommit;
+  /** Gets what chooses hosts for instances before they are written. */
+  onPlacer?(placer: InstancePlacer): void;
 }
 
 /**
@@ -36,6 +39,7 @@ export async function startScheduler(dependencies: SchedulerDependencies, signal
   if (!signal.aborted) {
     tenants.scheduler.start();
     pool.scheduler.start();
+    dependencies.onPlacer?.(pool.placer);
   }
   await stopped;
   tenants.scheduler.stop();

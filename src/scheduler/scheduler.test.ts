@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Node, Pod } from '../api/generated/core-v1.ts';
-import type { ContainerInstance, Host } from '../api/pool.ts';
+import type { ContainerInstance, Host, InstancePlacer } from '../api/pool.ts';
 import { CONTAINER_INSTANCES, EVENTS, HOSTS, NODES, PODS } from '../api/resources.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
@@ -15,6 +15,7 @@ interface World {
   transport: FakeTransport;
   client: Client;
   pod(name: string): Promise<Pod>;
+  placer: InstancePlacer;
 }
 
 async function withScheduler(run: (world: World) => Promise<void>): Promise<void> {
@@ -22,14 +23,22 @@ async function withScheduler(run: (world: World) => Promise<void>): Promise<void
   const client = new Client(transport);
   const stop = new AbortController();
   const informers = createInformerFactory(client, { clock: systemClock, logger: silentLogger });
+  const ready = Promise.withResolvers<InstancePlacer>();
   const done = startScheduler(
-    { informers, clock: systemClock, logger: silentLogger, overcommit: { cpu: 1, memory: 1 } },
+    {
+      informers,
+      clock: systemClock,
+      logger: silentLogger,
+      overcommit: { cpu: 1, memory: 1 },
+      onPlacer: ready.resolve,
+    },
     stop.signal,
   );
   informers.start(stop.signal);
   await informers.waitForSync();
   try {
-    await run({ transport, client, pod: (name) => client.resource<Pod>('acme', PODS, 'shop').get(name) });
+    const pod = (name: string) => client.resource<Pod>('acme', PODS, 'shop').get(name);
+    await run({ transport, client, pod, placer: await ready.promise });
   } finally {
     stop.abort();
     await done;
@@ -279,4 +288,46 @@ test('an instance goes to its zone and to a ready host only', () =>
     );
     await hosts.create(host('both', '8', { spec: { zone: 'b', zones: ['b', 'a'] } }) as any);
     await until(async () => (await instances.get('one')).spec.hostName === 'both');
+  }));
+
+test('an instance gets its host before it is written, and counts there once', () =>
+  withScheduler(async ({ client, transport, placer }) => {
+    await client.resource<Host>('system', HOSTS).create(host('one', '3') as any);
+    const instances = client.resource<ContainerInstance>('system', CONTAINER_INSTANCES, 'acme');
+    const draft = (name: string, cpu = '1') => {
+      const made = { ...instance(name, cpu), apiVersion: 'pool.skypod.io/v1alpha1', kind: 'ContainerInstance' };
+      return { ...made, metadata: { name, namespace: 'acme' } };
+    };
+    const write = async (name: string) => {
+      const made = draft(name);
+      const placement = placer.place(made)!;
+      const written = await instances.create({ ...made, spec: { ...made.spec, hostName: placement.hostName } } as any);
+      placement.settle(written);
+      return placement;
+    };
+    await until(() => {
+      const placement = placer.place(draft('probe', '3'));
+      placement?.settle(undefined);
+      return placement?.hostName === 'one';
+    });
+    await Promise.all(['a', 'b'].map(write));
+    const third = placer.place(draft('c'))!;
+    assert.equal(placer.place(draft('d')), undefined, 'room is kept for what is on its way');
+    third.settle(undefined);
+    const fourth = placer.place(draft('e'))!;
+    assert.equal(placer.place(draft('f')), undefined);
+    fourth.settle(undefined);
+    assert.equal(transport.writes.filter(({ path }) => path.endsWith('/binding')).length, 0);
+    // What waits for its turn is not overtaken; room that comes free by a write that failed is told.
+    const last = placer.place(draft('g'))!;
+    await instances.create(instance('waits') as any);
+    await until(async () => (await instances.get('waits')).status?.conditions !== undefined);
+    last.settle(undefined);
+    await until(async () => (await instances.get('waits')).spec.hostName === 'one');
+    await instances.delete('a', { gracePeriodSeconds: 0 });
+    await until(() => {
+      const placement = placer.place(draft('h'));
+      placement?.settle(undefined);
+      return placement !== undefined;
+    });
   }));

@@ -1,3 +1,4 @@
+import type { InstancePlacer } from '../api/pool.ts';
 import { aborted } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -23,6 +24,8 @@ export interface VirtualNodeDependencies {
   metrics?: ControllerMetrics;
   /** Pods worked on at once; a tenant gets half of them at most. */
   workers?: number;
+  /** Chooses hosts for instances as they are made; without, they wait for the pool's scheduler. */
+  placer?: InstancePlacer;
 }
 
 /**
@@ -44,7 +47,8 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
   };
   const world = createWorld(informers);
   const workers = dependencies.workers ?? 512;
-  const pods = podController({ world, client, clock, events, zones, workers });
+  const { placer } = dependencies;
+  const pods = podController({ world, client, clock, events, zones, workers, placer });
   const runOptions = { clock, logger, ...(metrics !== undefined && { metrics }) };
   const evictions = createEventRecorder({ client, clock, logger, component: 'taint-eviction-controller' });
   const controllers = [

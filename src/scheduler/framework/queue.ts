@@ -71,6 +71,11 @@ export class SchedulingQueue<Unit> {
     return this.#units.size;
   }
 
+  /** Does anybody wait for a turn? Those that fit nowhere for now do not. */
+  get isBusy(): boolean {
+    return this.#active.size > 0;
+  }
+
   has(key: string): boolean {
     return this.#units.has(key);
   }

@@ -109,6 +109,18 @@ export class Scheduler<Unit, T extends Target, View> {
     }
   }
 
+  /**
+   * The place of a unit that is not written yet, which counts there from now on: the caller must `forget` the unit. Only
+   * while nobody waits for a turn; undefined otherwise, and where it fits nowhere.
+   */
+  placeAhead(unit: Unit): T | undefined {
+    if (!this.#isRunning || this.queue.isBusy) return undefined;
+    const decision = this.decide(unit);
+    if (!('target' in decision)) return undefined;
+    this.#profile.assume(unit, decision.target);
+    return decision.target;
+  }
+
   #decide(unit: Unit): Decision<T> {
     const { view, targets } = this.#profile.view(unit);
     const { noun, filters } = this.#profile;

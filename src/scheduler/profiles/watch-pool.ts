@@ -1,4 +1,4 @@
-import type { ContainerInstance, Host } from '../../api/pool.ts';
+import type { ContainerInstance, Host, InstancePlacer } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES, HOSTS } from '../../api/resources.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
@@ -38,7 +38,10 @@ export function watchPool({ informers, client, clock, overcommit }: Dependencies
     if (hostName !== undefined && hostName !== '') {
       scheduler.queue.remove(key);
       if (isEnded(instance)) return released(instance);
-      if (snapshot.hostOf(instance.metadata.uid) !== hostName) snapshot.setInstance(instance, hostName);
+      if (snapshot.hostOf(instance.metadata.uid) !== hostName) {
+        snapshot.removeInstance(draftUid(instance));
+        snapshot.setInstance(instance, hostName);
+      }
       return;
     }
     if (instance.metadata.deletionTimestamp !== undefined) {
@@ -70,8 +73,29 @@ export function watchPool({ informers, client, clock, overcommit }: Dependencies
       snapshot.removeHost(host.metadata.name);
     },
   });
-  return { scheduler, informers: [instances, hosts], snapshot };
+
+  const placer: InstancePlacer = {
+    place(draft) {
+      const uid = draftUid(draft);
+      const unit = { ...draft, metadata: { ...draft.metadata, uid } } as ContainerInstance;
+      const hostName = scheduler.placeAhead(unit)?.name;
+      if (hostName === undefined) return undefined;
+      return {
+        hostName,
+        settle(instance) {
+          if (!snapshot.removeInstance(uid)) return;
+          if (instance === undefined) changed(snapshot.hosts.get(hostName)?.zones ?? [], 'unitRemoved');
+          else snapshot.setInstance(instance, hostName);
+        },
+      };
+    },
+  };
+  return { scheduler, informers: [instances, hosts], snapshot, placer };
 }
+
+/** Under which an instance counts until the informer shows it, with the uid that it then has. */
+const draftUid = ({ metadata }: { metadata: { name: string; namespace?: string } }): string =>
+  `${metadata.namespace}/${metadata.name}`;
 
 /** What filters read of a host. */
 const hostFacts = ({ metadata, spec, status }: Host): string =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { type ContainerInstance, METERING_FINALIZER } from '../../api/pool.ts';
+import { type ContainerInstance, type InstancePlacer, METERING_FINALIZER } from '../../api/pool.ts';
 import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
@@ -25,14 +25,17 @@ interface World {
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 
-async function withVirtualNode(run: (world: World) => Promise<void>): Promise<void> {
+async function withVirtualNode(run: (world: World) => Promise<void>, placer?: InstancePlacer): Promise<void> {
   const clock = new ManualClock(NOW);
   const tokens = { count: 0 };
   const transport = new TokenServer(clock, tokens);
   const client = new Client(transport);
   const stop = new AbortController();
   const informers = createInformerFactory(client, { clock, logger: silentLogger });
-  const done = startVirtualNode({ informers, clock, logger: silentLogger, zones: ['a', 'b'] }, stop.signal);
+  const done = startVirtualNode(
+    { informers, clock, logger: silentLogger, zones: ['a', 'b'], ...(placer && { placer }) },
+    stop.signal,
+  );
   informers.start(stop.signal);
   await informers.waitForSync();
   const all = () => transport.all('containerinstances') as ContainerInstance[];
@@ -442,4 +445,33 @@ test('a resize reaches the instance with its generation, and the old shape is ke
       world.transport.writes.some(({ body }) => JSON.stringify(body)?.includes(JSON.stringify(deletes))),
     );
   });
+});
+
+test('an instance is made on the host that is chosen for it, and the choice is settled either way', async () => {
+  const settled: (string | undefined)[] = [];
+  const placer: InstancePlacer = {
+    place: ({ spec }) => ({
+      hostName: `host-of-${spec.zone}`,
+      settle: (instance) => settled.push(instance?.spec.hostName),
+    }),
+  };
+  await withVirtualNode(async (world) => {
+    await world.client.resource('acme', SERVICE_ACCOUNTS, 'shop').create({ metadata: { name: 'default' } } as any);
+    const request = world.transport.request.bind(world.transport);
+    let isRefused = false;
+    world.transport.request = (asked) => {
+      if (isRefused || asked.method !== 'POST' || !asked.path.endsWith('/containerinstances')) return request(asked);
+      isRefused = true;
+      return Promise.reject(new Error('the server is away'));
+    };
+    await world.pods.create(boundPod());
+    await until(() => isRefused && settled.length === 1);
+    await until(() => {
+      world.clock.advance(1000);
+      return world.hasInstance();
+    });
+    assert.equal(world.instance().spec.hostName, 'host-of-a');
+    await until(() => settled.length === 2);
+    assert.deepEqual(settled, [undefined, 'host-of-a']);
+  }, placer);
 });

@@ -1,6 +1,6 @@
 import type { Pod, PodCondition } from '../../api/generated/core-v1.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
-import type { ContainerInstance, Host } from '../../api/pool.ts';
+import type { ContainerInstance, Host, InstancePlacer } from '../../api/pool.ts';
 import { PODS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -27,6 +27,7 @@ export interface PodControllerOptions {
   /** Zone by virtual node's name. */
   zones: ReadonlyMap<string, string>;
   workers: number;
+  placer?: InstancePlacer | undefined;
 }
 
 /** First wait after a volume could not be filled, doubling to the longest, as the kubelet's. */
@@ -122,7 +123,7 @@ export function podController(options: PodControllerOptions): Controller & { clo
     const zone = zones.get(pod.spec.nodeName!)!;
     // What changes from here on marks it again.
     dirty.delete(key);
-    const outcome = await startPod(pod, zone, world, client, clock);
+    const outcome = await startPod(pod, zone, world, client, clock, options.placer);
     const events = options.events(pod.spec.nodeName!);
     const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
     for (const name of outcome.resolution.missingPullSecrets) {

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { type ContainerInstance, METERING_FINALIZER } from '../../api/pool.ts';
+import { type ContainerInstance, type InstancePlacer, METERING_FINALIZER } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES } from '../../api/resources.ts';
 import { isAlreadyExists } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -22,6 +22,7 @@ export async function startPod(
   world: World,
   client: Client,
   clock: Clock,
+  placer: InstancePlacer | undefined,
 ): Promise<StartOutcome> {
   const issued = await issueTokens(pod, client, clock);
   const resolution = resolvePod(pod, zone, await gatherLookups(pod, world, client, issued.tokens));
@@ -41,10 +42,14 @@ export async function startPod(
     spec: resolution.spec,
   };
   const instances = client.resource<ContainerInstance>(SYSTEM_TENANT, CONTAINER_INSTANCES, tenant);
+  const placement = placer?.place(draft);
+  if (placement !== undefined) draft.spec = { ...draft.spec, hostName: placement.hostName };
   try {
     const instance = await instances.create(draft);
+    placement?.settle(instance);
     return { resolution, instance, isBlocked: false };
   } catch (error) {
+    placement?.settle(undefined);
     // A local copy may not show it yet.
     if (isAlreadyExists(error)) return { resolution, instance: undefined, isBlocked: false };
     throw error;
