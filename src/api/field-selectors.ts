@@ -16,7 +16,7 @@ export interface FieldSelector {
 }
 
 type Selectable = Pick<ResourceDefinition, 'selectableFields'> &
-  Partial<Pick<ResourceDefinition, 'kind' | 'version' | 'versioned'>>;
+  Partial<Pick<ResourceDefinition, 'group' | 'kind' | 'version' | 'versioned' | 'namespaced'>>;
 
 /**
  * A field selector (`status.phase!=Running,metadata.name=a`) for one resource. Throws an Error in upstream's words: for
@@ -69,18 +69,26 @@ export function exactFieldValue(text: string, field: string): string | undefined
 
 function readerOf(field: string, definition: Selectable): (object: KubeObject) => string {
   if (field === 'metadata.name') return (object) => object.metadata.name;
-  if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
   const read = Object.hasOwn(definition.selectableFields, field) ? definition.selectableFields[field] : undefined;
-  if (read === undefined) {
-    // Kinds that offer nothing of their own say what all have.
-    const isPlain = definition.versioned === undefined && Object.keys(definition.selectableFields).length === 0;
-    throw new Error(
-      isPlain
-        ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
-        : `field label not supported: ${field}`,
-    );
+  if (read !== undefined) return read;
+  // Kinds that offer nothing of their own say what all have.
+  const isPlain = definition.versioned === undefined && Object.keys(definition.selectableFields).length === 0;
+  const listsItsOwn = !isPlain && definition.versioned === undefined;
+  if (field === 'metadata.namespace' && !(listsItsOwn && definition.namespaced === false)) {
+    return (object) => object.metadata.namespace ?? '';
   }
-  return read;
+  throw new Error(
+    isPlain
+      ? `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+      : notSupported(field, definition),
+  );
+}
+
+/** In the words of each kind's own conversion. */
+function notSupported(field: string, { group, version, kind }: Selectable): string {
+  if (group === 'batch') return `field label ${JSON.stringify(field)} not supported for ${kind}`;
+  if (group !== 'resource.k8s.io') return `field label not supported: ${field}`;
+  return `field label not supported for ${group}/${version}, Kind=${kind}: ${field}`;
 }
 
 function splitTerms(text: string): string[] {

@@ -84,6 +84,8 @@ export interface ColumnDefinition {
 export interface ResourceStrategy {
   /** A PUT must say which version it replaces. */
   requiresResourceVersion?: boolean;
+  /** A PUT makes what is not there. */
+  createdByUpdates?: boolean;
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
   setDefaults?(object: KubeObject): void;
   /** metadata.generation stays what it was at first. */

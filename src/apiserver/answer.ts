@@ -54,7 +54,8 @@ export interface ObjectAnswer {
 export interface BytesAnswer {
   type: 'bytes';
   code: number;
-  contentType: string;
+  /** Absent where there is no content. */
+  contentType?: string;
   bytes: Uint8Array | string;
   headers?: Record<string, string>;
 }

@@ -14,6 +14,8 @@ export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 export interface BodyTarget {
   kind: GroupVersionKind;
   schema: TypeSchema;
+  /** Older versions with the same fields, taken for the kind's own. */
+  alsoTaken?: string[];
 }
 
 /** A body as a JSON value, with what only its text shows. */
@@ -72,7 +74,9 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   const apiVersion =
     value.apiVersion === undefined || value.apiVersion === null || value.apiVersion === ''
       ? apiVersionOf(expected)
-      : value.apiVersion;
+      : target.alsoTaken?.includes(value.apiVersion)
+        ? apiVersionOf(expected)
+        : value.apiVersion;
   if (isCustom && kind !== expected.kind) {
     const message = `Invalid value: ${JSON.stringify(kind)}: must be ${expected.kind}`;
     throw invalid({ group: expected.group, kind }, value.metadata?.name ?? '', [
@@ -128,6 +132,7 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
 /** What upstream's scheme says of a kind that is not the one asked for; undefined for another version of the same kind. */
 function whyAnotherKind(kind: string, apiVersion: string, expected: GroupVersionKind): string | undefined {
   if (apiVersion.split('/').length > 2) return `unexpected GroupVersion string: ${apiVersion}`;
+  if (kind === 'Scale' && expected.kind === kind && formerScales.has(apiVersion)) return undefined;
   const { group, version } = parseApiVersion(apiVersion);
   if (schemaOfKind(group, version, kind) === undefined) {
     return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
@@ -136,6 +141,9 @@ function whyAnotherKind(kind: string, apiVersion: string, expected: GroupVersion
   const internalPackage = expected.group === '' ? 'core' : expected.group.split('.', 1)[0];
   return `converting (${version}.${kind}) to (${internalPackage}.${expected.kind}): unknown conversion`;
 }
+
+/** Versions that upstream still knows, and takes nowhere. */
+const formerScales = new Set(['extensions/v1beta1', 'apps/v1beta1', 'apps/v1beta2']);
 
 /** An owner counts once, as upstream. */
 function dropDuplicateOwners({ warnings }: RequestContext, { metadata }: KubeObject): void {

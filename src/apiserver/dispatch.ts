@@ -22,7 +22,13 @@ import { getObject } from './verbs/get.ts';
 import { listObjects } from './verbs/list.ts';
 import { patch } from './verbs/patch.ts';
 import { scale } from './verbs/scale.ts';
-import { creationWhileTerminating, methodNotAllowedHere, type ResourceRequest, requestScope } from './verbs/scope.ts';
+import {
+  checkNameInPath,
+  creationWhileTerminating,
+  methodNotAllowedHere,
+  type ResourceRequest,
+  requestScope,
+} from './verbs/scope.ts';
 import { update } from './verbs/update.ts';
 import { viewAnswer } from './verbs/views.ts';
 import { watchObjects } from './verbs/watch.ts';
@@ -94,6 +100,8 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
     ) {
       throw methodNotAllowedHere();
     }
+    // What replaces an object is read first.
+    if (info.hasNameInPath && info.verb !== 'update') checkNameInPath(info.name);
     if (definition.deprecationWarning !== undefined) context.warnings.push(definition.deprecationWarning);
     if (!context.inProcess && definition.versioned === undefined && !connecting.has(info.subresource)) {
       checkRoute(context.accept, { isCollection: info.verb === 'list' || info.verb === 'watch' });

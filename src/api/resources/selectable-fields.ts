@@ -40,6 +40,8 @@ const newEvent: Selectable = {
 export const selectableFields: Record<string, Selectable> = {
   '/pods': {
     'spec.nodeName': (o) => text(o.spec?.nodeName),
+    // How the oldest clients call it.
+    'spec.host': (o) => text(o.spec?.nodeName),
     'spec.restartPolicy': (o) => text(o.spec?.restartPolicy),
     'spec.schedulerName': (o) => text(o.spec?.schedulerName),
     'spec.serviceAccountName': (o) => text(o.spec?.serviceAccountName),
@@ -50,11 +52,10 @@ export const selectableFields: Record<string, Selectable> = {
     'status.nominatedNodeName': (o) => text(o.status?.nominatedNodeName),
   },
   '/nodes': { 'spec.unschedulable': (o) => truth(o.spec?.unschedulable) },
-  '/namespaces': { 'status.phase': (o) => text(o.status?.phase), name: (o) => o.metadata.name },
+  '/namespaces': { 'status.phase': (o) => text(o.status?.phase) },
   '/secrets': { type: (o) => text(o.type) },
   '/services': { 'spec.clusterIP': (o) => text(o.spec?.clusterIP), 'spec.type': (o) => text(o.spec?.type) },
   '/replicationcontrollers': { 'status.replicas': (o) => count(o.status?.replicas) },
-  'apps/replicasets': { 'status.replicas': (o) => count(o.status?.replicas) },
   'batch/jobs': { 'status.successful': (o) => count(o.status?.succeeded) },
   'certificates.k8s.io/certificatesigningrequests': { 'spec.signerName': (o) => text(o.spec?.signerName) },
   'resource.k8s.io/resourceslices': {

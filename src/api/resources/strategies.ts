@@ -87,13 +87,12 @@ function podGracePeriodSeconds(object: KubeObject, asked: number | undefined): n
 const pathSegment: ResourceStrategy = { validateName: isPathSegmentName };
 const label: ResourceStrategy = { validateName: nameIsDnsLabel };
 
-const webhookConfiguration: ResourceStrategy = {
-  ...validated(webhooks.validateWebhookConfiguration, webhooks.validateWebhookConfigurationUpdate),
-  requiresResourceVersion: true,
-};
+const webhookConfiguration = validated(
+  webhooks.validateWebhookConfiguration,
+  webhooks.validateWebhookConfigurationUpdate,
+);
 
-/** What a built-in kind does besides being data, by `group/resource`. */
-export const strategies: Record<string, ResourceStrategy> = {
+const ownStrategies: Record<string, ResourceStrategy> = {
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
   'admissionregistration.k8s.io/mutatingadmissionpolicies': validated(
     policies.validateMutatingPolicy,
@@ -187,6 +186,8 @@ export const strategies: Record<string, ResourceStrategy> = {
     validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('statefulSet')),
     ...validated(workloads.validateStatefulSetCreate, workloads.validateStatefulSetUpdate),
     ...label,
+    prepareForCreate: prepare.prepareStatefulSet,
+    prepareForUpdate: prepare.prepareStatefulSet,
   },
   'apps/daemonsets': {
     validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('daemonSet')),
@@ -304,17 +305,21 @@ export const strategies: Record<string, ResourceStrategy> = {
     ),
     generationStays: true,
   },
-  'coordination.k8s.io/leases': validated((object, findings) => {
-    const { leaseDurationSeconds, leaseTransitions, preferredHolder, strategy } = object.spec ?? {};
-    if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
-      findings.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0');
-    }
-    findings.nonnegative(leaseTransitions, 'spec.leaseTransitions');
-    // An empty holderIdentity is how client-go lets go of a lock.
-    if (preferredHolder && !strategy) {
-      findings.forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined');
-    }
-  }),
+  'coordination.k8s.io/leases': {
+    prepareForCreate: prepare.prepareLease,
+    prepareForUpdate: prepare.prepareLease,
+    ...validated((object, findings) => {
+      const { leaseDurationSeconds, leaseTransitions, preferredHolder, strategy } = object.spec ?? {};
+      if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
+        findings.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0');
+      }
+      findings.nonnegative(leaseTransitions, 'spec.leaseTransitions');
+      // An empty holderIdentity is how client-go lets go of a lock.
+      if (preferredHolder && !strategy) {
+        findings.forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined');
+      }
+    }),
+  },
   'node.k8s.io/runtimeclasses': validated(runtimeClass.validateRuntimeClass, runtimeClass.validateRuntimeClassUpdate),
   'flowcontrol.apiserver.k8s.io/flowschemas': {
     ...validated(flowControl.validateFlowSchema),
@@ -327,7 +332,6 @@ export const strategies: Record<string, ResourceStrategy> = {
   'apiregistration.k8s.io/apiservices': {
     ...validated(apiRegistration.validateApiService),
     ...pathSegment,
-    requiresResourceVersion: true,
     validateStatusUpdate: check(apiRegistration.validateApiServiceStatus),
     prepareForCreate: apiRegistration.prepareApiService,
   },
@@ -339,3 +343,46 @@ export const strategies: Record<string, ResourceStrategy> = {
     validateName: () => [],
   },
 };
+
+/** A PUT of these makes what is not there. Source: AllowCreateOnUpdate of upstream's strategies. */
+const createdByUpdates = [
+  '/endpoints',
+  '/events',
+  '/limitranges',
+  '/services',
+  'coordination.k8s.io/leases',
+  'node.k8s.io/runtimeclasses',
+  'rbac.authorization.k8s.io/clusterrolebindings',
+  'rbac.authorization.k8s.io/clusterroles',
+  'rbac.authorization.k8s.io/rolebindings',
+  'rbac.authorization.k8s.io/roles',
+];
+
+/** These are never replaced blindly. Source: AllowUnconditionalUpdate of upstream's strategies. */
+const replacedKnowingly = [
+  'admissionregistration.k8s.io/mutatingadmissionpolicies',
+  'admissionregistration.k8s.io/mutatingadmissionpolicybindings',
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingadmissionpolicies',
+  'admissionregistration.k8s.io/validatingadmissionpolicybindings',
+  'admissionregistration.k8s.io/validatingwebhookconfigurations',
+  'apiextensions.k8s.io/customresourcedefinitions',
+  'apiregistration.k8s.io/apiservices',
+  'coordination.k8s.io/leases',
+  'node.k8s.io/runtimeclasses',
+  'policy/poddisruptionbudgets',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/csistoragecapacities',
+  'storage.k8s.io/volumeattachments',
+];
+
+function withFlags(): Record<string, ResourceStrategy> {
+  const all = { ...ownStrategies };
+  for (const key of createdByUpdates) all[key] = { ...all[key], createdByUpdates: true };
+  for (const key of replacedKnowingly) all[key] = { ...all[key], requiresResourceVersion: true };
+  return all;
+}
+
+/** What a built-in kind does besides being data, by `group/resource`. */
+export const strategies: Record<string, ResourceStrategy> = withFlags();

@@ -16,7 +16,7 @@ export function preparePod(pod: KubeObject): void {
         type: 'PodScheduled',
         status: 'False',
         lastProbeTime: null,
-        lastTransitionTime: null,
+        lastTransitionTime: pod.metadata.creationTimestamp,
         reason: 'SchedulingGated',
         message: 'Scheduling is blocked due to non-empty scheduling gates',
       },
@@ -215,4 +215,19 @@ export function mergeStringData(secret: KubeObject): void {
     secret['data'] = { ...secret['data'], ...Object.fromEntries(entries) };
   }
   delete secret['stringData'];
+}
+
+/** Off by default upstream, and kept where it was set while it was on: who should lead (CoordinatedLeaderElection). */
+export function prepareLease(lease: KubeObject, old?: KubeObject): void {
+  for (const field of ['strategy', 'preferredHolder']) {
+    if (lease['spec'] && old?.['spec']?.[field] === undefined) delete lease['spec'][field];
+  }
+}
+
+/** Likewise how many pods may be missing during an update (MaxUnavailableStatefulSet). */
+export function prepareStatefulSet(set: KubeObject, old?: KubeObject): void {
+  const { rollingUpdate } = set['spec'].updateStrategy ?? {};
+  if (rollingUpdate && old?.['spec'].updateStrategy?.rollingUpdate?.maxUnavailable === undefined) {
+    delete rollingUpdate.maxUnavailable;
+  }
 }

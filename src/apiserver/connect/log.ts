@@ -8,18 +8,18 @@ import { containerOf, podAndConnector } from './containers.ts';
 
 /** GET of a pod's `log`. Source: core/v1 PodLogOptions, and LogREST upstream. */
 export async function podLog(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const { context } = request;
+  const { context, name } = request;
+  const options = parseLogOptions(context.query, name);
   const { pod, connector } = await podAndConnector(environment, request);
-  const options = parseLogOptions(context.query);
   options.container = containerOf(pod, options.container ?? null);
   const contentType = 'text/plain';
   // A pod that no node has yet has written nothing.
-  if (!pod['spec'].nodeName) return { type: 'bytes', code: 200, contentType, bytes: '' };
+  if (!pod['spec'].nodeName) return { type: 'bytes', code: 204, bytes: '' };
   const chunks = await connector.logs(pod, options, context.signal);
   return { type: 'stream', code: 200, contentType, chunks };
 }
 
-function parseLogOptions(query: Query): PodLogOptions {
+function parseLogOptions(query: Query, podName: string): PodLogOptions {
   const errors: FieldError[] = [];
   const whole = (field: string, least: number): number | undefined => {
     const text = query.get(field);
@@ -47,7 +47,7 @@ function parseLogOptions(query: Query): PodLogOptions {
   if (options.sinceSeconds !== undefined && options.sinceTime !== undefined) {
     errors.push({
       reason: 'FieldValueForbidden',
-      field: '',
+      field: '[]',
       message: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
     });
   }
@@ -61,6 +61,6 @@ function parseLogOptions(query: Query): PodLogOptions {
       message: `Unsupported value: ${JSON.stringify(options.stream)}: supported values: "All", "Stderr", "Stdout"`,
     });
   }
-  if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, '', errors);
+  if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, podName, errors);
   return options;
 }

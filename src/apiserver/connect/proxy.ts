@@ -1,6 +1,6 @@
 import { createDeflateRaw, createGunzip, createGzip, createInflateRaw } from 'node:zlib';
 import type { KubeObject } from '../../api/object.ts';
-import { badRequest, StatusError, serviceUnavailable } from '../../api/status.ts';
+import { badRequest, notFound, StatusError, serviceUnavailable } from '../../api/status.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
@@ -67,6 +67,9 @@ function numericPort(pod: KubeObject, text: string): number {
 async function serviceProxy(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { tenant, namespace } = request;
   const target = parseTarget(request.name, 'service');
+  // Before it is looked where a page's links would lead.
+  const service = await environment.objects.get(request.definition, tenant, namespace, target.name);
+  if (service === undefined) throw notFound(request.definition, target.name);
   return pass(request, target, { dial: () => environment.dialService({ ...target, tenant, namespace }) });
 }
 

@@ -19,14 +19,15 @@ async function podCommand(
 ): Promise<Answer> {
   const { query } = request.context;
   const { pod, connector } = await podAndConnector(environment, request);
+  const container = containerOf(pod, query.get('container'));
+  if (!pod['spec'].nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
   const options: PodExecOptions = {
-    container: containerOf(pod, query.get('container')),
+    container,
     command: kind === 'exec' ? query.getAll('command') : [],
     ...streamsOf(query, kind),
   };
   if (kind === 'exec' && options.command.length === 0)
     throw badRequest('you must specify at least 1 command for the container');
-  if (!pod['spec'].nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
   return {
     type: 'upgrade',
     handle: (incoming, socket, head) =>

@@ -83,10 +83,19 @@ export function checkRoute(accept: string, options: { isCollection?: boolean } =
 export function plainForm(accept: string): AcceptedForm | undefined {
   if (accept === '' || accept === 'application/json' || accept === '*/*') return plainJson;
   for (const { type, parameters } of parseAccept(accept)) {
-    if (Object.hasOwn(formats, type) && parameters['as'] === undefined) return { format: formats[type]! };
+    const format = Object.hasOwn(formats, type) ? formats[type]! : undefined;
+    if (format === undefined || isConverted(parameters) || parameters['sv']) continue;
+    if (canStream(format, parameters)) return { format };
   }
   return undefined;
 }
+
+/** Each of them alone asks for another form; `g` and `v` without `as` for one that nobody knows. */
+const isConverted = ({ as, g, v }: MediaType['parameters']) => as !== undefined || g !== undefined || v !== undefined;
+
+/** Of single objects too `stream=watch` may be said, but there is no stream of YAML. */
+const canStream = (format: AcceptedForm['format'], { stream }: MediaType['parameters']) =>
+  !stream || (stream === 'watch' && format !== 'yaml');
 
 /** Of what is shown in no other form than its own: no tables, no partial metadata. */
 export function checkPlain(accept: string): void {
@@ -107,11 +116,21 @@ const formats = table<AcceptedForm['format']>({
 });
 
 function chooseForm(accept: string, offered: OfferedForms): AcceptedForm {
+  const form = firstForm(accept, offered);
+  if (form === undefined) throw notAcceptable(`only the following media types are accepted: ${mediaTypes}`);
+  // What would stream comes too late after what does not.
+  if (form.format !== 'yaml' || offered.stream !== true) return form;
+  throw notAcceptable(
+    'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch',
+  );
+}
+
+function firstForm(accept: string, offered: OfferedForms): AcceptedForm | undefined {
   for (const { type, parameters } of parseAccept(accept)) {
     const format = Object.hasOwn(formats, type) ? formats[type]! : undefined;
-    if (format === undefined || (format === 'yaml' && offered.stream === true)) continue;
-    const { as, g, v } = parameters;
-    if (as === undefined) {
+    const { as, g, v, sv } = parameters;
+    if (format === undefined || !canStream(format, parameters) || (sv && sv !== 'v1')) continue;
+    if (!isConverted(parameters)) {
       if (format === 'protobuf' && offered.protobuf !== true) continue;
       return { format };
     }
@@ -121,9 +140,5 @@ function chooseForm(accept: string, offered: OfferedForms): AcceptedForm {
       return { format, as: 'PartialObjectMetadata', version: v, isList: as === 'PartialObjectMetadataList' };
     }
   }
-  throw notAcceptable(
-    offered.stream === true && plainForm(accept) !== undefined
-      ? 'only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
-      : `only the following media types are accepted: ${mediaTypes}`,
-  );
+  return undefined;
 }

@@ -266,13 +266,13 @@ async function send(
   context: RequestContext,
   options: RespondOptions,
   code: number,
-  contentType: string,
+  contentType: string | undefined,
   bytes: Buffer,
   extra: Record<string, string> = {},
 ): Promise<void> {
   const headers: Record<string, string | number | string[]> = {
     ...commonHeaders(context),
-    'content-type': contentType,
+    ...(contentType !== undefined && { 'content-type': contentType }),
     ...extra,
   };
   let body = bytes;

@@ -43,7 +43,7 @@ export function wantedUser(rawHeaders: readonly string[]): WantedUser | undefine
   }
   if (wanted.name !== '') return wanted;
   if (!hasMore && wanted.uid === '') return undefined;
-  throw badRequest(`requested ${JSON.stringify(wanted)} without impersonating a user name`);
+  throw badRequest(`requested ${shownByGo(wanted)} without impersonating a user name`);
 }
 
 /** The key as it is where its escapes are broken, as upstream. */
@@ -53,4 +53,16 @@ function decodeKey(encoded: string): string {
   } catch {
     return encoded;
   }
+}
+
+/** As `%#v` prints it. */
+function shownByGo({ name, uid, groups, extra }: WantedUser): string {
+  const quoted = (text: string) => JSON.stringify(text);
+  const list = (values: string[]) =>
+    values.length === 0 ? '[]string(nil)' : `[]string{${values.map(quoted).join(', ')}}`;
+  const entries = Object.entries(extra)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, values]) => `${quoted(key)}:${list(values)}`);
+  const map = entries.length === 0 ? '(nil)' : `{${entries.join(', ')}}`;
+  return `&user.DefaultInfo{Name:${quoted(name)}, UID:${quoted(uid)}, Groups:${list(groups)}, Extra:map[string][]string${map}}`;
 }

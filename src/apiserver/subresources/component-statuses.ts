@@ -3,6 +3,7 @@ import { StatusError } from '../../api/status.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
+import { filterOf } from '../verbs/selectors.ts';
 
 /** GET of componentstatuses, deprecated upstream: the store is what it can truly speak of. */
 export async function componentStatuses(environment: Environment, request: ResourceRequest): Promise<Answer> {
@@ -28,5 +29,7 @@ export async function componentStatuses(environment: Environment, request: Resou
     }
     return { type: 'object', code: 200, object: store, definition };
   }
-  return objectAnswer({ kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: [store] });
+  const filter = filterOf(context, definition);
+  const items = filter === undefined || filter.matches(store) ? [store] : [];
+  return objectAnswer({ kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items });
 }

@@ -10,7 +10,7 @@ import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { checkPreconditions, deleteObject } from '../verbs/delete-object.ts';
-import type { DeleteOptions } from '../verbs/delete-options.ts';
+import { checkDeleteOptions, type DeleteOptions } from '../verbs/delete-options.ts';
 import { dryRunOf } from '../verbs/options.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 import { updateObject } from '../verbs/update-object.ts';
@@ -30,11 +30,15 @@ const success = () =>
 /** POST to a pod's `eviction`: deletes it if its disruption budget lets it go. Source: EvictionREST upstream. */
 export async function evict(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, tenant, namespace, name } = request;
-  const target = { kind: evictionKind, schema: schemaOfKind('policy', 'v1', 'Eviction')! };
+  const target = {
+    kind: evictionKind,
+    schema: schemaOfKind('policy', 'v1', 'Eviction')!,
+    alsoTaken: ['policy/v1beta1'],
+  };
   const eviction = await readObject(context, target);
   if (eviction.metadata.name !== name) throw badRequest('name in URL does not match name in Eviction object');
-  const options: DeleteOptions = eviction['deleteOptions'] ?? {};
-  const dryRun = dryRunOf(context, 'CreateOptions') || (eviction['deleteOptions']?.dryRun ?? []).includes('All');
+  const options: DeleteOptions & { dryRun?: string[] } = eviction['deleteOptions'] ?? {};
+  const dryRun = dryRunOf(context, 'CreateOptions') || (options.dryRun ?? []).length > 0;
   await admitPosted(environment, request, eviction, { kind: evictionKind, dryRun });
   const asked = options.preconditions?.resourceVersion;
   for (let attempt = 1; ; attempt++) {
@@ -88,6 +92,7 @@ async function remove(
   options: DeleteOptions,
   dryRun: boolean,
 ): Promise<void> {
+  checkDeleteOptions(options, (options as { dryRun?: string[] }).dryRun ?? []);
   const { context, definition, tenant, namespace, name } = request;
   const place = { definition, tenant, namespace, name, identity: context.identity, dryRun, trusted: true };
   let deleteOptions = options;

@@ -4,7 +4,6 @@ import { applyConfiguration } from '../../api/managed-fields/index.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, notFound, StatusError } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
-import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
@@ -13,7 +12,7 @@ import { createObject } from './create-object.ts';
 import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
-import { checkPlace, requireSameUid, updateAnswer } from './update.ts';
+import { authorizeCreation, checkPlace, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
@@ -143,11 +142,7 @@ async function checkMayCreate(environment: Environment, request: ResourceRequest
       `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`,
     );
   }
-  const { identity } = context;
-  if (identity.kind === 'platform') return;
-  const attributes = { ...attributesOf(context), verb: 'create' };
-  const decision = await environment.authorizer.authorize(identity, attributes);
-  if (!decision.allowed) throw deniedError(identity, attributes, decision.reason);
+  await authorizeCreation(environment, context);
 }
 
 /** The configuration of an apply patch, YAML or JSON; 400 when it is none. */

@@ -1,5 +1,5 @@
 import { applyDefaults } from '../../api/defaults.ts';
-import { apiVersionOf } from '../../api/object.ts';
+import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import type { Answer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -12,13 +12,23 @@ import { toStored } from './views.ts';
 
 /** POST to a collection. */
 export async function create(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const { context, definition, tenant, namespace } = request;
+  const { context, definition, namespace } = request;
   if (definition.namespaced && namespace === '') throw methodNotAllowedHere();
   const dryRun = dryRunOf(context, 'CreateOptions');
   checkFieldManager(context, 'CreateOptions');
   const spoken = request.view ?? definition;
-  const sent = await readObject(context, { kind: spoken, schema: spoken.schema });
-  applyDefaults(spoken, sent);
+  return createSent(environment, request, await readObject(context, { kind: spoken, schema: spoken.schema }), dryRun);
+}
+
+/** As POST does, of what is decoded already. */
+export async function createSent(
+  environment: Environment,
+  request: ResourceRequest,
+  sent: KubeObject,
+  dryRun: boolean,
+): Promise<Answer> {
+  const { context, definition, tenant, namespace } = request;
+  applyDefaults(request.view ?? definition, sent);
   // Nobody's: nothing is made on its way out.
   delete sent.metadata.deletionTimestamp;
   delete sent.metadata.deletionGracePeriodSeconds;

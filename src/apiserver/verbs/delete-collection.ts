@@ -4,8 +4,10 @@ import { webhooksLimitMs } from '../admission/admission.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { withoutKind } from '../http/list-item.ts';
+import { warnOfOrphans } from './delete.ts';
 import { deleteObject } from './delete-object.ts';
 import { readDeleteOptions } from './delete-options.ts';
+import { readListOptions } from './list-options.ts';
 import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
 import { filterOf } from './selectors.ts';
 import { viewFilter } from './views.ts';
@@ -14,18 +16,27 @@ import { viewFilter } from './views.ts';
 export async function removeCollection(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, tenant, namespace } = request;
   if (definition.namespaced && namespace === '') throw methodNotAllowedHere();
-  const { options, dryRun } = await readDeleteOptions(context);
+  const { limit, continueToken, freshness } = readListOptions(context);
   const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
-  await environment.objects.fresh(definition, context.freshRevision);
-  const entries = await environment.objects.entries(
-    definition,
-    { tenant, ...(namespace !== '' && { namespace }) },
+  const { options, dryRun } = await readDeleteOptions(context);
+  const cache = await environment.objects.cache(definition);
+  if (freshness.type === 'notOlderThan') await cache.waitForRevision(freshness.revision);
+  else await environment.objects.fresh(definition, context.freshRevision);
+  warnOfOrphans(definition, options, context.warnings);
+  const { turn } = context;
+  const list = await environment.objects.list(definition, {
+    tenant,
+    ...(namespace !== '' && { namespace }),
     filter,
-  );
+    limit,
+    ...(continueToken !== '' && { continue: continueToken }),
+    ...(freshness.type === 'exact' && { exactRevision: freshness.revision }),
+    ...(turn !== undefined && { pause: () => turn.slice() }),
+  });
   const { identity, warnings } = context;
   const items = [];
   const deadlineMs = performance.now() + webhooksLimitMs;
-  for (const entry of entries) {
+  for (const entry of list.entries) {
     const view = request.view === undefined ? {} : { view: request.view };
     const place = { definition, tenant, namespace: entry.namespace, name: entry.name, ...view };
     try {
@@ -35,14 +46,17 @@ export async function removeCollection(environment: Environment, request: Resour
       if (!isNotFound(error)) throw error;
     }
   }
-  const { revision } = await environment.objects.cache(definition);
   return {
     type: 'object',
     code: 200,
     object: {
       kind: definition.listKind,
       apiVersion: apiVersionOf(definition),
-      metadata: { resourceVersion: String(revision) },
+      metadata: {
+        resourceVersion: String(list.revision),
+        ...(list.continue !== undefined && { continue: list.continue }),
+        ...(list.remainingItemCount !== undefined && { remainingItemCount: list.remainingItemCount }),
+      },
       items: context.showTenant || definition.versioned !== undefined ? items : items.map(withoutKind),
     },
   };

@@ -20,8 +20,23 @@ export async function readDeleteOptions(context: RequestContext): Promise<{ opti
   const raw = empty ? optionsOfQuery(context) : decoded(await readValue(context, body));
   // With a body the query says nothing.
   const dryRun: unknown[] = empty ? context.query.getAll('dryRun') : (raw['dryRun'] ?? []);
+  checkDeleteOptions(raw, dryRun);
+  const policy = raw['propagationPolicy'];
+  return {
+    dryRun: dryRun.includes('All'),
+    options: {
+      ...(raw.gracePeriodSeconds !== undefined && { gracePeriodSeconds: Number(raw.gracePeriodSeconds) }),
+      ...(raw.preconditions !== undefined && raw.preconditions !== null && { preconditions: raw.preconditions }),
+      ...(raw.orphanDependents !== undefined && { orphanDependents: raw.orphanDependents }),
+      ...(policy !== undefined && { propagationPolicy: policy }),
+    },
+  };
+}
+
+/** 422 for what contradicts itself; `dryRun` as asked for. Source: apimachinery's ValidateDeleteOptions. */
+export function checkDeleteOptions(raw: Record<string, any>, dryRun: unknown[]): void {
   const errors: FieldError[] = [];
-  const policy = raw.propagationPolicy;
+  const { propagationPolicy: policy } = raw;
   if (policy !== undefined && raw.orphanDependents !== undefined) {
     errors.push({
       reason: 'FieldValueInvalid',
@@ -38,15 +53,6 @@ export async function readDeleteOptions(context: RequestContext): Promise<{ opti
   }
   if (dryRun.some((value) => value !== 'All')) errors.push(unsupportedDryRun(dryRun));
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
-  return {
-    dryRun: dryRun.includes('All'),
-    options: {
-      ...(raw.gracePeriodSeconds !== undefined && { gracePeriodSeconds: Number(raw.gracePeriodSeconds) }),
-      ...(raw.preconditions !== undefined && raw.preconditions !== null && { preconditions: raw.preconditions }),
-      ...(raw.orphanDependents !== undefined && { orphanDependents: raw.orphanDependents }),
-      ...(policy !== undefined && { propagationPolicy: policy }),
-    },
-  };
 }
 
 /** Every group knows the kind; nothing else is one. */
@@ -91,11 +97,17 @@ function decoded(value: unknown): Record<string, any> {
   throw badRequest(errors[0]!);
 }
 
+const largestInteger = 2n ** 63n;
+
 /** As Go reads whole numbers of queries. */
 export function checkInteger(text: string): void {
-  if (/^[+-]?\d+$/.test(text)) return;
-  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const isWhole = /^[+-]?\d+$/.test(text);
+  if (isWhole && (text.length < 19 || isInt64(BigInt(text.replace('+', ''))))) return;
+  const why = isWhole ? 'value out of range' : 'invalid syntax';
+  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`);
 }
+
+const isInt64 = (value: bigint) => value < largestInteger && value >= -largestInteger;
 
 function optionsOfQuery({ query }: RequestContext): Record<string, any> {
   const options: Record<string, any> = {};
@@ -106,5 +118,9 @@ function optionsOfQuery({ query }: RequestContext): Record<string, any> {
   if (policy !== null && policy !== '') options['propagationPolicy'] = policy;
   const orphan = query.get('orphanDependents');
   if (orphan !== null && orphan !== '') options['orphanDependents'] = orphan === 'true';
+  const [uid, resourceVersion] = [query.get('uid'), query.get('resourceVersion')];
+  if (uid || resourceVersion) {
+    options['preconditions'] = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
+  }
   return options;
 }

@@ -3,7 +3,7 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { deleteObject } from './delete-object.ts';
-import { readDeleteOptions } from './delete-options.ts';
+import { type DeleteOptions, readDeleteOptions } from './delete-options.ts';
 import type { ResourceRequest } from './scope.ts';
 
 /** Kinds whose deletion answers with the object; others answer with a Status. Source: ReturnDeletedObject upstream. */
@@ -33,6 +33,7 @@ export async function remove(environment: Environment, request: ResourceRequest)
   const { context, definition, tenant, namespace, name } = request;
   const { options, dryRun } = await readDeleteOptions(context);
   const { identity, warnings } = context;
+  warnOfOrphans(definition, options, warnings);
   const result = await deleteObject(environment, {
     definition,
     tenant,
@@ -45,7 +46,7 @@ export async function remove(environment: Environment, request: ResourceRequest)
     ...(request.view !== undefined && { view: request.view }),
   });
   if (result.gone && !returnsObject.has(`${definition.group}/${definition.resource}`)) {
-    return { type: 'object', code: 200, object: deletedStatus(definition, result.object) };
+    return { type: 'object', code: 200, object: deletedStatus(request.view ?? definition, result.object) };
   }
   return result.entry !== undefined
     ? { type: 'entry', code: 200, definition, entry: result.entry }
@@ -65,4 +66,17 @@ export function deletedStatus(definition: ResourceDefinition, object: KubeObject
       uid: object.metadata.uid,
     },
   };
+}
+
+/** What a job leaves behind surprises people. Source: pkg/registry/batch/job/storage. */
+export function warnOfOrphans(
+  { group, resource }: ResourceDefinition,
+  options: DeleteOptions,
+  warnings: string[],
+): void {
+  if (group !== 'batch' || resource !== 'jobs') return;
+  if (options.propagationPolicy !== undefined || options.orphanDependents !== undefined) return;
+  warnings.push(
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
+  );
 }

@@ -1,8 +1,7 @@
 import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { checkInteger } from './delete-options.ts';
-import { freshnessOf } from './resource-version.ts';
+import { readListOptions } from './list-options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { filterOf } from './selectors.ts';
 import { viewFilter } from './views.ts';
@@ -10,17 +9,8 @@ import { viewFilter } from './views.ts';
 /** GET of a collection. Source: API concepts, "Retrieving large results sets in chunks", "Resource versions". */
 export async function listObjects(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, namespace } = request;
-  const { query, turn } = context;
-  const limitText = query.get('limit') ?? '0';
-  checkInteger(limitText);
-  const limit = Math.max(0, Number(limitText));
-  const continueToken = query.get('continue') ?? '';
-  const freshness = freshnessOf(context, {
-    limited: limit > 0,
-    continued: continueToken !== '',
-    isList: true,
-    continueToken,
-  });
+  const { turn } = context;
+  const { limit, continueToken, freshness } = readListOptions(context);
   const filter = viewFilter(request.view, filterOf(context, request.view ?? definition));
   if (freshness.type === 'newest' && continueToken === '')
     await environment.objects.fresh(definition, context.freshRevision);

@@ -49,7 +49,6 @@ export function keepServerMetadata(object: KubeObject, old: KubeObject): void {
   if (metadata.deletionTimestamp === undefined) copyField(metadata, old.metadata, 'deletionTimestamp');
   if (metadata.deletionGracePeriodSeconds === undefined)
     copyField(metadata, old.metadata, 'deletionGracePeriodSeconds');
-  copyField(metadata, old.metadata, 'generateName');
   metadata.name = old.metadata.name;
   copyField(metadata, old.metadata, 'namespace');
 }

@@ -11,6 +11,8 @@ import {
 import type { KubeObject } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import { applyMergePatch, applyPatch } from '../../api/patch/index.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { columnsOf } from '../../api/resources/columns/index.ts';
 import { type Scale, scaleOf, withScale } from '../../api/scale.ts';
 import { invalid, notFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
@@ -25,6 +27,20 @@ import { checkPlace, requireName } from './update.ts';
 import { updateObject } from './update-object.ts';
 
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+
+const views = new WeakMap<ResourceDefinition, ResourceDefinition>();
+
+/** What a Scale is shown as, in a table too. */
+function scaleView(definition: ResourceDefinition): ResourceDefinition {
+  let view = views.get(definition);
+  if (view === undefined) {
+    const { versioned: _versioned, storedAs: _storedAs, ...rest } = definition;
+    const schema = schemaOfKind('autoscaling', 'v1', 'Scale')!;
+    view = { ...rest, ...scaleKind, listKind: 'ScaleList', schema, columns: columnsOf('autoscaling', 'scale') };
+    views.set(definition, view);
+  }
+  return view;
+}
 
 let trackedScale: TrackedResource | undefined;
 
@@ -48,7 +64,7 @@ export async function scale(environment: Environment, request: ResourceRequest):
   if (verb === 'get') {
     const entry = await environment.objects.get(definition, tenant, namespace, name);
     if (entry === undefined) throw notFound(definition, name);
-    return { type: 'object', code: 200, object: scaleOf(definition, entry.object) };
+    return { type: 'object', code: 200, object: scaleOf(definition, entry.object), definition: scaleView(definition) };
   }
   const dryRun = dryRunOf(context, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const target = { kind: scaleKind, schema: schemaOfKind('autoscaling', 'v1', 'Scale')! };
@@ -74,7 +90,6 @@ export async function scale(environment: Environment, request: ResourceRequest):
       const entries = old.metadata.managedFields as ManagedFieldsEntry[] | undefined;
       const live = liveScale(request, old, entriesOfScale(entries, apiVersionOf(definition), replicasElements));
       const { wanted, managedFields } = change(live);
-      if (request.context.info.verb === 'update') requireName(request, wanted);
       checkPlace(request, wanted);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0) {
@@ -129,6 +144,10 @@ async function changeOf(
   if (context.info.verb === 'update') {
     checkFieldManager(context, 'UpdateOptions');
     const body = await parseBody(context, await context.readBody(), 'Scale');
+    // Before it is looked for.
+    const first = decodeValue({ ...context, warnings: [] }, { ...body, duplicates: [] }, target);
+    requireName(request, first);
+    checkPlace(request, first);
     return (live) => change(live, body.value, body.text);
   }
   const { contentType, document } = await readPatch(context, request.definition);

@@ -26,8 +26,7 @@ export const creationWhileTerminating = () =>
   new StatusError(405, 'MethodNotAllowed', 'create not allowed while custom resource definition is terminating', {});
 
 /** A name stands alone in its path. Source: apimachinery's IsValidPathSegmentName. */
-function checkNameInPath(name: string): void {
-  if (name.includes('/')) throw pathNotFound();
+export function checkNameInPath(name: string): void {
   const invalid = (why: string) => badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${why}`);
   if (name === '.' || name === '..') throw invalid(`may not be '${name}'`);
   if (name.includes('%')) throw invalid("may not contain '%'");
@@ -36,7 +35,7 @@ function checkNameInPath(name: string): void {
 /** Says no to scopes that don't exist: a namespace before a cluster-scoped resource, or a named object without one. */
 export function requestScope(context: RequestContext, definition: ResourceDefinition): ResourceRequest {
   const { info } = context;
-  if (info.hasNameInPath) checkNameInPath(info.name);
+  if (info.name.includes('/')) throw pathNotFound();
   const ownNamespace = definition.resource === 'namespaces' && definition.group === '';
   const namespace = definition.namespaced ? info.namespace : '';
   const none = definition.versioned === undefined ? pathNotFound : pageNotFound;

@@ -1,16 +1,20 @@
 import { applyDefaults } from '../../api/defaults.ts';
-import { badRequest, invalid } from '../../api/status.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { badRequest, conflict, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
+import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import type { RequestContext } from '../request-context.ts';
+import { createSent } from './create.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
-import type { ResourceRequest } from './scope.ts';
+import { checkNameInPath, type ResourceRequest } from './scope.ts';
 import { type UpdateResult, updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
-/** PUT of an object or its status. An object that is not there is not created: 404. */
+/** PUT of an object or its status. What is not there is created where the kind is made so, else 404. */
 export async function update(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, subresource, tenant, namespace, name } = request;
   const dryRun = dryRunOf(context, 'UpdateOptions');
@@ -24,30 +28,70 @@ export async function update(environment: Environment, request: ResourceRequest)
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
   requireName(request, decoded);
   checkPlace(request, decoded);
-  const result = await updateObject(environment, {
-    definition,
-    subresource: subresource?.name ?? '',
-    tenant,
-    namespace,
-    name,
-    identity: context.identity,
-    dryRun,
-    warnings: context.warnings,
-    options: writeOptionsOf(context, 'UpdateOptions'),
-    ...(request.view !== undefined && { view: request.view }),
-    change: (old) => {
-      // A repeated attempt must not see what the first one filled in.
-      const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
-      decoded = undefined;
-      checkPlace(request, object);
-      // After the search: what is not there is not found, whatever was sent.
-      requireVersion(request, object);
-      applyDefaults(spoken, object);
-      trackFields(environment, request, fromStored(request.view, old), object);
-      return toStored(request.view, object);
-    },
-  });
-  return updateAnswer(request, result);
+  const replace = () =>
+    updateObject(environment, {
+      definition,
+      subresource: subresource?.name ?? '',
+      tenant,
+      namespace,
+      name,
+      identity: context.identity,
+      dryRun,
+      warnings: context.warnings,
+      options: writeOptionsOf(context, 'UpdateOptions'),
+      ...(request.view !== undefined && { view: request.view }),
+      change: (old) => {
+        // A repeated attempt must not see what the first one filled in.
+        const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
+        decoded = undefined;
+        checkPlace(request, object);
+        // After the search: what is not there is not found, whatever was sent.
+        requireVersion(request, object);
+        applyDefaults(spoken, object);
+        trackFields(environment, request, fromStored(request.view, old), object);
+        return toStored(request.view, object);
+      },
+    });
+  if (definition.strategy.createdByUpdates !== true || subresource !== undefined) {
+    return updateAnswer(request, await replace());
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return updateAnswer(request, await replace());
+    } catch (error) {
+      if (!isNotFound(error) || error.details?.name !== name || attempt === attempts) throw error;
+    }
+    const object = decodeValue({ ...context, warnings: [] }, body, target);
+    checkPlace(request, object);
+    await checkMayCreate(environment, request, object);
+    delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
+    try {
+      return await createSent(environment, request, object, dryRun);
+    } catch (error) {
+      // It came meanwhile.
+      if (!isAlreadyExists(error)) throw error;
+    }
+  }
+}
+
+/** So often an object may come and go between looking and writing. */
+const attempts = 5;
+
+/** Who may replace need not be allowed to create; an identity is of something that is there. */
+async function checkMayCreate(environment: Environment, request: ResourceRequest, object: KubeObject): Promise<void> {
+  const { context, definition, name } = request;
+  const { uid } = object.metadata;
+  if (uid) throw conflict(definition, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: `);
+  await authorizeCreation(environment, context);
+}
+
+/** 403 for who may not create what a write would bring about. */
+export async function authorizeCreation(environment: Environment, context: RequestContext): Promise<void> {
+  const { identity } = context;
+  if (identity.kind === 'platform') return;
+  const attributes = { ...attributesOf(context), verb: 'create' };
+  const decision = await environment.authorizer.authorize(identity, attributes);
+  if (!decision.allowed) throw deniedError(identity, attributes, decision.reason);
 }
 
 /** Some kinds are never replaced blindly. Source: AllowUnconditionalUpdate of upstream's strategies. */
@@ -88,6 +132,7 @@ export function requireSameUid(
 /** Name and namespace of a body are those of its path. */
 export function checkPlace({ definition, namespace, name }: ResourceRequest, object: ReturnType<typeof decodeValue>) {
   const { metadata } = object;
+  checkNameInPath(name);
   if (metadata.name && metadata.name !== name) {
     throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   }

@@ -24,11 +24,12 @@ export function encodeContinue({ revision, start }: Position): string {
 export function decodeContinue(token: string, scope: string): Position {
   const { v, rv, start } = readContinue(token);
   if (v !== 'meta.k8s.io/v1')
-    throw notValid(`server does not recognize this encoded version ${JSON.stringify(v ?? '')}`);
+    throw notValid(`server does not recognize this encoded version ${v ?? ''}`);
   if (rv === 0 || rv === undefined) throw notValid('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   if (!isRevision(rv) || typeof start !== 'string' || start === '') {
     throw notValid('encoded start key empty (version meta.k8s.io/v1)');
   }
+  if (start.split('/').includes('..')) throw notValid(start);
   if (!start.startsWith(scope)) throw notValid('it belongs to another list');
   return { revision: rv, start };
 }

@@ -60,6 +60,12 @@ function v1Current(status: any): any[] {
 const orNotSet = (value: unknown): string => (value === undefined ? 'N/A' : String(value));
 
 export const scalingColumns: Record<string, ColumnDefinition[]> = {
+  'autoscaling/scale': [
+    nameColumn,
+    integerColumn('Desired', (object) => object['spec'].replicas ?? 0),
+    integerColumn('Available', (object) => object['status'].replicas ?? 0),
+    ageColumn,
+  ],
   'autoscaling/horizontalpodautoscalers': [
     nameColumn,
     textColumn('Reference', ({ spec }) => `${spec?.scaleTargetRef?.kind}/${spec?.scaleTargetRef?.name}`),
