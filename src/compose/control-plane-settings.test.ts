@@ -59,3 +59,10 @@ test('webhooks are public unless told otherwise, and tenants have limits', () =>
   assert.throws(() => parse({ tenantMaxBytes: 'much' }), /is not a quantity/);
   assert.throws(() => parse({ tenantMaxObjects: '1.5' }), /is not a whole number/);
 });
+
+test('virtual nodes are as large as the operator says', () => {
+  assert.deepEqual(parse({}).nodeCapacity, {});
+  assert.deepEqual(parse({ nodeCapacity: 'cpu=64,memory=256Gi' }).nodeCapacity, { cpu: '64', memory: '256Gi' });
+  for (const nodeCapacity of ['cpu', 'cpu=0', 'cpu=much', 'gpu=1', 'cpu=1,'])
+    assert.throws(() => parse({ nodeCapacity }), /--node-capacity .* is not known/, nodeCapacity);
+});

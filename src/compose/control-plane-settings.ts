@@ -9,6 +9,7 @@ import type { TenantLimits } from '../apiserver/tenants/tenant-limits.ts';
 import type { EgressOptions } from '../apiserver/webhooks/egress.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
+import { isNodeResource, type NodeCapacity } from '../virtual-node/index.ts';
 import { CommandError } from './command-error.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { parseServers } from './server-endpoint.ts';
@@ -34,6 +35,7 @@ export interface ControlPlaneFlags {
   webhookEgress?: string;
   tenantMaxObjects?: string;
   tenantMaxBytes?: string;
+  nodeCapacity?: string;
 }
 
 const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
@@ -79,6 +81,11 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
   ],
   ['tenantMaxObjects', '--tenant-max-objects <count>', 'how many objects a tenant may store (spec.limits of a Tenant)'],
   ['tenantMaxBytes', '--tenant-max-bytes <quantity>', 'how much a tenant may store, as 2Gi'],
+  [
+    'nodeCapacity',
+    '--node-capacity <list>',
+    'what each virtual node shows of itself, as cpu=64,memory=256Gi (default: practically unlimited)',
+  ],
 ];
 
 export function addControlPlaneOptions(command: Command): Command {
@@ -104,6 +111,7 @@ export interface ControlPlaneSettings {
   audit: AuditOptions | undefined;
   webhookEgress: EgressOptions;
   tenantLimits: Partial<TenantLimits>;
+  nodeCapacity: NodeCapacity;
   election: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
 }
 
@@ -129,6 +137,7 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     audit: parseAudit(given),
     webhookEgress: parseEgress(given.webhookEgress ?? 'public'),
     tenantLimits: parseTenantLimits(given),
+    nodeCapacity: parseNodeCapacity(given.nodeCapacity ?? ''),
     election,
   };
 }
@@ -152,6 +161,25 @@ function parseTenantLimits({ tenantMaxObjects, tenantMaxBytes }: ControlPlaneFla
     ...(tenantMaxObjects !== undefined && { objects: Number(tenantMaxObjects) }),
     ...(bytes !== undefined && { bytes }),
   };
+}
+
+function parseNodeCapacity(list: string): NodeCapacity {
+  const capacity: NodeCapacity = {};
+  for (const part of list === '' ? [] : list.split(',')) {
+    const [name = '', quantity = ''] = part.split('=');
+    if (!isNodeResource(name) || !isQuantity(quantity))
+      throw new CommandError(`--node-capacity ${part} is not known (for example cpu=64,memory=256Gi)`);
+    capacity[name] = quantity;
+  }
+  return capacity;
+}
+
+function isQuantity(text: string): boolean {
+  try {
+    return quantityValue(text) > 0;
+  } catch {
+    return false;
+  }
 }
 
 function parseAudit(given: ControlPlaneFlags): AuditOptions | undefined {

@@ -32,6 +32,7 @@ import { startTenancy } from '../tenancy/index.ts';
 import {
   createMetricsProvider,
   createPodConnector,
+  type NodeCapacity,
   startVirtualNode,
   virtualNodeTemplates,
 } from '../virtual-node/index.ts';
@@ -88,7 +89,12 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     store,
     resources: builtinResources,
     platformResources,
-    tenantTemplates: virtualNodeTemplates({ zones, readySinceMs, now: () => clock.now() }),
+    tenantTemplates: virtualNodeTemplates({
+      zones,
+      readySinceMs,
+      now: () => clock.now(),
+      capacity: settings.nodeCapacity,
+    }),
     caPem: pki.authority.certificatePem,
     serving: pki.serving,
     tokenKeyPem: pki.tokenKeyPem,
@@ -127,7 +133,8 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   apiServer.addMetrics(queues.metrics);
   const signer = createTenantSigner({ clients: pki.authority, servers: pki.tenantServers });
   const rootCa = pki.authority.certificatePem;
-  const common = { clock, logger, zones, rootCa, signer, metrics: queues };
+  const { nodeCapacity } = settings;
+  const common = { clock, logger, zones, nodeCapacity, rootCa, signer, metrics: queues };
   const parts =
     shared === undefined
       ? startParts({ ...common, client, informers, stop })
@@ -173,6 +180,7 @@ interface PartsOptions {
   clock: Clock;
   logger: Logger;
   zones: string[];
+  nodeCapacity: NodeCapacity;
   rootCa: string;
   signer: CertificateSigner;
   metrics: ControllerMetrics;
@@ -181,14 +189,22 @@ interface PartsOptions {
 
 /** Everything that works on objects, in no particular order: the parts meet in the API only. */
 async function startParts(options: PartsOptions): Promise<void> {
-  const { client, informers, clock, logger, zones, rootCa, signer, metrics, stop } = options;
+  const { client, informers, clock, logger, zones, nodeCapacity, rootCa, signer, metrics, stop } = options;
   const common = { client, informers, clock, metrics };
   const of = (part: string) => ({ ...common, logger: logger.child({ part }) });
   let placer: InstancePlacer | undefined;
   await Promise.all([
     startControllers({ ...of('controllers'), rootCa, signer, resources: builtinResources }, stop),
     startScheduler({ ...of('scheduler'), onPlacer: (pool) => (placer = pool) }, stop),
-    startVirtualNode({ ...of('virtual-node'), zones, placer: { place: (draft) => placer?.place(draft) } }, stop),
+    startVirtualNode(
+      {
+        ...of('virtual-node'),
+        zones,
+        capacity: nodeCapacity,
+        placer: { place: (draft) => placer?.place(draft) },
+      },
+      stop,
+    ),
     startMetering(of('metering'), stop),
     startTenancy({ ...of('tenancy'), resources: builtinResources }, stop),
     runController(createHostIndexController(common), of('pool'), stop),

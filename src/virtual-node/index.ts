@@ -7,13 +7,20 @@ import { createEventRecorder, type EventRecorder } from '../client/event-recorde
 import type { InformerFactory } from '../client/informer.ts';
 import { eventRelay } from './events/relay.ts';
 import { hostMonitor } from './hosts/host-monitor.ts';
-import { zonesByNode } from './nodes/virtual-nodes.ts';
+import { allocatableOf, type NodeCapacity, zonesByNode } from './nodes/virtual-nodes.ts';
 import { podController } from './sync/controller.ts';
 import { createWorld } from './sync/world.ts';
 
 export { type ConnectorOptions, createPodConnector } from './connector/connector.ts';
 export { createMetricsProvider, type MetricsOptions } from './metrics/provider.ts';
-export { KUBELET_VERSION, virtualNodeName, virtualNodes, virtualNodeTemplates } from './nodes/virtual-nodes.ts';
+export {
+  isNodeResource,
+  KUBELET_VERSION,
+  type NodeCapacity,
+  virtualNodeName,
+  virtualNodes,
+  virtualNodeTemplates,
+} from './nodes/virtual-nodes.ts';
 
 export interface VirtualNodeDependencies {
   informers: InformerFactory;
@@ -21,6 +28,8 @@ export interface VirtualNodeDependencies {
   logger: Logger;
   /** The pool's zones, one virtual node each. */
   zones: readonly string[];
+  /** What the virtual nodes show of themselves: as for virtualNodeTemplates. */
+  capacity?: NodeCapacity;
   metrics?: ControllerMetrics;
   /** Pods worked on at once; a tenant gets half of them at most. */
   workers?: number;
@@ -45,7 +54,7 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
     }
     return recorder;
   };
-  const world = createWorld(informers);
+  const world = createWorld(informers, allocatableOf(dependencies.capacity));
   const workers = dependencies.workers ?? 512;
   const { placer } = dependencies;
   const pods = podController({ world, client, clock, events, zones, workers, placer });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { schemaOf } from '../../api/generated-schema.ts';
-import { virtualNodeTemplates, zonesByNode } from './virtual-nodes.ts';
+import { allocatableOf, virtualNodeTemplates, zonesByNode } from './virtual-nodes.ts';
 
 const options = { zones: ['a', 'b'], readySinceMs: Date.parse('2026-01-01T00:00:00Z') };
 
@@ -37,4 +37,15 @@ test('a lease is as fresh as its reading', () => {
   assert.equal(JSON.parse(JSON.stringify(lease)).spec.renewTime, '2026-01-01T00:00:00.000000Z');
   now += 5000;
   assert.equal(JSON.parse(JSON.stringify(lease)).spec.renewTime, '2026-01-01T00:00:05.000000Z');
+});
+
+test('nodes are practically unlimited unless the operator says otherwise', () => {
+  const allocatable = (capacity?: object) => {
+    const { nodes } = virtualNodeTemplates({ ...options, now: () => 0, ...(capacity !== undefined && { capacity }) });
+    return nodes[0]!.status!.allocatable!;
+  };
+  assert.equal(allocatable()['cpu'], '100000');
+  assert.deepEqual(allocatable({ cpu: '4', memory: '8Gi' }), { ...allocatable(), cpu: '4', memory: '8Gi' });
+  assert.equal(allocatableOf().cpuMillis, 100_000_000);
+  assert.equal(allocatableOf({ cpu: '500m' }).cpuMillis, 500);
 });

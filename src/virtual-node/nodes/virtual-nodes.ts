@@ -1,6 +1,7 @@
 import type { Node } from '../../api/generated/core-v1.ts';
 import { formatMicroTime } from '../../api/object.ts';
 import { VPC_NODE_CIDR } from '../../api/pool.ts';
+import { quantityMilliValue, quantityValue } from '../../api/quantity.ts';
 
 export interface VirtualNodeOptions {
   /** Names of the pool's zones, as the tenant sees them; a zone's place decides its node's address. */
@@ -8,13 +9,31 @@ export interface VirtualNodeOptions {
   region?: string;
   /** Epoch ms since when the nodes are said to be ready. */
   readySinceMs: number;
+  /** What each shows as capacity and allocatable, instead of practically unlimited amounts. */
+  capacity?: NodeCapacity;
 }
+
+/** Kubernetes quantities by resource: those of a pool that is small enough for its size to be of interest. */
+export type NodeCapacity = Partial<Record<keyof typeof CAPACITY, string>>;
 
 /** The kubelet version tenants see: the Kubernetes version whose behaviour the platform gives, and who gives it. */
 export const KUBELET_VERSION = 'v1.36.0+skypod';
 
 /** Practically unlimited; large enough for any tenant, small enough for clients that add quantities up as int64. */
 const CAPACITY = { cpu: '100000', memory: '400Ti', 'ephemeral-storage': '1Pi', pods: '1000000' };
+
+/** Whether a node's capacity can name the resource. */
+export const isNodeResource = (name: string): name is keyof typeof CAPACITY => Object.hasOwn(CAPACITY, name);
+
+/** What resourceFieldRef reports for limits that are not set. */
+export function allocatableOf(capacity: NodeCapacity = {}) {
+  const shown = { ...CAPACITY, ...capacity };
+  return {
+    cpuMillis: quantityMilliValue(shown.cpu),
+    memoryBytes: quantityValue(shown.memory),
+    ephemeralStorageBytes: quantityValue(shown['ephemeral-storage']),
+  };
+}
 
 export const virtualNodeName = (zone: string): string => `virtual-node-${zone}`;
 
@@ -71,7 +90,9 @@ function virtualNodeLeases({ zones, now }: { zones: readonly string[]; now(): nu
 }
 
 /** What every tenant finds under /api/v1/nodes: one Node a zone. The same for all, so the API server keeps them once. */
-export function virtualNodes({ zones, region = 'skypod', readySinceMs }: VirtualNodeOptions): NodeTemplate[] {
+export function virtualNodes(options: VirtualNodeOptions): NodeTemplate[] {
+  const { zones, region = 'skypod', readySinceMs } = options;
+  const capacity = { ...CAPACITY, ...options.capacity };
   const since = `${new Date(readySinceMs).toISOString().slice(0, 19)}Z`;
   return zones.map((zone, index) => {
     const name = virtualNodeName(zone);
@@ -95,8 +116,8 @@ export function virtualNodes({ zones, region = 'skypod', readySinceMs }: Virtual
       },
       spec: { providerID: `skypod://${region}/${zone}` },
       status: {
-        capacity: CAPACITY,
-        allocatable: CAPACITY,
+        capacity,
+        allocatable: capacity,
         conditions: conditions(since),
         addresses: [
           { type: 'InternalIP', address: virtualNodeAddress(index) },

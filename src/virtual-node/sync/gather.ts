@@ -8,9 +8,6 @@ import { type Lookups, tokenKey } from '../resolve/lookups.ts';
 import { referencesOf } from '../resolve/references.ts';
 import { BY_NAMESPACE, type World } from './world.ts';
 
-/** What resourceFieldRef reports for limits that are not set. */
-const UNLIMITED = { cpuMillis: 100_000_000, memoryBytes: 400 * 1024 ** 4, ephemeralStorageBytes: 1024 ** 5 };
-
 /**
  * Everything the pod names, ready for the pure part. Local copies first; what they lack is asked of the API server once,
  * since a copy may be a moment behind and objects of the shared layer may not be in it.
@@ -51,6 +48,6 @@ export async function gatherLookups(
     services: () => world.services.byIndex(BY_NAMESPACE, `${tenant}/${namespace}`),
     kubernetesService: () => world.services.get(`${tenant}/default/kubernetes`),
     token: (wish) => tokens.get(tokenKey(wish)),
-    allocatable: UNLIMITED,
+    allocatable: world.allocatable,
   };
 }

@@ -5,6 +5,7 @@ import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, PODS, SECRETS, SERVICES } from '../../api/resources.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../client/client.ts';
 import type { Informer, InformerFactory, ObjectKey } from '../../client/informer.ts';
+import type { Lookups } from '../resolve/lookups.ts';
 import { referencesOf } from '../resolve/references.ts';
 
 /** Index names. */
@@ -23,10 +24,13 @@ export interface World {
   secrets: Informer<Secret>;
   services: Informer<Service>;
   hosts: Informer<Host>;
+  /** What a node has to give, for containers that ask for their limits and have none. */
+  allocatable: Lookups['allocatable'];
 }
 
-export function createWorld(informers: InformerFactory): World {
+export function createWorld(informers: InformerFactory, allocatable: World['allocatable']): World {
   return {
+    allocatable,
     pods: informers.informer<Pod>(PODS, {
       tenant: ALL_TENANTS,
       indexes: { [BY_SOURCE]: sourcesOf, [BY_HOST_PORTS]: portHolderOf },
