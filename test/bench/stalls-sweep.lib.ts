@@ -1,0 +1,1 @@
+export async function sweep(_: any): Promise<void> {}
