@@ -41,6 +41,7 @@ func main() {
 		}
 		r.packages[importPath] = p
 	}
+	resolveBorrowed(r.packages)
 	for _, importPath := range apiPackages {
 		p := r.packages[importPath]
 		for _, name := range p.order {

@@ -22,7 +22,13 @@ type pkg struct {
 	order     []string
 	constants map[string]string   // constant name -> string value
 	enums     map[string][]string // named string type -> values of its constants
+	borrowed  []borrowed          // constants that stand for another package's
 	imports   map[*ast.File]map[string]string
+}
+
+// borrowed is a constant whose value is one of another package.
+type borrowed struct {
+	name, typeName, importPath, original string
 }
 
 type typeDecl struct {
@@ -77,7 +83,7 @@ func readPackage(importPath, dir string) (*pkg, error) {
 					if general.Tok != token.CONST {
 						continue
 					}
-					p.readConstant(spec)
+					p.readConstant(spec, imports)
 				}
 			}
 		}
@@ -86,7 +92,7 @@ func readPackage(importPath, dir string) (*pkg, error) {
 	return p, nil
 }
 
-func (p *pkg) readConstant(spec *ast.ValueSpec) {
+func (p *pkg) readConstant(spec *ast.ValueSpec, imports map[string]string) {
 	for i, name := range spec.Names {
 		if i >= len(spec.Values) {
 			continue
@@ -100,6 +106,11 @@ func (p *pkg) readConstant(spec *ast.ValueSpec) {
 				typeName, value = ident.Name, call.Args[0]
 			}
 		}
+		if selector, ok := value.(*ast.SelectorExpr); ok {
+			if local, ok := selector.X.(*ast.Ident); ok {
+				p.borrowed = append(p.borrowed, borrowed{name.Name, typeName, imports[local.Name], selector.Sel.Name})
+			}
+		}
 		literal, ok := value.(*ast.BasicLit)
 		if !ok || literal.Kind != token.STRING {
 			continue
@@ -108,9 +119,26 @@ func (p *pkg) readConstant(spec *ast.ValueSpec) {
 		if err != nil {
 			continue
 		}
-		p.constants[name.Name] = text
-		if typeName != "" && typeName != "string" {
-			p.enums[typeName] = append(p.enums[typeName], text)
+		p.addConstant(name.Name, typeName, text)
+	}
+}
+
+func (p *pkg) addConstant(name, typeName, text string) {
+	p.constants[name] = text
+	if typeName != "" && typeName != "string" {
+		p.enums[typeName] = append(p.enums[typeName], text)
+	}
+}
+
+// resolveBorrowed gives constants their values when all packages are read.
+func resolveBorrowed(packages map[string]*pkg) {
+	for _, p := range packages {
+		for _, one := range p.borrowed {
+			if other := packages[one.importPath]; other != nil {
+				if text, ok := other.constants[one.original]; ok {
+					p.addConstant(one.name, one.typeName, text)
+				}
+			}
 		}
 	}
 }

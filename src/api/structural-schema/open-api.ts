@@ -8,12 +8,13 @@ import {
 } from './json-schema.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
-const apiVersion = {
-  type: 'string',
-  description: 'The version of the API that defines the form of this object.',
-};
-const metadataDescription = "Standard object's metadata: its name, labels and the like.";
-const kind = { type: 'string', description: 'The kind of object, in CamelCase.' };
+
+/** What is said of the fields that every object has. */
+export interface CommonDescriptions {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: string;
+}
 
 /**
  * A custom resource's schema as OpenAPI publishes it; `reference` gives the `$ref` to another type's schema. Version 2
@@ -23,18 +24,28 @@ export function publishedSchema(
   structural: JsonSchema,
   version: 2 | 3,
   reference: (typeName: string) => Record<string, unknown>,
+  descriptions: CommonDescriptions = {},
 ): Record<string, any> {
   if (version === 2 && preservesUnknownFields(structural)) return { type: 'object' };
-  const metadata = () =>
-    version === 3
-      ? { allOf: [reference(`${meta}.ObjectMeta`)], default: {}, description: metadataDescription }
-      : { ...reference(`${meta}.ObjectMeta`), description: metadataDescription };
-  const schema = version === 2 ? node2(structural, metadata) : node3(structural, metadata);
-  schema['properties'] = { ...schema['properties'], apiVersion, kind, metadata: metadata() };
+  const described = (name: keyof CommonDescriptions, schema: Record<string, unknown>) => ({
+    ...(descriptions[name] !== undefined && { description: descriptions[name] }),
+    ...schema,
+  });
+  const common: Common = () => {
+    const metadata = reference(`${meta}.ObjectMeta`);
+    return {
+      apiVersion: described('apiVersion', { type: 'string' }),
+      kind: described('kind', { type: 'string' }),
+      metadata: described('metadata', version === 3 ? { allOf: [metadata] } : metadata),
+    };
+  };
+  const schema = version === 2 ? node2(structural, common) : node3(structural, common);
+  schema['properties'] = { ...schema['properties'], ...common() };
   return schema;
 }
 
-type Reference = () => Record<string, unknown>;
+/** The fields that every object has. */
+type Common = () => Record<string, unknown>;
 
 function withChildren(
   schema: JsonSchema,
@@ -52,25 +63,31 @@ function withChildren(
   }
 }
 
-function asResource(schema: JsonSchema, out: Record<string, any>, metadata: Reference): void {
+function asResource(schema: JsonSchema, out: Record<string, any>, common: Common): void {
   if (!isEmbeddedResource(schema)) return;
-  out['properties'] = { ...out['properties'], apiVersion, kind, metadata: metadata() };
+  out['properties'] = { ...out['properties'], ...common() };
   const required: string[] = out['required'] ?? [];
   out['required'] = [...required, ...['kind', 'apiVersion'].filter((name) => !required.includes(name))];
 }
 
-function node3(schema: JsonSchema, metadata: Reference): Record<string, any> {
+const intOrString: JsonSchema[] = [{ type: 'integer' }, { type: 'string' }];
+
+const saysIntOrString = (schemas: JsonSchema[] | undefined) =>
+  schemas?.length === 2 && intOrString.every(({ type }, at) => schemas[at]!.type === type);
+
+function node3(schema: JsonSchema, common: Common): Record<string, any> {
   const out: Record<string, any> = { ...schema };
-  if (isIntOrString(schema) && schema.anyOf === undefined) {
-    out['oneOf'] = [...(schema.oneOf ?? []), { type: 'integer' }, { type: 'string' }].slice(-2);
+  if (isIntOrString(schema) && !saysIntOrString(schema.anyOf) && !saysIntOrString(schema.allOf?.[0]?.anyOf)) {
+    if (schema.anyOf === undefined) out['anyOf'] = intOrString;
+    else out['allOf'] = [{ anyOf: intOrString }, ...(schema.allOf ?? [])];
   }
-  withChildren(schema, out, (part) => node3(part, metadata));
-  asResource(schema, out, metadata);
+  withChildren(schema, out, (part) => node3(part, common));
+  asResource(schema, out, common);
   return out;
 }
 
-function node2(schema: JsonSchema, metadata: Reference): Record<string, any> {
-  const { allOf: _allOf, anyOf: _anyOf, oneOf: _oneOf, not: _not, nullable, ...rest } = schema;
+function node2(schema: JsonSchema, common: Common): Record<string, any> {
+  const { allOf: _allOf, anyOf: _anyOf, oneOf: _oneOf, not: _not, default: _default, nullable, ...rest } = schema;
   const out: Record<string, any> = rest;
   const preserve = preservesUnknownFields(schema);
   // kubectl reads "untyped" only where there is neither type nor parts.
@@ -86,7 +103,7 @@ function node2(schema: JsonSchema, metadata: Reference): Record<string, any> {
     if (required.length > 0 && values?.nullable !== true) out['required'] = required;
     else delete out['required'];
   }
-  withChildren(schema, out, (part) => node2(part, metadata));
-  if (!preserve) asResource(schema, out, metadata);
+  withChildren(schema, out, (part) => node2(part, common));
+  if (!preserve) asResource(schema, out, common);
   return out;
 }

@@ -276,10 +276,12 @@ async function send(
     ...extra,
   };
   let body = bytes;
-  if (bytes.length >= gzipThresholdBytes && /\bgzip\b/.test(options.acceptEncoding)) {
+  // A range is of the bytes as they are.
+  if (code !== 206 && bytes.length >= gzipThresholdBytes && /\bgzip\b/.test(options.acceptEncoding)) {
     body = await gzipAsync(bytes, { level: 1 });
     headers['content-encoding'] = 'gzip';
-    headers['vary'] = 'Accept-Encoding';
+    const { vary = '' } = extra;
+    if (!vary.includes('Accept-Encoding')) headers['vary'] = `Accept-Encoding${vary === '' ? '' : `, ${vary}`}`;
   }
   headers['content-length'] = body.length;
   context.responseBytes = body.length;

@@ -29,6 +29,16 @@ export function describeType(typeName: string): TypeDescription {
   return described;
 }
 
+/** Of the library; '' without one. */
+export function descriptionsVersion(): string {
+  if (models === undefined) return '';
+  try {
+    return String(JSON.parse(readFileSync(join(models, '..', '..', '..', 'package.json'), 'utf8')).version);
+  } catch {
+    return '';
+  }
+}
+
 const models = ((): string | undefined => {
   try {
     return join(dirname(fileURLToPath(import.meta.resolve('@kubernetes/client-node'))), 'gen', 'models');

@@ -1,23 +1,88 @@
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { operationsOf, paths2, paths3 } from './paths.ts';
+import { builtinOperations } from './builtin-operations.ts';
+import { customOperations } from './custom-operations.ts';
+import { customSchemas } from './custom-schemas.ts';
+import type { Operation } from './operations.ts';
+import { renderPaths2, renderPaths3 } from './render.ts';
 import { type JsonSchema, SchemaCollector } from './schemas.ts';
+import { groupOperation, serverOperations, versionOperation } from './server-operations.ts';
 
 const info = (version: string) => ({ title: 'Kubernetes', version });
 
-/** Swagger 2.0 of everything a tenant has. */
-export function openApi2(definitions: ResourceDefinition[], version: string): JsonSchema {
-  const schemas = new SchemaCollector(2);
-  const operations = definitions.flatMap((definition) => operationsOf(definition, schemas));
-  return { swagger: '2.0', info: info(version), paths: paths2(operations), definitions: schemas.schemas };
-}
-
-/** OpenAPI 3.0 of one group and version. */
-export function openApi3(definitions: ResourceDefinition[], version: string): JsonSchema {
-  const schemas = new SchemaCollector(3);
-  const operations = definitions.flatMap((definition) => operationsOf(definition, schemas));
-  return { openapi: '3.0.0', info: info(version), paths: paths3(operations), components: { schemas: schemas.schemas } };
-}
+const bearerToken = {
+  description: 'Bearer Token authentication',
+  type: 'apiKey',
+  name: 'authorization',
+  in: 'header',
+};
 
 /** `api/v1`, `apis/apps/v1`: the names of version 3's documents. */
 export const documentName = ({ group, version }: { group: string; version: string }) =>
   group === '' ? `api/${version}` : `apis/${group}/${version}`;
+
+const operationsOf = (definition: ResourceDefinition): Operation[] =>
+  isCustom(definition) ? customOperations(definition) : builtinOperations(definition);
+
+const isCustom = ({ schema }: ResourceDefinition) => schema.structural !== undefined;
+
+/** Swagger 2.0 of everything a tenant has. */
+export function openApi2(definitions: ResourceDefinition[], version: string): JsonSchema {
+  const schemas = new SchemaCollector(2, customSchemas(definitions));
+  const builtin = definitions.filter((definition) => !isCustom(definition));
+  const operations: Operation[] = [
+    ...serverOperations().values(),
+    ...groupsOf(builtin).map(groupOperation),
+    ...new Set(builtin.map(documentName)).values().map(versionOperation),
+    ...definitions.flatMap(operationsOf),
+  ];
+  const { paths, parameters } = renderPaths2(operations, schemas);
+  return {
+    swagger: '2.0',
+    info: info(version),
+    paths,
+    definitions: schemas.schemas,
+    parameters,
+    securityDefinitions: { BearerToken: bearerToken },
+    security: [{ BearerToken: [] }],
+  };
+}
+
+/** The groups that have documents of their own; custom resources' have none. */
+export const groupsOf = (definitions: readonly ResourceDefinition[]): string[] =>
+  [...new Set(definitions.flatMap((definition) => (isCustom(definition) ? [] : definition.group)))].filter(
+    (group) => group !== '',
+  );
+
+/** OpenAPI 3.0 of one group and version. */
+export function openApi3(definitions: ResourceDefinition[], version: string): JsonSchema {
+  const operations = definitions.flatMap(operationsOf);
+  const builtin = definitions.find((definition) => !isCustom(definition));
+  if (builtin !== undefined) {
+    operations.push(versionOperation(documentName(builtin)));
+    return document3(operations, version, new SchemaCollector(3, customSchemas(definitions), builtin));
+  }
+  const schemas = new SchemaCollector(3, customSchemas(definitions), 'custom');
+  const paths = renderPaths3(operations, schemas);
+  // As upstream: whoever made the definitions is not Kubernetes.
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' },
+    paths,
+    components: { schemas: schemas.schemas },
+  };
+}
+
+export function document3(operations: Operation[], version: string, schemas = new SchemaCollector(3)): JsonSchema {
+  const paths = renderPaths3(operations, schemas);
+  const collected = schemas.schemas;
+  const { type, ...more } = bearerToken;
+  return {
+    openapi: '3.0.0',
+    info: info(version),
+    paths,
+    components: {
+      ...(Object.keys(collected).length > 0 && { schemas: collected }),
+      securitySchemes: { BearerToken: { type, ...more } },
+    },
+  };
+}

@@ -1,3 +1,4 @@
+import { any, double, type Encode, flag, named, part, parts, shape, text, texts, whole, wrapped } from './protobuf.ts';
 import type { JsonSchema } from './schemas.ts';
 
 /**
@@ -5,116 +6,135 @@ import type { JsonSchema } from './schemas.ts';
  * numbers: openapiv2/OpenAPIv2.proto of google/gnostic-models. Only what our documents contain is written.
  */
 export function encodeOpenApi2(document: JsonSchema): Buffer {
-  return message(
-    text(1, document['swagger']),
-    field(2, message(text(1, document['info'].title), text(2, document['info'].version))),
-    field(8, message(...named(2, document['paths'], pathItem))),
-    field(9, message(...named(1, document['definitions'], schema))),
-  );
+  return encodeDocument(document);
 }
 
-type Part = Buffer | undefined;
-const message = (...parts: Part[]): Buffer => Buffer.concat(parts.filter((part) => part !== undefined));
+const own: Encode = (value) => schema(value);
+const externalDocs = shape([
+  ['description', text(1)],
+  ['url', text(2)],
+]);
+const schema = shape(
+  [
+    ['$ref', text(1)],
+    ['format', text(2)],
+    ['title', text(3)],
+    ['description', text(4)],
+    ['default', part(5, any)],
+    ['multipleOf', double(6)],
+    ['maximum', double(7)],
+    ['exclusiveMaximum', flag(8)],
+    ['minimum', double(9)],
+    ['exclusiveMinimum', flag(10)],
+    ['maxLength', whole(11)],
+    ['minLength', whole(12)],
+    ['pattern', text(13)],
+    ['maxItems', whole(14)],
+    ['minItems', whole(15)],
+    ['uniqueItems', flag(16)],
+    ['maxProperties', whole(17)],
+    ['minProperties', whole(18)],
+    ['required', texts(19)],
+    ['enum', parts(20, any)],
+    // AdditionalPropertiesItem {schema = 1, boolean = 2}
+    ['additionalProperties', part(21, (value) => (typeof value === 'boolean' ? encodeBoolean(value) : wrap1(value)))],
+    // TypeItem {value = 1}
+    ['type', part(22, (value) => text(1)(value) ?? Buffer.alloc(0))],
+    // ItemsItem {schema = 1}
+    ['items', part(23, (value) => wrap1(value))],
+    // Properties {additional_properties = 1}
+    ['properties', part(25, (value) => named(1, own)(value)!)],
+    ['externalDocs', part(29, externalDocs)],
+    ['example', part(30, any)],
+  ],
+  31,
+);
+const wrap1 = wrapped(1, own);
+const encodeBoolean = (value: boolean) => flag(2)(value) ?? Buffer.alloc(0);
 
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest = Math.floor(rest / 128);
-  }
-  bytes.push(rest);
-  return Buffer.from(bytes);
-}
+const bodyParameter = shape([
+  ['description', text(1)],
+  ['name', text(2)],
+  ['in', text(3)],
+  ['required', flag(4)],
+  ['schema', part(5, schema)],
+]);
+/** Parameters of queries have one number more: whether they may be empty. */
+const plainParameter = (more: 0 | 1) =>
+  shape([
+    ['required', flag(1)],
+    ['in', text(2)],
+    ['description', text(3)],
+    ['name', text(4)],
+    ['type', text(5 + more)],
+    ['uniqueItems', flag(19 + more)],
+  ]);
+// NonBodyParameter {query_parameter_sub_schema = 3, path_parameter_sub_schema = 4}
+const queryParameter = wrapped(3, plainParameter(1));
+const pathParameter = wrapped(4, plainParameter(0));
+/** Parameter {body_parameter = 1, non_body_parameter = 2}. */
+const parameter: Encode = (value) =>
+  value.in === 'body'
+    ? wrapped(1, bodyParameter)(value)
+    : wrapped(2, value.in === 'query' ? queryParameter : pathParameter)(value);
+const reference = shape([['$ref', text(1)]]);
+/** ParametersItem {parameter = 1, json_reference = 2}. */
+const parametersItem: Encode = (value) =>
+  value.$ref === undefined ? wrapped(1, parameter)(value) : wrapped(2, reference)(value);
 
-/** A length-delimited field: a message or a string. */
-function field(number: number, value: Buffer): Buffer {
-  return Buffer.concat([varint(number * 8 + 2), varint(value.length), value]);
-}
-const text = (number: number, value: string | undefined): Part =>
-  value === undefined || value === '' ? undefined : field(number, Buffer.from(value));
-const texts = (number: number, values: string[] | undefined): Part[] =>
-  (values ?? []).map((value) => field(number, Buffer.from(value)));
-const flag = (number: number, value: boolean | undefined): Part =>
-  value === true ? Buffer.concat([varint(number * 8), varint(1)]) : undefined;
+/** ResponseValue {response = 1}, SchemaItem {schema = 1}. */
+const response = wrapped(
+  1,
+  shape([
+    ['description', text(1)],
+    ['schema', part(2, wrapped(1, schema))],
+  ]),
+);
 
-/** NamedX {name = 1, value = 2}, one for each member. */
-function named(number: number, members: Record<string, any>, encode: (value: any) => Buffer): Buffer[] {
-  return Object.entries(members).map(([name, value]) => field(number, message(text(1, name), field(2, encode(value)))));
-}
+const operation = shape(
+  [
+    ['tags', texts(1)],
+    ['description', text(3)],
+    ['operationId', text(5)],
+    ['produces', texts(6)],
+    ['consumes', texts(7)],
+    ['parameters', parts(8, parametersItem)],
+    ['responses', part(9, (value) => named(1, response)(value)!)],
+    ['schemes', texts(10)],
+  ],
+  13,
+);
 
-/** Any {yaml = 2}; JSON is YAML. */
-const any = (value: unknown): Buffer => message(text(2, JSON.stringify(value)));
+const pathItem = shape([
+  ['get', part(2, operation)],
+  ['put', part(3, operation)],
+  ['post', part(4, operation)],
+  ['delete', part(5, operation)],
+  ['options', part(6, operation)],
+  ['head', part(7, operation)],
+  ['patch', part(8, operation)],
+  ['parameters', parts(9, parametersItem)],
+]);
 
-function extensions(number: number, holder: Record<string, any>): Buffer[] {
-  const members = Object.fromEntries(Object.entries(holder).filter(([name]) => name.startsWith('x-')));
-  return named(number, members, any);
-}
+const info = shape([
+  ['title', text(1)],
+  ['version', text(2)],
+]);
+const apiKey = shape([
+  ['type', text(1)],
+  ['name', text(2)],
+  ['in', text(3)],
+  ['description', text(4)],
+]);
 
-function schema(value: JsonSchema): Buffer {
-  const additional = value['additionalProperties'];
-  return message(
-    text(1, value['$ref']),
-    text(2, value['format']),
-    value['default'] === undefined ? undefined : field(5, any(value['default'])),
-    ...texts(19, value['required']),
-    ...(value['enum'] ?? []).map((choice: unknown) => field(20, any(choice))),
-    additional === undefined ? undefined : field(21, message(field(1, schema(additional)))),
-    value['type'] === undefined ? undefined : field(22, message(text(1, value['type']))),
-    value['items'] === undefined ? undefined : field(23, message(field(1, schema(value['items'])))),
-    value['properties'] === undefined ? undefined : field(25, message(...named(1, value['properties'], schema))),
-    ...extensions(31, value),
-  );
-}
-
-const methodNumbers: Record<string, number> = { get: 2, put: 3, post: 4, delete: 5, patch: 8 };
-
-function pathItem(item: Record<string, JsonSchema>): Buffer {
-  return message(...Object.entries(item).map(([method, value]) => field(methodNumbers[method]!, operation(value))));
-}
-
-function operation(value: JsonSchema): Buffer {
-  return message(
-    text(5, value['operationId']),
-    ...texts(6, value['produces']),
-    ...texts(7, value['consumes']),
-    // ParametersItem {parameter = 1}
-    ...value['parameters'].map((one: JsonSchema) => field(8, message(field(1, parameter(one))))),
-    // Responses {response_code = 1}, each a ResponseValue {response = 1}
-    field(9, message(...named(1, value['responses'], (response) => message(field(1, answer(response)))))),
-    ...extensions(13, value),
-  );
-}
-
-function answer(value: JsonSchema): Buffer {
-  const shown = value['schema'];
-  // SchemaItem {schema = 1}
-  return message(
-    text(1, value['description']),
-    shown === undefined ? undefined : field(2, message(field(1, schema(shown)))),
-  );
-}
-
-/** Parameter {body_parameter = 1, non_body_parameter = 2 {query = 3, path = 4}}. */
-function parameter(value: JsonSchema): Buffer {
-  if (value['in'] === 'body') {
-    return field(
-      1,
-      message(text(2, value['name']), text(3, 'body'), flag(4, value['required']), field(5, schema(value['schema']))),
-    );
-  }
-  const isQuery = value['in'] === 'query';
-  return field(
-    2,
-    field(
-      isQuery ? 3 : 4,
-      message(
-        flag(1, value['required']),
-        text(2, value['in']),
-        text(4, value['name']),
-        text(isQuery ? 6 : 5, value['type']),
-        flag(isQuery ? 20 : 19, value['uniqueItems']),
-      ),
-    ),
-  );
-}
+const encodeDocument = shape([
+  ['swagger', text(1)],
+  ['info', part(2, info)],
+  ['paths', part(8, (value) => named(2, pathItem)(value)!)],
+  ['definitions', part(9, (value) => named(1, schema)(value)!)],
+  ['parameters', part(10, (value) => named(1, parameter)(value)!)],
+  // SecurityRequirement {additional_properties = 1}, of StringArray {value = 1}
+  ['security', parts(12, (value) => named(1, (scopes) => texts(1)(scopes)!)(value)!)],
+  // SecurityDefinitionsItem {api_key_security = 2}
+  ['securityDefinitions', part(13, (value) => named(1, wrapped(2, apiKey))(value)!)],
+]);

@@ -1,60 +1,53 @@
-import { createHash } from 'node:crypto';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { pathNotFound } from '../../api/status.ts';
+import { pageNotFound } from '../../api/status.ts';
 import type { Aggregation } from '../aggregation/index.ts';
 import { mergeVersion2, type RemoteOpenApi, type RemoteOpenApis } from '../aggregation/remote-open-api.ts';
-import { type Answer, objectAnswer } from '../answer.ts';
+import type { Answer } from '../answer.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
-import { documentName, openApi2, openApi3 } from './documents.ts';
+import { openApi2 } from './documents.ts';
+import { type DocumentSource, documentsOf } from './documents-of.ts';
 import { encodeOpenApi2 } from './encode-v2.ts';
+import { encodeOpenApi3 } from './encode-v3.ts';
+import { fingerprint } from './fingerprint.ts';
+import { KeptBytes } from './kept-bytes.ts';
+import { serveContent } from './serve-content.ts';
 
-/** Old kubectl asks for `spec.v2@v1.0+protobuf`; what is answered is a proper media type, as upstream. */
-const protobuf2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+/** Older clients ask for `spec.v2@v1.0+protobuf`; what is answered is a proper media type, as upstream. */
+const protobufType = (version: 2 | 3) => `application/com.github.proto-openapi.spec.v${version}.v1.0+protobuf`;
 
 /** Bytes of documents: tenants with definitions of their own have documents of their own, a megabyte each. */
 const keptBytes = 64 * 1024 * 1024;
 
+const root3 = '/openapi/v3/';
+
 /**
- * /openapi/v2 and /openapi/v3. Documents are built when first asked for and kept by what they describe: tenants with
- * the same resources share them. What a tenant's own API servers say of theirs is put beside it.
+ * /openapi/v2 and /openapi/v3. Documents are made when first asked for and kept by what they describe: tenants with
+ * the same resources share them. What a tenant's own API servers say of theirs is put beside it. Source: kube-openapi's
+ * handlers, kube-aggregator's.
+ *
+ * @param gitVersion `v1.36.0`
  */
 export function createOpenApi(
   registry: ResourceRegistry,
-  version: string,
+  gitVersion: string,
   aggregation: Aggregation,
 ): (context: RequestContext) => Answer | Promise<Answer> {
-  const built = new Map<string, Buffer>();
-  let builtBytes = 0;
-  const remember = (key: string, build: () => Buffer): Buffer => {
-    const kept = built.get(key);
-    const bytes = kept ?? build();
-    if (kept === undefined) builtBytes += bytes.byteLength;
-    built.delete(key);
-    built.set(key, bytes);
-    // The least recently used goes: tenants' own definitions come and change.
-    for (const [oldest, { byteLength }] of built) {
-      if (builtBytes <= keptBytes || oldest === key) break;
-      built.delete(oldest);
-      builtBytes -= byteLength;
-    }
-    return bytes;
-  };
+  const kept = new KeptBytes(keptBytes);
+  const version = gitVersion.replace(/^v(\d+\.\d+).*$/, '$1');
 
   function version2(context: RequestContext, definitions: ResourceDefinition[], remotes: RemoteDocuments[]): Answer {
-    const asProtobuf = wantsProtobuf(context.accept);
-    const theirs = remotes.map(({ etag, services }) => [etag, ...services.map(({ metadata }) => metadata.uid)].join());
-    const scope = theirs.length === 0 ? '' : `${context.tenant}/${theirs.join('/')}/`;
-    const key = `2/${asProtobuf}/${scope}${hashOf(definitions, version)}`;
-    const contentType = asProtobuf ? protobuf2 : 'application/json';
-    const etag = `"${createHash('sha256').update(key).digest('hex').slice(0, 32).toUpperCase()}"`;
-    if (isKnown(context, etag)) return unchanged(contentType, etag);
-    const bytes = remember(key, () => {
+    const headers = { vary: 'Accept-Encoding, Accept' };
+    const form = formOf(context.accept, 2);
+    if (form === undefined) return nothing(406, headers);
+    const theirs = remotes.flatMap(({ etag, services }) => [etag, ...services.map(({ metadata }) => metadata.uid!)]);
+    const hash = fingerprint(definitions, version, ...(theirs.length === 0 ? [] : [context.tenant, ...theirs]));
+    const { bytes, madeMs } = kept.get(`2/${form}/${hash}`, () => {
       const own = openApi2(definitions, version);
       const encode = (document: object) =>
-        asProtobuf ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
+        form === 'protobuf' ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
       if (remotes.length === 0) return encode(own);
       try {
         return encode(mergeVersion2(own, remotes));
@@ -63,14 +56,13 @@ export function createOpenApi(
         return encode(own);
       }
     });
-    return { type: 'bytes', code: 200, contentType, bytes, headers: { etag } };
+    const contentType = form === 'protobuf' ? protobufType(2) : 'application/json';
+    return serveContent(context, { contentType, bytes, etag: `"${hash}"`, modifiedMs: madeMs }, headers);
   }
 
-  function list3(groups: Map<string, ResourceDefinition[]>, remotes: RemoteDocuments[]): Answer {
+  function list3(context: RequestContext, sources: Map<string, DocumentSource>, remotes: RemoteDocuments[]): Answer {
     const paths: Record<string, object> = {};
-    for (const [name, list] of groups) {
-      paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hashOf(list, version)}` };
-    }
+    for (const [name, { hash }] of sources) paths[name] = { serverRelativeURL: `${root3}${name}?hash=${hash}` };
     for (const { services, document } of remotes) {
       for (const { spec } of services) {
         const name = `apis/${spec.group}/${spec.version}`;
@@ -78,14 +70,41 @@ export function createOpenApi(
         if (paths[name] !== undefined || typeof url !== 'string') continue;
         // Only its hash is the server's to say: the rest of the address is ours.
         const hash = /[?&]hash=([\w-]+)/.exec(url)?.[1];
-        paths[name] = { serverRelativeURL: `/openapi/v3/${name}${hash === undefined ? '' : `?hash=${hash}`}` };
+        paths[name] = { serverRelativeURL: `${root3}${name}${hash === undefined ? '' : `?hash=${hash}`}` };
       }
     }
-    return objectAnswer({ paths });
+    // As upstream, which says neither what it is nor when it changed.
+    const bytes = Buffer.from(JSON.stringify({ paths }));
+    return serveContent(context, { contentType: 'text/plain; charset=utf-8', bytes, modifiedMs: Date.now() });
+  }
+
+  function document3(context: RequestContext, name: string, { hash, make }: DocumentSource): Answer {
+    const headers: Record<string, string> = { vary: 'Accept' };
+    const form = formOf(context.accept, 3);
+    if (form === undefined) return nothing(406, headers);
+    const contentType = form === 'protobuf' ? protobufType(3) : 'application/json';
+    const etag = `"${hash}"`;
+    const asked = context.query.get('hash') ?? '';
+    if (asked !== '' && asked !== hash) {
+      const { tenantPrefix } = context.info;
+      const prefix = tenantPrefix === undefined ? '' : `/clusters/${tenantPrefix}`;
+      const location = `${prefix}${root3}${name}?hash=${hash}`;
+      return { type: 'bytes', code: 301, contentType, bytes: '', headers: { ...headers, etag, location } };
+    }
+    if (asked !== '') {
+      // The address holds the hash: what is there never changes.
+      headers['cache-control'] = 'public, immutable';
+      headers['expires'] = inOneYear();
+    }
+    const { bytes, madeMs } = kept.get(`3/${form}/${hash}`, () =>
+      form === 'protobuf' ? encodeOpenApi3(make()) : Buffer.from(JSON.stringify(make())),
+    );
+    return serveContent(context, { contentType, bytes, etag, modifiedMs: madeMs }, headers);
   }
 
   return (context) => {
     const { path } = context.info;
+    if (path !== '/openapi/v2' && path !== '/openapi/v3' && !path.startsWith(root3)) throw pageNotFound();
     const definitions = registry.definitions(context.tenant);
     const registered = aggregation.remotes(context.tenant);
     const withRemotes = (which: 'version2' | 'version3', answer: (remotes: RemoteDocuments[]) => Answer) =>
@@ -93,27 +112,22 @@ export function createOpenApi(
         ? answer([])
         : remoteDocuments(aggregation.openApi, context.tenant, registered, which).then(answer);
     if (path === '/openapi/v2') return withRemotes('version2', (remotes) => version2(context, definitions, remotes));
-    const groups = Map.groupBy(definitions, documentName);
-    if (path === '/openapi/v3' || path === '/openapi/v3/') {
-      return withRemotes('version3', (remotes) => list3(groups, remotes));
-    }
-    const name = path.slice('/openapi/v3/'.length);
-    const list = groups.get(name);
-    if (path.startsWith('/openapi/v3/') && list === undefined) {
-      const remote = registered.find(({ spec }) => name === `apis/${spec.group}/${spec.version}`);
-      if (remote !== undefined) return aggregation.pass(context, remote);
-    }
-    if (!path.startsWith('/openapi/v3/') || list === undefined) throw pathNotFound();
-    const hash = hashOf(list, version);
-    const etag = `"${hash.toUpperCase()}"`;
-    if (isKnown(context, etag)) return unchanged('application/json', etag);
-    const bytes = remember(`3/${name}/${hash}`, () => Buffer.from(JSON.stringify(openApi3(list, version))));
-    // The address holds a hash of the content: it may be kept.
-    const headers: Record<string, string> = { etag };
-    if (context.query.get('hash') === hash) headers['cache-control'] = 'public, immutable';
-    return { type: 'bytes', code: 200, contentType: 'application/json', bytes, headers };
+    const sources = documentsOf(definitions, version);
+    if (path === '/openapi/v3') return withRemotes('version3', (remotes) => list3(context, sources, remotes));
+    const name = path.slice(root3.length);
+    const source = sources.get(name);
+    if (source !== undefined) return document3(context, name, source);
+    const remote = registered.find(({ spec }) => name === `apis/${spec.group}/${spec.version}`);
+    return remote === undefined ? nothing(404) : aggregation.pass(context, remote);
   };
 }
+
+const nothing = (code: number, headers: Record<string, string> = {}): Answer => ({
+  type: 'bytes',
+  code,
+  bytes: '',
+  headers,
+});
 
 interface RemoteDocuments extends RemoteOpenApi {
   /** The APIServices that the server stands behind. */
@@ -137,42 +151,19 @@ async function remoteDocuments(
 
 const serversAsked = 16;
 
-function wantsProtobuf(accept: string): boolean {
+/** The form asked for first among those that there are. */
+function formOf(accept: string, version: 2 | 3): 'json' | 'protobuf' | undefined {
+  if (accept === '') return 'json';
   for (const { type } of parseAccept(accept)) {
-    if (type === 'application/json' || type === '*/*') return false;
-    if (type.startsWith('application/com.github.proto-openapi.spec.v2')) return true;
+    if (type === 'application/json' || type === '*/*' || type === 'application/*') return 'json';
+    if (type === protobufType(version) || type === protobufType(version).replace('.v1.0', '@v1.0')) return 'protobuf';
   }
-  return false;
+  return undefined;
 }
 
-/** The client has the document already. */
-function isKnown({ headers }: RequestContext, etag: string): boolean {
-  const asked = String(headers['if-none-match'] ?? '');
-  return asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag);
-}
-
-const unchanged = (contentType: string, etag: string): Answer => ({
-  type: 'bytes',
-  code: 304,
-  contentType,
-  bytes: '',
-  headers: { etag },
-});
-
-const hashes = new WeakMap<ResourceDefinition, string>();
-
-/** Definitions don't change: which ones there are tells the document, to every process alike. */
-function hashOf(definitions: ResourceDefinition[], version: string): string {
-  const hash = createHash('sha256').update(version);
-  for (const definition of definitions) {
-    let own = hashes.get(definition);
-    if (own === undefined) {
-      const { group, version: ofGroup, resource, kind, listKind, namespaced, verbs, subresources, schema } = definition;
-      const parts = [group, ofGroup, resource, kind, listKind, namespaced, verbs, subresources, schema.structural];
-      own = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-      hashes.set(definition, own);
-    }
-    hash.update(own);
-  }
-  return hash.digest('hex').slice(0, 32);
+/** As Go writes it, where HTTP would say GMT. */
+function inOneYear(): string {
+  const date = new Date();
+  date.setUTCFullYear(date.getUTCFullYear() + 1);
+  return date.toUTCString().replace('GMT', 'UTC');
 }

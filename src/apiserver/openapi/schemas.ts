@@ -1,137 +1,195 @@
-import { resolveObject } from '../../api/generated-schema.ts';
+import { resolveObject, structureFactsOf } from '../../api/generated-schema.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
-import type { JsonSchema as StructuralSchema } from '../../api/structural-schema/json-schema.ts';
-import { publishedSchema } from '../../api/structural-schema/open-api.ts';
 import { describeType } from './descriptions.ts';
+import { type GroupVersion, groupVersionKindsOf } from './group-version-kinds.ts';
+import { specialType } from './special-types.ts';
 
 export type JsonSchema = Record<string, any>;
 
-const apimachinery = 'io.k8s.apimachinery.pkg';
-/** Types that are written as one value: referred to by the names upstream gives them. */
-const specials: Record<string, { name: string; v2: JsonSchema; v3: JsonSchema }> = {
-  quantity: {
-    name: `${apimachinery}.api.resource.Quantity`,
-    v2: { type: 'string' },
-    v3: { oneOf: [{ type: 'string' }, { type: 'number' }] },
-  },
-  time: {
-    name: `${apimachinery}.apis.meta.v1.Time`,
-    v2: { type: 'string', format: 'date-time' },
-    v3: { type: 'string', format: 'date-time' },
-  },
-  microTime: {
-    name: `${apimachinery}.apis.meta.v1.MicroTime`,
-    v2: { type: 'string', format: 'date-time' },
-    v3: { type: 'string', format: 'date-time' },
-  },
-  duration: {
-    name: `${apimachinery}.apis.meta.v1.Duration`,
-    v2: { type: 'string' },
-    v3: { type: 'string' },
-  },
-  intOrString: {
-    name: `${apimachinery}.util.intstr.IntOrString`,
-    v2: { type: 'string', format: 'int-or-string' },
-    v3: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
-  },
-};
+export type OpenApiVersion = 2 | 3;
 
-/** Collects the schemas a document refers to, each once. */
+/** What an operation takes and gives: a type, or text. */
+export type Payload = TypeSchema | 'string';
+
+/** Makes the schema of a type that has one of its own kind; everything else is made from its fields. */
+export type SchemaMaker = (type: TypeSchema, collector: SchemaCollector) => JsonSchema | undefined;
+
+const jsonSchema = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+/** Fields that refer to a type and of which upstream says nothing. */
+const undescribed = new Set([
+  ...['additionalItems', 'additionalProperties', 'example', 'externalDocs', 'items', 'not'].map(
+    (name) => `${jsonSchema}.${name}`,
+  ),
+  'io.k8s.api.networking.v1.IngressRule.http',
+]);
+
+/**
+ * Collects the schemas a document refers to, each once. Source: kube-openapi's generators and builders: version 3 says
+ * defaults and wraps references that have more beside them, version 2 does neither.
+ */
 export class SchemaCollector {
-  readonly schemas: Record<string, JsonSchema> = {};
-  readonly #version: 2 | 3;
+  readonly version: OpenApiVersion;
+  readonly #schemas = new Map<string, JsonSchema>();
   readonly #prefix: string;
+  readonly #make: SchemaMaker;
+  readonly #of: GroupVersion | 'custom' | undefined;
 
-  constructor(version: 2 | 3) {
-    this.#version = version;
+  /** @param of what a document of version 3 is about. */
+  constructor(version: OpenApiVersion, make: SchemaMaker = () => undefined, of?: GroupVersion | 'custom') {
+    this.version = version;
+    this.#of = of;
+    this.#make = make;
     this.#prefix = version === 2 ? '#/definitions/' : '#/components/schemas/';
+  }
+
+  /** In the order of their names. */
+  get schemas(): Record<string, JsonSchema> {
+    return Object.fromEntries([...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  payload(payload: Payload): JsonSchema {
+    return payload === 'string' ? { type: 'string' } : this.reference(payload);
   }
 
   /** A reference to a type; the type and what it refers to are collected. */
   reference(type: TypeSchema): JsonSchema {
-    if (this.schemas[type.name] === undefined) {
+    if (!this.#schemas.has(type.name)) {
       const schema: JsonSchema = {};
-      this.schemas[type.name] = schema;
-      Object.assign(schema, type.structural === undefined ? this.#object(type) : this.#custom(type.structural));
+      this.#schemas.set(type.name, schema);
+      Object.assign(schema, this.#make(type, this) ?? this.#object(type));
     }
-    return { $ref: `${this.#prefix}${type.name}` };
+    return { $ref: this.#prefix + type.name };
   }
 
-  #custom(structural: StructuralSchema): JsonSchema {
-    const schema = publishedSchema(structural, this.#version, (name) => this.reference(resolveObject({ type: name })));
-    // What OpenAPI 2 cannot say of a schema is left out, at the root with all its properties.
-    const { properties } = schema;
-    if (properties === undefined) return schema;
-    const common = describeType(`${apimachinery}.apis.meta.v1.Status`).fields;
-    for (const name of ['apiVersion', 'kind']) {
-      const description = common.get(name);
-      if (description !== undefined) properties[name] = { ...properties[name], description };
+  /** A reference to a type that has no fields of its own. */
+  #referenceTo(name: string, schema: JsonSchema): JsonSchema {
+    if (!this.#schemas.has(name)) {
+      const { description } = describeType(name);
+      this.#schemas.set(name, { ...(description !== undefined && { description }), ...schema });
     }
-    return schema;
+    return { $ref: this.#prefix + name };
   }
 
   #object(type: TypeSchema): JsonSchema {
-    const properties: Record<string, JsonSchema> = {};
+    const properties: [string, JsonSchema][] = [];
     const required: string[] = [];
     const { description, fields } = describeType(type.name);
     for (const [name, field] of Object.entries(type.fields)) {
-      properties[name] = this.#field(field, fields.get(name));
+      const isDescribed = !undescribed.has(`${type.name}.${name}`);
+      properties.push([name, this.#field(field, isDescribed ? fields.get(name) : undefined, isDescribed)]);
       if (field.required) required.push(name);
     }
+    properties.sort(([a], [b]) => (a < b ? -1 : 1));
+    const kinds = groupVersionKindsOf(type.name, this.#of);
+    const { mapType, union } = structureFactsOf(type.name) ?? {};
     return {
+      ...(description !== undefined && { description }),
       type: 'object',
-      ...(description !== undefined && { description }),
-      ...(Object.keys(properties).length > 0 && { properties }),
-      ...(required.length > 0 && { required: required.sort() }),
+      ...(required.length > 0 && { required }),
+      ...(properties.length > 0 && { properties: Object.fromEntries(properties) }),
+      ...(kinds.length > 0 && { 'x-kubernetes-group-version-kind': kinds }),
+      ...(mapType !== undefined && { 'x-kubernetes-map-type': mapType }),
       ...(type.preserveUnknownFields === true && { 'x-kubernetes-preserve-unknown-fields': true }),
+      ...(union !== undefined && {
+        'x-kubernetes-unions': [
+          {
+            ...(union.discriminator !== undefined && { discriminator: union.discriminator }),
+            'fields-to-discriminateBy': union.members,
+          },
+        ],
+      }),
     };
   }
 
-  #field(field: FieldSchema, description: string | undefined): JsonSchema {
-    const schema = this.#value(field.type);
-    const extensions: JsonSchema = {
+  /** @param isDescribed upstream describes it, whether we have its words or not. */
+  #field(field: FieldSchema, description: string | undefined, isDescribed: boolean): JsonSchema {
+    const { type, listType, listMapKeys, patchMergeKey, patchStrategy } = field;
+    const ofStructure = type.kind === 'object' ? structureFactsOf(type.type)?.mapType : undefined;
+    const mapType = field.mapType === ofStructure ? undefined : field.mapType;
+    const said = field.default ?? (field.pointer === true ? undefined : zeroOf(type, field.emitted !== 'always'));
+    return this.#said(
+      {
+        ...(description !== undefined && { description }),
+        ...this.#value(type, field.goType, field.enum),
+        ...(listMapKeys !== undefined && { 'x-kubernetes-list-map-keys': listMapKeys }),
+        ...(listType !== undefined && { 'x-kubernetes-list-type': listType }),
+        ...(mapType !== undefined && { 'x-kubernetes-map-type': mapType }),
+        ...(patchMergeKey !== undefined && { 'x-kubernetes-patch-merge-key': patchMergeKey }),
+        ...(patchStrategy !== undefined && { 'x-kubernetes-patch-strategy': patchStrategy.join(',') }),
+      },
+      said,
+      isDescribed,
+    );
+  }
+
+  /** A list's or map's member: never absent, so its zero value is its default. */
+  #member(type: ValueSchema, goType: string | undefined, values: string[] | undefined): JsonSchema {
+    const isPointer = goType?.startsWith('*') === true;
+    return this.#said(this.#value(type, goType, values), isPointer ? undefined : zeroOf(type, false), false);
+  }
+
+  /**
+   * With its default, in the order of upstream's. A reference that upstream describes never stands alone.
+   */
+  #said(schema: JsonSchema, standard: unknown, isDescribed: boolean): JsonSchema {
+    if (this.version === 2) return schema;
+    const { description, type, format, $ref, ...rest } = schema;
+    const isAlone = !isDescribed && Object.keys(schema).length === 1 && standard === undefined;
+    return {
       ...(description !== undefined && { description }),
-      ...(field.listType !== undefined && { 'x-kubernetes-list-type': field.listType }),
-      ...(field.listMapKeys !== undefined && { 'x-kubernetes-list-map-keys': field.listMapKeys }),
-      ...(field.mapType !== undefined && { 'x-kubernetes-map-type': field.mapType }),
-      ...(field.patchMergeKey !== undefined && { 'x-kubernetes-patch-merge-key': field.patchMergeKey }),
-      ...(field.patchStrategy !== undefined && { 'x-kubernetes-patch-strategy': field.patchStrategy.join(',') }),
-      ...(field.enum !== undefined && field.type.kind === 'string' && { enum: field.enum }),
-      ...(field.default !== undefined && { default: field.default }),
+      ...(type !== undefined && { type }),
+      ...(format !== undefined && { format }),
+      ...(standard !== undefined && { default: standard }),
+      // Beside a $ref nothing else counts in OpenAPI 3.0.
+      ...($ref !== undefined && (isAlone ? { $ref } : { allOf: [{ $ref }] })),
+      ...rest,
     };
-    if (Object.keys(extensions).length === 0) return schema;
-    // Beside a $ref nothing else counts in OpenAPI 3.0.
-    return this.#version === 3 && schema['$ref'] !== undefined
-      ? { allOf: [schema], ...extensions }
-      : { ...schema, ...extensions };
   }
 
-  #value(type: ValueSchema): JsonSchema {
+  #value(type: ValueSchema, goType: string | undefined, values: string[] | undefined): JsonSchema {
     switch (type.kind) {
       case 'string':
-        return { type: 'string' };
+        return { type: 'string', ...(values !== undefined && { enum: values }) };
       case 'boolean':
         return { type: 'boolean' };
       case 'int32':
+        return { type: 'integer', format: 'int32' };
       case 'int64':
-        return { type: 'integer', format: type.kind };
+        return { type: 'integer', format: goType === 'int' || goType === 'uint16' ? 'int32' : 'int64' };
       case 'double':
         return { type: 'number', format: 'double' };
       case 'bytes':
         return { type: 'string', format: 'byte' };
       case 'array':
-        return { type: 'array', items: this.#value(type.items) };
-      case 'map':
-        return { type: 'object', additionalProperties: this.#value(type.values) };
+        return { type: 'array', items: this.#member(type.items, goType?.replace(/^\[\]/, ''), values) };
+      case 'map': {
+        const ofValues = goType?.replace(/^map\[[^\]]*\]/, '');
+        return { type: 'object', additionalProperties: this.#member(type.values, ofValues, values) };
+      }
       case 'object':
         return this.reference(resolveObject(type));
-      case 'any':
-        return this.#version === 3 ? {} : { type: 'object' };
       default: {
-        const special = specials[type.kind]!;
-        this.schemas[special.name] = this.#version === 2 ? special.v2 : special.v3;
-        return { $ref: `${this.#prefix}${special.name}` };
+        const { name, schema } = specialType(type.kind, goType, this.version);
+        return name === undefined ? schema : this.#referenceTo(name, schema);
       }
     }
+  }
+}
+
+/** What a value is when nothing is said: a Go struct or, unless it may be left out, a Go scalar always has one. */
+function zeroOf(type: ValueSchema, mayBeAbsent: boolean): unknown {
+  if (type.kind === 'object') return {};
+  if (mayBeAbsent) return undefined;
+  switch (type.kind) {
+    case 'string':
+      return '';
+    case 'boolean':
+      return false;
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return 0;
+    default:
+      return undefined;
   }
 }

@@ -1,0 +1,36 @@
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { document3, documentName, groupsOf, openApi3 } from './documents.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { JsonSchema } from './schemas.ts';
+import { groupOperation, serverOperations } from './server-operations.ts';
+
+/** One of version 3's documents, known before it is made. */
+export interface DocumentSource {
+  hash: string;
+  make(): JsonSchema;
+}
+
+/**
+ * Version 3's documents of a set of resources, by name and in the order of the names: one of each group and version, of
+ * each group, and of what the server answers itself.
+ *
+ * @param version `1.36`
+ */
+export function documentsOf(definitions: readonly ResourceDefinition[], version: string): Map<string, DocumentSource> {
+  const sources: [string, DocumentSource][] = [];
+  const lists = Map.groupBy(definitions, documentName);
+  for (const [name, list] of lists) {
+    sources.push([name, { hash: fingerprint(list, name, version), make: () => openApi3(list, version) }]);
+  }
+  for (const group of groupsOf(definitions)) {
+    const name = `apis/${group}`;
+    sources.push([
+      name,
+      { hash: fingerprint([], name, version), make: () => document3([groupOperation(group)], version) },
+    ]);
+  }
+  for (const [name, operation] of serverOperations()) {
+    sources.push([name, { hash: fingerprint([], name, version), make: () => document3([operation], version) }]);
+  }
+  return new Map(sources.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
