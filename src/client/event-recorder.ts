@@ -3,9 +3,10 @@ import { EVENTS } from '../api/resources.ts';
 import { isNotFound, StatusError } from '../api/status.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Client } from './client.ts';
+import { type Client, SYSTEM_TENANT } from './client.ts';
 import { type CorrelatedEvent, EventCorrelator } from './event-correlator.ts';
 import { eventSuffix } from './event-name.ts';
+import { EventPace } from './event-pace.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /** What an event is about: an object with its kind (lists leave the kind out of their items, so it is said here). */
@@ -18,7 +19,7 @@ export interface EventTarget {
 }
 
 export interface EventRecorder {
-  /** Never blocks and never throws; events that flood are counted together or dropped, as client-go does. */
+  /** Never blocks and never throws; events that flood are counted together, delayed or dropped, as upstream's are. */
   event(
     target: EventTarget,
     type: 'Normal' | 'Warning',
@@ -28,7 +29,7 @@ export interface EventRecorder {
     /** What was tried: `ClusterIPAllocation`; of the components that say so. */
     action?: string,
   ): void;
-  /** Resolves when everything recorded so far was sent or given up. */
+  /** Sends what is delayed; resolves when everything recorded so far was sent or given up. */
   flush(): Promise<void>;
 }
 
@@ -50,6 +51,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const client = options.client.forWriting();
   const correlator = new EventCorrelator(clock);
   const pending = new FairQueue<CorrelatedEvent>(concurrentWrites);
+  const pace = new EventPace<CorrelatedEvent>(clock, (lane, correlated) => {
+    pending.push(lane, correlated);
+    pump();
+  });
   /** Events of one name go out in order, different ones side by side: name -> those that wait for the one on its way. */
   const underway = new Map<string, CorrelatedEvent[]>();
   let active = 0;
@@ -82,12 +87,12 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   function pump(): void {
     for (let next = pending.take(); next !== undefined; next = pending.take()) {
-      const { tenant, item } = next;
-      const id = `${tenant}/${item.event.metadata.namespace}/${item.event.metadata.name}`;
+      const { tenant: lane, item } = next;
+      const id = `${item.tenant}/${item.event.metadata.namespace}/${item.event.metadata.name}`;
       const before = underway.get(id);
       if (before !== undefined) {
         before.push(item);
-        pending.release(tenant);
+        pending.release(lane);
         continue;
       }
       const after: CorrelatedEvent[] = [];
@@ -99,7 +104,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       void sendAll().finally(() => {
         underway.delete(id);
         active--;
-        pending.release(tenant);
+        pending.release(lane);
         pump();
       });
     }
@@ -111,9 +116,11 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   return {
     event(target, type, reason, message, annotations, action) {
-      const tenant = target.metadata.clusterName;
-      if (tenant === undefined || pending.sizeOf(tenant) >= longestQueue) return;
-      const { name, namespace, uid, resourceVersion } = target.metadata;
+      const { clusterName: tenant, name, namespace, uid, resourceVersion } = target.metadata;
+      if (tenant === undefined) return;
+      // What hosts tell is about the tenant that the namespace is named for.
+      const lane = tenant === SYSTEM_TENANT ? `${tenant}/${namespace}` : tenant;
+      if (pending.sizeOf(lane) + pace.sizeOf(lane) >= longestQueue) return;
       const timestamp = formatTime(clock.now());
       const event: KubeObject = {
         apiVersion: 'v1',
@@ -145,11 +152,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         reportingInstance: host ?? '',
       };
       const correlated = correlator.correlate(tenant, event);
-      if (correlated === undefined) return;
-      pending.push(tenant, correlated);
-      pump();
+      if (correlated !== undefined) pace.push(lane, correlated);
     },
     flush() {
+      pace.release();
       if (active === 0 && pending.size === 0) return Promise.resolve();
       flushed ??= Promise.withResolvers<void>();
       return flushed.promise;
