@@ -17,7 +17,9 @@ import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts'
 import { Aggregation, aggregationTemplates } from './aggregation/index.ts';
 import { Audit, type AuditOptions } from './audit/audit.ts';
 import { createAuthorizer } from './authorization/authorizer.ts';
+import { configuredAccess } from './authorization/configured-chain.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
+import type { ConfiguredAuthorizer } from './authorization/webhook/configuration-file.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
 import { type CompactionOptions, defaultCompaction, startCompaction } from './compaction.ts';
 import { createServiceDialer } from './connect/service-dialer.ts';
@@ -44,7 +46,7 @@ import { priorityAndFairnessFilter } from './filters/priority-and-fairness.ts';
 import { requestDeadlineFilter } from './filters/request-deadline.ts';
 import { tenantResolutionFilter } from './filters/tenant-resolution.ts';
 import { credentialsOfContext, type Listener, listen } from './http/listener.ts';
-import { BearerTokens } from './identity/bearer-tokens.ts';
+import { BearerTokens, type OperatorsTokens } from './identity/bearer-tokens.ts';
 import type { PemPair } from './identity/certificate-authority.ts';
 import { type Identity, platformIdentity } from './identity/identity.ts';
 import { OidcTokens } from './identity/oidc/index.ts';
@@ -83,7 +85,11 @@ export interface ApiServerOptions {
   /** How the servers behind APIServices know us; one for the life of the process when absent. */
   frontProxy?: FrontProxy;
   /** Who else may say who somebody is; `egress` is the way to tenants' own issuers, as that to webhooks when absent. */
-  authentication?: { configuration?: AuthenticationConfiguration; egress?: EgressOptions };
+  authentication?: { configuration?: AuthenticationConfiguration; egress?: EgressOptions; tokens?: OperatorsTokens };
+  /** Asked in turn for what users want of their own tenants; roles alone when absent. */
+  authorizers?: readonly ConfiguredAuthorizer[];
+  /** PEM of keys that have signed service accounts' tokens before. */
+  formerTokenKeys?: readonly string[];
   /** Of tenants that have none of their own (`spec.limits`). */
   tenantLimits?: Partial<TenantLimits>;
   /** Where webhooks named by a URL may be. */
@@ -138,9 +144,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const customResources = new CustomResourceCatalog(webhookClient);
   const builtin = [...options.resources, ...metricsResources];
   const registry = new ResourceRegistry(builtin, options.platformResources, customResources);
-  const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock);
+  const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock, options.formerTokenKeys);
   const access = new RoleBasedAccess(caches);
-  const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), access, {
+  const configured =
+    options.authorizers &&
+    configuredAccess(options.authorizers, access, { clock, logger: logger.child({ part: 'authorization' }) });
+  const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), configured ?? access, {
     async hostOfInstance(namespace, name) {
       const entry = await objects.get(CONTAINER_INSTANCES, SYSTEM_TENANT, namespace, name);
       return entry?.object['spec']?.hostName;
@@ -158,7 +167,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     logger: logger.child({ part: 'oidc' }),
   });
-  const authenticator = new BearerTokens(serviceAccounts, objects, tenants, clock, oidc);
+  const authenticator = new BearerTokens(
+    serviceAccounts,
+    objects,
+    tenants,
+    clock,
+    oidc,
+    options.authentication?.tokens,
+  );
   let metrics: MetricsProvider | undefined;
   const version = { ...defaultVersion, ...options.version };
   const scheduler = new Scheduler({ clock });
@@ -314,6 +330,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       stopCompaction();
       stopCustomResources();
       webhookClient.close();
+      configured?.close();
       aggregationRun.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
       await audit?.close();

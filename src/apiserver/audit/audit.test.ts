@@ -30,6 +30,7 @@ const asked = {
   name: 'web',
   path: '',
   fieldSelector: '',
+  labelSelector: '',
 };
 
 describe('audit policies', () => {

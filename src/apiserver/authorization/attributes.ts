@@ -16,11 +16,16 @@ export interface Attributes {
   name: string;
   /** Of non-resource requests. */
   path: string;
+  /** What a list, watch or deletion of a collection is narrowed to; '' otherwise. */
   fieldSelector: string;
+  labelSelector: string;
 }
+
+const narrowed = new Set(['list', 'watch', 'deletecollection']);
 
 export function attributesOf(context: RequestContext): Attributes {
   const { info } = context;
+  const isNarrowed = info.isResourceRequest && narrowed.has(info.verb);
   return {
     tenant: context.tenant,
     isResourceRequest: info.isResourceRequest,
@@ -32,7 +37,8 @@ export function attributesOf(context: RequestContext): Attributes {
     namespace: info.namespace,
     name: info.name,
     path: info.path,
-    fieldSelector: context.query.get('fieldSelector') ?? '',
+    fieldSelector: (isNarrowed && context.query.get('fieldSelector')) || '',
+    labelSelector: (isNarrowed && context.query.get('labelSelector')) || '',
   };
 }
 
@@ -53,6 +59,7 @@ export function resourceAttributes(
     isResourceRequest: true,
     path: '',
     fieldSelector: '',
+    labelSelector: '',
   };
 }
 

@@ -1,8 +1,8 @@
 import { type Identity, SYSTEM_MASTERS } from '../identity/identity.ts';
 import type { Attributes } from './attributes.ts';
+import type { TenantAccess } from './configured-chain.ts';
 import type { Decision, HeldRules } from './decision.ts';
 import { authorizeHost, type HostFacts } from './hosts.ts';
-import type { RoleBasedAccess } from './rbac/role-based-access.ts';
 import type { PolicyRule } from './rbac/rules.ts';
 
 /** Judges every request, in-process ones by platform identities aside. */
@@ -22,11 +22,11 @@ const discoveryPaths = /^\/(api|apis|openapi|version|healthz|livez|readyz|\.well
 
 /**
  * The boundary between tenants comes first and no role reaches over it. Within: the platform may do everything, a host
- * what its own instances need, and everyone else what the tenant's roles say.
+ * what its own instances need, and everyone else what the tenant's roles say, or the operator's authorizers.
  */
 export function createAuthorizer(
   isPlatformResource: (group: string) => boolean,
-  access: RoleBasedAccess,
+  access: TenantAccess,
   hostFacts: HostFacts,
 ): Authorizer {
   return {

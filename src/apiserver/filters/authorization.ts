@@ -1,3 +1,4 @@
+import { StatusError } from '../../api/status.ts';
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import type { Decision } from '../authorization/decision.ts';
@@ -29,6 +30,16 @@ export function authorizationFilter(authorizer: Authorizer, observer?: Authoriza
       observer?.authorized(result, identity, performance.now() - startedMs);
     }
     annotate(context, decision.allowed ? 'allow' : 'forbid', decision.reason);
+    if (!decision.allowed && decision.error !== undefined) {
+      if (context.auditAnnotations !== undefined) {
+        context.auditAnnotations['authorization.k8s.io/reason'] = 'internal error';
+      }
+      throw new StatusError(
+        500,
+        'InternalError',
+        `Internal Server Error: ${JSON.stringify(context.info.path)}: ${decision.error}`,
+      );
+    }
     if (!decision.allowed) {
       context.responseHeaders = { ...context.responseHeaders, 'x-content-type-options': 'nosniff' };
       throw deniedError(identity, attributes, decision.reason);

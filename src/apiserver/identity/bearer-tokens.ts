@@ -7,6 +7,14 @@ import type { Identity, TokenAuthenticator } from './identity.ts';
 import type { OidcTokens } from './oidc/index.ts';
 import { apiAudiences, TokenRefused } from './service-account-tokens.ts';
 import type { ServiceAccountAuthenticator } from './token-authenticator.ts';
+import type { FileTokens } from './token-file.ts';
+import type { WebhookTokens } from './webhook-tokens.ts';
+
+/** Tokens that the operator vouches for, in all tenants. */
+export interface OperatorsTokens {
+  file?: FileTokens;
+  webhook?: WebhookTokens;
+}
 
 /** All kinds of bearer tokens; the first that knows a token decides. */
 export class BearerTokens implements TokenAuthenticator {
@@ -16,6 +24,7 @@ export class BearerTokens implements TokenAuthenticator {
   readonly #clock: Clock;
 
   readonly #oidc: OidcTokens | undefined;
+  readonly #operators: OperatorsTokens;
 
   constructor(
     serviceAccounts: ServiceAccountAuthenticator,
@@ -23,8 +32,10 @@ export class BearerTokens implements TokenAuthenticator {
     tenants: TenantDirectory,
     clock: Clock,
     oidc?: OidcTokens,
+    operators: OperatorsTokens = {},
   ) {
     this.#oidc = oidc;
+    this.#operators = operators;
     this.#serviceAccounts = serviceAccounts;
     this.#objects = objects;
     this.#tenants = tenants;
@@ -35,7 +46,11 @@ export class BearerTokens implements TokenAuthenticator {
     const errors: string[] = [];
     const account = await heard(() => this.#serviceAccounts.authenticate(token), errors);
     if (account !== undefined || tenantPrefix === undefined) return account;
-    return this.#ofTenant(token, tenantPrefix, errors);
+    const own = apiAudiences(tenantPrefix);
+    return (
+      (await this.#ofTenant(token, tenantPrefix, errors)) ??
+      (await this.#ofWebhook(token, tenantPrefix, own, errors))?.identity
+    );
   }
 
   /** For TokenReview: the identity, and which of the audiences asked for the token is good for; else why it is for none. */
@@ -51,15 +66,28 @@ export class BearerTokens implements TokenAuthenticator {
     const accepted = audiences.length === 0 ? own : own.filter((audience) => audiences.includes(audience));
     const identity = accepted.length === 0 ? undefined : await this.#ofTenant(token, tenant, errors);
     if (identity !== undefined) return { identity, audiences: accepted };
+    const elsewhere = await this.#ofWebhook(token, tenant, audiences.length === 0 ? own : audiences, errors);
+    if (elsewhere !== undefined) return elsewhere;
     return { error: errors.length === 0 ? 'invalid bearer token' : aggregate(errors) };
   }
 
   /** By the kinds that do not say whose they are. */
   async #ofTenant(token: string, tenant: string, errors: string[]): Promise<Identity | undefined> {
+    const { file } = this.#operators;
+    if (file !== undefined && (await this.#tenants.exists(tenant))) {
+      const identity = file.authenticate(token, tenant);
+      if (identity !== undefined) return identity;
+    }
     return (
       (await this.#bootstrap(token, tenant)) ??
       (await heard(async () => this.#oidc?.authenticate(token, tenant), errors))
     );
+  }
+
+  async #ofWebhook(token: string, tenant: string, audiences: string[], errors: string[]) {
+    const { webhook } = this.#operators;
+    if (webhook === undefined || !(await this.#tenants.exists(tenant))) return undefined;
+    return heard(() => webhook.authenticate(token, tenant, audiences), errors);
   }
 
   async #bootstrap(token: string, tenant: string): Promise<Identity | undefined> {

@@ -6,7 +6,9 @@ import { Findings } from '../../api/validation/findings.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Attributes } from '../authorization/attributes.ts';
+import type { Decision } from '../authorization/decision.ts';
 import { aggregate } from '../authorization/rbac/role-based-access.ts';
+import { selectorTexts } from '../authorization/selectors.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { acceptedForm } from '../http/negotiate.ts';
@@ -92,9 +94,9 @@ async function selfSubjectReview(environment: Environment, request: ResourceRequ
 async function selfSubjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(environment, request);
   checkReview(request, review, false);
-  const attributes = attributesOf(request, review);
+  const { attributes, problems } = attributesOf(request, review);
   const decision = await environment.authorizer.authorize(request.context.identity, attributes);
-  return answered(request, review, decisionStatus(decision));
+  return answered(request, review, decisionStatus(decision, problems));
 }
 
 async function subjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
@@ -103,15 +105,20 @@ async function subjectAccessReview(environment: Environment, request: ResourceRe
   checkReview(request, review, user === '' && groups.length === 0);
   // Someone of this tenant: a review never says anything about the platform's own identities.
   const identity: Identity = { name: user, groups, uid, extra, kind: 'tenant', tenant: request.tenant };
-  const attributes = attributesOf(request, review);
-  return answered(request, review, decisionStatus(await environment.authorizer.authorize(identity, attributes)));
+  const { attributes, problems } = attributesOf(request, review);
+  const decision = await environment.authorizer.authorize(identity, attributes);
+  return answered(request, review, decisionStatus(decision, problems));
 }
 
 async function selfSubjectRulesReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(environment, request);
   const namespace: string = review['spec']?.namespace ?? '';
   if (namespace === '') throw badRequest('no namespace on request');
-  const { rules, errors } = await environment.authorizer.rules(request.context.identity, request.tenant, namespace);
+  const {
+    rules,
+    errors,
+    incomplete = false,
+  } = await environment.authorizer.rules(request.context.identity, request.tenant, namespace);
   const resourceRules = rules
     .filter(({ resources }) => resources !== undefined && resources.length > 0)
     .map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, resourceNames }));
@@ -124,14 +131,20 @@ async function selfSubjectRulesReview(environment: Environment, request: Resourc
     {
       resourceRules,
       nonResourceRules,
-      incomplete: false,
+      incomplete,
       ...(errors.length > 0 && { evaluationError: aggregate(errors) }),
     },
   );
 }
 
-function decisionStatus({ allowed, reason }: { allowed: boolean; reason: string }): object {
-  return { allowed, ...(reason !== '' && { reason }) };
+function decisionStatus({ allowed, denied, reason, error }: Decision, problems: string[]): object {
+  const errors = [...(error === undefined ? [] : [error]), ...problems];
+  return {
+    allowed,
+    ...(denied === true && { denied }),
+    ...(reason !== '' && { reason }),
+    ...(errors.length > 0 && { evaluationError: errors.join('; ') }),
+  };
 }
 
 /** As Go prints the internal type, whose fields have no names in JSON. */
@@ -220,7 +233,7 @@ function checkReview({ definition, namespace }: ResourceRequest, review: KubeObj
   if (errors.length > 0) throw invalid({ group: definition.group, kind: '' }, '', errors);
 }
 
-function attributesOf(request: ResourceRequest, review: KubeObject): Attributes {
+function attributesOf(request: ResourceRequest, review: KubeObject): { attributes: Attributes; problems: string[] } {
   const { resourceAttributes, nonResourceAttributes } = review['spec'];
   const {
     verb = '',
@@ -231,17 +244,20 @@ function attributesOf(request: ResourceRequest, review: KubeObject): Attributes 
     namespace = '',
     name = '',
   } = resourceAttributes ?? {};
-  return {
+  const selectors = selectorTexts(resourceAttributes ?? {});
+  const attributes: Attributes = {
     tenant: request.tenant,
     isResourceRequest: Boolean(resourceAttributes),
     verb: resourceAttributes ? verb : (nonResourceAttributes.verb ?? ''),
     group,
-    version,
+    version: version || (resourceAttributes ? '*' : ''),
     resource,
     subresource,
     namespace,
     name,
     path: nonResourceAttributes?.path ?? '',
-    fieldSelector: resourceAttributes?.fieldSelector?.rawSelector ?? '',
+    fieldSelector: selectors.fieldSelector,
+    labelSelector: selectors.labelSelector,
   };
+  return { attributes, problems: selectors.problems };
 }

@@ -28,6 +28,7 @@ export async function startTestServer(
     logger?: Logger;
     frontProxy?: FrontProxy;
     authentication?: ApiServerOptions['authentication'];
+    authorizers?: ApiServerOptions['authorizers'];
     audit?: AuditOptions;
   } = {},
 ): Promise<TestServer> {
@@ -45,6 +46,7 @@ export async function startTestServer(
     logger: options.logger ?? silentLogger,
     ...(options.audit !== undefined && { audit: options.audit }),
     ...(options.authentication !== undefined && { authentication: options.authentication }),
+    ...(options.authorizers !== undefined && { authorizers: options.authorizers }),
     ...(options.frontProxy !== undefined && { frontProxy: options.frontProxy }),
   });
   const transport = server.inProcess('test');

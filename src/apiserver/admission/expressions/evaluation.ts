@@ -267,7 +267,7 @@ function askedAbout({ serviceAccount }: AccessQuestion, { identity, tenant }: Ad
 }
 
 function attributesOf(question: AccessQuestion, tenant: string): Attributes {
-  const { verb, path, group, resource, subresource, namespace, name, fieldSelector } = question;
+  const { verb, path, group, resource, subresource, namespace, name, fieldSelector, labelSelector } = question;
   return {
     tenant,
     isResourceRequest: path === undefined,
@@ -280,6 +280,7 @@ function attributesOf(question: AccessQuestion, tenant: string): Attributes {
     name,
     path: path ?? '',
     fieldSelector,
+    labelSelector,
   };
 }
 
