@@ -66,3 +66,21 @@ test('virtual nodes are as large as the operator says', () => {
   for (const nodeCapacity of ['cpu', 'cpu=0', 'cpu=much', 'gpu=1', 'cpu=1,'])
     assert.throws(() => parse({ nodeCapacity }), /--node-capacity .* is not known/, nodeCapacity);
 });
+
+test('authorizers, tokens and keys are read when the flags are', () => {
+  assert.deepEqual(parse({}).access, {
+    authorizers: undefined,
+    tokenFile: undefined,
+    tokenWebhook: undefined,
+    formerTokenKeys: [],
+  });
+  for (const given of [
+    { authorizationConfig: '/nowhere' },
+    { tokenAuthFile: '/nowhere' },
+    { authenticationTokenWebhookConfigFile: '/nowhere' },
+    { serviceAccountKeyFile: '/nowhere' },
+  ])
+    assert.throws(() => parse(given), /^\w*Error: --[a-z-]+ \/nowhere: ENOENT/);
+  assert.throws(() => parse({ authenticationTokenWebhookVersion: 'v2' }), /supported versions are "v1", "v1beta1"/);
+  assert.throws(() => parse({ authenticationTokenWebhookCacheTtl: 'x' }), /is not a time/);
+});

@@ -10,12 +10,13 @@ import type { EgressOptions } from '../apiserver/webhooks/egress.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { isNodeResource, type NodeCapacity } from '../virtual-node/index.ts';
+import { type AccessFlags, type AccessSettings, accessFlags, parseAccess } from './access-settings.ts';
 import { CommandError } from './command-error.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { parseServers } from './server-endpoint.ts';
 
 /** What `up` hands on to the control plane it starts; names of options as of kube-apiserver where it has them. */
-export interface ControlPlaneFlags {
+export interface ControlPlaneFlags extends AccessFlags {
   store: string;
   etcdPrefix?: string;
   etcdCafile?: string;
@@ -55,6 +56,7 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
     '--authentication-config <file>',
     'OpenID Connect issuers that every tenant trusts (AuthenticationConfiguration)',
   ],
+  ...accessFlags,
   ['peers', '--peers <urls>', 'URLs of the other control planes, for kubeconfigs and the host'],
   [
     'leaderElectLeaseDuration',
@@ -106,6 +108,7 @@ export interface ControlPlaneSettings {
   encryption: EncryptionRules | undefined;
   /** undefined: no issuers but those of single tenants. */
   authentication: AuthenticationConfiguration | undefined;
+  access: AccessSettings;
   peers: ListenAddress[];
   /** undefined: no audit log. */
   audit: AuditOptions | undefined;
@@ -133,6 +136,7 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
       given.encryptionProviderConfig === undefined ? undefined : readEncryption(given.encryptionProviderConfig),
     authentication:
       given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
+    access: parseAccess(given, parseDuration),
     peers: given.peers === undefined ? [] : parseServers('--peers', given.peers),
     audit: parseAudit(given),
     webhookEgress: parseEgress(given.webhookEgress ?? 'public'),

@@ -6,8 +6,11 @@ import { builtinResources, platformResources } from '../api/resources/index.ts';
 import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
 import { isAlreadyExists } from '../api/status.ts';
 import { defaultCompaction, startCompaction } from '../apiserver/compaction.ts';
+import type { OperatorsTokens } from '../apiserver/identity/bearer-tokens.ts';
 import { createTenantSigner } from '../apiserver/identity/certificate-signer.ts';
+import { WebhookTokens } from '../apiserver/identity/webhook-tokens.ts';
 import { createApiServer } from '../apiserver/server.ts';
+import { ReviewClient } from '../apiserver/webhooks/review-client.ts';
 import { aborted } from '../base/abort.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -36,6 +39,7 @@ import {
   startVirtualNode,
   virtualNodeTemplates,
 } from '../virtual-node/index.ts';
+import type { AccessSettings } from './access-settings.ts';
 import type { ControlPlaneSettings } from './control-plane-settings.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
@@ -105,7 +109,12 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     },
     // Compaction is the leader's.
     ...(settings.audit !== undefined && { audit: settings.audit }),
-    ...(settings.authentication !== undefined && { authentication: { configuration: settings.authentication } }),
+    authentication: {
+      ...(settings.authentication !== undefined && { configuration: settings.authentication }),
+      tokens: operatorsTokens(settings.access, clock, logger),
+    },
+    ...(settings.access.authorizers !== undefined && { authorizers: settings.access.authorizers }),
+    formerTokenKeys: settings.access.formerTokenKeys,
     webhookEgress: settings.webhookEgress,
     tenantLimits: settings.tenantLimits,
     ...(isShared && { compaction: false, isStoreShared: true }),
@@ -160,6 +169,14 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   metrics.close();
   await apiServer.close();
   await store.close();
+}
+
+function operatorsTokens({ tokenFile, tokenWebhook }: AccessSettings, clock: Clock, logger: Logger): OperatorsTokens {
+  if (tokenWebhook === undefined) return tokenFile === undefined ? {} : { file: tokenFile };
+  const { server, ...more } = tokenWebhook;
+  const client = new ReviewClient(server, { timeoutMs: 30_000 });
+  const webhook = new WebhookTokens({ ...more, client, clock, logger: logger.child({ part: 'token-webhook' }) });
+  return { webhook, ...(tokenFile !== undefined && { file: tokenFile }) };
 }
 
 const advertised = ({ host, port }: ListenAddress) => ({ address: host, port });
