@@ -1,3 +1,4 @@
+import type { Steps } from '../base/steps.ts';
 import type { StoredForm } from './conversion/index.ts';
 import type { GroupVersionKind, GroupVersionResource, KubeObject } from './object.ts';
 import type { TypeSchema } from './schema.ts';
@@ -110,6 +111,12 @@ export interface ResourceStrategy {
   validateCreate?(object: KubeObject, view?: ResourceDefinition): FieldError[];
   validateUpdate?(object: KubeObject, old: KubeObject, view?: ResourceDefinition): FieldError[];
   validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
+  /** The same three where what a tenant says makes them long: instead of them, and able to be cut. */
+  checks?: {
+    create(object: KubeObject): Steps<FieldError[]>;
+    update(object: KubeObject, old: KubeObject): Steps<FieldError[]>;
+    statusUpdate(object: KubeObject, old: KubeObject): Steps<FieldError[]>;
+  };
   /** Rules of subresources that write a part of the object (a pod's `resize`), by their names. */
   validateSubresourceUpdate?: Record<string, (object: KubeObject, old: KubeObject) => FieldError[]>;
   /** Findings for metadata.name; DNS-1123 subdomain when absent. `isPrefix`: it is a generateName. */

@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from '../validation/findings.ts';
@@ -6,11 +7,24 @@ import { isIntOrString, isRecord, itemsOf, type JsonSchema, propertyOf, valuesOf
 import { TooMuchMatching } from './linear-matcher.ts';
 import { compilePattern } from './regular-expression.ts';
 
+/** Nobody reads more findings, or longer ones: an answer shows a thousand. */
+const findingsKept = 1000;
+const textKept = 1024 * 1024;
+/** A value with each alternative of a schema is a step: what takes more was made for it. */
+const mostSteps = 30_000_000;
+const stepsBetweenYields = 200;
+
 /** What one schema says of one value; `matches` counts the checks that were made, to choose the closest alternative. */
 class Result {
   readonly findings = new Findings();
   matches = 0;
-  readonly #seen = new Set<string>();
+  readonly effort: Effort;
+  #seen: Set<string> | undefined;
+  #textLength = 0;
+
+  constructor(effort: Effort) {
+    this.effort = effort;
+  }
 
   add(report: (findings: Findings) => void): void {
     const before = this.findings.list.length;
@@ -24,55 +38,109 @@ class Result {
   }
 
   #keep(finding: FieldError): void {
+    if (this.isFull) return;
     const text = `${finding.field}: ${finding.message}`;
+    this.#seen ??= new Set();
     if (this.#seen.has(text)) return;
     this.#seen.add(text);
+    this.#textLength += text.length;
     this.findings.list.push(finding);
   }
 
   get isValid(): boolean {
     return this.findings.isEmpty;
   }
+
+  /** There is nothing more to find out. */
+  get isFull(): boolean {
+    return this.findings.list.length >= findingsKept || this.#textLength > textKept;
+  }
+}
+
+class TooMuchToCheck extends Error {}
+
+/** Counts what a whole validation does. */
+class Effort {
+  #steps = 0;
+  #yieldAt = stepsBetweenYields;
+
+  /** Whether others may have their turns now. */
+  spend(steps: number): boolean {
+    this.#steps += steps;
+    if (this.#steps > mostSteps) throw new TooMuchToCheck();
+    if (this.#steps < this.#yieldAt) return false;
+    this.#yieldAt = this.#steps + stepsBetweenYields;
+    return true;
+  }
 }
 
 /**
- * Holds a value to a schema: everything but structure, which pruning sees to. The findings' words are upstream's.
- * Parts that are as they were in `old` are not held to anything (KEP-4008, ratcheting).
+ * Holds a value to a schema: everything but structure, which pruning sees to. The findings' words are upstream's; there
+ * are a thousand at most. Parts that are as they were in `old` are not held to anything (KEP-4008, ratcheting).
  * Source: kube-openapi's validation/validate.
  */
-export function validateValue(schema: JsonSchema, value: unknown, old?: unknown): FieldError[] {
-  return check(schema, value, '', old).findings.list;
+export function* valueChecks(schema: JsonSchema, value: unknown, old?: unknown): Steps<FieldError[]> {
+  const result = new Result(new Effort());
+  try {
+    yield* check(schema, value, '', old, result);
+  } catch (error) {
+    if (!(error instanceof TooMuchToCheck)) throw error;
+    result.findings.invalidWithoutValue('<nil>', 'the schema takes too long to hold a value of this size to it');
+  }
+  return result.findings.list;
 }
 
+export const validateValue = (schema: JsonSchema, value: unknown, old?: unknown): FieldError[] =>
+  runAtOnce(valueChecks(schema, value, old));
+
 /** The same for a part of an object: findings are about `path`, but their words name what is below it only. */
-export function validatePart(schema: JsonSchema, value: unknown, path: string, old?: unknown): FieldError[] {
-  return validateValue(schema, value, old).map((finding) => ({
+export function* partChecks(schema: JsonSchema, value: unknown, path: string, old?: unknown): Steps<FieldError[]> {
+  return (yield* valueChecks(schema, value, old)).map((finding) => ({
     ...finding,
     field: finding.field === '<nil>' ? path : `${path}.${finding.field}`,
   }));
 }
 
+export const validatePart = (schema: JsonSchema, value: unknown, path: string, old?: unknown): FieldError[] =>
+  runAtOnce(partChecks(schema, value, path, old));
+
 const typesOf = (schema: JsonSchema): string[] =>
   isIntOrString(schema) ? ['integer', 'string'] : schema.type ? [schema.type] : [];
 
-function check(schema: JsonSchema, value: unknown, path: string, old?: unknown): Result {
-  const result = new Result();
-  if (old !== undefined && deepEqual(value, old)) return result;
+const isSimple = (schema: JsonSchema): boolean =>
+  schema.anyOf === undefined && schema.oneOf === undefined && schema.allOf === undefined && schema.not === undefined;
+
+/** Adds what is to say of a value to the result. */
+function* check(schema: JsonSchema, value: unknown, path: string, old: unknown, result: Result): Steps<void> {
+  if (result.effort.spend(1)) yield;
+  if (old !== undefined && deepEqual(value, old)) return;
   if (value === null) {
     checkType(schema, value, path, result);
     checkEnum(schema, value, path, result);
-    return result;
+    return;
   }
   checkType(schema, value, path, result);
-  checkAlternatives(schema, value, path, old, result);
+  if (isSimple(schema)) result.matches += 2;
+  else yield* checkAlternatives(schema, value, path, old, result);
   if (typeof value === 'string') {
     checkString(schema, value, path, result);
     checkFormat(schema, value, path, result);
   } else if (typeof value === 'number') checkNumber(schema, value, path, result);
-  else if (Array.isArray(value)) checkList(schema, value, path, old, result);
+  else if (Array.isArray(value)) yield* checkList(schema, value, path, old, result);
   checkEnum(schema, value, path, result);
-  if (isRecord(value)) checkObject(schema, value, path, isRecord(old) ? old : {}, result);
+  if (isRecord(value)) yield* checkObject(schema, value, path, isRecord(old) ? old : {}, result);
   result.matches++;
+}
+
+function* checkApart(
+  schema: JsonSchema,
+  value: unknown,
+  path: string,
+  old: unknown,
+  { effort }: Result,
+): Steps<Result> {
+  const result = new Result(effort);
+  yield* check(schema, value, path, old, result);
   return result;
 }
 
@@ -105,14 +173,20 @@ function checkType(schema: JsonSchema, value: unknown, path: string, result: Res
   for (const finding of result.findings.list.slice(before)) finding.reason = 'FieldValueTypeInvalid';
 }
 
-function checkAlternatives(schema: JsonSchema, value: unknown, path: string, old: unknown, result: Result): void {
+function* checkAlternatives(
+  schema: JsonSchema,
+  value: unknown,
+  path: string,
+  old: unknown,
+  result: Result,
+): Steps<void> {
   const composite = (message: string) => result.add((findings) => findings.invalid('<nil>', '', message));
   const quoted = JSON.stringify(path);
   if (schema.anyOf !== undefined && schema.anyOf.length > 0) {
     let best: Result | undefined;
     let valid: Result | undefined;
     for (const alternative of schema.anyOf) {
-      const tried = check(alternative, value, path, old);
+      const tried = yield* checkApart(alternative, value, path, old, result);
       if (tried.isValid) {
         valid = tried;
         break;
@@ -123,7 +197,8 @@ function checkAlternatives(schema: JsonSchema, value: unknown, path: string, old
     result.merge(valid ?? best!);
   }
   if (schema.oneOf !== undefined && schema.oneOf.length > 0) {
-    const tried = schema.oneOf.map((alternative) => check(alternative, value, path, old));
+    const tried: Result[] = [];
+    for (const alternative of schema.oneOf) tried.push(yield* checkApart(alternative, value, path, old, result));
     const valid = tried.filter(({ isValid }) => isValid);
     if (valid.length === 1) result.merge(valid[0]!);
     else {
@@ -135,7 +210,7 @@ function checkAlternatives(schema: JsonSchema, value: unknown, path: string, old
   if (schema.allOf !== undefined && schema.allOf.length > 0) {
     let valid = 0;
     for (const part of schema.allOf) {
-      const tried = check(part, value, path, old);
+      const tried = yield* checkApart(part, value, path, old, result);
       if (tried.isValid) valid++;
       result.merge(tried);
     }
@@ -143,7 +218,7 @@ function checkAlternatives(schema: JsonSchema, value: unknown, path: string, old
       composite(`${quoted} must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`);
     }
   }
-  if (schema.not !== undefined && check(schema.not, value, path).isValid) {
+  if (schema.not !== undefined && (yield* checkApart(schema.not, value, path, undefined, result)).isValid) {
     composite(`${quoted} must not validate the schema (not)`);
   }
   result.matches += 2;
@@ -212,12 +287,12 @@ function checkNumber(schema: JsonSchema, value: number, path: string, result: Re
   }
 }
 
-function checkList(schema: JsonSchema, value: unknown[], path: string, old: unknown, result: Result): void {
+function* checkList(schema: JsonSchema, value: unknown[], path: string, old: unknown, result: Result): Steps<void> {
   const items = itemsOf(schema);
   if (items !== undefined) {
     const before = correlate(schema, old);
-    for (let index = 0; index < value.length; index++) {
-      result.merge(check(items, value[index], `${path}[${index}]`, before?.(value[index])));
+    for (let index = 0; index < value.length && !result.isFull; index++) {
+      yield* check(items, value[index], `${path}[${index}]`, before?.(value[index]), result);
     }
   }
   if (schema.minItems !== undefined && value.length < schema.minItems) {
@@ -233,18 +308,35 @@ function checkList(schema: JsonSchema, value: unknown[], path: string, old: unkn
 function checkEnum(schema: JsonSchema, value: unknown, path: string, result: Result): void {
   result.matches++;
   if (schema.enum === undefined || schema.enum.length === 0) return;
-  if (schema.enum.some((allowed) => deepEqual(allowed, value))) return;
+  if (allowedBy(schema.enum)(value)) return;
+  if (result.isFull) return;
+  result.effort.spend(schema.enum.length);
   const supported = schema.enum.map((allowed) => (typeof allowed === 'string' ? allowed : JSON.stringify(allowed)));
   result.add((findings) => findings.notSupported(nameOf(path), value, supported));
 }
 
-function checkObject(
+const allowedValues = new WeakMap<unknown[], (value: unknown) => boolean>();
+
+/** Enumerations are long at times, and texts mostly. */
+function allowedBy(values: unknown[]): (value: unknown) => boolean {
+  let allows = allowedValues.get(values);
+  if (allows === undefined) {
+    const texts = new Set(values.filter((value) => typeof value === 'string'));
+    const others = values.filter((value) => typeof value !== 'string');
+    allows = (value) =>
+      typeof value === 'string' ? texts.has(value) : others.some((other) => deepEqual(other, value));
+    allowedValues.set(values, allows);
+  }
+  return allows;
+}
+
+function* checkObject(
   schema: JsonSchema,
   value: Record<string, any>,
   path: string,
   old: Record<string, any>,
   result: Result,
-): void {
+): Steps<void> {
   const keys = Object.keys(value);
   const { minProperties, maxProperties, additionalProperties } = schema;
   if (minProperties !== undefined && keys.length < minProperties) {
@@ -256,14 +348,17 @@ function checkObject(
   }
   const values = valuesOf(schema);
   for (const key of keys) {
+    if (result.isFull) return;
     const property = propertyOf(schema, key);
     if (property !== undefined) {
-      result.merge(check(property, value[key], path === '' ? key : `${path}.${key}`, old[key]));
+      yield* check(property, value[key], path === '' ? key : `${path}.${key}`, old[key], result);
     } else if (additionalProperties === false) {
       const detail = `${path}.${key} in body is a forbidden property`;
       result.add((findings) => findings.invalid(nameOf(path), key, detail));
-    } else if (values !== undefined) result.merge(check(values, value[key], `${path}.${key}`, old[key]));
+    } else if (values !== undefined) yield* check(values, value[key], `${path}.${key}`, old[key], result);
   }
+  if (schema.required !== undefined && schema.required.length > 16 && result.effort.spend(schema.required.length))
+    yield;
   for (const name of schema.required ?? []) {
     if (!Object.hasOwn(value, name)) {
       result.add((findings) => findings.required(path === '' ? name : `${path}.${name}`));
@@ -272,9 +367,20 @@ function checkObject(
   result.matches++;
 }
 
-/** Finds what an item was before: by its keys, in lists that have some. */
+/** Finds what an item was before: by its keys, in lists that have some. The first of the same keys counts. */
 export function correlate(schema: JsonSchema, old: unknown): ((item: unknown) => unknown) | undefined {
   if (schema['x-kubernetes-list-type'] !== 'map' || !Array.isArray(old)) return undefined;
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  return (item: any) => old.find((before) => keys.every((key) => deepEqual(before?.[key], item?.[key])));
+  let byKeys: Map<string, unknown> | undefined;
+  const textOf = (item: any) => JSON.stringify(keys.map((key) => item?.[key]));
+  return (item) => {
+    if (byKeys === undefined) {
+      byKeys = new Map();
+      for (const before of old) {
+        const text = textOf(before);
+        if (!byKeys.has(text)) byKeys.set(text, before);
+      }
+    }
+    return byKeys.get(textOf(item));
+  };
 }

@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
@@ -37,45 +38,80 @@ const covered = new Set([
  * Everything that is wrong with an object about to be created, defaults applied: metadata, the kind's own rules,
  * required fields. Field paths and messages are upstream's; `invalid()` of status.ts turns them into the 422.
  */
-export function validateObject(
+export function* objectChecks(
   definition: ResourceDefinition,
   object: KubeObject,
   view?: ResourceDefinition,
-): FieldError[] {
+): Steps<FieldError[]> {
+  const { strategy } = definition;
   const findings = new Findings();
   validateMetadata(definition, object.metadata, findings);
-  findings.list.push(...(definition.strategy.validateCreate?.(object, view) ?? []));
-  requireFields(definition, object, findings);
+  yield;
+  const own = yield* strategy.checks?.create(object) ?? done(strategy.validateCreate?.(object, view));
+  yield;
+  requireFields(definition, object, findings, own);
   return findings.list;
 }
 
+export const validateObject = (definition: ResourceDefinition, object: KubeObject, view?: ResourceDefinition) =>
+  runAtOnce(objectChecks(definition, object, view));
+
 /** The same for an update; `old` is what is stored. */
-export function validateObjectUpdate(
+export function* objectUpdateChecks(
   definition: ResourceDefinition,
   object: KubeObject,
   old: KubeObject,
   view?: ResourceDefinition,
-): FieldError[] {
+): Steps<FieldError[]> {
+  const { strategy } = definition;
   const findings = new Findings();
   validateMetadataUpdate(object.metadata, old.metadata, findings);
-  findings.list.push(...(definition.strategy.validateUpdate?.(object, old, view) ?? []));
-  requireFields(definition, object, findings);
+  yield;
+  const own = yield* strategy.checks?.update(object, old) ?? done(strategy.validateUpdate?.(object, old, view));
+  yield;
+  requireFields(definition, object, findings, own);
   return findings.list;
 }
 
-/** For writes of the status subresource: metadata, and what the kind says of its status. */
-export function validateObjectStatusUpdate(
+export const validateObjectUpdate = (
   definition: ResourceDefinition,
   object: KubeObject,
   old: KubeObject,
-): FieldError[] {
+  view?: ResourceDefinition,
+) => runAtOnce(objectUpdateChecks(definition, object, old, view));
+
+/** For writes of the status subresource: metadata, and what the kind says of its status. */
+export function* objectStatusUpdateChecks(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  old: KubeObject,
+): Steps<FieldError[]> {
+  const { strategy } = definition;
   const findings = new Findings();
   validateMetadataUpdate(object.metadata, old.metadata, findings);
-  findings.list.push(...(definition.strategy.validateStatusUpdate?.(object, old) ?? []));
+  yield;
+  const own = yield* strategy.checks?.statusUpdate(object, old) ?? done(strategy.validateStatusUpdate?.(object, old));
+  for (const finding of own) findings.list.push(finding);
   return findings.list;
 }
 
-function requireFields(definition: ResourceDefinition, object: KubeObject, findings: Findings): void {
+export const validateObjectStatusUpdate = (definition: ResourceDefinition, object: KubeObject, old: KubeObject) =>
+  runAtOnce(objectStatusUpdateChecks(definition, object, old));
+
+/** What cannot be cut. */
+// biome-ignore lint/correctness/useYield: it is a part of steps, and one itself.
+function* done(findings: FieldError[] | undefined): Steps<FieldError[]> {
+  return findings ?? [];
+}
+
+function requireFields(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  findings: Findings,
+  own: FieldError[],
+): void {
+  // There may be hundreds of thousands, which are no arguments of a call.
+  for (const finding of own) findings.list.push(finding);
   if (covered.has(`${definition.group}/${definition.resource}`)) return;
   validateRequired(definition.schema, object, findings);
 }

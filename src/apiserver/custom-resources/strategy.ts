@@ -2,13 +2,14 @@ import type { CustomResourceSubresourceScale } from '../../api/generated/apiexte
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceStrategy } from '../../api/resource-definition.ts';
 import type { FieldError } from '../../api/status.ts';
-import { hasRules, validateRules } from '../../api/structural-schema/cel/validate-rules.ts';
+import { hasRules, ruleChecks } from '../../api/structural-schema/cel/validate-rules.ts';
 import { applySchemaDefaults } from '../../api/structural-schema/defaults.ts';
 import { validateEmbeddedResources } from '../../api/structural-schema/embedded-resources.ts';
 import { type JsonSchema, propertyOf } from '../../api/structural-schema/json-schema.ts';
-import { validateListTypes } from '../../api/structural-schema/list-types.ts';
-import { validatePart, validateValue } from '../../api/structural-schema/validate-value.ts';
+import { listTypeChecks } from '../../api/structural-schema/list-types.ts';
+import { partChecks, valueChecks } from '../../api/structural-schema/validate-value.ts';
 import { Findings } from '../../api/validation/findings.ts';
+import type { Steps } from '../../base/steps.ts';
 
 /** What all custom resources do, by the schema of one version. Source: apiextensions' registry/customresource. */
 export function customResourceStrategy(
@@ -18,29 +19,36 @@ export function customResourceStrategy(
   return {
     requiresResourceVersion: true,
     setDefaults: (object) => applySchemaDefaults(schema, object),
-    validateCreate: (object) =>
-      withRules(schema, object, undefined, [
-        ...validateValue(schema, object),
-        ...validateScale(scale, object),
-        ...validateEmbeddedResources(schema, object),
-        ...validateListTypes(schema, object),
-      ]),
-    validateUpdate: (object, old) =>
-      withRules(schema, object, old, [
-        ...validateValue(schema, object, old),
-        ...validateScale(scale, object),
-        ...validateEmbeddedResources(schema, object),
-        ...ratchetedListTypes(schema, object, old),
-      ]),
-    validateStatusUpdate(object, old) {
-      const status = propertyOf(schema, 'status');
-      return withRules(schema, object, old, [
-        ...(status === undefined || object['status'] === undefined
-          ? []
-          : validatePart(status, object['status'], 'status', old['status'])),
-        ...validateScale(scale, object, 'status'),
-        ...ratchetedListTypes(schema, object, old),
-      ]);
+    checks: {
+      *create(object) {
+        const found = [
+          ...(yield* valueChecks(schema, object)),
+          ...validateScale(scale, object),
+          ...validateEmbeddedResources(schema, object),
+          ...(yield* listTypeChecks(schema, object)),
+        ];
+        return yield* withRules(schema, object, undefined, found);
+      },
+      *update(object, old) {
+        const found = [
+          ...(yield* valueChecks(schema, object, old)),
+          ...validateScale(scale, object),
+          ...validateEmbeddedResources(schema, object),
+          ...(yield* ratchetedListTypes(schema, object, old)),
+        ];
+        return yield* withRules(schema, object, old, found);
+      },
+      *statusUpdate(object, old) {
+        const status = propertyOf(schema, 'status');
+        const found = [
+          ...(status === undefined || object['status'] === undefined
+            ? []
+            : yield* partChecks(status, object['status'], 'status', old['status'])),
+          ...validateScale(scale, object, 'status'),
+          ...(yield* ratchetedListTypes(schema, object, old)),
+        ];
+        return yield* withRules(schema, object, old, found);
+      },
     },
   };
 }
@@ -54,23 +62,25 @@ const blocking = new Set([
 ]);
 
 /** Rules need values of the right form to speak of. */
-function withRules(
+function* withRules(
   schema: JsonSchema,
   object: KubeObject,
   old: KubeObject | undefined,
   found: FieldError[],
-): FieldError[] {
+): Steps<FieldError[]> {
   if (!hasRules(schema)) return found;
-  if (!found.some(({ reason }) => blocking.has(reason))) return [...found, ...validateRules(schema, object, old)];
+  if (!found.some(({ reason }) => blocking.has(reason))) {
+    return [...found, ...(yield* ruleChecks(schema, object, old))];
+  }
   const message =
     'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
   return [...found, { reason: 'FieldValueInvalid', field: '<nil>', message }];
 }
 
 /** Who had duplicates before may keep them. */
-function ratchetedListTypes(schema: JsonSchema, object: KubeObject, old: KubeObject): FieldError[] {
-  const found = validateListTypes(schema, object);
-  return found.length > 0 && validateListTypes(schema, old).length > 0 ? [] : found;
+function* ratchetedListTypes(schema: JsonSchema, object: KubeObject, old: KubeObject): Steps<FieldError[]> {
+  const found = yield* listTypeChecks(schema, object);
+  return found.length > 0 && (yield* listTypeChecks(schema, old)).length > 0 ? [] : found;
 }
 
 const largestReplicas = 2147483647;

@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../../base/steps.ts';
 import { Optional } from '../../cel/values.ts';
 import { deepEqual } from '../../equality.ts';
 import type { FieldError } from '../../status.ts';
@@ -30,12 +31,20 @@ export function hasRules(schema: JsonSchema): boolean {
   return known;
 }
 
+/** More findings, and more text of them, nobody reads. */
+const findingsKept = 1000;
+const textKept = 1024 * 1024;
+const stepsBetweenYields = 100;
+const costBetweenYields = 2000;
+
 interface Walk {
   budget: number;
   findings: FieldError[];
+  steps: number;
+  textLength: number;
 }
 
-/** Nothing more is evaluated: the budget is spent. */
+/** Nothing more is evaluated: the budget is spent, or enough is found. */
 class BudgetSpent {}
 
 /** One value and what it was; `isUnchanged` counts for what cannot be found again among the old, too. */
@@ -49,31 +58,36 @@ interface Subject {
  * Holds an object to its schema's x-kubernetes-validations; `old` is there on updates. Rules about what has not
  * changed are not enforced again. Source: apiextensions' schema/cel/validation.go, KEP-2876, KEP-4008.
  */
-export function validateRules(schema: JsonSchema, value: unknown, old?: unknown): FieldError[] {
+export function* ruleChecks(schema: JsonSchema, value: unknown, old?: unknown): Steps<FieldError[]> {
   if (!hasRules(schema)) return [];
-  const walk: Walk = { budget: RUNTIME_BUDGET, findings: [] };
+  const walk: Walk = { budget: RUNTIME_BUDGET, findings: [], steps: 0, textLength: 0 };
   try {
-    visit(schema, { value, old, isUnchanged: old !== undefined && deepEqual(value, old) }, '', true, walk);
+    yield* visit(schema, { value, old, isUnchanged: old !== undefined && deepEqual(value, old) }, '', true, walk);
   } catch (error) {
     if (!(error instanceof BudgetSpent)) throw error;
   }
   return walk.findings;
 }
 
-function visit(schema: JsonSchema, subject: Subject, path: string, isRoot: boolean, walk: Walk): void {
+export const validateRules = (schema: JsonSchema, value: unknown, old?: unknown): FieldError[] =>
+  runAtOnce(ruleChecks(schema, value, old));
+
+function* visit(schema: JsonSchema, subject: Subject, path: string, isRoot: boolean, walk: Walk): Steps<void> {
   const { value, old, isUnchanged } = subject;
   if (value === null || value === undefined || !hasRules(schema)) return;
-  if ((schema['x-kubernetes-validations'] ?? []).length > 0) applyAll(schema, schema, subject, path, isRoot, walk);
-  for (const part of schema.allOf ?? []) visitAllOf(part, schema, subject, path, isRoot, walk);
+  if (++walk.steps % stepsBetweenYields === 0) yield;
+  if ((schema['x-kubernetes-validations'] ?? []).length > 0)
+    yield* applyAll(schema, schema, subject, path, isRoot, walk);
+  for (const part of schema.allOf ?? []) yield* visitAllOf(part, schema, subject, path, isRoot, walk);
   if (Array.isArray(value)) {
     const items = itemsOf(schema);
-    if (items === undefined) return;
+    if (items === undefined || !hasRules(items)) return;
     const before = correlate(schema, old);
-    value.forEach((item, index) => {
+    for (const [index, item] of value.entries()) {
       const was = before?.(item);
       const part = { value: item, old: was, isUnchanged: isUnchanged || (was !== undefined && deepEqual(item, was)) };
-      visit(items, part, `${path}[${index}]`, isEmbeddedResource(items), walk);
-    });
+      yield* visit(items, part, `${path}[${index}]`, isEmbeddedResource(items), walk);
+    }
   } else if (isRecord(value)) {
     const values = valuesOf(schema);
     const oldRecord = isRecord(old) ? old : {};
@@ -86,28 +100,28 @@ function visit(schema: JsonSchema, subject: Subject, path: string, isRoot: boole
         isUnchanged: isUnchanged || (was !== undefined && deepEqual(value[key], was)),
       };
       if (property !== undefined) {
-        visit(property, part, path === '' ? key : `${path}.${key}`, isEmbeddedResource(property), walk);
-      } else if (values !== undefined) visit(values, part, `${path}[${key}]`, isEmbeddedResource(values), walk);
+        yield* visit(property, part, path === '' ? key : `${path}.${key}`, isEmbeddedResource(property), walk);
+      } else if (values !== undefined) yield* visit(values, part, `${path}[${key}]`, isEmbeddedResource(values), walk);
     }
   }
 }
 
 /** Rules within allOf speak of values as the schema around them types them. */
-function visitAllOf(
+function* visitAllOf(
   part: JsonSchema,
   around: JsonSchema,
   subject: Subject,
   path: string,
   isRoot: boolean,
   walk: Walk,
-): void {
+): Steps<void> {
   if (!hasRules(part)) return;
   let typed = typedParts.get(part);
   if (typed === undefined) {
     typed = typedAs(part, around);
     typedParts.set(part, typed);
   }
-  visit(typed, subject, path, isRoot, walk);
+  yield* visit(typed, subject, path, isRoot, walk);
 }
 
 const typedParts = new WeakMap<JsonSchema, JsonSchema>();
@@ -140,14 +154,14 @@ function bare(schema: JsonSchema): JsonSchema {
   return typedAs({}, schema);
 }
 
-function applyAll(
+function* applyAll(
   schema: JsonSchema,
   typed: JsonSchema,
   subject: Subject,
   path: string,
   isRoot: boolean,
   walk: Walk,
-): void {
+): Steps<void> {
   const { value, old } = subject;
   let self: unknown;
   let oldSelf: unknown;
@@ -165,7 +179,10 @@ function applyAll(
   }
   for (const compiled of compiledRules(schema, isRoot)) {
     const isOptional = compiled.rule.optionalOldSelf === true;
+    const budget = walk.budget;
+    if (walk.findings.length >= findingsKept || walk.textLength > textKept) throw new BudgetSpent();
     apply(compiled, schema, subject, (name) => values(name, isOptional), path, walk);
+    if (budget - walk.budget > costBetweenYields) yield;
   }
 }
 
@@ -173,6 +190,7 @@ const nameOf = (path: string) => (path === '' ? '<nil>' : path);
 
 function refuse(walk: Walk, { type = '' }: JsonSchema, path: string, detail: string): void {
   const message = `Invalid value: ${JSON.stringify(type)}: ${detail}`;
+  walk.textLength += message.length;
   walk.findings.push({ reason: 'FieldValueInvalid', field: nameOf(path), message });
 }
 
@@ -272,7 +290,10 @@ function report(
   const field = below === '' ? nameOf(path) : `${path}${below}`;
   const isContainer = schema.type === 'object' || schema.type === 'array';
   const shown = isContainer ? '' : `: ${JSON.stringify(value)}`;
-  const push = (reason: FieldError['reason'], message: string) => walk.findings.push({ reason, field, message });
+  const push = (reason: FieldError['reason'], message: string) => {
+    walk.textLength += message.length;
+    walk.findings.push({ reason, field, message });
+  };
   switch (rule.reason) {
     case 'FieldValueForbidden':
       push('FieldValueForbidden', `Forbidden: ${detail}`);
