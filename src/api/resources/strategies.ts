@@ -236,10 +236,10 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     (policy, findings) => networking.validateNetworkPolicy(policy, findings),
     networking.validateNetworkPolicyUpdate,
   ),
-  'networking.k8s.io/servicecidrs': {
-    ...validated(clusterNetworks.validateServiceCidr, clusterNetworks.validateServiceCidrUpdate),
-    validateStatusUpdate: checkChange(conditionStatus.validateMetaConditions),
-  },
+  'networking.k8s.io/servicecidrs': validated(
+    clusterNetworks.validateServiceCidr,
+    clusterNetworks.validateServiceCidrUpdate,
+  ),
   'networking.k8s.io/ipaddresses': {
     ...validated(clusterNetworks.validateIpAddressObject, clusterNetworks.validateIpAddressObjectUpdate),
     validateName: (name, isPrefix) => (isPrefix ? [] : canonicalAddressFindings(name)),
