@@ -240,8 +240,11 @@ export async function parseBody(
 async function fromYaml(text: string, kind: string, tenant: string): Promise<Omit<ParsedBody, 'text'>> {
   const { value, duplicates, failure } = await readYaml(text, tenant);
   if (failure !== undefined) {
+    // These its reader sees before it reads.
+    const isEarly = failure.startsWith('control characters');
+    const before = isEarly ? '' : "couldn't get version/kind; json parse error: error converting YAML to JSON: ";
     throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: error converting YAML to JSON: yaml: ${failure} (${summarize(text)})`,
+      `the object provided is unrecognized (must be of type ${kind}): ${before}yaml: ${failure} (${summarize(text)})`,
     );
   }
   return { value, duplicates: duplicates.length === 0 ? [] : [`${yamlErrors}\n${duplicates.join('\n')}`] };

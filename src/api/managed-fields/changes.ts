@@ -114,6 +114,7 @@ export class Changes {
 
   #convert(apiVersion: string): Change | undefined {
     const { versions, apiVersion: own } = this.#endpoint;
+    if (apiVersion.split('/').length > 2) throw new Error(`unexpected GroupVersion string: ${apiVersion}`);
     const type = versions.typeOf(apiVersion);
     if (type === undefined) return undefined;
     const before = versions.convert(this.#before, own, apiVersion);

@@ -1,8 +1,10 @@
 import { semanticEqual } from '../equality.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../generated/rbac-v1.ts';
+import { schemaOf } from '../generated-schema.ts';
 import { isPathSegmentName, nameIsDnsSubdomain } from '../names.ts';
 import { selectorFromLabelSelector } from '../selectors.ts';
 import type { Findings } from './findings.ts';
+import { goValue } from './go-value.ts';
 import { validateLabelSelector } from './metadata.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -96,6 +98,10 @@ export const validateClusterRoleBinding = (binding: ClusterRoleBinding, findings
 
 export function validateRoleRefUpdate(binding: Binding, old: Binding, findings: Findings): void {
   if (!semanticEqual(binding.roleRef, old.roleRef)) {
-    findings.invalid('roleRef', binding.roleRef, 'cannot change roleRef');
+    findings.invalid(
+      'roleRef',
+      goValue(schemaOf('io.k8s.api.rbac.v1.RoleRef')!, binding.roleRef),
+      'cannot change roleRef',
+    );
   }
 }

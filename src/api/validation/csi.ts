@@ -11,7 +11,7 @@ import { compareQuantities } from '../quantity.ts';
 import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
 import { validateProvisioner } from './storage.ts';
-import { validateCsiDriverName } from './volumes.ts';
+import { validateCsiDriverName } from './volume-sources.ts';
 
 const MIN_TOKEN_SECONDS = 600;
 const MAX_TOKEN_SECONDS = 2 ** 32;

@@ -5,13 +5,13 @@ import { compareQuantities } from '../quantity.ts';
 import { podResourceList } from '../quota/pod-resources.ts';
 import type { Findings } from './findings.ts';
 import { validatePodResourceRequirements } from './resources.ts';
+import { validateHostProcesses, validateHostUsers, validateOperatingSystem } from './windows.ts';
 
 /** What else a pod's spec says of itself. Source: ValidatePodSpec's smaller parts. */
 export function validatePodParts(spec: PodSpec, path: string, findings: Findings): void {
-  if (spec.os !== undefined) {
-    if (!spec.os.name) findings.required(`${path}.os.name`);
-    else findings.optionalOneOf(spec.os.name, `${path}.os`, ['linux', 'windows']);
-  }
+  validateOperatingSystem(spec, path, findings);
+  validateHostProcesses(spec, path, findings);
+  validateHostUsers(spec, path, findings);
   spec.readinessGates?.forEach(({ conditionType = '' }, index) => {
     findings.invalidEach(
       `${path}.readinessGates[${index}].conditionType`,

@@ -1,7 +1,10 @@
 import type { AppArmorProfile, PodSecurityContext, SeccompProfile, SecurityContext } from '../generated/core-v1.ts';
+import { schemaOf } from '../generated-schema.ts';
 import { inclusiveRange } from '../names.ts';
 import type { Findings } from './findings.ts';
+import { goValue } from './go-value.ts';
 import { validateDescendingPath } from './volumes.ts';
+import { validateWindowsOptions } from './windows.ts';
 
 const LARGEST_ID = 2_147_483_647;
 const seccompTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];
@@ -62,18 +65,25 @@ export function validateContainerSecurity(
   }
   validateSeccomp(context.seccompProfile, `${path}.seccompProfile`, findings);
   validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`, findings);
+  validateWindowsOptions(context.windowsOptions, `${path}.windowsOptions`, findings);
   if (context.allowPrivilegeEscalation !== false) return;
   if (context.privileged === true) {
-    findings.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
+    findings.invalid(
+      path,
+      shownContext(context),
+      'cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+    );
   }
   if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) {
     findings.invalid(
       path,
-      context,
+      shownContext(context),
       'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
     );
   }
 }
+
+const shownContext = (context: SecurityContext) => goValue(schemaOf('io.k8s.api.core.v1.SecurityContext')!, context);
 
 export function validatePodSecurity(
   context: PodSecurityContext | undefined,
@@ -95,6 +105,7 @@ export function validatePodSecurity(
   findings.optionalOneOf(context.supplementalGroupsPolicy, `${path}.supplementalGroupsPolicy`, ['Merge', 'Strict']);
   validateSeccomp(context.seccompProfile, `${path}.seccompProfile`, findings);
   validateAppArmor(context.appArmorProfile, `${path}.appArmorProfile`, findings);
+  validateWindowsOptions(context.windowsOptions, `${path}.windowsOptions`, findings);
   findings.optionalOneOf(context.seLinuxChangePolicy, `${path}.seLinuxChangePolicy`, ['Recursive']);
   const names = new Set<string>();
   context.sysctls?.forEach(({ name }, index) => {

@@ -13,6 +13,7 @@ import { normalizeSources } from '../strategies/volumes.ts';
 import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
 import { validateNodeSelector } from './scheduling.ts';
+import { persistentSources, validateOneSource } from './volume-sources.ts';
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 
@@ -164,12 +165,42 @@ export function validateVolume({ metadata, spec }: PersistentVolume, findings: F
     'Recycle',
     'Retain',
   ]);
-  const sources = Object.keys(spec).filter((field) => !volumeFields.has(field));
-  if (sources.length === 0) findings.required('spec', 'must specify a volume type');
-  for (const source of sources.slice(1))
-    findings.forbidden(`spec.${source}`, 'may not specify more than 1 volume type');
+  const isAffine = spec.nodeAffinity !== undefined;
+  if (isAffine && spec.nodeAffinity!.required === undefined) {
+    findings.required('spec.nodeAffinity.required', 'must specify required node constraints');
+  } else if (isAffine) validateNodeSelector(spec.nodeAffinity!.required!, 'spec.nodeAffinity.required', findings);
+  validateOneSource(spec, sources(metadata.name, isAffine), 'spec', findings);
+  const { hostPath, storageClassName, volumeAttributesClassName } = spec;
+  if (/^\/+(\.?\/*)*$/.test(hostPath?.path ?? '') && spec.persistentVolumeReclaimPolicy === 'Recycle') {
+    findings.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
+  }
+  if (storageClassName) {
+    findings.invalidEach('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
+  }
   findings.optionalOneOf(spec.volumeMode, 'spec.volumeMode', ['Block', 'Filesystem']);
-  validateVolumeParts({ spec } as PersistentVolume, findings);
+  if (volumeAttributesClassName === undefined) return;
+  const at = 'spec.volumeAttributesClassName';
+  if (volumeAttributesClassName === '') findings.required(at, 'an empty string is disallowed');
+  else findings.invalidEach(at, volumeAttributesClassName, isDns1123Subdomain(volumeAttributesClassName));
+  if (spec.csi === undefined) findings.required('spec.csi', 'has to be specified when using volumeAttributesClassName');
+}
+
+/** Two kinds look beyond themselves: at the volume's name, and at where it may be reached from. */
+function sources(name: string, isAffine: boolean): typeof persistentSources {
+  return {
+    ...persistentSources,
+    iscsi(source, path, findings) {
+      persistentSources['iscsi']!(source, path, findings);
+      if (source.initiatorName === undefined || `${name}:${source.targetPortal}`.length <= 64) return;
+      const why =
+        'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
+      findings.invalid(`${path}.targetportal`, source.targetPortal, why);
+    },
+    local(source, path, findings) {
+      persistentSources['local']!(source, path, findings);
+      if (!isAffine) findings.required('spec.nodeAffinity', 'Local volume requires node affinity');
+    },
+  };
 }
 
 const volumeFields = new Set([
@@ -183,55 +214,6 @@ const volumeFields = new Set([
   'nodeAffinity',
   'volumeAttributesClassName',
 ]);
-export const hostPathTypes = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-];
-
-/** Where a volume may be reached from, and what else its kind says. */
-function validateVolumeParts({ spec }: PersistentVolume, findings: Findings): void {
-  const { hostPath, csi, nodeAffinity, storageClassName, volumeAttributesClassName } = spec;
-  if (hostPath !== undefined && !hostPath.path) findings.required('spec.hostPath.path');
-  if (csi !== undefined) {
-    if (!csi.driver) findings.required('spec.csi.driver');
-    if (!csi.volumeHandle) findings.required('spec.csi.volumeHandle');
-  }
-  if (spec.nfs !== undefined) {
-    if (!spec.nfs.server) findings.required('spec.nfs.server');
-    if (!spec.nfs.path?.startsWith('/')) {
-      findings.invalid('spec.nfs.path', spec.nfs.path ?? '', 'must be an absolute path');
-    }
-  }
-  if (spec.local !== undefined && !spec.local.path) findings.required('spec.local.path');
-  if (hostPath?.type !== undefined) findings.optionalOneOf(hostPath.type, 'spec.hostPath.type', hostPathTypes);
-  if (csi?.driver) {
-    findings.invalidEach('spec.csi.driver', csi.driver, isDns1123Subdomain(csi.driver.toLowerCase()));
-  }
-  if (storageClassName) {
-    findings.invalidEach('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
-  }
-  if (volumeAttributesClassName === '') {
-    findings.required('spec.volumeAttributesClassName', 'an empty string is disallowed');
-  } else if (volumeAttributesClassName !== undefined) {
-    findings.invalidEach(
-      'spec.volumeAttributesClassName',
-      volumeAttributesClassName,
-      isDns1123Subdomain(volumeAttributesClassName),
-    );
-  }
-  if (nodeAffinity !== undefined) {
-    if (nodeAffinity.required === undefined) {
-      findings.required('spec.nodeAffinity.required', 'must specify required node constraints');
-    } else validateNodeSelector(nodeAffinity.required, 'spec.nodeAffinity.required', findings);
-  }
-}
-
 export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume, findings: Findings): void {
   validateVolume(volume, findings);
   const sourceOf = ({ spec }: PersistentVolume): Record<string, unknown> => {
@@ -251,6 +233,9 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
       volume.spec.nodeAffinity,
       'field is immutable, except for updating from beta label to GA',
     );
+  }
+  if (old.spec.volumeAttributesClassName !== undefined && volume.spec.volumeAttributesClassName === undefined) {
+    findings.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
   }
 }
 

@@ -11,7 +11,15 @@ import { compareQuantities } from '../quantity.ts';
 import { validateFieldReference, validateResourceFieldReference, volumeFields } from './environment.ts';
 import type { Findings } from './findings.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
-import { hostPathTypes, validateClaimSpec } from './storage.ts';
+import { validateClaimSpec } from './storage.ts';
+import {
+  inlineSources,
+  requireFields,
+  type ValidateSource,
+  validateCsiDriverName,
+  validateNoBacksteps,
+  validateOneSource,
+} from './volume-sources.ts';
 
 const MODE_FINDING = 'must be a number between 0 and 0777 (octal), both inclusive';
 
@@ -21,7 +29,8 @@ export function validateVolumes(volumes: Volume[] | undefined, path: string, fin
   volumes?.forEach((volume, index) => {
     const at = `${path}[${index}]`;
     const count = findings.list.length;
-    validateSource(volume, at, findings);
+    validateOneSource(volume, sourceValidators, at, findings);
+    validateWithName(volume, at, findings);
     if (!volume.name) findings.required(`${at}.name`);
     else findings.invalidEach(`${at}.name`, volume.name, isDns1123Label(volume.name));
     if (sound.has(volume.name)) findings.duplicate(`${at}.name`, volume.name);
@@ -30,66 +39,62 @@ export function validateVolumes(volumes: Volume[] | undefined, path: string, fin
   return sound;
 }
 
-function validateSource(volume: Volume, path: string, findings: Findings): void {
-  let found = 0;
-  for (const kind in volume) {
-    if (kind === 'name' || volume[kind as keyof Volume] === undefined) continue;
-    if (found++ > 0) {
-      findings.forbidden(`${path}.${kind}`, 'may not specify more than 1 volume type');
-      continue;
-    }
-    sourceValidators[kind]?.(volume[kind as keyof Volume], `${path}.${kind}`, findings);
-  }
-  if (found === 0) findings.required(path, 'must specify a volume type');
+const initiatorLimit = 64;
+
+function validateWithName({ name, iscsi }: Volume, path: string, findings: Findings): void {
+  if (iscsi?.initiatorName === undefined || `${name}:${iscsi.targetPortal}`.length <= initiatorLimit) return;
+  const why =
+    'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
+  findings.invalid(`${path}.name`, name, why);
 }
 
-export function validateCsiDriverName(driver: string | undefined, path: string, findings: Findings): void {
-  if (!driver) findings.required(path);
-  else {
-    if (driver.length > 63) findings.tooLong(path, 63);
-    findings.invalidEach(path, driver, isDns1123Subdomain(driver.toLowerCase()));
-  }
-}
-
-const requireFields =
-  (...fields: string[]) =>
-  (source: any, path: string, findings: Findings): void => {
-    for (const field of fields) if (!source[field]) findings.required(`${path}.${field}`);
-  };
-
-const sourceValidators: Record<string, (source: any, path: string, findings: Findings) => void> = {
+/** In upstream's order: the first of several is the one that is meant. */
+const sourceValidators: Record<string, ValidateSource> = {
   emptyDir(source, path, findings) {
     if (source.sizeLimit !== undefined && compareQuantities(source.sizeLimit, '0') < 0) {
       findings.forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
     }
   },
-  hostPath(source, path, findings) {
-    if (!source.path) findings.required(`${path}.path`);
-    else validateNoBacksteps(source.path, `${path}.path`, findings);
-    if (source.type !== undefined && !hostPathTypes.includes(source.type)) {
-      findings.notSupported(`${path}.type`, source.type, hostPathTypes);
-    }
+  hostPath: inlineSources['hostPath']!,
+  gitRepo(source, path, findings) {
+    requireFields('repository')(source, path, findings);
+    if (source.directory) validateDescendingPath(source.directory, `${path}.directory`, findings);
   },
+  gcePersistentDisk: inlineSources['gcePersistentDisk']!,
+  awsElasticBlockStore: inlineSources['awsElasticBlockStore']!,
   secret(source, path, findings) {
     if (!source.secretName) findings.required(`${path}.secretName`);
     validateMode(source.defaultMode, `${path}.defaultMode`, findings);
     validateItems(source.items, `${path}.items`, findings);
   },
+  nfs: inlineSources['nfs']!,
+  iscsi: inlineSources['iscsi']!,
+  glusterfs: inlineSources['glusterfs']!,
+  flocker: inlineSources['flocker']!,
+  persistentVolumeClaim: requireFields('claimName'),
+  rbd: inlineSources['rbd']!,
+  cinder: inlineSources['cinder']!,
+  cephfs: inlineSources['cephfs']!,
+  quobyte: inlineSources['quobyte']!,
+  downwardAPI(source, path, findings) {
+    validateMode(source.defaultMode, `${path}.defaultMode`, findings);
+    for (const file of source.items ?? []) validateDownwardFile(file, path, findings);
+  },
+  fc: inlineSources['fc']!,
+  flexVolume: inlineSources['flexVolume']!,
   configMap(source, path, findings) {
     if (!source.name) findings.required(`${path}.name`);
     validateMode(source.defaultMode, `${path}.defaultMode`, findings);
     validateItems(source.items, `${path}.items`, findings);
   },
-  downwardAPI(source, path, findings) {
-    validateMode(source.defaultMode, `${path}.defaultMode`, findings);
-    for (const file of source.items ?? []) validateDownwardFile(file, path, findings);
-  },
+  azureFile: inlineSources['azureFile']!,
+  vsphereVolume: inlineSources['vsphereVolume']!,
+  photonPersistentDisk: inlineSources['photonPersistentDisk']!,
+  portworxVolume: inlineSources['portworxVolume']!,
+  azureDisk: inlineSources['azureDisk']!,
+  storageos: inlineSources['storageos']!,
   projected: validateProjected,
-  persistentVolumeClaim: requireFields('claimName'),
-  nfs(source, path, findings) {
-    requireFields('server', 'path')(source, path, findings);
-    if (!source.path?.startsWith('/')) findings.invalid(`${path}.path`, source.path ?? '', 'must be an absolute path');
-  },
+  scaleIO: inlineSources['scaleIO']!,
   csi({ driver, nodePublishSecretRef }, path, findings) {
     validateCsiDriverName(driver, `${path}.driver`, findings);
     if (nodePublishSecretRef === undefined) return;
@@ -97,12 +102,6 @@ const sourceValidators: Record<string, (source: any, path: string, findings: Fin
     if (!name) findings.required(`${path}.nodePublishSecretRef.name`);
     // Upstream's own path.
     else findings.invalidEach(`${path}.name`, name, isDns1123Subdomain(name));
-  },
-  gitRepo: requireFields('repository'),
-  iscsi: requireFields('targetPortal', 'iqn'),
-  image(source, path, findings) {
-    if (!source.reference) findings.required(`${path}.reference`);
-    findings.oneOf(source.pullPolicy, `${path}.pullPolicy`, ['Always', 'IfNotPresent', 'Never']);
   },
   ephemeral(source, path, findings) {
     if (source.volumeClaimTemplate === undefined) {
@@ -119,6 +118,10 @@ const sourceValidators: Record<string, (source: any, path: string, findings: Fin
       }
     }
     validateClaimSpec(spec ?? {}, `${at}.spec`, findings);
+  },
+  image(source, path, findings) {
+    if (!source.reference) findings.required(`${path}.reference`);
+    findings.oneOf(source.pullPolicy, `${path}.pullPolicy`, ['Always', 'IfNotPresent', 'Never']);
   },
 };
 
@@ -200,11 +203,6 @@ function validateItems(items: KeyToPath[] | undefined, path: string, findings: F
 
 function validateMode(mode: number | undefined, path: string, findings: Findings): void {
   if (mode !== undefined && (mode < 0 || mode > 0o777)) findings.invalid(path, mode, MODE_FINDING);
-}
-
-function validateNoBacksteps(target: string, path: string, findings: Findings): void {
-  if (target.includes('..') && target.split('/').includes('..'))
-    findings.invalid(path, target, "must not contain '..'");
 }
 
 export function validateDescendingPath(target: string, path: string, findings: Findings): void {

@@ -1,4 +1,5 @@
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
+import { canonicalTimeOf } from '../../api/time.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import type { PodLogOptions } from '../pod-connector.ts';
@@ -51,9 +52,7 @@ function parseLogOptions(query: Query, podName: string): PodLogOptions {
       message: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
     });
   }
-  if (options.sinceTime !== undefined && Number.isNaN(Date.parse(options.sinceTime))) {
-    throw badRequest(`parsing time ${JSON.stringify(options.sinceTime)} as "2006-01-02T15:04:05Z07:00"`);
-  }
+  if (options.sinceTime !== undefined) checkTime(options.sinceTime);
   if (options.stream !== undefined && !['All', 'Stdout', 'Stderr'].includes(options.stream)) {
     errors.push({
       reason: 'FieldValueNotSupported',
@@ -63,4 +62,12 @@ function parseLogOptions(query: Query, podName: string): PodLogOptions {
   }
   if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, podName, errors);
   return options;
+}
+
+function checkTime(text: string): void {
+  try {
+    canonicalTimeOf(text);
+  } catch (error) {
+    throw badRequest((error as Error).message);
+  }
 }

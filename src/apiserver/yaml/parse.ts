@@ -10,6 +10,8 @@ export interface YamlReading {
 }
 
 const duplicatesShown = 100;
+/** What YAML has no place for, and Go's reader refuses. */
+const unprintable = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
 
 /**
  * YAML 1.1 as Go's reader takes it: `yes` and `on` are true, `0644` is octal; but dates and `1:30` are text, and there are
@@ -26,6 +28,8 @@ const dialect: ParseOptions & SchemaOptions & DocumentOptions = {
 
 /** Throws nothing. Takes about a millisecond for each kilobyte. */
 export function parseYamlText(text: string): YamlReading {
+  if (unprintable.test(text))
+    return { value: undefined, duplicates: [], failure: 'control characters are not allowed' };
   try {
     const lineCounter = new LineCounter();
     // The library's own search for duplicate keys compares each with each.

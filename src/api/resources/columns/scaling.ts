@@ -61,7 +61,7 @@ const orNotSet = (value: unknown): string => (value === undefined ? 'N/A' : Stri
 
 export const scalingColumns: Record<string, ColumnDefinition[]> = {
   'autoscaling/scale': [
-    nameColumn,
+    textColumn('Name', (object) => object.metadata.name),
     integerColumn('Desired', (object) => object['spec'].replicas ?? 0),
     integerColumn('Available', (object) => object['status'].replicas ?? 0),
     ageColumn,

@@ -1,0 +1,51 @@
+import { resolveObject } from '../generated-schema.ts';
+import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
+
+/** What Go's names have in capitals. */
+const initialisms: Record<string, string> = {
+  api: 'API',
+  apiGroup: 'APIGroup',
+  apiVersion: 'APIVersion',
+  seLinuxOptions: 'SELinuxOptions',
+  seLinuxChangePolicy: 'SELinuxChangePolicy',
+  gmsaCredentialSpec: 'GMSACredentialSpec',
+  gmsaCredentialSpecName: 'GMSACredentialSpecName',
+};
+const goName = (field: string) => initialisms[field] ?? field[0]!.toUpperCase() + field.slice(1);
+
+/**
+ * A value as upstream shows it in findings: its own types have no JSON names, so all fields are there under Go's. Right for
+ * types whose internal form has the same fields.
+ */
+export function goValue(schema: TypeSchema, value: any): unknown {
+  const fields = Object.entries(schema.fields).map(([name, field]) => [goName(name), shown(field, value?.[name])]);
+  return Object.fromEntries(fields);
+}
+
+function shown(field: FieldSchema, value: unknown): unknown {
+  if (value === undefined || value === null) return field.pointer === true ? null : zero(field.type);
+  return inside(field.type, value);
+}
+
+function inside(type: ValueSchema, value: any): unknown {
+  if (type.kind === 'object') return goValue(resolveObject(type), value);
+  if (type.kind === 'array') return value.map((item: unknown) => inside(type.items, item));
+  return value;
+}
+
+function zero(type: ValueSchema): unknown {
+  switch (type.kind) {
+    case 'string':
+      return '';
+    case 'boolean':
+      return false;
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return 0;
+    case 'object':
+      return goValue(resolveObject(type), {});
+    default:
+      return null;
+  }
+}
