@@ -71,7 +71,7 @@ function isEmail(text: string): boolean {
   const address = bare?.[1] ?? bare?.[2] ?? '';
   const at = address.lastIndexOf('@');
   const local = address.slice(0, at);
-  const isAtom = /^[^\s"(),:;<>@[\\\]]+(?:\.[^\s"(),:;<>@[\\\]]+)*$/u;
+  const isAtom = /^[^\s"(),:;<>@[\\\].]+(?:\.[^\s"(),:;<>@[\\\].]+)*$/u;
   const isQuoted = /^"(?:[^"\\\r\n]|\\.)*"$/u;
   return (
     at > 0 &&
@@ -144,6 +144,9 @@ const unit = '(?:ns|nano|us|µs|μs|micro|ms|milli|s|sec|m|min|h|hr|hour|d|day|w
 
 /** As Go's time.ParseDuration, or a number and a unit somewhere, as Scala writes them. */
 function isDuration(text: string): boolean {
-  if (/^[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return true;
-  return new RegExp(`\\d+\\s*${unit}s?(?:econds?|utes?|onds?|eks?|ours?)?(?![A-Za-zµ])`, 'i').test(text);
+  if (/^[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return true;
+  return numberAndUnit.test(text);
 }
+
+/** Digits count from the first of them, so that none is looked at twice. */
+const numberAndUnit = new RegExp(`(?<!\\d)\\d+\\s*${unit}s?(?:econds?|utes?|onds?|eks?|ours?)?(?![A-Za-zµ])`, 'i');

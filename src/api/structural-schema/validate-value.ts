@@ -107,12 +107,16 @@ export const validatePart = (schema: JsonSchema, value: unknown, path: string, o
 const typesOf = (schema: JsonSchema): string[] =>
   isIntOrString(schema) ? ['integer', 'string'] : schema.type ? [schema.type] : [];
 
+/** A text is held to a pattern character by character. */
+const stepsOf = (schema: JsonSchema, text: string): number =>
+  1 + (schema.pattern === undefined ? 0 : 10 + (text.length * schema.pattern.length) / 100);
+
 const isSimple = (schema: JsonSchema): boolean =>
   schema.anyOf === undefined && schema.oneOf === undefined && schema.allOf === undefined && schema.not === undefined;
 
 /** Adds what is to say of a value to the result. */
 function* check(schema: JsonSchema, value: unknown, path: string, old: unknown, result: Result): Steps<void> {
-  if (result.effort.spend(1)) yield;
+  if (result.effort.spend(typeof value === 'string' ? stepsOf(schema, value) : 1)) yield;
   if (old !== undefined && deepEqual(value, old)) return;
   if (value === null) {
     checkType(schema, value, path, result);

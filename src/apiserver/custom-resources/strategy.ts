@@ -1,9 +1,9 @@
 import type { CustomResourceSubresourceScale } from '../../api/generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceStrategy } from '../../api/resource-definition.ts';
-import type { FieldError } from '../../api/status.ts';
+import { type FieldError, StatusError } from '../../api/status.ts';
 import { hasRules, ruleChecks } from '../../api/structural-schema/cel/validate-rules.ts';
-import { applySchemaDefaults } from '../../api/structural-schema/defaults.ts';
+import { applySchemaDefaults, TooManyDefaults } from '../../api/structural-schema/defaults.ts';
 import { validateEmbeddedResources } from '../../api/structural-schema/embedded-resources.ts';
 import { type JsonSchema, propertyOf } from '../../api/structural-schema/json-schema.ts';
 import { listTypeChecks } from '../../api/structural-schema/list-types.ts';
@@ -18,7 +18,14 @@ export function customResourceStrategy(
 ): ResourceStrategy {
   return {
     requiresResourceVersion: true,
-    setDefaults: (object) => applySchemaDefaults(schema, object),
+    setDefaults(object) {
+      try {
+        applySchemaDefaults(schema, object);
+      } catch (error) {
+        if (!(error instanceof TooManyDefaults)) throw error;
+        throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`);
+      }
+    },
     checks: {
       *create(object) {
         const found = [

@@ -4,7 +4,7 @@ import type { CustomResourceDefinition } from '../../api/generated/apiextensions
 import { cloneJson } from '../../api/json.ts';
 import { type KubeObject, parseApiVersion } from '../../api/object.ts';
 import type { VersionedForm } from '../../api/resource-definition.ts';
-import { applySchemaDefaults, leadsToDefault } from '../../api/structural-schema/defaults.ts';
+import { applySchemaDefaults, leadsToDefault, TooManyDefaults } from '../../api/structural-schema/defaults.ts';
 import { prune } from '../../api/structural-schema/prune.ts';
 import type { Converter } from './conversion/webhook-converter.ts';
 import { schemaOfVersion } from './version-schema.ts';
@@ -40,7 +40,12 @@ export function versionedForm(
     if (!leadsToDefault(schema)) return stored;
     const { metadata, ...content } = stored;
     const object = { ...cloneJson(content), metadata } as KubeObject;
-    applySchemaDefaults(schema, object);
+    try {
+      applySchemaDefaults(schema, object);
+    } catch (error) {
+      // What can be read is better than nothing: everybody who lists or watches meets the object.
+      if (!(error instanceof TooManyDefaults)) throw error;
+    }
     return object;
   };
   const pruned = (converted: KubeObject): KubeObject => {
