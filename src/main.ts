@@ -9,6 +9,10 @@ const program = new Command('skypod')
   .showHelpAfterError()
   .configureHelp({ sortSubcommands: false });
 
+const privilegedTenants = [
+  '--privileged-tenants <list>',
+  'tenants whose containers may be privileged, that is, root on this machine (default: none)',
+] as const;
 const dataDirectory = ['--data-dir <directory>', 'where all state lives', '.skypod'] as const;
 
 addControlPlaneOptions(program.command('up'))
@@ -17,6 +21,7 @@ addControlPlaneOptions(program.command('up'))
   .option('--listen <host:port>', 'address of the Kubernetes API', '127.0.0.1:6443')
   .option('--runtime <name>', 'containerd, or simulated (no root, no processes)', 'containerd')
   .option('--zones <list>', 'comma-separated names of the zones', 'zone-a,zone-b')
+  .option(...privilegedTenants)
   .action(runUp);
 
 const tenant = program.command('tenant').description('create, list and delete tenants');
@@ -70,6 +75,7 @@ program
   .option(...dataDirectory)
   .option('--runtime <name>', 'containerd or simulated', 'containerd')
   .option('--zones <list>', 'the zones this machine takes instances of', 'zone-a,zone-b')
+  .option(...privilegedTenants)
   .option('--servers <urls>', 'URLs of the control planes (default: those of the data directory)')
   .action(runHostCommand);
 

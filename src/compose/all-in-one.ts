@@ -14,6 +14,7 @@ interface UpOptions extends ControlPlaneFlags {
   listen: string;
   runtime: string;
   zones: string;
+  privilegedTenants?: string;
 }
 
 /** How long a process may take to end in good order before it just ends. */
@@ -26,6 +27,7 @@ export async function runUp(options: UpOptions): Promise<void> {
   const zones = parseZones(options.zones);
   const runtime = parseRuntime(options.runtime);
   parseControlPlaneFlags(options);
+  const privileged = parseTenants(options.privilegedTenants);
   const data = openDataDirectory(options.dataDir, { create: true });
   const lock = acquireProcessLock(
     join(data.run, 'up.pid'),
@@ -54,7 +56,10 @@ export async function runUp(options: UpOptions): Promise<void> {
       say(`starting the host (${runtime} runtime)`);
       const host = supervise({
         name: 'host',
-        arguments: [mainFile, 'host', ...common, '--runtime', runtime],
+        arguments: [
+          ...[mainFile, 'host', ...common, '--runtime', runtime],
+          ...(privileged.length > 0 ? ['--privileged-tenants', privileged.join(',')] : []),
+        ],
         logFile: join(data.logs, 'host.log'),
         logger,
         stopTimeoutMs: 20_000,
@@ -113,6 +118,15 @@ export function parseZones(text: string): string[] {
   return zones;
 }
 
+/** Of --privileged-tenants. */
+export function parseTenants(list = ''): string[] {
+  const names = list.split(',').filter((name) => name !== '');
+  for (const name of names)
+    if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name))
+      throw new CommandError(`--privileged-tenants: "${name}" is not a tenant's name`);
+  return names;
+}
+
 export function parseRuntime(text: string): 'containerd' | 'simulated' {
   if (text !== 'containerd' && text !== 'simulated')
     throw new CommandError(`--runtime ${text} is not known: containerd or simulated`);
@@ -159,7 +173,13 @@ export async function runControlPlaneCommand(
   });
 }
 
-export async function runHostCommand(options: { dataDir: string; runtime: string; zones: string; servers?: string }) {
+export async function runHostCommand(options: {
+  dataDir: string;
+  runtime: string;
+  zones: string;
+  servers?: string;
+  privilegedTenants?: string;
+}) {
   await runProcess('host', options.dataDir, async (data, stop) => {
     const { runHost } = await import('./host.ts');
     const runtime = parseRuntime(options.runtime);
@@ -168,6 +188,7 @@ export async function runHostCommand(options: { dataDir: string; runtime: string
       data,
       runtime,
       zones: parseZones(options.zones),
+      privilegedTenants: parseTenants(options.privilegedTenants),
       ...(servers !== undefined && { servers }),
       onReady: reportReady,
       stop,

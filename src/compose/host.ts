@@ -23,12 +23,15 @@ export interface HostOptions {
   zones: string[];
   /** The control planes; those that the data directory knows when absent. */
   servers?: ListenAddress[];
+  /** Tenants that are trusted with the machine: their containers may be privileged. */
+  privilegedTenants: string[];
   onReady(): void;
   stop: AbortSignal;
 }
 
 /** The host process: agent, sandbox runtime, and the network of every VPC that this machine carries. */
-export async function runHost({ data, runtime: kind, zones, servers, onReady, stop }: HostOptions): Promise<void> {
+export async function runHost(options: HostOptions): Promise<void> {
+  const { data, runtime: kind, zones, servers, privilegedTenants, onReady, stop } = options;
   const clock = systemClock;
   const logger = createLogger('host');
   const name = localHostName(data);
@@ -70,6 +73,7 @@ export async function runHost({ data, runtime: kind, zones, servers, onReady, st
       clock,
       logger,
       simulated,
+      privilegedTenants,
       ...(simulated && { capacity: { cpu: '1000000', memory: '4Pi', pods: '1000000' } }),
     },
     stop,

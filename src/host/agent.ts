@@ -67,7 +67,7 @@ export async function startHostAgent(options: HostAgentOptions, signal: AbortSig
     starts: new Semaphore(options.startConcurrency ?? (simulated ? SIMULATED_STARTS : DEFAULT_STARTS)),
     clock,
     logger,
-    policy: { allowPrivileged: options.allowPrivileged ?? false },
+    policyOf: (tenant) => ({ allowPrivileged: options.privilegedTenants?.includes(tenant) === true }),
     hostMemoryBytes,
     event: (instance, event) => recordInstanceEvent(recorder, instance, event),
     writeStatus: (instance, status) => statuses.write(instance, status),

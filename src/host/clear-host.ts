@@ -10,5 +10,6 @@ export async function clearHost(dataDirectory: string, hostName: string): Promis
   const below = [...(await mountPoints())].filter((path) => path.startsWith(`${directory}/`));
   await unmount(below.sort().reverse());
   await removeCgroup(hostCgroup(directory, hostName));
-  for (const name of ['pods', 'memory', 'logs']) await rm(join(directory, name), { recursive: true, force: true });
+  for (const name of ['pods', 'memory', 'logs', 'nodes'])
+    await rm(join(directory, name), { recursive: true, force: true });
 }

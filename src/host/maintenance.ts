@@ -26,12 +26,13 @@ export interface MaintenanceOptions {
 }
 
 /** What has to be done from time to time: logs are rotated, limits of local storage are
- * enforced, unused images give way when the disk fills up. */
+ * enforced, unused images give way when the disk fills up, as do files at hostPaths that nobody uses any more. */
 export async function startMaintenance(options: MaintenanceOptions, signal: AbortSignal): Promise<void> {
   await Promise.all([
     repeat(ROTATION_INTERVAL_MS, () => rotateLogs(options), options, signal),
     repeat(STORAGE_INTERVAL_MS, () => enforceStorageLimits(options), options, signal),
     repeat(COLLECTION_INTERVAL_MS, () => collectImages(options), options, signal),
+    repeat(COLLECTION_INTERVAL_MS, () => collectNodeTrees(options), options, signal),
   ]);
 }
 
@@ -46,6 +47,13 @@ async function repeat(
     if (signal.aborted) return;
     await work().catch((error) => logger.warn({ error }, 'maintenance failed'));
   }
+}
+
+function collectNodeTrees({ workers, files }: MaintenanceOptions): Promise<void> {
+  return files.collectNodeTrees(
+    [...workers.values()].map(({ instance }) => instance),
+    new Set(),
+  );
 }
 
 async function rotateLogs({ runtime, cache, logger }: MaintenanceOptions): Promise<void> {

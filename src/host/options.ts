@@ -28,8 +28,8 @@ export interface HostAgentOptions {
   capacity?: { cpu?: string; memory?: string; pods?: string };
   /** Sandboxes and containers made at once; default 8, or 1000 simulated ones. */
   startConcurrency?: number;
-  /** Off by default: a privileged container is root on the machine. */
-  allowPrivileged?: boolean;
+  /** Tenants whose containers may be privileged, that is, root on the machine; none by default. */
+  privilegedTenants?: readonly string[];
 }
 
 export interface HostAgent {

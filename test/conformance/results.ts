@@ -99,6 +99,12 @@ export function recordResults(list: TestList, fresh: Result[]): void {
   writeFileSync(list.documentPath, list.page(results));
 }
 
+const conditions = [
+  '',
+  'The tenant is one that the operator trusts with the machine (`--privileged-tenants`: some tests run privileged containers), and',
+  'its nodes show the size of the pool (`--node-capacity`: some tests fill them).',
+];
+
 /** `docs/conformance.md`: the totals by sig, then every test. */
 export function conformancePage(tests: ConformanceTest[], results: Map<string, Result>): string {
   const page = [
@@ -107,6 +113,7 @@ export function conformancePage(tests: ConformanceTest[], results: Map<string, R
     'Every conformance test of the Kubernetes v1.36 end-to-end suite, run unchanged against `skypod up` with real containers by',
     '`make conformance` (`FOCUS=regex` and `SKIP=regex` choose tests; only the rows of tests that ran change). Made from',
     '`test/conformance/results.tsv`; neither is edited by hand. A commit with `+` had further changes in the checkout.',
+    ...conditions,
     '',
     ...totals(tests, results),
     'Images of the suite that are not packed:',
@@ -127,6 +134,7 @@ export function beyondPage(tests: ConformanceTest[], left: Map<string, number>, 
     'against `skypod up` with real containers by `make conformance BEYOND=1` (`FOCUS` and `SKIP` as there). Made from',
     '`test/conformance/beyond.tsv`, which also names those that passed; neither is edited by hand. A commit with `+` had further',
     'changes in the checkout.',
+    ...conditions,
     '',
     ...totals(tests, results),
     'Left out by name (`test/conformance/beyond.ts`):',

@@ -59,7 +59,8 @@ async function run(): Promise<void> {
   writeFileSync(repositoryList, images.repositoryList);
   const dataDir = mkdtempSync(join(tmpdir(), 'skypod-suite-'));
   const zones = ['zone-a', 'zone-b'];
-  const args = ['--node-capacity', nodeCapacity(zones.length)];
+  // Several tests run privileged containers, which only a tenant gets that is trusted with the machine.
+  const args = ['--node-capacity', nodeCapacity(zones.length), '--privileged-tenants', 'default'];
   const skypod = await startSkypod({ runtime: 'containerd', zones, dataDir, args });
   const kubeconfig = join(skypod.dataDir, 'kubeconfig');
   const ending = new AbortController();

@@ -47,7 +47,7 @@ describe('a virtual node, with real containers', { skip: isRoot ? false : 'conta
     await kubectl('delete', 'pod', 'reader', '--now');
   });
 
-  it('shows at a hostPath a machine of the pod’s own', async () => {
+  it('shows at a hostPath a machine of the tenant’s own', async () => {
     const mount = (name: string) => ({ name, mountPath: `/node/${name}` });
     await run('curious', {
       containers: [shell(forever, { volumeMounts: [mount('root'), mount('hosts'), mount('state')] })],
@@ -57,9 +57,11 @@ describe('a virtual node, with real containers', { skip: isRoot ? false : 'conta
         { name: 'state', hostPath: { path: '/var/lib/app', type: 'DirectoryOrCreate' } },
       ],
     });
-    assert.equal(await kubectl('exec', 'curious', '--', 'ls', '/node/root'), 'etc\n');
+    assert.match(await kubectl('exec', 'curious', '--', 'ls', '/node/root'), /^etc$/m);
+    assert.equal(await kubectl('exec', 'curious', '--', 'ls', '/node/root/home'), '');
     assert.match(await kubectl('exec', 'curious', '--', 'cat', '/node/hosts'), /virtual-node-/);
     await kubectl('exec', 'curious', '--', 'sh', '-c', 'echo kept > /node/state/file && cat /node/state/file');
+    assert.equal(await kubectl('exec', 'curious', '--', 'cat', '/node/root/var/lib/app/file'), 'kept\n');
     await kubectl('delete', 'pod', 'curious', '--now');
   });
 

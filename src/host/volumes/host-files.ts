@@ -14,8 +14,8 @@ import { expandReferences } from '../worker/environment.ts';
 import { type PodFiles, VolumeError } from '../worker/pod-files.ts';
 import { writeFilesAtomically } from './atomic-files.ts';
 import { etcHosts } from './etc-hosts.ts';
-import { makeHostPath } from './host-path.ts';
 import { mountMemory, mountPoints, unmount } from './mounts.ts';
+import { NodeTrees } from './node-trees.ts';
 import { bindSubPath } from './sub-path.ts';
 
 const LONGEST_MESSAGE_BYTES = 4096;
@@ -36,10 +36,11 @@ export interface HostFilesOptions {
  *     pods/UID/empty-dir/VOLUME
  *     pods/UID/tmpfs/VOLUME       emptyDir with medium Memory: a tmpfs each, for its size
  *     pods/UID/images/VOLUME      image volumes, mounted by the runtime
- *     pods/UID/host-path/VOLUME   what a virtual node has there (host-path.ts)
+ *     pods/UID/host-path/VOLUME   bind mounts of what the tenant's node has there (node-trees.ts)
  *     pods/UID/sub-paths/NAME     bind mounts of volumes' subPaths
  *     pods/UID/termination/CONTAINER.ATTEMPT
  *     pods/UID/etc-hosts
+ *     nodes/TENANT/NODE           the file systems that hostPaths show
  */
 export async function createHostFiles(options: HostFilesOptions): Promise<PodFiles> {
   await mkdir(options.dataDirectory, { recursive: true });
@@ -64,9 +65,11 @@ export function hostCgroup(directory: string, hostName: string): string {
 class HostFiles implements PodFiles {
   readonly #directory: string;
   readonly #cgroups: string;
+  readonly #nodes: NodeTrees;
 
   constructor(directory: string, cgroups: string) {
     this.#directory = directory;
+    this.#nodes = new NodeTrees(join(directory, 'nodes'));
     this.#cgroups = cgroups;
   }
 
@@ -119,7 +122,9 @@ class HostFiles implements PodFiles {
       return;
     }
     if (volume.hostPath !== undefined) {
-      await makeHostPath(volume.hostPath, path, instance.spec.pod.nodeName ?? '');
+      if ((await mountPoints()).has(path)) return;
+      const { tenant, node } = nodeOf(instance);
+      await this.#nodes.attach(tenant, node, volume.hostPath, path);
       return;
     }
     if (!isFileVolume(volume)) throw new Error(refusal(volume));
@@ -236,7 +241,7 @@ class HostFiles implements PodFiles {
 
   async #unmountAll(podUid: string): Promise<void> {
     const paths: string[] = [];
-    for (const kind of ['sub-paths', 'tmpfs', 'images']) {
+    for (const kind of ['sub-paths', 'host-path', 'tmpfs', 'images']) {
       const names = await readdir(this.#pod(podUid, kind)).catch(() => [] as string[]);
       paths.push(...names.map((name) => this.#pod(podUid, kind, name)));
     }
@@ -270,6 +275,26 @@ class HostFiles implements PodFiles {
     return this.#pod(podUid, 'empty-dir', volume);
   }
 
+  nodeTree(instance: ContainerInstance): string | undefined {
+    if (!instance.spec.pod.volumes?.some(({ hostPath }) => hostPath !== undefined)) return undefined;
+    const { tenant, node } = nodeOf(instance);
+    return this.#nodes.tree(tenant, node);
+  }
+
+  async collectNodeTrees(instances: Iterable<ContainerInstance>, discard: ReadonlySet<string>): Promise<void> {
+    const mounted = [...(await mountPoints())];
+    const used = new Set<string>();
+    for (const instance of instances) {
+      const tree = this.nodeTree(instance);
+      if (tree === undefined) continue;
+      const own = this.#pod(instance.metadata.name, 'host-path/');
+      if (!mounted.some((path) => path.startsWith(own))) continue;
+      used.add(tree);
+      await this.#nodes.touch(nodeOf(instance).tenant, nodeOf(instance).node);
+    }
+    await this.#nodes.collect((tree) => used.has(tree), discard, Date.now());
+  }
+
   async list(): Promise<string[]> {
     const uids = new Set<string>();
     for (const kind of ['pods', 'memory', 'logs']) {
@@ -289,6 +314,11 @@ const isFileVolume = (volume: Volume): boolean =>
   volume.secret !== undefined ||
   volume.projected !== undefined ||
   volume.downwardAPI !== undefined;
+
+const nodeOf = ({ metadata, spec }: ContainerInstance) => ({
+  tenant: metadata.namespace ?? '',
+  node: spec.pod.nodeName ?? '',
+});
 
 function refusal(volume: Volume): string {
   const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'unknown';

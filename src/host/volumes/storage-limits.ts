@@ -4,6 +4,7 @@ import type { SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
 import type { InstanceWorkers } from '../instance-workers.ts';
 import { bytes } from '../quantities.ts';
 import type { PodFiles } from '../worker/pod-files.ts';
+import { NODE_TREE_LIMIT } from './node-trees.ts';
 
 export interface StorageUsage {
   /** Bytes by volume name. */
@@ -36,7 +37,7 @@ export function storageExcess(pod: PodSpec, usage: StorageUsage): string | undef
   return undefined;
 }
 
-/** Measures the pods that have limits of local storage, and evicts those that exceed them. */
+/** Measures the pods that have limits of local storage, and what hostPaths show; evicts those that exceed them. */
 export async function enforceStorageLimits({
   workers,
   runtime,
@@ -46,15 +47,26 @@ export async function enforceStorageLimits({
   runtime: SandboxRuntime;
   files: PodFiles;
 }): Promise<void> {
-  const limited = [...workers.values()].filter(({ instance }) => isLimited(instance.spec.pod));
-  if (limited.length === 0) return;
-  const paths: string[] = [];
+  const all = [...workers.values()];
+  const limited = all.filter(({ instance }) => isLimited(instance.spec.pod));
+  const trees = new Map(all.flatMap((worker) => [[worker, files.nodeTree(worker.instance)] as const]));
+  const paths = [...new Set(trees.values())].filter((tree) => tree !== undefined);
+  if (limited.length === 0 && paths.length === 0) return;
   for (const { instance } of limited) {
     const uid = instance.metadata.name;
     for (const { name } of limitedVolumes(instance.spec.pod)) paths.push(files.emptyDirectory(uid, name));
     for (const { name } of instance.spec.pod.containers) paths.push(`${files.logDirectory(uid)}/${name}`);
   }
   const sizes = await diskUsage(paths);
+  const full = new Set<string>();
+  for (const [worker, tree] of trees) {
+    if (tree === undefined || (sizes.get(tree) ?? 0) <= bytes(NODE_TREE_LIMIT)) continue;
+    full.add(tree);
+    worker.evict(`Usage of hostPath volumes on the node exceeds the limit "${NODE_TREE_LIMIT}". `);
+  }
+  const instances = all.map(({ instance }) => instance);
+  if (full.size > 0) await files.collectNodeTrees(instances, full);
+  if (limited.length === 0) return;
   const layers = new Map<string, number>();
   for (const row of await runtime.stats()) layers.set(`${row.podUid}/${row.name}`, row.writableLayerBytes ?? 0);
   for (const worker of limited) {

@@ -11,29 +11,58 @@ const through = (handle: FileHandle) => `/proc/self/fd/${handle.fd}`;
 
 export class SubPathError extends Error {}
 
-/**
- * Binds `subPath` of a volume to `target`. The containers of the pod can change the volume meanwhile, so after links
- * are resolved once and found to stay inside, every step is opened by the step before it and follows no link: nothing a
- * container does in between can lead outside. What is not there is made, a directory with the volume's own mode.
- */
+export type Found = 'directory' | 'file' | 'socket' | 'characterDevice' | 'blockDevice';
+
+interface BindWish {
+  accept(kind: Found): boolean;
+  /** What is made where nothing is, with the directories above it; undefined: nothing. */
+  make: 'directory' | 'file' | undefined;
+}
+
+/** Binds `subPath` of a volume to `target`. What is not there is made, a directory with the volume's own mode. */
 export async function bindSubPath(volume: string, subPath: string, target: string): Promise<void> {
   if (subPath.startsWith('/')) throw new SubPathError(`subPath ${JSON.stringify(subPath)} must be a relative path`);
   const parts = subPath.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) throw new SubPathError(`subPath ${JSON.stringify(subPath)} must not contain '..'`);
+  const isPlain = (kind: Found) => kind === 'directory' || kind === 'file';
+  if (await bindInside(volume, parts, target, { accept: isPlain, make: 'directory' })) return;
+  throw new SubPathError(`subPath "${parts.join('/')}" is neither a directory nor a file`);
+}
+
+/**
+ * Binds what is at `parts` below a directory to `target`. Containers can change the directory meanwhile, so after links
+ * are resolved once and found to stay inside, every step is opened by the step before it and follows no link: nothing a
+ * container does in between can lead outside.
+ * @returns false when there is something else than wished for, or nothing.
+ */
+export async function bindInside(volume: string, parts: string[], target: string, wish: BindWish): Promise<boolean> {
   const root = await realpath(volume);
   const resolved = await resolveInside(root, parts);
-  const handle = await openWithin(root, resolved);
+  const handle = await openWithin(root, resolved, wish.make);
+  if (handle === undefined) return false;
   try {
-    const isDirectory = (await stat(through(handle))).isDirectory();
-    if (isDirectory) await mkdir(target, { recursive: true });
+    const kind = await kindOf(handle);
+    if (kind === undefined || !wish.accept(kind)) return false;
+    if (kind === 'directory') await mkdir(target, { recursive: true });
     else {
       await mkdir(dirname(target), { recursive: true });
       await writeFile(target, '', { flag: 'a' });
     }
     await bind(`/proc/${process.pid}/fd/${handle.fd}`, target);
+    return true;
   } finally {
     await handle.close();
   }
+}
+
+/** Undefined for links, which nothing is to follow, and pipes. */
+async function kindOf(handle: FileHandle): Promise<Found | undefined> {
+  const info = await handle.stat();
+  if (info.isDirectory()) return 'directory';
+  if (info.isFile()) return 'file';
+  if (info.isSocket()) return 'socket';
+  if (info.isCharacterDevice()) return 'characterDevice';
+  return info.isBlockDevice() ? 'blockDevice' : undefined;
 }
 
 /** The steps from the root with all links resolved, as far as they exist; the rest as given. */
@@ -43,7 +72,7 @@ async function resolveInside(root: string, parts: string[]): Promise<string[]> {
     try {
       real = await realpath([root, ...parts.slice(0, known)].join('/'));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      if (isMissing(error)) continue;
       throw error;
     }
     if (real !== root && !real.startsWith(`${root}/`)) {
@@ -54,24 +83,24 @@ async function resolveInside(root: string, parts: string[]): Promise<string[]> {
   return parts;
 }
 
-async function openWithin(root: string, parts: string[]): Promise<FileHandle> {
+const isMissing = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+async function openWithin(root: string, parts: string[], make: BindWish['make']): Promise<FileHandle | undefined> {
   let handle = await open(root, O_PATH | constants.O_DIRECTORY);
   const mode = (await stat(through(handle))).mode & 0o7777;
-  for (const part of parts) {
+  for (const [index, part] of parts.entries()) {
     const path = `${through(handle)}/${part}`;
     let next: FileHandle;
     try {
       next = await open(path, WALK).catch(async (error) => {
-        if (error.code !== 'ENOENT') throw error;
-        await mkdir(path, { mode });
+        if (error.code !== 'ENOENT' || make === undefined) throw error;
+        if (make === 'file' && index === parts.length - 1) await writeFile(path, '', { flag: 'wx', mode: 0o644 });
+        else await mkdir(path, { mode });
         return await open(path, WALK);
       });
-      // O_PATH with O_NOFOLLOW opens a link itself: binding that would follow it.
-      const info = await stat(through(next)).catch(() => undefined);
-      if (info === undefined || (!info.isDirectory() && !info.isFile())) {
-        await next.close();
-        throw new SubPathError(`subPath "${parts.join('/')}" is neither a directory nor a file`);
-      }
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
     } finally {
       await handle.close();
     }

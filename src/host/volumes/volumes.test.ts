@@ -165,23 +165,46 @@ describe('the files of a host', { skip }, () => {
     assert.deepEqual(left, []);
   });
 
-  it('show of a host what every pod has for itself', async () => {
+  it('show at hostPaths a machine of the tenant’s, the same to all its pods of a node', async () => {
     const files = await createHostFiles({ dataDirectory: join(root, 'host'), name: 'host-1', logger: silentLogger });
     const container = containerSpec('a', { volumeMounts: [{ name: 'h', mountPath: '/h' }] });
-    const volumes = [{ name: 'h', hostPath: { path: '/var/log', type: 'Directory' } }];
-    const instance = instanceOf({ volumes, containers: [container] });
-    await files.prepare(instance);
-    const [mount] = await files.containerMounts(instance, container, 0, { ip: '10.128.0.5', hostIp: '10.128.0.1' });
-    assert.ok(mount!.hostPath.startsWith(root));
-    assert.deepEqual(readdirSync(mount!.hostPath), []);
-    await files.remove(instance.metadata.name);
-    assert.ok(!existsSync(mount!.hostPath));
-    const socket = { name: 'h', hostPath: { path: '/run/containerd/containerd.sock', type: 'Socket' } };
+    const mountOf = async (name: string, hostPath: object, metadata: object = {}, nodeName = 'node-a') => {
+      const volumes = [{ name: 'h', hostPath: hostPath as { path: string } }];
+      const instance = instanceOf({ volumes, containers: [container], nodeName }, { name, ...metadata });
+      await files.prepare(instance);
+      await files.prepare(instance);
+      const [mount] = await files.containerMounts(instance, container, 0, { ip: '10.128.0.5', hostIp: '10.128.0.1' });
+      return { instance, path: mount!.hostPath };
+    };
+    const marker = { path: '/tmp/job/x', type: 'DirectoryOrCreate' };
+    const first = await mountOf('one', marker);
+    writeFileSync(join(first.path, 'foo'), '1');
+    await files.remove('one');
+    assert.ok(!existsSync(first.path));
+    const second = await mountOf('two', marker);
+    assert.deepEqual(readdirSync(second.path), ['foo'], 'outlives the pod');
+    const others = [
+      await mountOf('three', marker, { namespace: 'other-tenant' }),
+      await mountOf('four', marker, {}, 'node-b'),
+    ];
+    for (const { path } of others) assert.deepEqual(readdirSync(path), []);
+    assert.deepEqual(readdirSync((await mountOf('five', { path: '/var/log', type: 'Directory' })).path), [
+      'containers',
+      'pods',
+    ]);
     await assert.rejects(
-      files.prepare(instanceOf({ volumes: [socket] })),
+      mountOf('six', { path: '/run/containerd/containerd.sock', type: 'Socket' }),
       /MountVolume.SetUp failed for volume "h" : hostPath type check failed: .* is not a socket file/,
     );
-    await files.remove(instance.metadata.name);
+
+    const tree = files.nodeTree(second.instance)!;
+    await files.collectNodeTrees([second.instance], new Set([tree]));
+    assert.ok(existsSync(join(second.path, 'foo')), 'in use');
+    for (const name of ['two', 'three', 'four', 'five', 'six']) await files.remove(name);
+    await files.collectNodeTrees([second.instance], new Set());
+    assert.ok(existsSync(tree), 'kept for a while');
+    await files.collectNodeTrees([second.instance], new Set([tree]));
+    assert.ok(!existsSync(tree));
   });
 
   it('refuse what no tenant may have', async () => {

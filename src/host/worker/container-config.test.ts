@@ -12,7 +12,12 @@ const GIB = 1024 ** 3;
 const image: ImageStatus = { id: 'sha256:1', repoTags: [], repoDigests: [], sizeBytes: 1 };
 const address = { ip: '10.128.0.5', hostIp: '10.128.0.1' };
 
-const configOf = (container: Partial<Container>, pod: Partial<PodSpec> = {}, more: Partial<ImageStatus> = {}) => {
+const configOf = (
+  container: Partial<Container>,
+  pod: Partial<PodSpec> = {},
+  more: Partial<ImageStatus> = {},
+  policy = { allowPrivileged: false },
+) => {
   const spec = containerSpec('web', container);
   return containerConfig({
     instance: instanceOf({ containers: [spec], ...pod }),
@@ -22,7 +27,7 @@ const configOf = (container: Partial<Container>, pod: Partial<PodSpec> = {}, mor
     address,
     mounts: [],
     hostMemoryBytes: 8 * GIB,
-    policy: { allowPrivileged: false },
+    policy,
   });
 };
 
@@ -66,6 +71,9 @@ describe('a container’s configuration', () => {
     assert.equal(security.privileged, false);
     assert.throws(() => configOf({ securityContext: { privileged: true } }), /privileged containers are not allowed/);
     assert.throws(() => configOf({ securityContext: { procMount: 'Unmasked' } }), /procMount/);
+    const trusted = configOf({ securityContext: { privileged: true } }, {}, {}, { allowPrivileged: true });
+    assert.equal(trusted.security.privileged, true);
+    assert.deepEqual(trusted.security.seccompProfile, { type: 'Unconfined' });
   });
 
   it('takes the pod’s security settings where the container has none', () => {

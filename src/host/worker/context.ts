@@ -21,7 +21,8 @@ export interface WorkerDependencies {
   starts: Semaphore;
   clock: Clock;
   logger: Logger;
-  policy: SecurityPolicy;
+  /** What pods of a tenant may. */
+  policyOf(tenant: string): SecurityPolicy;
   hostMemoryBytes: number;
   event(instance: ContainerInstance, event: PodEvent): void;
   writeStatus(instance: ContainerInstance, status: ContainerInstanceStatus): void;

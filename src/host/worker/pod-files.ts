@@ -31,6 +31,10 @@ export interface PodFiles {
   /** Removes everything. */
   remove(podUid: string): Promise<void>;
   removeLog(podUid: string, container: string, attempt: number): Promise<void>;
+  /** The directory of what the pod's hostPaths show, which it shares with its tenant's pods of the node; undefined without any. */
+  nodeTree(instance: ContainerInstance): string | undefined;
+  /** Removes those that no pod of `instances` has used for long, or that are to be `discard`ed and are not in use. */
+  collectNodeTrees(instances: Iterable<ContainerInstance>, discard: ReadonlySet<string>): Promise<void>;
   /** Where an emptyDir on disk lies. */
   emptyDirectory(podUid: string, volume: string): string;
   /** Where an image volume is to be mounted; `prepare` makes the directory. */
@@ -64,6 +68,8 @@ export function simulatedPodFiles(logsDirectory: string): PodFiles {
     remove: (podUid) => rm(logDirectory(podUid), { recursive: true, force: true }),
     removeLog: (podUid, container, attempt) =>
       rm(join(logDirectory(podUid), container, `${attempt}.log`), { force: true }),
+    nodeTree: () => undefined,
+    async collectNodeTrees() {},
     imageDirectory: (podUid, volume) => join(logDirectory(podUid), volume),
     imageDirectories: async () => [],
     emptyDirectory: (podUid, volume) => join(logDirectory(podUid), volume),

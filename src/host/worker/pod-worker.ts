@@ -213,7 +213,7 @@ export class PodWorker {
     const now = this.#dependencies.clock.now();
     if (memory.verdict === undefined) {
       const end = deadline({ instance, memory });
-      const refusal = podRefusal(instance.spec.pod, this.#dependencies.policy);
+      const refusal = podRefusal(instance.spec.pod);
       if (end !== undefined && now >= end && !isTerminating({ instance, memory })) {
         memory.verdict = DEADLINE_EXCEEDED;
         const { reason, message } = DEADLINE_EXCEEDED;

@@ -20,7 +20,7 @@ const maskedPaths = [
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 export interface SecurityPolicy {
-  /** Off for tenants: a privileged container is root on the machine. */
+  /** A privileged container is root on the machine: only for tenants whom the operator trusts with it. */
   allowPrivileged: boolean;
 }
 
@@ -115,7 +115,7 @@ const safeSysctls = new Set([
 ]);
 
 /** Why the pod as a whole may not run; such a pod fails for good, as one the kubelet does not admit. */
-export function podRefusal(pod: PodSpec, policy: SecurityPolicy): { reason: string; message: string } | undefined {
+export function podRefusal(pod: PodSpec): { reason: string; message: string } | undefined {
   const unsafe = pod.securityContext?.sysctls
     ?.map(({ name }) => name.replaceAll('/', '.'))
     .find((name) => !safeSysctls.has(name));
@@ -123,7 +123,7 @@ export function podRefusal(pod: PodSpec, policy: SecurityPolicy): { reason: stri
     return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${unsafe}" not allowlisted` };
   }
   for (const field of ['hostPID', 'hostIPC'] as const) {
-    if (pod[field] === true && !policy.allowPrivileged) {
+    if (pod[field] === true) {
       return {
         reason: 'HostNamespaceForbidden',
         message: `${field} is not available: no machine stands behind a virtual node`,

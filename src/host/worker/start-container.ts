@@ -119,7 +119,7 @@ async function startIt(
       if (configError !== undefined) throw new ContainerStartError('CreateContainerConfigError', configError);
       const count = attempt > 0 ? attempt : (await files.lastAttempt(uid, name)) + 1;
       const mounts = await files.containerMounts(instance, container, count, address);
-      const { hostMemoryBytes, policy } = dependencies;
+      const { hostMemoryBytes, policyOf } = dependencies;
       const config = containerConfig({
         instance,
         container,
@@ -128,7 +128,7 @@ async function startIt(
         address,
         mounts,
         hostMemoryBytes,
-        policy,
+        policy: policyOf(instance.metadata.namespace ?? ''),
       });
       const pod = sandboxConfig({
         instance,
