@@ -22,29 +22,34 @@ export const waitsForDependents = (object: KubeObject): boolean =>
 export const orphansDependents = (object: KubeObject): boolean =>
   object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).includes(ORPHAN);
 
-/** Who depends on whom, by the owner's uid. Objects that neither own nor are owned cost nothing here. */
+/**
+ * Who depends on whom, by the owner's tenant and uid: whatever another tenant writes, it names nobody here. Objects that
+ * neither own nor are owned cost nothing here.
+ */
 export class DependencyGraph {
   readonly #dependents = new Map<string, Set<NodeKey>>();
 
   /** Moves a dependent from the owners it had to those it has; either may be undefined. */
   change(key: NodeKey, before: OwnerReference[] | undefined, after: OwnerReference[] | undefined): void {
     if (before === after) return;
-    const kept = new Set(after?.map((reference) => reference.uid));
+    const tenant = key.slice(0, key.indexOf('/'));
+    const kept = new Set(after?.map((reference) => `${tenant}/${reference.uid}`));
     for (const { uid } of before ?? []) {
-      if (kept.has(uid)) continue;
-      const dependents = this.#dependents.get(uid);
+      const owner = `${tenant}/${uid}`;
+      if (kept.has(owner)) continue;
+      const dependents = this.#dependents.get(owner);
       dependents?.delete(key);
-      if (dependents?.size === 0) this.#dependents.delete(uid);
+      if (dependents?.size === 0) this.#dependents.delete(owner);
     }
-    for (const uid of kept) {
-      const dependents = this.#dependents.get(uid);
-      if (dependents === undefined) this.#dependents.set(uid, new Set([key]));
+    for (const owner of kept) {
+      const dependents = this.#dependents.get(owner);
+      if (dependents === undefined) this.#dependents.set(owner, new Set([key]));
       else dependents.add(key);
     }
   }
 
-  dependentsOf(uid: string): ReadonlySet<NodeKey> {
-    return this.#dependents.get(uid) ?? none;
+  dependentsOf({ metadata }: KubeObject): ReadonlySet<NodeKey> {
+    return this.#dependents.get(`${metadata.clusterName ?? ''}/${metadata.uid}`) ?? none;
   }
 
   /** How many owners have dependents. */

@@ -21,9 +21,16 @@ import {
 /** How many owners are remembered as gone, so that their dependents need not each ask the server. */
 const rememberedAbsences = 500;
 
+/** To tell an owner that is elsewhere from one that is nowhere; whoever has more of them hears nothing. */
+const ownersLookedAt = 500;
+
 interface Watched {
   resource: ResourceInfo;
   informer: Informer<KubeObject>;
+}
+
+interface Found extends Watched {
+  object: KubeObject;
 }
 
 /** How an object stands to one of its owners. `unknown`: of a kind not served here, so nothing may be concluded. */
@@ -47,7 +54,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
   const absentOwners = new Set<string>();
   const recorder = dependencies.recorder('garbage-collector-controller');
 
-  function find(key: NodeKey): (Watched & { object: KubeObject }) | undefined {
+  function find(key: NodeKey): Found | undefined {
     const { objectKey, group, resource } = splitNodeKey(key);
     const tenant = objectKey.slice(0, objectKey.indexOf('/'));
     const each = byName.get(`${group}/${resource}`) ?? custom.find(tenant, group, resource);
@@ -75,38 +82,61 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
       return owner !== undefined && !waitsForDependents(owner);
     });
 
-  async function stateOf(dependent: KubeObject, reference: OwnerReference): Promise<OwnerState> {
-    const cached = cachedOwner(dependent, reference);
+  async function stateOf(dependent: Found, reference: OwnerReference): Promise<OwnerState> {
+    const { object } = dependent;
+    const cached = cachedOwner(object, reference);
     if (cached !== undefined) return waitsForDependents(cached) ? 'waiting' : 'solid';
-    if (absentOwners.has(reference.uid)) return 'dangling';
-    const each = resourceOfOwner(dependent, reference);
+    const each = resourceOfOwner(object, reference);
     if (each === undefined) return 'unknown';
-    const { clusterName, namespace } = dependent.metadata;
+    const { clusterName = '', namespace } = object.metadata;
+    const identity = identityOf(each.resource, clusterName, namespace, reference);
+    if (absentOwners.has(identity)) return 'dangling';
     if (each.resource.namespaced && namespace === undefined) {
-      recorder.event(
-        { ...dependent, apiVersion: dependent.apiVersion ?? '', kind: dependent.kind ?? '' },
-        'Warning',
-        'OwnerRefInvalidNamespace',
-        `ownerRef [${reference.apiVersion}/${reference.kind}, namespace: , name: ${reference.name}, uid: ${reference.uid}] does not exist in namespace ""`,
-      );
+      await reportIfElsewhere(dependent, each, reference);
       return 'unknown';
     }
     try {
       // The cache may lag behind the dependent: only the server's word makes an owner absent.
       const fresh = await client
-        .resource(clusterName!, each.resource, each.resource.namespaced ? namespace : undefined)
+        .resource(clusterName, each.resource, each.resource.namespaced ? namespace : undefined)
         .get(reference.name);
       if (fresh.metadata.uid === reference.uid) return waitsForDependents(fresh) ? 'waiting' : 'solid';
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
-    rememberAbsence(reference.uid);
+    if (each.resource.namespaced) await reportIfElsewhere(dependent, each, reference);
+    rememberAbsence(identity);
     return 'dangling';
   }
 
-  function rememberAbsence(uid: string): void {
-    absentOwners.add(uid);
+  /** An owner is remembered as absent where the reference says it is: another reference to its uid may be right. */
+  const identityOf = (
+    resource: ResourceInfo,
+    tenant: string,
+    namespace: string | undefined,
+    { name, uid }: { name: string; uid: string },
+  ): string => [tenant, resource.namespaced ? namespace : '', resource.group, resource.kind, name, uid].join('/');
+
+  function rememberAbsence(identity: string): void {
+    absentOwners.add(identity);
     if (absentOwners.size > rememberedAbsences) absentOwners.delete(absentOwners.values().next().value!);
+  }
+
+  /** An owner in another namespace is none: its writer should hear of it. */
+  async function reportIfElsewhere(dependent: Found, owners: Watched, reference: OwnerReference): Promise<void> {
+    const { resource, object } = dependent;
+    const { clusterName = '', namespace = '' } = object.metadata;
+    const { items } = await client.resource(clusterName, owners.resource).list({ limit: ownersLookedAt });
+    if (!items.some(({ metadata }) => metadata.uid === reference.uid && metadata.namespace !== namespace)) return;
+    const { apiVersion, kind, name, uid } = reference;
+    const identity = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
+    const target = {
+      metadata: object.metadata,
+      apiVersion: resource.group === '' ? resource.version : `${resource.group}/${resource.version}`,
+      kind: resource.kind,
+    };
+    const message = `ownerRef ${identity} does not exist in namespace ${JSON.stringify(namespace)}`;
+    recorder.event(target, 'Warning', 'OwnerRefInvalidNamespace', message);
   }
 
   async function writeMetadata(each: Watched, object: KubeObject, metadata: object): Promise<void> {
@@ -147,7 +177,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
   async function orphan(each: Watched, owner: KubeObject): Promise<void> {
     const uids = new Set([owner.metadata.uid]);
     await Promise.all(
-      [...graph.dependentsOf(owner.metadata.uid)].map(async (key) => {
+      [...graph.dependentsOf(owner)].map(async (key) => {
         const dependent = find(key);
         if (dependent === undefined) return;
         await writeMetadata(dependent, dependent.object, { ownerReferences: withoutOwners(dependent.object, uids) });
@@ -159,7 +189,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
   /** The owner waits for those dependents that block it; when none is left it may go. */
   async function deleteDependentsFirst(each: Watched, owner: KubeObject, queue: ControllerQueue): Promise<void> {
     let isBlocked = false;
-    for (const key of graph.dependentsOf(owner.metadata.uid)) {
+    for (const key of graph.dependentsOf(owner)) {
       const dependent = find(key);
       const reference = dependent?.object.metadata.ownerReferences?.find(({ uid }) => uid === owner.metadata.uid);
       if (dependent === undefined || reference === undefined) continue;
@@ -169,10 +199,11 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
     if (!isBlocked) await removeFinalizer(each, owner, FOREGROUND);
   }
 
-  async function collect(key: NodeKey, each: Watched, object: KubeObject, queue: ControllerQueue): Promise<void> {
+  async function collect(key: NodeKey, each: Found, queue: ControllerQueue): Promise<void> {
+    const { object } = each;
     const references = object.metadata.ownerReferences ?? [];
     if (references.length === 0) return;
-    const states = await Promise.all(references.map((reference) => stateOf(object, reference)));
+    const states = await Promise.all(references.map((reference) => stateOf(each, reference)));
     const uidsIn = (...wanted: OwnerState[]) =>
       new Set(references.filter((_, index) => wanted.includes(states[index]!)).map(({ uid }) => uid));
     if (states.includes('solid') || states.includes('unknown')) {
@@ -180,7 +211,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
       if (gone.size > 0) await writeMetadata(each, object, { ownerReferences: withoutOwners(object, gone) });
       return;
     }
-    const dependents = graph.dependentsOf(object.metadata.uid);
+    const dependents = graph.dependentsOf(object);
     if (states.includes('waiting') && dependents.size > 0) {
       // A dependent that waits itself may close a circle: then nobody may block anybody.
       const isCircle = [...dependents].some((other) => {
@@ -219,7 +250,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
         const each = resourceOfOwner(object, reference);
         if (owner === undefined || each === undefined || !waitsForDependents(owner)) continue;
         // Each look walks the dependents that are left.
-        const delayMs = Math.min(1000, graph.dependentsOf(owner.metadata.uid).size / 20);
+        const delayMs = Math.min(1000, graph.dependentsOf(owner).size / 20);
         queue.addAfter(nodeKeyOf(each.resource, owner), delayMs);
       }
     };
@@ -239,8 +270,9 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
       },
       deleted: (object: KubeObject) => {
         graph.change(nodeKeyOf(resource, object), object.metadata.ownerReferences, undefined);
-        const dependents = graph.dependentsOf(object.metadata.uid);
-        if (dependents.size > 0) rememberAbsence(object.metadata.uid);
+        const dependents = graph.dependentsOf(object);
+        const { clusterName = '', namespace } = object.metadata;
+        if (dependents.size > 0) rememberAbsence(identityOf(resource, clusterName, namespace, object.metadata));
         for (const key of dependents) queue.add(key);
         wakeOwners(object);
       },
@@ -267,7 +299,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
       try {
         if (orphansDependents(object)) await orphan(found, object);
         else if (waitsForDependents(object)) await deleteDependentsFirst(found, object, tools.queue);
-        else if (object.metadata.deletionTimestamp === undefined) await collect(key, found, object, tools.queue);
+        else if (object.metadata.deletionTimestamp === undefined) await collect(key, found, tools.queue);
       } catch (error) {
         // The object changed since: look at it as it is now.
         if (!isConflict(error)) throw error;
