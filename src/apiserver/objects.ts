@@ -1,7 +1,7 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
 import type { VersionedForm } from '../api/resource-definition.ts';
 import { ALL_TENANTS } from '../api/tenants.ts';
-import type { Store, WriteOperation } from '../store/store.ts';
+import type { Compare, Store, WriteOperation } from '../store/store.ts';
 import {
   nameFilter,
   versionedEntries,
@@ -70,14 +70,42 @@ export class Objects {
     return this.#caches.peek(resource) ?? this.#caches.for(resource);
   }
 
-  async get(resource: GroupResource, tenant: string, namespace: string, name: string): Promise<CacheEntry | undefined> {
+  get(resource: GroupResource, tenant: string, namespace: string, name: string): Promise<CacheEntry | undefined> {
+    const found = this.find(resource, tenant, namespace, name);
+    return found instanceof Promise ? found : Promise.resolve(found);
+  }
+
+  /** As `get`; a promise only where something has to be waited for: many are asked for with each write. */
+  find(
+    resource: GroupResource,
+    tenant: string,
+    namespace: string,
+    name: string,
+  ): CacheEntry | undefined | Promise<CacheEntry | undefined> {
+    const cache = this.#caches.peek(resource);
+    if (cache === undefined || versionedFormOf(resource) !== undefined) {
+      return this.#findLoading(resource, tenant, namespace, name);
+    }
+    const stored = cache.get(tenant, namespace, name);
+    if (stored !== undefined || !this.#sharedLayer.covers(resource, tenant)) return stored;
+    const owner = this.#tenants.find(tenant);
+    if (owner instanceof Promise) return this.#findLoading(resource, tenant, namespace, name);
+    return owner === undefined ? undefined : this.#sharedLayer.entry(resource, owner, namespace, name);
+  }
+
+  async #findLoading(
+    resource: GroupResource,
+    tenant: string,
+    namespace: string,
+    name: string,
+  ): Promise<CacheEntry | undefined> {
     const cache = await this.cache(resource);
     const stored = cache.get(tenant, namespace, name);
     const form = versionedFormOf(resource);
     if (form !== undefined) return stored === undefined ? undefined : (await versionedEntries(form, [stored]))[0];
     if (stored !== undefined || !this.#sharedLayer.covers(resource, tenant)) return stored;
-    const tenantEntry = await this.#tenants.entry(tenant);
-    return tenantEntry === undefined ? undefined : this.#sharedLayer.entry(resource, tenantEntry, namespace, name);
+    const owner = await this.#tenants.entry(tenant);
+    return owner === undefined ? undefined : this.#sharedLayer.entry(resource, owner, namespace, name);
   }
 
   async entries(resource: GroupResource, scope: CacheScope, filter?: ObjectFilter): Promise<readonly CacheEntry[]> {
@@ -150,32 +178,38 @@ export class Objects {
   async commit(
     changes: ObjectChange[],
   ): Promise<{ revision: number; entries: (CacheEntry | undefined)[] } | undefined> {
-    const compare = [];
+    const compare: Compare[] = [];
     const operations: WriteOperation[] = [];
+    /** Of each change; undefined for deletions. */
+    const values: (Buffer | undefined)[] = [];
+    // Waits only where there is something to wait for: every write passes here.
     for (const { resource, tenant, namespace, name, before, after } of changes) {
       const key = storeKey(resource, tenant, namespace, name);
       const modRevision = storedRevision(before);
       compare.push({ key, modRevision });
+      if (after === undefined) {
+        values.push(undefined);
+        if (modRevision !== 0) operations.push({ type: 'delete', key });
+        continue;
+      }
       const form = versionedFormOf(resource);
-      if (after !== undefined) {
-        const value = encodeForStore((await form?.toStored(after)) ?? after);
-        const isNew = modRevision === 0;
-        const bytesBefore = isNew ? 0 : (this.#caches.peek(resource)?.get(tenant, namespace, name)?.size ?? 0);
-        await this.#quota.check({ resource, tenant, isNew, bytesBefore, bytesAfter: value.length });
-        operations.push({ type: 'put', key, value });
-      } else if (modRevision !== 0) operations.push({ type: 'delete', key });
+      const value = encodeForStore(form === undefined ? after : await form.toStored(after));
+      const isNew = modRevision === 0;
+      const bytesBefore = isNew ? 0 : (this.#caches.peek(resource)?.get(tenant, namespace, name)?.size ?? 0);
+      const checked = this.#quota.check({ resource, tenant, isNew, bytesBefore, bytesAfter: value.length });
+      if (checked !== undefined) await checked;
+      values.push(value);
+      operations.push({ type: 'put', key, value });
     }
     const result = await this.#store.commit({ compare, operations });
     const entries: (CacheEntry | undefined)[] = [];
-    for (const { resource, tenant, namespace, name, after } of changes) {
-      const cache = await this.cache(resource);
-      await cache.waitForRevision(result.revision);
+    for (let index = 0; index < changes.length; index++) {
+      const { resource } = changes[index]!;
+      const cache = this.#caches.peek(resource) ?? (await this.#caches.for(resource));
+      if (cache.revision < result.revision) await cache.waitForRevision(result.revision);
       if (!result.committed) continue;
-      const put =
-        after === undefined
-          ? undefined
-          : operations.find((operation) => operation.key === storeKey(resource, tenant, namespace, name));
-      const entry = put?.type === 'put' ? cache.entryAt(put.key, result.revision, put.value) : undefined;
+      const value = values[index];
+      const entry = value === undefined ? undefined : cache.entryAt(compare[index]!.key, result.revision, value);
       const form = versionedFormOf(resource);
       entries.push(entry === undefined || form === undefined ? entry : (await versionedEntries(form, [entry]))[0]!);
     }

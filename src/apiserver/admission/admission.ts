@@ -73,11 +73,15 @@ export function reinvocationOf(request: AdmissionRequest): Reinvocation {
 
 /** Mutating plug-ins run in the order of the list; validating ones after the object is valid and final. */
 export class Admission {
-  readonly #plugins: AdmissionPlugin[];
+  /** Those that have something to do at each step. */
+  readonly #plugins: Record<AdmissionStep, AdmissionPlugin[]>;
   readonly #observer: AdmissionObserver | undefined;
 
   constructor(plugins: AdmissionPlugin[], observer?: AdmissionObserver) {
-    this.#plugins = plugins;
+    this.#plugins = {
+      admit: plugins.filter((plugin) => plugin.admit !== undefined),
+      validate: plugins.filter((plugin) => plugin.validate !== undefined),
+    };
     this.#observer = observer;
   }
 
@@ -110,11 +114,13 @@ export class Admission {
   async #run(step: AdmissionStep, request: AdmissionRequest, startedMs: number): Promise<void> {
     // Where one plug-in ends the next begins.
     let beganMs = startedMs;
-    for (const plugin of this.#plugins) {
-      if (plugin[step] === undefined || !plugin.handles(request)) continue;
+    const plugins = this.#plugins[step];
+    for (let index = 0; index < plugins.length; index++) {
+      const plugin = plugins[index]!;
+      if (!plugin.handles(request)) continue;
       let isRejected = true;
       try {
-        const pending = plugin[step](request);
+        const pending = plugin[step]!(request);
         if (pending !== undefined) await pending;
         isRejected = false;
       } finally {

@@ -33,6 +33,12 @@ export class TenantDirectory {
     return (await this.cache()).get(SYSTEM_TENANT, '', tenant);
   }
 
+  /** As `entry`; a promise only before the directory is loaded. */
+  find(tenant: string): CacheEntry | undefined | Promise<CacheEntry | undefined> {
+    const cache = this.#caches.peek(TENANTS);
+    return cache === undefined ? this.entry(tenant) : cache.get(SYSTEM_TENANT, '', tenant);
+  }
+
   async entries(): Promise<CacheEntry[]> {
     return (await this.cache()).entries({ tenant: SYSTEM_TENANT });
   }

@@ -3,7 +3,7 @@ import { quantityValue } from '../../api/quantity.ts';
 import { qualifiedResource, StatusError } from '../../api/status.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import { ValueTooLargeError } from '../../store/store.ts';
-import type { WatchCaches } from '../watch-cache/watch-cache.ts';
+import type { CacheEntry, WatchCaches } from '../watch-cache/watch-cache.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
 
 /** What a tenant may store: memory and disk are shared by all. */
@@ -53,16 +53,26 @@ export class TenantQuota {
     this.#limits = { ...defaultTenantLimits, ...limits };
   }
 
-  /** Throws ValueTooLargeError (413) for an object and 403 for a tenant that would grow too large. */
-  async check({ resource, tenant, isNew, bytesBefore, bytesAfter }: Growth): Promise<void> {
+  /**
+   * Throws ValueTooLargeError (413) for an object and 403 for a tenant that would grow too large. A promise only where
+   * the tenant has to be loaded.
+   */
+  check(growth: Growth): void | Promise<void> {
+    const { tenant, bytesBefore, bytesAfter } = growth;
     if (tenant === SYSTEM_TENANT) {
       if (bytesAfter > platformObjectLimitBytes) throw tooLarge(platformObjectLimitBytes);
       return;
     }
     if (bytesAfter > objectLimitBytes && bytesAfter > bytesBefore) throw tooLarge(objectLimitBytes);
     if (bytesAfter <= bytesBefore) return;
+    const entry = this.#tenants.find(tenant);
+    if (entry instanceof Promise) return entry.then((loaded) => this.#checkUsage(growth, loaded));
+    this.#checkUsage(growth, entry);
+  }
+
+  #checkUsage({ resource, tenant, isNew, bytesBefore, bytesAfter }: Growth, entry: CacheEntry | undefined): void {
     const usage = this.#caches.usage.of(tenant);
-    const limits = await this.#limitsOf(tenant);
+    const limits = this.#limitsOf(entry);
     const slack = isNew ? 1 : updateSlack;
     if (isNew && usage.objects >= limits.objects) throw exceeded(resource, `objects=${limits.objects}`);
     if (usage.bytes + bytesAfter - bytesBefore > limits.bytes * slack)
@@ -73,8 +83,8 @@ export class TenantQuota {
     }
   }
 
-  async #limitsOf(tenant: string): Promise<TenantLimits> {
-    const own = (await this.#tenants.entry(tenant))?.object['spec']?.limits;
+  #limitsOf(entry: CacheEntry | undefined): TenantLimits {
+    const own = entry?.object['spec']?.limits;
     if (own === undefined) return this.#limits;
     return {
       objects: own.objects ?? this.#limits.objects,

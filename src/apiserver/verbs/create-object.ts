@@ -2,10 +2,12 @@ import { applyDefaults } from '../../api/defaults.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { alreadyExists, invalid, StatusError } from '../../api/status.ts';
-import { validateObject } from '../../api/validation/index.ts';
+import { objectChecks } from '../../api/validation/index.ts';
 import { warningsAsSent, warningsOf } from '../../api/validation/warnings/index.ts';
+import { type Pace, runInTurns } from '../../base/steps.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
+import { restBetween } from '../pace.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { generateName, prepareMetadataForCreate } from './metadata.ts';
 import { hookKey } from './update-object.ts';
@@ -23,6 +25,8 @@ export interface CreateRequest {
   /** For admission: see AdmissionRequest. */
   options?: object;
   view?: ResourceDefinition;
+  /** Of the request it is for: a large object is worked on in parts. */
+  pace?: Pace;
 }
 
 export type CreateResult = { entry: CacheEntry; object?: undefined } | { entry?: undefined; object: KubeObject };
@@ -51,8 +55,10 @@ export async function createObject(environment: Environment, request: CreateRequ
     warnings: request.warnings,
     ...(request.options !== undefined && { options: request.options }),
     ...(request.view !== undefined && { view: request.view }),
+    ...(request.pace !== undefined && { pace: request.pace }),
   };
   await environment.admission.mutate(admission);
+  await restBetween(request.pace);
   prepareMetadataForCreate(object, definition, environment.clock.now());
   const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
   const losesStatus = hasStatus && definition.strategy.keepsStatusOnCreate !== true;
@@ -69,11 +75,13 @@ export async function createObject(environment: Environment, request: CreateRequ
       metadata.name = generateName(base);
       definition.strategy.rename?.(object, taken);
     }
-    const errors = validateObject(definition, object, request.view);
+    const errors = await runInTurns(objectChecks(definition, object, request.view), request.pace);
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
     if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
     admission.name = metadata.name;
+    await restBetween(request.pace);
     await environment.admission.validate(admission);
+    await restBetween(request.pace);
     // The store's own check, the last of all, which dry runs do not reach.
     if (wasStored && !request.dryRun) {
       throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
@@ -99,10 +107,12 @@ async function write(environment: Environment, request: CreateRequest, object: K
   const { definition, tenant, namespace, dryRun } = request;
   const { name } = object.metadata;
   const hooks = environment.hooks.get(hookKey(definition));
-  const existing = await environment.objects.get(definition, tenant, namespace, name);
+  const found = environment.objects.find(definition, tenant, namespace, name);
+  const existing = found instanceof Promise ? await found : found;
   if (existing !== undefined) throw existsError(definition, name, existing.object);
   for (let attempt = 0; attempt < claimAttempts; attempt++) {
-    const alongside = (await hooks?.onCreate?.(object, { tenant, namespace, name, dryRun })) ?? [];
+    const alongside =
+      hooks?.onCreate === undefined ? [] : await hooks.onCreate(object, { tenant, namespace, name, dryRun });
     if (dryRun) return { object: await readBack(definition, object) };
     const written = await environment.objects.commit([
       { resource: definition, tenant, namespace, name, before: undefined, after: object },

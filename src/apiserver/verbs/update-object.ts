@@ -55,10 +55,12 @@ export async function updateObject(environment: Environment, request: UpdateRequ
   const { definition, tenant, namespace, name } = request;
   let refreshed = false;
   for (let attempt = 0; attempt < retryLimit; attempt++) {
-    const before = await objects.get(definition, tenant, namespace, name);
+    const found = objects.find(definition, tenant, namespace, name);
+    const before = found instanceof Promise ? await found : found;
     if (before === undefined) throw notFound(definition, name);
     const old = before.object;
-    const object = await request.change(old);
+    const changed = request.change(old);
+    const object = changed instanceof Promise ? await changed : changed;
     const asked = object.metadata.resourceVersion;
     if (asked !== undefined && asked !== '' && asked !== '0' && asked !== old.metadata.resourceVersion) {
       if (refreshed) throw objectModified(definition, name);
@@ -77,7 +79,7 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     await prepare(environment, request, object, old);
     const hooks = environment.hooks.get(hookKey(definition));
     const scope = { tenant, namespace, name, dryRun: request.dryRun };
-    const alongside = (await hooks?.onUpdate?.(object, old, scope)) ?? [];
+    const alongside = hooks?.onUpdate === undefined ? [] : await hooks.onUpdate(object, old, scope);
     const isOutdated = before.stale === true || isStoredElsewise(definition, before);
     if (unchanged(object, old) && !isOutdated) return { entry: before };
     if (request.dryRun) return { object };
