@@ -1,7 +1,8 @@
 import type { KubeObject } from '../object.ts';
 import { type Comparison, compareObjects, excludeFields } from './compare.ts';
-import { difference, equalSets, type FieldSet, isEmptySet, recursiveDifference, union } from './field-set.ts';
+import { difference, equalSets, type FieldSet, isEmptySet, leaf, recursiveDifference, union } from './field-set.ts';
 import type { MergeType } from './merge-type.ts';
+import type { PathElement } from './path-element.ts';
 import { signatureOf } from './signature.ts';
 import { strippedFields, trackedTypeOf } from './tracked-type.ts';
 import type { Versions } from './versions.ts';
@@ -24,6 +25,8 @@ export interface Change {
   isSame: boolean;
   /** Modified or added: whose it was is in conflict. */
   conflicting: FieldSet;
+  /** These, and what was removed. */
+  taken: FieldSet;
   /** The writer's from now on. */
   own: FieldSet;
   /** The set without what the write took from it. */
@@ -32,7 +35,13 @@ export interface Change {
   extend(set: FieldSet): FieldSet;
 }
 
-const known = new WeakMap<Endpoint, Map<string, Change>>();
+interface KnownChange {
+  change: Change;
+  /** The address that it was made for; see Signature. */
+  address: PathElement | undefined;
+}
+
+const known = new WeakMap<Endpoint, Map<string, KnownChange>>();
 const knownLimit = 1000;
 const signatureLimit = 8192;
 
@@ -40,16 +49,51 @@ const signatureLimit = 8192;
 export function changeAt(endpoint: Endpoint, before: unknown, after: unknown): Change {
   const type = trackedTypeOf(endpoint.type, endpoint.reset);
   const signature = signatureOf(type, before, after);
-  if (signature === undefined || signature.length > signatureLimit) return changeOf(endpoint, type, before, after);
+  if (signature === undefined || signature.text.length > signatureLimit) {
+    return changeOf(endpoint, type, before, after);
+  }
   let changes = known.get(endpoint);
   if (changes === undefined) known.set(endpoint, (changes = new Map()));
-  let change = changes.get(signature);
-  if (change === undefined) {
-    change = changeOf(endpoint, type, before, after);
-    if (changes.size >= knownLimit) changes.clear();
-    changes.set(signature, change);
+  const { text, address } = signature;
+  const like = changes.get(text);
+  if (like !== undefined) {
+    return like.address === address ? like.change : withAddress(like.change, like.address!, address!);
   }
+  const change = changeOf(endpoint, type, before, after);
+  if (changes.size >= knownLimit) changes.clear();
+  changes.set(text, { change, address });
   return change;
+}
+
+/** The same change of an object that has another address. */
+function withAddress({ isSame, ...like }: Change, from: PathElement, to: PathElement): Change {
+  const taken = renamed(like.taken, from, to);
+  const own = renamed(like.own, from, to);
+  return {
+    isSame,
+    conflicting: renamed(like.conflicting, from, to),
+    taken,
+    own,
+    leave: (set) => difference(set, taken),
+    extend: (set) => extended(set, taken, own),
+  };
+}
+
+/** `from` has no other element beside it: the order of elements stays. */
+function renamed(set: FieldSet, from: PathElement, to: PathElement): FieldSet {
+  let result: Record<string, FieldSet> | undefined;
+  for (const element in set) {
+    if (element === from) return { ...('.' in set && { '.': leaf }), [to]: set[from]! };
+    const child = set[element]!;
+    const changed = child === leaf ? child : renamed(child, from, to);
+    if (changed !== child) (result ??= { ...set })[element] = changed;
+  }
+  return result ?? set;
+}
+
+function extended(set: FieldSet, taken: FieldSet, own: FieldSet): FieldSet {
+  const more = union(difference(set, taken), own);
+  return equalSets(more, set) ? set : more;
 }
 
 function changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: unknown): Change {
@@ -60,12 +104,10 @@ function changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: u
   return {
     isSame: isEmptySet(taken),
     conflicting,
+    taken,
     own,
     leave: remembered((set) => difference(set, taken)),
-    extend: remembered((set) => {
-      const extended = union(difference(set, taken), own);
-      return equalSets(extended, set) ? set : extended;
-    }),
+    extend: remembered((set) => extended(set, taken, own)),
   };
 }
 

@@ -180,6 +180,41 @@ describe('managers', () => {
     assert.deepEqual(JSON.parse(encodeEntries([{}, ...entries])), [{}, ...entries]);
   });
 
+  it('of pods that differ in their addresses are each their own', () => {
+    const schema = schemaOf('io.k8s.api.core.v1.Pod')!;
+    const reset = setOf(['f:spec']);
+    const type = mergeTypeOf(schema);
+    const ofStatus = { apiVersion: 'v1', type, versions: onlyVersion('v1', type), subresource: 'status', reset };
+    const pod = (status: object, managedFields?: ManagedFieldsEntry[]) =>
+      ({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'a', ...(managedFields && { managedFields }) },
+        status,
+      }) as any;
+    const others = [
+      { manager: 'x', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: setOf(['f:spec']) },
+    ];
+    const statusOf = (ip: string) => ({ phase: 'Running', podIP: ip, podIPs: [{ ip }], hostIPs: [{ ip: '10.0.0.1' }] });
+    const setOfStatus = (before: object, after: object, live: ManagedFieldsEntry[] = others) => {
+      const update = { endpoint: ofStatus, manager: 'kubelet', empty: pod({}), now: 'now' };
+      const entries = trackUpdate({ ...update, live: pod(before, live), object: pod(after, live) })!;
+      return { entries, set: entries.find(({ manager }) => manager === 'kubelet')?.fieldsV1?.['f:status'] };
+    };
+    for (const ip of ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.0.0.1', 'fd00::1']) {
+      const { entries, set } = setOfStatus({ phase: 'Pending' }, statusOf(ip));
+      assert.deepEqual(Object.keys(set!), ['f:hostIPs', 'f:phase', 'f:podIP', 'f:podIPs']);
+      assert.deepEqual(set!['f:podIPs'], { '.': {}, [`k:{"ip":"${ip}"}`]: { '.': {}, 'f:ip': {} } });
+      const gone = setOfStatus(statusOf(ip), { phase: 'Failed' }, entries);
+      assert.deepEqual(gone.set, { 'f:phase': {} });
+      const moved = setOfStatus(statusOf(ip), statusOf('10.9.9.9'), entries);
+      assert.deepEqual(moved.set!['f:podIPs'], { '.': {}, 'k:{"ip":"10.9.9.9"}': { '.': {}, 'f:ip': {} } });
+      const both = { ...statusOf(ip), podIPs: [{ ip }, { ip: 'fd00::2' }] };
+      const second = setOfStatus(statusOf(ip), both, entries);
+      assert.deepEqual(Object.keys(second.set!['f:podIPs']!), ['.', `k:{"ip":"${ip}"}`, 'k:{"ip":"fd00::2"}']);
+    }
+  });
+
   it('of a scale are those of the replicas', () => {
     const replicas = ['f:spec', 'f:replicas'];
     const owner = (manager: string, fieldsV1: object, more: object = {}) =>

@@ -10,19 +10,46 @@ import {
   mapOf,
   typeOfField,
 } from './merge-type.ts';
+import type { PathElement } from './path-element.ts';
+
+export interface Signature {
+  text: string;
+  /** An address that came or went, which the text leaves out: pods that are alike differ in theirs. */
+  address: PathElement | undefined;
+}
 
 /**
- * What differs between two objects as a text: two pairs of one type with the same text differ in the same fields, so
- * the sets that say which need to be built once. Most writes are like many others: pods of one template, statuses on
- * the same step of their life. Text is much cheaper to make than sets.
+ * What differs between two objects as a text: two pairs of one type with the same text differ in the same fields (but
+ * for the address), so the sets that say which need to be built once. Most writes are like many others: pods of one
+ * template, statuses on the same step of their life. Text is much cheaper to make than sets.
  */
-export function signatureOf(type: MergeType, before: unknown, after: unknown): string | undefined {
+export function signatureOf(type: MergeType, before: unknown, after: unknown): Signature | undefined {
+  address = undefined;
+  hasOthers = false;
   try {
-    return between(type, before, after);
+    const text = between(type, before, after);
+    return address !== undefined && hasOthers ? undefined : { text, address };
   } catch (error) {
     if (error === unusual) return undefined;
     throw error;
   }
+}
+
+/** Of the comparison that is going on. */
+let address: PathElement | undefined;
+/** Were there items by address that may have others beside them? */
+let hasOthers: boolean;
+/** Stands for it in the text, where elements of lists begin with `k:`, `v:` or `i:`. */
+const addressMark = 'address';
+
+const isByAddress = ({ keys }: ListType) => keys.length === 1 && keys[0] === 'ip';
+
+/** Of the only item of a list, so that no other stands beside it in a set. */
+function elementOfOnly(list: ListType, value: any): PathElement {
+  const element = elementOfItem(list, value);
+  if (!isByAddress(list)) return element;
+  address ??= element;
+  return element === address ? addressMark : element;
 }
 
 /** Thrown for what is rare and would make the text ambiguous: no error, and without the cost of one. */
@@ -75,6 +102,7 @@ function betweenLists(type: ListType, before: any, after: any): string {
   const list = listOf(after) ?? [];
   if (type.atomic || (old.length === 0 && list.length === 0)) return deepEqual(before, after) ? '' : '~';
   let text = '';
+  hasOthers ||= isByAddress(type);
   if (isAligned(type, old, list)) {
     for (let index = 0; index < list.length; index++) {
       const difference = between(type.items, old[index], list[index]);
@@ -139,8 +167,9 @@ function shapeOf(type: MergeType, value: any): string {
   const list = listOf(value);
   const { list: listType } = type;
   if (listType!.atomic || list === undefined || list.length === 0) return '';
-  if (list.length === 1) return item(elementOfItem(listType!, list[0]), shapeOf(listType!.items, list[0]));
+  if (list.length === 1) return item(elementOfOnly(listType!, list[0]), shapeOf(listType!.items, list[0]));
   let text = '';
+  hasOthers ||= isByAddress(listType!);
   for (const [element, child] of itemsByElement(listType!, list)) {
     text += field + element + shapeOf(listType!.items, child) + end;
   }
