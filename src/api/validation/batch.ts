@@ -161,9 +161,7 @@ export function validateJobUpdate(job: Job, old: Job, findings: Findings): void 
   const { spec } = job;
   validateCompletionsUpdate(job, old, findings);
   validateImmutable(spec.selector, old.spec.selector, 'spec.selector', findings);
-  if (!semanticEqual(spec.template, templateAsFarAsFixed(job, old))) {
-    validateImmutable(spec.template, old.spec.template, 'spec.template', findings);
-  }
+  validateTemplateUpdate(job, old, findings);
   for (const field of [
     'completionMode',
     'podFailurePolicy',
@@ -185,31 +183,41 @@ function validateCompletionsUpdate({ spec }: Job, { spec: old }: Job, findings: 
   }
 }
 
-/** A suspended job that has not started may still be told where, and with what, its pods run. */
-function templateAsFarAsFixed({ spec: { template } }: Job, { spec, status }: Job): JobSpec['template'] {
-  if (spec.suspend !== true || status?.startTime !== undefined) return spec.template;
+/**
+ * While a job is suspended and none of its pods run, it may be told where, and with what, its pods run.
+ * Source: MutablePodResourcesForSuspendedJobs, MutableSchedulingDirectivesForSuspendedJobs.
+ */
+function validateTemplateUpdate({ spec: { template } }: Job, { spec, status }: Job, findings: Findings): void {
+  const rests =
+    spec.suspend === true &&
+    (status?.active ?? 0) === 0 &&
+    status?.conditions?.some(({ type, status: state }) => type === 'Suspended' && state === 'True') === true;
+  if (!rests) {
+    validateImmutable(template, spec.template, 'spec.template', findings);
+    return;
+  }
   const { nodeSelector, tolerations, schedulingGates, affinity } = template.spec;
-  const resources = (list: 'containers' | 'initContainers') =>
-    spec.template.spec[list]?.map((container, index) => ({
-      ...container,
-      resources: template.spec[list]?.[index]?.resources,
-    }));
-  return {
-    metadata: {
-      ...spec.template.metadata,
-      labels: template.metadata?.labels,
-      annotations: template.metadata?.annotations,
-    },
-    spec: {
-      ...spec.template.spec,
-      containers: resources('containers')!,
-      initContainers: resources('initContainers'),
-      nodeSelector,
-      tolerations,
-      schedulingGates,
-      affinity: { ...spec.template.spec.affinity, nodeAffinity: affinity?.nodeAffinity },
-    },
+  const resources = (list: 'containers' | 'initContainers') => {
+    const before = spec.template.spec[list];
+    const now = template.spec[list];
+    if (before === undefined || before.length !== now?.length) return before;
+    return before.map((container, index) =>
+      container.name === now[index]!.name ? { ...container, resources: now[index]!.resources } : container,
+    );
   };
+  const { nodeAffinity: _, ...others } = spec.template.spec.affinity ?? {};
+  const asFarAsFixed = {
+    ...spec.template.spec,
+    containers: resources('containers')!,
+    initContainers: resources('initContainers'),
+    nodeSelector,
+    tolerations,
+    schedulingGates,
+    affinity: affinity?.nodeAffinity === undefined ? others : { ...others, nodeAffinity: affinity.nodeAffinity },
+  };
+  if (!semanticEqual(template.spec, asFarAsFixed)) {
+    validateImmutable(template.spec, spec.template.spec, 'spec.template.spec', findings);
+  }
 }
 
 export function validateCronJob({ spec, metadata }: CronJob, findings: Findings, old?: CronJob): void {
