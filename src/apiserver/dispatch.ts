@@ -87,9 +87,7 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
     if (!info.isResourceRequest) return nonResource(context);
     const definition = environment.registry.find(context.tenant, info.group, info.version, info.resource);
     if (definition === undefined) {
-      throw environment.registry.hasBuiltinVersion(context.tenant, info.group, info.version)
-        ? pathNotFound()
-        : pageNotFound();
+      throw environment.registry.hasBuiltinGroup(context.tenant, info.group) ? pathNotFound() : pageNotFound();
     }
     const request = requestScope(context, definition);
     if (definition.isTerminating === true && info.verb === 'create') throw creationWhileTerminating();

@@ -11,8 +11,7 @@ export class ResourceRegistry {
   readonly #platform = new Map<string, ResourceDefinition>();
   readonly #platformGroups = new Set<string>();
   readonly #builtinNames = new Set<string>();
-  readonly #builtinVersions = new Set<string>();
-  readonly #platformVersions = new Set<string>();
+  readonly #builtinGroups = new Set<string>();
   readonly #custom: CustomResources | undefined;
   #viewsByStored: Map<string, ResourceDefinition[]> | undefined;
 
@@ -20,13 +19,12 @@ export class ResourceRegistry {
     this.#custom = custom;
     for (const definition of builtin) {
       this.#builtin.set(keyOf(definition), definition);
-      this.#builtinVersions.add(`${definition.group}/${definition.version}`);
+      this.#builtinGroups.add(definition.group);
       this.#builtinNames.add(`${definition.group}/${definition.resource}`);
     }
     for (const definition of platform) {
       this.#platform.set(keyOf(definition), definition);
       this.#platformGroups.add(definition.group);
-      this.#platformVersions.add(`${definition.group}/${definition.version}`);
     }
   }
 
@@ -52,10 +50,9 @@ export class ResourceRegistry {
     return [definition, ...(this.#views().get(keyOf(definition)) ?? [])];
   }
 
-  /** A version of an API that is there for every tenant, whatever it defines. */
-  hasBuiltinVersion(tenant: string, group: string, version: string): boolean {
-    const prefix = `${group}/${version}`;
-    return this.#builtinVersions.has(prefix) || (tenant === SYSTEM_TENANT && this.#platformVersions.has(prefix));
+  /** An API that is there for every tenant, whatever it defines. */
+  hasBuiltinGroup(tenant: string, group: string): boolean {
+    return this.#builtinGroups.has(group) || (tenant === SYSTEM_TENANT && this.#platformGroups.has(group));
   }
 
   isBuiltin(group: string, resource: string): boolean {

@@ -1,4 +1,4 @@
-import { pageNotFound } from '../../api/status.ts';
+import { pageNotFound, pathNotFound } from '../../api/status.ts';
 import type { Aggregation } from '../aggregation/index.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { checkPlain, checkRoute, parseAccept } from '../http/negotiate.ts';
@@ -35,23 +35,24 @@ export function createDiscovery(
     const remotes = aggregation.remoteVersions(tenant);
     if (segments.length === 1) {
       const root = segments[0]!;
-      if (wantsAggregated(context.accept)) {
+      const form = aggregatedForm(context.accept);
+      if (form !== undefined) {
         const parts = [
           root,
           definitions.map(idOf),
           registered.map(({ metadata, spec }) => [metadata.name, spec?.groupPriorityMinimum, spec?.versionPriority]),
           remotes.map(({ group, version, resources, isStale }) => [group, version, idOf(resources), isStale]),
         ];
-        const { bytes, etag } = documents.get(JSON.stringify(parts), () => {
+        const { bytes, protobuf, etag } = documents.get(JSON.stringify(parts), () => {
           const groups = groupsOf(definitions, registered, remotes);
           const shown = groups.filter((group) => (group.name === '') === (root === 'api'));
           return aggregatedDocument(shown);
         });
-        const contentType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+        const contentType = `${form};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`;
         const headers = { vary: 'Accept', 'cache-control': 'public', etag };
         return context.headers['if-none-match'] === etag
-          ? { type: 'bytes', code: 304, contentType, bytes: '', headers }
-          : { type: 'bytes', code: 200, contentType, bytes, headers };
+          ? { type: 'bytes', code: 304, bytes: '', headers }
+          : { type: 'bytes', code: 200, contentType, bytes: form === PROTOBUF ? protobuf() : bytes, headers };
       }
     }
     if (isRouted) checkRoute(context.accept);
@@ -73,19 +74,25 @@ export function createDiscovery(
 function versionAnswer(groups: ApiGroup[], groupName: string, versionName: string): Answer {
   const group = groups.find((candidate) => candidate.name === groupName);
   const version = group?.versions.find((candidate) => candidate.version === versionName);
-  if (version === undefined) throw pageNotFound();
+  if (version === undefined) throw isBuiltin(group) ? pathNotFound() : pageNotFound();
   return objectAnswer(resourceListDocument(groupName, version));
 }
 
-/** The aggregated form, when the client puts it before a plain one. */
-function wantsAggregated(accept: string): boolean {
-  if (accept === '') return false;
+/** As upstream: who serves a group of its own knows what is not there; of others' it knows nothing. */
+const isBuiltin = (group: ApiGroup | undefined): boolean =>
+  group?.versions.some(({ definitions }) => definitions.some(({ versioned }) => versioned === undefined)) === true;
+
+const aggregatedForms = ['application/json', PROTOBUF];
+
+/** What the aggregated form is asked for in, when the client puts that before a plain one. */
+function aggregatedForm(accept: string): string | undefined {
+  if (accept === '') return undefined;
   for (const { type, parameters } of parseAccept(accept)) {
-    if (type === '*/*' || type === 'application/*') return false;
+    if (type === '*/*' || type === 'application/*') return undefined;
+    if (!aggregatedForms.includes(type)) continue;
     const { as, g, v } = parameters;
-    if (as === undefined && (type === 'application/json' || type === PROTOBUF)) return false;
-    if (type !== 'application/json') continue;
-    if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && v === 'v2') return true;
+    if (as === undefined) return undefined;
+    if (as === 'APIGroupDiscoveryList' && g === 'apidiscovery.k8s.io' && v === 'v2') return type;
   }
-  return false;
+  return undefined;
 }

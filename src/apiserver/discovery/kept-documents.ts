@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { encodeObject } from '../protobuf/encode-protobuf.ts';
 
 export interface KeptDocument {
+  /** In JSON. */
   bytes: Buffer;
+  /** Made when first asked for. */
+  protobuf(): Buffer;
   /** With its quotes. */
   etag: string;
 }
@@ -29,7 +33,12 @@ export class KeptDocuments {
     this.#kept.delete(hash);
     if (kept === undefined) {
       const bytes = Buffer.from(JSON.stringify(build()));
-      kept = { bytes, etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"` };
+      let protobuf: Buffer | undefined;
+      kept = {
+        bytes,
+        protobuf: () => (protobuf ??= encodeObject(JSON.parse(bytes.toString()))!),
+        etag: `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"`,
+      };
       // The least recently used goes.
       if (this.#kept.size >= documentsKept) this.#kept.delete(this.#kept.keys().next().value!);
     }

@@ -68,8 +68,8 @@ function writeEnvelopeStart(writer: WireWriter, kind: string, apiVersion: string
 export function encodeObject(object: Record<string, any>): Buffer | undefined {
   const { kind = '', apiVersion = '' } = object;
   const schema = protobufSchema(kind, apiVersion);
-  // Some documents of discovery leave out the version that all of them have.
-  return schema === undefined ? undefined : envelope(kind, apiVersion || 'v1', encodeMessage(schema, object));
+  // Some documents of discovery leave out the version that all of them have, and so does upstream's envelope.
+  return schema === undefined ? undefined : envelope(kind, apiVersion, encodeMessage(schema, object));
 }
 
 /** A list out of the bare messages of its items. */

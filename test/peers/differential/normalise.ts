@@ -13,6 +13,8 @@ const patterns: [RegExp, string][] = [
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z/g, '<fraction of time>'],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<time>'],
   [/\bkube-api-access-[a-z0-9]{5}\b/g, 'kube-api-access-<random>'],
+  [/\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|UTC)/g, '<$1 date>'],
+  [/hash=[0-9A-F]{128}/g, 'hash=<sha512>'],
   [/127\.0\.0\.1:\d+/g, '<address>'],
   [/too old resource version: \d+ \(\d+\)/g, 'too old resource version: <revision> (<revision>)'],
   [/Too large resource version: \d+, current: \d+/g, 'Too large resource version: <revision>, current: <revision>'],

@@ -1,5 +1,6 @@
-import type { Answer } from '../client.ts';
+import { eventually } from '../../../lib/eventually.ts';
 import type { Twin } from '../twin.ts';
+import { customDefinitions } from './custom-definitions.ts';
 
 /** The documents that kubectl explain, validation and code generators read. */
 export async function openApi(twin: Twin): Promise<void> {
@@ -69,6 +70,7 @@ export async function openApi(twin: Twin): Promise<void> {
     headers: { 'if-none-match': String(v2[side.name].headers['etag']) },
   }));
   compareDocuments(twin, '/openapi/v2', v2.kubernetes.json, v2.skypod.json, (document) => document?.definitions);
+  await customOpenApi(twin);
 }
 
 type Document = Record<string, any>;
@@ -122,4 +124,67 @@ function undescribed(value: any, document: Document): any {
   );
 }
 
-export type { Answer };
+const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+/** What definitions add, for as long as they are there. */
+async function customOpenApi(twin: Twin): Promise<void> {
+  const group = `x${twin.run}.example.com`;
+  const definitions = customDefinitions(group);
+  for (const body of definitions) await twin.prepare({ method: 'POST', path: definitionsPath, body }, [201]);
+  const names = [`apis/${group}/v1`, `apis/${group}/v1beta1`];
+  const marks = [`com.example.x${twin.run}.v1.BoxList`, `com.example.x${twin.run}.v1beta1.ThingList`];
+  for (const side of twin.sides) {
+    const read = async (path: string) => (await side.client.send({ path })).text;
+    await eventually(`${side.name} describes custom resources`, async () => {
+      const documents = await Promise.all(names.map((name) => read(`/openapi/v3/${name}`)));
+      const version2 = await read('/openapi/v2');
+      return (
+        marks.every((mark, at) => documents[at]!.includes(mark) && version2.includes(mark)) &&
+        documents[0]!.includes('.v1.ThingList')
+      );
+    });
+  }
+  for (const name of names) {
+    const label = `/openapi/v3/${name.replace(twin.run, 'RUN')}`;
+    const both = await twin.prepare({ path: `/openapi/v3/${name}` });
+    twin.compare(`${label} head`, both, { bodyIgnored: true });
+    compareDocuments(twin, label, both.kubernetes.json, both.skypod.json, (document) => document?.components?.schemas);
+    await twin.ask(
+      `${label} as protobuf`,
+      { path: `/openapi/v3/${name}`, accept: 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf' },
+      { bodyIgnored: true },
+    );
+  }
+  await twin.ask(`/openapi/v3/apis/xRUN.example.com`, { path: `/openapi/v3/apis/${group}` });
+  await twin.ask(
+    '/openapi/v3 with custom resources',
+    { path: '/openapi/v3' },
+    {
+      reduce: ({ json, text }) => Object.keys((json ?? JSON.parse(text)).paths).filter((name) => name.includes(group)),
+    },
+  );
+  const v2 = await twin.prepare({ path: '/openapi/v2' });
+  const [kubernetes, skypod] = [v2.kubernetes.json, v2.skypod.json].map((document) => onlyOf(group, document));
+  compareDocuments(
+    twin,
+    '/openapi/v2 of custom resources',
+    kubernetes!,
+    skypod!,
+    (document) => document?.['definitions'],
+  );
+  for (const { metadata } of definitions) {
+    await twin.prepare({ method: 'DELETE', path: `${definitionsPath}/${metadata.name}` });
+  }
+}
+
+/** Of a document of version 2 what is of a group, and the parameters that are referred to. */
+function onlyOf(group: string, document: Document): Document {
+  const model = `${group.split('.').reverse().join('.')}.`;
+  const only = (members: Document, prefix: string) =>
+    Object.fromEntries(Object.entries(members).filter(([name]) => name.startsWith(prefix)));
+  return {
+    parameters: document['parameters'],
+    paths: only(document['paths'], `/apis/${group}/`),
+    definitions: only(document['definitions'], model),
+  };
+}
