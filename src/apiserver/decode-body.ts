@@ -5,6 +5,7 @@ import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion }
 import type { TypeSchema } from '../api/schema.ts';
 import { badRequest, invalid, unsupportedMediaType } from '../api/status.ts';
 import { describeJsonError } from './json-syntax.ts';
+import { paceOf } from './pace.ts';
 import { decodeProtobuf } from './protobuf/decode-protobuf.ts';
 import type { RequestBody, RequestContext } from './request-context.ts';
 import { readYaml } from './yaml/read.ts';
@@ -30,14 +31,13 @@ export interface ParsedBody {
 /** The object of a writing request in its canonical form; 400, 415 or 413 when there is none. */
 export async function readObject(context: RequestContext, target: BodyTarget): Promise<KubeObject> {
   const body = await context.readBody();
-  return decodeValue(
-    context,
-    await parseBody(context, body, target.kind.kind, {
-      wantDuplicates: wantsFindings(context),
-      schema: target.schema,
-    }),
-    target,
-  );
+  const pace = paceOf(context);
+  const parsed = await parseBody(context, body, target.kind.kind, {
+    wantDuplicates: wantsFindings(context),
+    schema: target.schema,
+  });
+  if (pace?.isDue) await pace.rest();
+  return decodeValue(context, parsed, target);
 }
 
 /** Checks kind and fields of a parsed body and brings it into canonical form. Defaults are not applied. */
@@ -197,7 +197,7 @@ const wantsFindings = (context: RequestContext) => fieldValidationOf(context) !=
 
 /** `kind` is for messages. */
 export async function parseBody(
-  { tenant }: Pick<RequestContext, 'tenant'>,
+  context: RequestContext,
   body: RequestBody,
   kind: string,
   options: { wantDuplicates?: boolean; schema?: TypeSchema } = {},
@@ -220,7 +220,7 @@ export async function parseBody(
   }
   const text = body.bytes.toString('utf8');
   if (mediaType === 'application/yaml') {
-    return { ...(await fromYaml(text, kind, tenant)), text };
+    return { ...(await fromYaml(text, kind, context.tenant)), text };
   }
   if (body.contentType !== '' && mediaType !== 'application/json') {
     throw unsupportedMediaType(
@@ -228,7 +228,11 @@ export async function parseBody(
     );
   }
   try {
-    return { value: JSON.parse(text), duplicates: options.wantDuplicates ? findDuplicateFields(text) : [], text };
+    const value = JSON.parse(text);
+    if (options.wantDuplicates !== true) return { value, duplicates: [], text };
+    const pace = paceOf(context);
+    if (pace?.isDue) await pace.rest();
+    return { value, duplicates: findDuplicateFields(text), text };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw badRequest(

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Pace } from '../base/steps.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Query, RequestInfo } from './request-info.ts';
 
@@ -11,6 +12,8 @@ export type RequestBody =
 export interface RequestTurn {
   /** Another tenant that asks for little has a request under way: long work is to be done in smaller parts. */
   readonly hurried: boolean;
+  /** Others wait for this request: its turn is to end when the answer is out, and no earlier. */
+  readonly awaited: boolean;
   /** Another slice, to go on with long work: resolves when everyone with a better claim had theirs. */
   slice(): Promise<void>;
   /** Processor time spent on the request outside of its slices, in milliseconds. */
@@ -68,4 +71,6 @@ export interface RequestContext {
   waitedMs?: number;
   /** From priority and fairness on; absent in process. */
   turn?: RequestTurn;
+  /** See pace.ts. */
+  pace?: Pace;
 }

@@ -12,17 +12,27 @@ export function runAtOnce<T>(steps: Steps<T>): T {
   }
 }
 
-/** Whoever decides when it is others' turn: `rest` gives undefined while the work may go on. */
+/** Whoever decides when it is others' turn. */
 export interface Pace {
-  rest(): Promise<void> | undefined;
+  /** The work has been going on for so long that others are to have theirs. */
+  readonly isDue: boolean;
+  rest(): Promise<void>;
 }
 
-/** Runs in as many parts as the pace asks for; without one, at once. */
-export async function runInTurns<T>(steps: Steps<T>, pace: Pace | undefined): Promise<T> {
+/** Runs in as many parts as the pace asks for; without one, at once. A promise only where it rested. */
+export function runInTurns<T>(steps: Steps<T>, pace: Pace | undefined): T | Promise<T> {
   for (;;) {
     const { done, value } = steps.next();
     if (done === true) return value;
-    const resting = pace?.rest();
-    if (resting !== undefined) await resting;
+    if (pace?.isDue === true) return goOn(steps, pace);
+  }
+}
+
+async function goOn<T>(steps: Steps<T>, pace: Pace): Promise<T> {
+  await pace.rest();
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (pace.isDue) await pace.rest();
   }
 }

@@ -1,7 +1,8 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { TypeSchema } from '../schema.ts';
 import { unsupportedMediaType } from '../status.ts';
 import { whyPatchFailed } from './errors.ts';
-import { applyJsonPatch } from './json-patch.ts';
+import { applyJsonPatch, jsonPatchSteps } from './json-patch.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
@@ -15,10 +16,10 @@ export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
  * The patched object, a copy that shares nothing with the arguments; it still has to be decoded and validated.
  * Throws StatusError: 400 for a bad patch document, 413, 415, or 422 when the patch does not apply.
  */
-export function applyPatch<T = any>(contentType: string, schema: TypeSchema, object: T, patch: unknown): T {
+export function* patchSteps<T = any>(contentType: string, schema: TypeSchema, object: T, patch: unknown): Steps<T> {
   switch (contentType) {
     case JSON_PATCH:
-      return applyJsonPatch(object, patch);
+      return yield* jsonPatchSteps(object, patch);
     case MERGE_PATCH:
       return applyMergePatch(object, patch);
     case STRATEGIC_MERGE_PATCH:
@@ -29,3 +30,6 @@ export function applyPatch<T = any>(contentType: string, schema: TypeSchema, obj
       );
   }
 }
+
+export const applyPatch = <T = any>(contentType: string, schema: TypeSchema, object: T, patch: unknown): T =>
+  runAtOnce(patchSteps(contentType, schema, object, patch));

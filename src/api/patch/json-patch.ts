@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
 import { cloneJson } from '../json.ts';
 import { requestEntityTooLarge, StatusError } from '../status.ts';
@@ -7,7 +8,7 @@ import { badPatch, patchDoesNotApply } from './errors.ts';
  * JSON Patch (RFC 6902). The first operation that fails fails the whole patch, with the message of Kubernetes' own
  * implementation (evanphx/json-patch). Neither `document` nor `patch` is changed; parts nothing touched are copied too.
  */
-export function applyJsonPatch<T = any>(document: T, patch: unknown): T {
+export function* jsonPatchSteps<T = any>(document: T, patch: unknown): Steps<T> {
   if (!Array.isArray(patch)) {
     throw badPatch(`json: cannot unmarshal ${goKind(patch)} into Go value of type jsonpatch.Patch`);
   }
@@ -19,7 +20,9 @@ export function applyJsonPatch<T = any>(document: T, patch: unknown): T {
       `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
     );
   }
-  const root: Root = { document: cloneJson(document), copiedBytes: 0 };
+  const root: Root = { document: cloneJson(document), copiedBytes: 0, moved: 0 };
+  yield;
+  let yieldAt = movedBetweenYields;
   for (const operation of patch) {
     if (typeof operation !== 'object' || operation === null || Array.isArray(operation)) {
       throw badPatch(`json: cannot unmarshal ${goKind(operation)} into Go value of type jsonpatch.Operation`);
@@ -29,9 +32,19 @@ export function applyJsonPatch<T = any>(document: T, patch: unknown): T {
     const apply = Object.hasOwn(operations, String(op)) ? operations[String(op)] : undefined;
     if (apply === undefined) throw patchDoesNotApply(`Unexpected kind: ${op === undefined ? 'unknown' : op}`);
     apply(root, operation as Operation);
+    root.moved += movedByAny + path.length;
+    if (root.moved < yieldAt) continue;
+    yieldAt = root.moved + movedBetweenYields;
+    yield;
   }
   return root.document;
 }
+
+export const applyJsonPatch = <T = any>(document: T, patch: unknown): T => runAtOnce(jsonPatchSteps(document, patch));
+
+/** A list's items are moved when one goes in or out before them: about a thousand million of them a second. */
+const movedBetweenYields = 400_000;
+const movedByAny = 500;
 
 const MAX_OPERATIONS = 10_000;
 /** As kube-apiserver's: a document that copies itself into itself doubles with each operation. */
@@ -41,6 +54,8 @@ interface Root {
   document: any;
   /** What copies have added so far, as JSON. */
   copiedBytes: number;
+  /** Items of lists that moved to make room for others, and about as many for what else took as long. */
+  moved: number;
 }
 interface Operation {
   op: string;
@@ -58,12 +73,12 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
     }
     const target = locate(root, path);
     if (target === undefined) missing(`add operation does not apply: doc is missing path: ${JSON.stringify(path)}`);
-    insert(target, cloneJson(value), `error in add for path: '${path}'`);
+    insert(root, target, cloneJson(value), `error in add for path: '${path}'`);
   },
   remove(root, { path }) {
     const target = path === '' ? undefined : locate(root, path);
     if (target === undefined) missing(`remove operation does not apply: doc is missing path: ${JSON.stringify(path)}`);
-    take(target, `error in remove for path: '${path}'`);
+    take(root, target, `error in remove for path: '${path}'`);
   },
   replace(root, { path, value = null }) {
     if (path === '') {
@@ -82,10 +97,10 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
     const source = locate(root, fromOf(from));
     if (source === undefined) missing(`move operation does not apply: doc is missing from path: ${from}`);
     if (!has(source)) missing(`error in move for path: '${path}': Unable to get nonexistent key: ${source.key}`);
-    const value = take(source, `error in move for path: '${path}'`);
+    const value = take(root, source, `error in move for path: '${path}'`);
     const target = locate(root, path);
     if (target === undefined) missing(`move operation does not apply: doc is missing destination path: ${path}`);
-    insert(target, value, `error in move for path: '${path}'`);
+    insert(root, target, value, `error in move for path: '${path}'`);
   },
   copy(root, { path, from }) {
     const source = locate(root, fromOf(from));
@@ -97,13 +112,15 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
     if (target === undefined) missing(`copy operation does not apply: doc is missing destination path: ${path}`);
     // Upstream's implementation copies null where nothing is.
     const value = has(source) ? read(source) : null;
-    root.copiedBytes += JSON.stringify(value).length;
+    const bytes = JSON.stringify(value).length;
+    root.copiedBytes += bytes;
+    root.moved += bytes;
     if (root.copiedBytes > MAX_COPIED_BYTES) {
       throw patchDoesNotApply(
         `Unable to complete the copy, the accumulated size increase of copy is ${root.copiedBytes}, exceeding the limit ${MAX_COPIED_BYTES}`,
       );
     }
-    insert(target, cloneJson(value), `error while adding value during copy`);
+    insert(root, target, cloneJson(value), `error while adding value during copy`);
   },
   test(root, { path, value }) {
     if (path === '') {
@@ -162,7 +179,7 @@ function setOwn({ container, key }: Target, value: unknown): void {
   else Object.defineProperty(container, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function insert(target: Target, value: unknown, context: string): void {
+function insert(root: Root, target: Target, value: unknown, context: string): void {
   const { container, key } = target;
   if (!Array.isArray(container)) {
     setOwn(target, value);
@@ -181,10 +198,11 @@ function insert(target: Target, value: unknown, context: string): void {
   if (index < 0 || index > container.length) {
     throw patchDoesNotApply(`${context}: Unable to access invalid index: ${key}: invalid index referenced`);
   }
+  root.moved += container.length - index;
   container.splice(index, 0, value);
 }
 
-function take(target: Target, context: string): unknown {
+function take(root: Root, target: Target, context: string): unknown {
   const { container, key } = target;
   if (!has(target)) {
     if (Array.isArray(container)) {
@@ -193,8 +211,11 @@ function take(target: Target, context: string): unknown {
     missing(`${context}: Unable to remove nonexistent key: ${key}`);
   }
   const value = read(target);
-  if (Array.isArray(container)) container.splice(indexOf(key, container.length), 1);
-  else delete container[key];
+  if (Array.isArray(container)) {
+    const index = indexOf(key, container.length);
+    root.moved += container.length - index;
+    container.splice(index, 1);
+  } else delete container[key];
   return value;
 }
 

@@ -1,5 +1,6 @@
 import type { GroupVersionKind, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import type { Pace } from '../../base/steps.ts';
 import type { Identity } from '../identity/identity.ts';
 
 export interface AdmissionRequest {
@@ -30,6 +31,8 @@ export interface AdmissionRequest {
   auditAnnotations?: Record<string, string>;
   /** Mutating webhooks and policies note here what they did, so that the chain can be gone through once more. */
   reinvocation?: Reinvocation;
+  /** Of the request it is for: long work is done in parts. */
+  pace?: Pace;
 }
 
 /** As upstream: so long a request may wait for all its webhooks together. */

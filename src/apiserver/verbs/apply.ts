@@ -6,6 +6,7 @@ import { badRequest, conflict, notFound, StatusError } from '../../api/status.ts
 import type { Answer } from '../answer.ts';
 import { decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import { paceOf } from '../pace.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
 import { readYaml } from '../yaml/read.ts';
 import { createObject } from './create-object.ts';
@@ -35,8 +36,10 @@ export async function apply(
   const dryRun = dryRunOf(context, 'PatchOptions');
   const spoken = request.view ?? definition;
   const tracked = trackedResource(spoken, subresource?.name ?? '');
-  const appliedTo = (live: KubeObject | undefined): KubeObject => {
+  const pace = paceOf(context);
+  const appliedTo = async (live: KubeObject | undefined): Promise<KubeObject> => {
     const merged = applyTo(environment, context, tracked, spoken, live, configuration);
+    if (pace?.isDue) await pace.rest();
     const lenient = { ...context, inProcess: true, query: noQuery, warnings: [] };
     const object = decodeValue(
       lenient,
@@ -48,12 +51,13 @@ export async function apply(
     if (!configuration.metadata?.resourceVersion) {
       delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
     }
+    if (pace?.isDue) await pace.rest();
     applyDefaults(spoken, object);
     return toStored(request.view, object);
   };
   const { identity, warnings } = context;
   const view = request.view === undefined ? {} : { view: request.view };
-  const place = { definition, tenant, namespace, name, identity, dryRun, warnings, ...view };
+  const place = { definition, tenant, namespace, name, identity, dryRun, warnings, ...view, ...(pace && { pace }) };
   for (let attempt = 1; ; attempt++) {
     const existing = await environment.objects.get(definition, tenant, namespace, name);
     try {
@@ -70,7 +74,7 @@ export async function apply(
         );
       }
       if (subresource !== undefined) throw notFound(definition, name);
-      const object = appliedTo(undefined);
+      const object = await appliedTo(undefined);
       // Of what is not there, every version is as good.
       delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
       await checkMayCreate(environment, request, object);
@@ -157,6 +161,8 @@ export async function readConfiguration(context: RequestContext, body: RequestBo
   } catch {
     // YAML has a flow style that only looks like JSON.
   }
+  const pace = paceOf(context);
+  if (pace?.isDue) await pace.rest();
   const wantDuplicates = fieldValidationOf(context) !== 'Ignore';
   if (value === undefined || (wantDuplicates && findDuplicateFields(text).length > 0)) {
     let failure: string | undefined;

@@ -7,7 +7,7 @@ import { warningsAsSent, warningsOf } from '../../api/validation/warnings/index.
 import { type Pace, runInTurns } from '../../base/steps.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
-import { restBetween } from '../pace.ts';
+
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { generateName, prepareMetadataForCreate } from './metadata.ts';
 import { hookKey } from './update-object.ts';
@@ -58,7 +58,7 @@ export async function createObject(environment: Environment, request: CreateRequ
     ...(request.pace !== undefined && { pace: request.pace }),
   };
   await environment.admission.mutate(admission);
-  await restBetween(request.pace);
+  if (request.pace?.isDue) await request.pace.rest();
   prepareMetadataForCreate(object, definition, environment.clock.now());
   const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
   const losesStatus = hasStatus && definition.strategy.keepsStatusOnCreate !== true;
@@ -75,13 +75,14 @@ export async function createObject(environment: Environment, request: CreateRequ
       metadata.name = generateName(base);
       definition.strategy.rename?.(object, taken);
     }
-    const errors = await runInTurns(objectChecks(definition, object, request.view), request.pace);
+    const checking = runInTurns(objectChecks(definition, object, request.view), request.pace);
+    const errors = checking instanceof Promise ? await checking : checking;
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
     if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
     admission.name = metadata.name;
-    await restBetween(request.pace);
+    if (request.pace?.isDue) await request.pace.rest();
     await environment.admission.validate(admission);
-    await restBetween(request.pace);
+    if (request.pace?.isDue) await request.pace.rest();
     // The store's own check, the last of all, which dry runs do not reach.
     if (wasStored && !request.dryRun) {
       throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');

@@ -3,6 +3,7 @@ import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import type { Answer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import { paceOf } from '../pace.ts';
 import { createObject } from './create-object.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
@@ -28,11 +29,14 @@ export async function createSent(
   dryRun: boolean,
 ): Promise<Answer> {
   const { context, definition, tenant, namespace } = request;
+  const pace = paceOf(context);
   applyDefaults(request.view ?? definition, sent);
+  if (pace?.isDue) await pace.rest();
   // Nobody's: nothing is made on its way out.
   delete sent.metadata.deletionTimestamp;
   delete sent.metadata.deletionGracePeriodSeconds;
   trackFields(environment, request, undefined, sent);
+  if (pace?.isDue) await pace.rest();
   const object = toStored(request.view, sent);
   object.kind = definition.kind;
   object.apiVersion = apiVersionOf(definition);
@@ -55,6 +59,7 @@ export async function createSent(
     warnings,
     options,
     ...(request.view !== undefined && { view: request.view }),
+    ...(pace !== undefined && { pace }),
   });
   return result.entry !== undefined
     ? { type: 'entry', code: 201, definition, entry: result.entry }

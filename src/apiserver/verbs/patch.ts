@@ -2,13 +2,15 @@ import { applyDefaults, applyTypeDefaults } from '../../api/defaults.ts';
 import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
-import { applyPatch, JSON_PATCH, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
+import { JSON_PATCH, patchSteps, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../../api/status.ts';
+import { runInTurns } from '../../base/steps.ts';
 import type { Answer } from '../answer.ts';
 import { type BodyTarget, decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { describeJsonError } from '../json-syntax.ts';
+import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
@@ -45,6 +47,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
   if (isCustom && contentType === STRATEGIC_MERGE_PATCH) {
     throw unsupportedPatch(definition);
   }
+  const pace = paceOf(context);
   let first = true;
   const result = await updateObject(environment, {
     definition,
@@ -57,7 +60,8 @@ export async function patch(environment: Environment, request: ResourceRequest):
     warnings: context.warnings,
     options: writeOptionsOf(context, 'UpdateOptions'),
     ...(request.view !== undefined && { view: request.view }),
-    change(old) {
+    ...(pace !== undefined && { pace }),
+    async change(old) {
       const current = withoutTenant(fromStored(request.view, old));
       // What a status patch leaves alone need not be copied, decoded and compared: it stays the old object's.
       const statusOnly =
@@ -66,7 +70,10 @@ export async function patch(environment: Environment, request: ResourceRequest):
         !isCustom &&
         touchesStatusOnly(contentType, document);
       const before = statusOnly ? statusPart(current) : current;
-      const patched = applyPatch<KubeObject>(contentType, spoken.schema, before, document);
+      const patching = runInTurns(patchSteps<KubeObject>(contentType, spoken.schema, before, document), pace);
+      const patched = patching instanceof Promise ? await patching : patching;
+      if (pace?.isDue) await pace.rest();
+
       const target = { kind: spoken, schema: spoken.schema };
       // Strategic patches are of the kind they are sent to, whatever they say.
       const value =
@@ -81,6 +88,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
         findings,
       );
       first = false;
+      if (pace?.isDue) await pace.rest();
       object.apiVersion = apiVersionOf(spoken);
       requireName(request, object);
       requireSameUid(request, object, old);
@@ -97,7 +105,9 @@ export async function patch(environment: Environment, request: ResourceRequest):
         return whole;
       }
       applyDefaults(spoken, object);
+      if (pace?.isDue) await pace.rest();
       trackFields(environment, request, fromStored(request.view, old), object);
+      if (pace?.isDue) await pace.rest();
       return toStored(request.view, object);
     },
   });
@@ -211,6 +221,8 @@ export async function readPatch(context: RequestContext, definition: ResourceDef
     const why = describeJsonError(text);
     throw badRequest(contentType === STRATEGIC_MERGE_PATCH ? why : `error decoding patch: ${why}`);
   }
+  const pace = paceOf(context);
+  if (pace?.isDue) await pace.rest();
   const findings = fieldValidationOf(context) === 'Ignore' ? [] : findingsOf(contentType, document, text);
   return { contentType, document: checkForm(contentType, document), findings };
 }

@@ -1,10 +1,11 @@
 import { deepEqual } from '../../api/equality.ts';
 import type { GroupVersionKind, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { conflict, invalid, notFound, objectModified } from '../../api/status.ts';
+import { conflict, type FieldError, invalid, notFound, objectModified } from '../../api/status.ts';
 import { metadataKeptByStatus } from '../../api/strategies/status-metadata.ts';
-import { validateObjectStatusUpdate, validateObjectUpdate } from '../../api/validation/index.ts';
+import { objectStatusUpdateChecks, objectUpdateChecks } from '../../api/validation/index.ts';
 import { warningsOf } from '../../api/validation/warnings/index.ts';
+import { type Pace, runInTurns, type Steps } from '../../base/steps.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { isStoredElsewise } from '../custom-resources/versioned-entries.ts';
 import type { Environment } from '../environment.ts';
@@ -35,6 +36,8 @@ export interface UpdateRequest {
   view?: ResourceDefinition;
   /** What admission sees of the object, where the subresource has a kind of its own (Scale). */
   form?: SubresourceForm;
+  /** Of the request it is for: a large object is worked on in parts. */
+  pace?: Pace;
 }
 
 export interface SubresourceForm {
@@ -48,6 +51,7 @@ export type UpdateResult = { entry: CacheEntry; object?: undefined } | { entry?:
 
 /** So often others may come in between before the writer is told of the conflict. */
 const retryLimit = 20;
+const unhurriedAttempts = 10;
 
 /** The one way an existing object changes. Answers with the new entry, or with the bare object when nothing is stored. */
 export async function updateObject(environment: Environment, request: UpdateRequest): Promise<UpdateResult> {
@@ -59,8 +63,11 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     const before = found instanceof Promise ? await found : found;
     if (before === undefined) throw notFound(definition, name);
     const old = before.object;
+    // Who is overtaken again and again by others that write little gets it done at once in the end.
+    const pace = attempt < unhurriedAttempts ? request.pace : undefined;
     const changed = request.change(old);
     const object = changed instanceof Promise ? await changed : changed;
+    if (pace?.isDue) await pace.rest();
     const asked = object.metadata.resourceVersion;
     if (asked !== undefined && asked !== '' && asked !== '0' && asked !== old.metadata.resourceVersion) {
       if (refreshed) throw objectModified(definition, name);
@@ -76,7 +83,8 @@ export async function updateObject(environment: Environment, request: UpdateRequ
         `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
       );
     }
-    await prepare(environment, request, object, old);
+    await prepare(environment, request, object, old, pace);
+    if (pace?.isDue) await pace.rest();
     const hooks = environment.hooks.get(hookKey(definition));
     const scope = { tenant, namespace, name, dryRun: request.dryRun };
     const alongside = hooks?.onUpdate === undefined ? [] : await hooks.onUpdate(object, old, scope);
@@ -106,12 +114,14 @@ async function prepare(
   request: UpdateRequest,
   object: KubeObject,
   old: KubeObject,
+  pace: Pace | undefined,
 ): Promise<void> {
   const { definition, subresource } = request;
   const { strategy } = definition;
   const admission = request.trusted === true ? undefined : admissionOf(request, object, old);
   if (admission !== undefined) {
     await environment.admission.mutate(admission);
+    if (pace?.isDue) await pace.rest();
     if (request.form !== undefined) replaceObject(object, request.form.into(object, admission.object!));
   }
   keepServerMetadata(object, old);
@@ -131,9 +141,11 @@ async function prepare(
     if (subresource === 'status') strategy.prepareForStatusUpdate?.(object, old);
     else if (subresource === '') strategy.prepareForUpdate?.(object, old);
     if (subresource === '') environment.hooks.get(hookKey(definition))?.prepareUpdate?.(object, old);
-    const errors = validateUpdate(definition, object, old, subresource, request.view);
+    const checking = runInTurns(updateChecks(definition, object, old, subresource, request.view), pace);
+    const errors = checking instanceof Promise ? await checking : checking;
     if (errors.length > 0) throw invalid(definition, request.name, errors);
     request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
+    if (pace?.isDue) await pace.rest();
     await environment.admission.validate(
       request.form === undefined ? admission : { ...admission, object: request.form.of(object) },
     );
@@ -167,25 +179,26 @@ function admissionOf(request: UpdateRequest, object: KubeObject, old: KubeObject
     ...(form !== undefined && { kind: form.kind }),
     ...(request.options !== undefined && { options: request.options }),
     ...(request.view !== undefined && { view: request.view }),
+    ...(request.pace !== undefined && { pace: request.pace }),
   };
 }
 
-function validateUpdate(
+function* updateChecks(
   definition: ResourceDefinition,
   object: KubeObject,
   old: KubeObject,
   subresource: string,
   view: ResourceDefinition | undefined,
-) {
+): Steps<FieldError[]> {
   const own = definition.strategy.validateSubresourceUpdate?.[subresource];
   if (own !== undefined) return own(object, old);
-  if (subresource === '') return validateObjectUpdate(definition, object, old, view);
-  if (subresource === 'status') return validateObjectStatusUpdate(definition, object, old);
+  if (subresource === '') return yield* objectUpdateChecks(definition, object, old, view);
+  if (subresource === 'status') return yield* objectStatusUpdateChecks(definition, object, old);
   // These change one part, of which the kind's own rules for updates may know nothing (a pod's resize).
   const rules = subresource === 'ephemeralcontainers' || subresource === 'resize' ? 'status' : 'whole';
-  return rules === 'status'
-    ? validateObjectStatusUpdate(definition, object, old)
-    : validateObjectUpdate(definition, object, old);
+  return yield* rules === 'status'
+    ? objectStatusUpdateChecks(definition, object, old)
+    : objectUpdateChecks(definition, object, old);
 }
 
 /** Anything but metadata and status. */
@@ -199,14 +212,27 @@ function specChanged(object: KubeObject, old: KubeObject, statusCounts: boolean)
 
 /** A write that changes nothing takes no revision and wakes no watcher. */
 function unchanged(object: KubeObject, old: KubeObject): boolean {
-  const { resourceVersion: _a, clusterName: _b, ...metadata } = object.metadata;
-  const { resourceVersion: _c, clusterName: _d, ...oldMetadata } = old.metadata;
+  if (!sameBut(object, old, inMetadata) || !sameBut(object.metadata, old.metadata, nobodysChange)) return false;
   // Who wrote last is no change when nothing else is. Source: IgnoreManagedFieldsTimestampsTransformer.
-  if (metadata.managedFields !== undefined && metadata.managedFields !== oldMetadata.managedFields) {
-    metadata.managedFields = timeless(metadata.managedFields);
-    if (oldMetadata.managedFields !== undefined) oldMetadata.managedFields = timeless(oldMetadata.managedFields);
-  }
-  return deepEqual({ ...object, metadata }, { ...old, metadata: oldMetadata });
+  const { managedFields } = object.metadata;
+  const oldFields = old.metadata.managedFields;
+  if (managedFields === oldFields) return true;
+  return (
+    managedFields !== undefined && oldFields !== undefined && deepEqual(timeless(managedFields), timeless(oldFields))
+  );
+}
+const inMetadata = new Set(['metadata']);
+const nobodysChange = new Set(['resourceVersion', 'clusterName', 'managedFields']);
+
+/** As deepEqual, but for some fields. */
+function sameBut(a: object, b: object, fields: ReadonlySet<string>): boolean {
+  const one = a as Record<string, unknown>;
+  const other = b as Record<string, unknown>;
+  for (const field in one)
+    if (one[field] !== other[field] && !fields.has(field) && !deepEqual(one[field], other[field])) return false;
+  for (const field in other)
+    if (one[field] === undefined && other[field] !== undefined && !fields.has(field)) return false;
+  return true;
 }
 
 const timeless = (entries: unknown[]) => (entries as { time?: string }[]).map(({ time: _time, ...entry }) => entry);

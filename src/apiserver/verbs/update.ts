@@ -5,6 +5,7 @@ import type { Answer } from '../answer.ts';
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { createSent } from './create.ts';
 import { checkFieldManager, trackFields } from './field-management.ts';
@@ -25,7 +26,9 @@ export async function update(environment: Environment, request: ResourceRequest)
     schema: spoken.schema,
   });
   const target = { kind: spoken, schema: spoken.schema };
+  const pace = paceOf(context);
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
+  if (pace?.isDue) await pace.rest();
   requireName(request, decoded);
   checkPlace(request, decoded);
   const replace = () =>
@@ -40,7 +43,8 @@ export async function update(environment: Environment, request: ResourceRequest)
       warnings: context.warnings,
       options: writeOptionsOf(context, 'UpdateOptions'),
       ...(request.view !== undefined && { view: request.view }),
-      change: (old) => {
+      ...(pace !== undefined && { pace }),
+      change: async (old) => {
         // A repeated attempt must not see what the first one filled in.
         const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
         decoded = undefined;
@@ -48,7 +52,9 @@ export async function update(environment: Environment, request: ResourceRequest)
         // After the search: what is not there is not found, whatever was sent.
         requireVersion(request, object);
         applyDefaults(spoken, object);
+        if (pace?.isDue) await pace.rest();
         trackFields(environment, request, fromStored(request.view, old), object);
+        if (pace?.isDue) await pace.rest();
         return toStored(request.view, object);
       },
     });

@@ -1,0 +1,35 @@
+import type { Pace } from '../base/steps.ts';
+import type { RequestContext, RequestTurn } from './request-context.ts';
+
+/** So long a request goes on without looking whether others wait; less while one of them asks for little. */
+const stretchMs = 4;
+const hurriedMs = 1;
+
+/** Cuts the long work of one request: each stretch is a slice of its turn, and charged to its tenant. */
+export class RequestPace implements Pace {
+  readonly #turn: RequestTurn;
+  readonly #nowMs: () => number;
+  #sinceMs: number;
+
+  constructor(turn: RequestTurn, nowMs: () => number = () => performance.now()) {
+    this.#turn = turn;
+    this.#nowMs = nowMs;
+    this.#sinceMs = nowMs();
+  }
+
+  get isDue(): boolean {
+    const ranMs = this.#nowMs() - this.#sinceMs;
+    return ranMs >= stretchMs || (ranMs >= hurriedMs && this.#turn.hurried);
+  }
+
+  async rest(): Promise<void> {
+    await this.#turn.slice();
+    this.#sinceMs = this.#nowMs();
+  }
+}
+
+/** The request's pace, from the reading of its body on; undefined in process, where nothing has turns. */
+export function paceOf(context: RequestContext): Pace | undefined {
+  if (context.turn !== undefined) context.pace ??= new RequestPace(context.turn);
+  return context.pace;
+}
