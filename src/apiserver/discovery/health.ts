@@ -1,4 +1,5 @@
 import { pageNotFound } from '../../api/status.ts';
+import { Counter, Gauge } from '../../base/metrics.ts';
 import type { Answer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
 
@@ -6,6 +7,32 @@ export interface HealthCheck {
   name: string;
   /** Rejects when it is not well. */
   check(): Promise<void> | void;
+}
+
+/** What checks that were asked for said: /metrics/slis. Source: component-base/metrics/prometheus/slis. */
+export class HealthRecord {
+  readonly #last = new Gauge(
+    'kubernetes_healthcheck',
+    '[STABLE] This metric records the result of a single healthcheck.',
+    ['name', 'type'],
+  );
+  readonly #all = new Counter(
+    'kubernetes_healthchecks_total',
+    '[STABLE] This metric records the results of all healthcheck.',
+    ['name', 'type', 'status'],
+  );
+
+  observe(name: string, root: string, isWell: boolean): void {
+    this.#last.with(name, root).value = isWell ? 1 : 0;
+    this.#all.with(name, root, isWell ? 'success' : 'error').add();
+  }
+
+  text(): string {
+    const lines: string[] = [];
+    this.#last.write(lines);
+    this.#all.write(lines);
+    return `${lines.join('\n')}\n`;
+  }
 }
 
 const contentType = 'text/plain; charset=utf-8';
@@ -24,7 +51,7 @@ const plain = (bytes: string): Answer => ({ type: 'bytes', code: 200, contentTyp
  * /healthz, /livez and /readyz, with `?verbose`, `?exclude=NAME` and `/NAME`. Why a check failed is not for strangers.
  * Source: "Kubernetes API health endpoints", and apiserver/pkg/server/healthz.
  */
-export async function health(context: RequestContext, checks: HealthCheck[]): Promise<Answer> {
+export async function health(context: RequestContext, checks: HealthCheck[], record: HealthRecord): Promise<Answer> {
   const [, root = '', ...rest] = context.info.path.split('/');
   const only = rest.join('/');
   if (rest.length > 0) {
@@ -38,12 +65,12 @@ export async function health(context: RequestContext, checks: HealthCheck[]): Pr
   for (const one of checks) {
     if (excluded.delete(one.name)) {
       lines.push(`[+]${one.name} excluded: ok`);
-    } else if (await isWell(one)) {
-      lines.push(`[+]${one.name} ok`);
-    } else {
-      failed = true;
-      lines.push(`[-]${one.name} failed: reason withheld`);
+      continue;
     }
+    const well = await isWell(one);
+    record.observe(one.name, root, well);
+    failed ||= !well;
+    lines.push(well ? `[+]${one.name} ok` : `[-]${one.name} failed: reason withheld`);
   }
   if (excluded.size > 0) {
     const names = [...excluded].sort().map((name) => JSON.stringify(name));

@@ -8,7 +8,7 @@ import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
 import { methodNotAllowedHere } from '../verbs/scope.ts';
 import { createDiscovery } from './handler.ts';
-import { type HealthCheck, health } from './health.ts';
+import { type HealthCheck, HealthRecord, health } from './health.ts';
 
 /** GET /version. Source: apimachinery's version.Info. */
 export interface VersionInfo {
@@ -43,6 +43,7 @@ export interface NonResourceOptions {
 /** Every path that names no resource. */
 export function createNonResourceHandler(options: NonResourceOptions): Handler {
   const discovery = createDiscovery(options.registry, options.aggregation, options.serverAddress);
+  const record = new HealthRecord();
   const rootAnswer = (context: RequestContext) => objectAnswer({ paths: rootPaths(options, context) });
   return async (context) => {
     const { path } = context.info;
@@ -64,9 +65,10 @@ export function createNonResourceHandler(options: NonResourceOptions): Handler {
       case 'healthz':
       case 'livez':
       case 'readyz':
-        return health(context, options.checks);
+        return health(context, options.checks, record);
       case 'metrics':
         if (path === '/metrics') return metricsAnswer(await options.metrics(context));
+        if (path === '/metrics/slis') return metricsAnswer(record.text());
         throw pageNotFound();
       case 'openapi':
         return options.openApi(context);
@@ -103,6 +105,7 @@ const plainPaths = [
   '/apis',
   '/apis/',
   '/metrics',
+  '/metrics/slis',
   '/openapi/v2',
   '/openapi/v3',
   '/openapi/v3/',

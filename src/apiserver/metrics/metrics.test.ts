@@ -225,5 +225,9 @@ describe('what the server tells of itself', () => {
     );
     assert.equal((await ask('a', '/healthz/etcd')).text, 'ok');
     assert.equal((await ask('a', '/healthz/none')).code, 404);
+    const slis = (await ask('platform', '/metrics/slis')).text;
+    assert.match(slis, /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 1$/m);
+    assert.match(slis, /^kubernetes_healthchecks_total\{name="ping",type="livez",status="success"\} \d+$/m);
+    assert.doesNotMatch(slis, /name="etcd",type="livez"/, 'what was excluded was not asked');
   });
 });
