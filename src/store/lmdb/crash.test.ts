@@ -21,8 +21,8 @@ after(() => {
 const writer = join(import.meta.dirname, 'testing', 'writer.ts');
 
 /** Starts a writer, kills it after `acknowledged` lines, and returns what it had acknowledged. */
-async function writeUntilKilled(path: string, run: number, acknowledged: number): Promise<Map<string, number>> {
-  const child = spawn(process.execPath, [writer, path, String(run)], { stdio: ['ignore', 'pipe', 'inherit'] });
+async function writeUntilKilled(path: string, args: string[], acknowledged: number): Promise<Map<string, number>> {
+  const child = spawn(process.execPath, [writer, path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   let lines = 0;
   child.stdout.on('data', (chunk: Buffer) => {
@@ -44,11 +44,11 @@ async function writeUntilKilled(path: string, run: number, acknowledged: number)
   );
 }
 
-test('kill -9 loses nothing that was acknowledged, and leaves no half of a transaction', async () => {
+async function killAgainAndAgain(more: string[]): Promise<void> {
   const path = directory();
   const acknowledged = new Map<string, number>();
   for (let run = 0; run < 6; run++) {
-    const written = await writeUntilKilled(path, run, 1 + Math.floor(Math.random() * 3000));
+    const written = await writeUntilKilled(path, [String(run), ...more], 1 + Math.floor(Math.random() * 3000));
     for (const [key, revision] of written) acknowledged.set(key, revision);
     const store = openLmdbStore(path);
     const { items, revision } = await store.range({ start: '/core/', end: '/core0' });
@@ -67,7 +67,12 @@ test('kill -9 loses nothing that was acknowledged, and leaves no half of a trans
     await store.close();
   }
   assert.ok(acknowledged.size > 6);
-});
+}
+
+test('kill -9 loses nothing that was acknowledged, and leaves no half of a transaction', () => killAgainAndAgain([]));
+
+test('nor does it while the log goes from segment to segment, grows, and cannot take what is too large', () =>
+  killAgainAndAgain(['32768']));
 
 test('history is there after opening again', async () => {
   const path = directory();

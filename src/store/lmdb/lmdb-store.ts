@@ -8,38 +8,37 @@ import {
   type RangeResult,
   type Store,
   type Transaction,
+  UnavailableError,
+  UnknownOutcomeError,
   type Watch,
   type WatchRequest,
 } from '../store.ts';
 import { checkTransaction, decide } from '../transaction.ts';
-import { type Revision, WatchHub } from '../watch-hub.ts';
+import { WatchHub } from '../watch-hub.ts';
+import { Checkpoint, changedBytes, type DecidedRevision, type Head, headOf, keyValueOf } from './checkpoint.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { readLog, readRange } from './read.ts';
-import { encodeRecord, type LogRecord, openTables, readCurrent, readState, type State, type Tables } from './tables.ts';
-import { explainWriteError } from './write-error.ts';
+import { readRange } from './read.ts';
+import { missingRevisions } from './recover.ts';
+import { type LogRecord, openTables, readCurrent, readState, type Tables } from './tables.ts';
+import { WriteAheadLog, type WriteAheadLogOptions } from './write-ahead-log.ts';
 
 export interface LmdbStoreOptions {
   /** Address space (not memory) taken for the map at first; lmdb moves to a greater one when needed. 64 GiB when absent. */
   mapSizeBytes?: number;
+  log?: WriteAheadLogOptions;
+  /** What is durable in the log is brought into the tables after so much time at most. 100 ms when absent. */
+  checkpointDelayMs?: number;
 }
 
-/** Throws StoreLockedError when another process has the directory open. */
+/** Throws StoreLockedError when another process has the directory open, LogDamagedError when what was acknowledged is not there. */
 export function openLmdbStore(directory: string, options: LmdbStoreOptions = {}): Store {
   const unlock = lockDirectory(directory);
   try {
-    return new LmdbStore(directory, options.mapSizeBytes ?? 64 * 2 ** 30, unlock);
+    return new LmdbStore(directory, options, unlock);
   } catch (error) {
     unlock();
     throw error;
   }
-}
-
-/** A key as the transactions decided so far will leave it. */
-interface Head {
-  createRevision: number;
-  modRevision: number;
-  /** undefined: deleted. */
-  value: Uint8Array | undefined;
 }
 
 const recentBytes = 8 * 2 ** 20;
@@ -74,10 +73,9 @@ class RecentHeads {
 
 /** Transactions that become durable together. */
 interface Batch {
-  revisions: Revision[];
-  writes: (() => void)[];
-  /** Roughly what the batch adds to the file. */
-  bytes: number;
+  revisions: DecidedRevision[];
+  /** It is in the log, and not in the tables. */
+  isLogged: boolean;
   /** Called when the batch is on disk, or with why it is not. */
   settle: ((error: Error | undefined) => void)[];
 }
@@ -86,39 +84,50 @@ const compactionChunkRevisions = 1000;
 
 /**
  * Transactions are decided (compared, numbered) in the order of `commit` calls, in this process' memory over what is on
- * disk; what was decided while the disk was busy goes to it as one lmdb transaction (group commit). Only when that is
- * synced are watchers told, then the callers.
+ * disk; what was decided while the disk was busy goes to the log as one record (group commit). Only when that is synced
+ * are watchers told, then the callers. The checkpoint brings it into the tables later. What the log cannot take goes
+ * straight to the tables.
  */
 class LmdbStore implements Store {
   readonly #directory: string;
   readonly #unlock: () => void;
   readonly #hub: WatchHub;
   readonly #tables: Tables;
+  readonly #log: WriteAheadLog;
+  readonly #checkpoint: Checkpoint;
   /** Durable, and told to watchers. */
   #revision: number;
   /** The last one given out. */
   #decided: number;
   #compacted: number;
-  /** Keys whose newest version is not on disk yet. */
+  /** Keys whose newest version is not durable yet. */
   readonly #heads = new Map<string, Head>();
   /** What was written last: a young object is mostly written again at once, and need not be read back for that. */
   readonly #recent = new RecentHeads();
   #waiting: Batch = emptyBatch();
   #writing: Promise<void> | undefined;
   #compaction: Promise<void> = Promise.resolve();
+  /** What was said to be unknown may be found when the store is opened again: nothing may take its place. */
+  #isInDoubt = false;
   #closed = false;
 
-  constructor(directory: string, mapSizeBytes: number, unlock: () => void) {
+  constructor(directory: string, options: LmdbStoreOptions, unlock: () => void) {
     this.#directory = directory;
     this.#unlock = unlock;
-    this.#tables = openTables(directory, mapSizeBytes);
-    const state = readState(this.#tables);
-    this.#revision = this.#decided = state.revision;
+    const tables = openTables(directory, options.mapSizeBytes ?? 64 * 2 ** 30);
+    this.#tables = tables;
+    const state = readState(tables);
+    const { log, records } = WriteAheadLog.open(directory, state.revision, options.log);
+    this.#log = log;
+    this.#checkpoint = new Checkpoint({ directory, tables, state, delayMs: options.checkpointDelayMs ?? 100 });
+    const missing = missingRevisions(tables, records);
+    this.#checkpoint.add(missing);
+    this.#revision = this.#decided = missing.at(-1)?.revision ?? state.revision;
     this.#compacted = state.compacted;
     this.#hub = new WatchHub({
       current: () => this.#revision,
       compacted: () => this.#compacted,
-      read: (after, limit) => readLog(this.#tables, after, this.#revision, limit),
+      read: (after, limit, upTo) => this.#checkpoint.history(after, limit, upTo),
     });
     // A crash may have cut a compaction short.
     if (state.compacted > 0) this.#compaction = this.#dropHistory().catch(() => {});
@@ -126,11 +135,13 @@ class LmdbStore implements Store {
 
   async get(key: string): Promise<KeyValue | undefined> {
     this.#checkOpen();
+    const head = this.#checkpoint.head(key);
+    if (head !== undefined) return keyValueOf(key, head);
     const current = readCurrent(this.#tables, key);
     if (current === undefined || current.modRevision > this.#revision) {
-      // Durable since a moment, but not announced: answer as of the announced revision, so that a reader never sees
-      // more than `currentRevision` says.
-      if (readState(this.#tables).revision !== this.#revision) {
+      // In the tables since a moment, but not announced: answer as of the announced revision, so that a reader never
+      // sees more than `currentRevision` says.
+      if (readState(this.#tables).revision > this.#revision) {
         return readRange(this.#tables, { start: key, end: `${key}\x01` }, this.#revision).items.find(
           (item) => item.key === key,
         );
@@ -144,15 +155,17 @@ class LmdbStore implements Store {
     const revision = request.revision ?? this.#revision;
     if (revision > this.#revision) throw new FutureRevisionError(revision, this.#revision);
     if (revision < this.#compacted) throw new CompactedError(this.#compacted);
-    return readRange(this.#tables, request, revision);
+    return this.#checkpoint.range(request, revision);
   }
 
   commit(transaction: Transaction): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       this.#checkOpen();
       checkTransaction(transaction);
+      if (this.#isInDoubt)
+        throw new UnavailableError(`what ${this.#directory} holds is not known until it is opened again`);
       const result = this.#decide(transaction);
-      if (this.#writing === undefined && this.#waiting.writes.length === 0) return resolve(result);
+      if (this.#writing === undefined && this.#waiting.revisions.length === 0) return resolve(result);
       // Even a refusal waits: it may rest on a write that is not durable yet.
       this.#waiting.settle.push((error) => (error === undefined ? resolve(result) : reject(error)));
       this.#writing ??= this.#writeAll();
@@ -173,7 +186,8 @@ class LmdbStore implements Store {
     if (revision > this.#revision) throw new FutureRevisionError(revision, this.#revision);
     if (revision <= this.#compacted) return;
     this.#compacted = revision;
-    await this.#enqueue(() => this.#putState(this.#decided));
+    this.#checkpoint.setCompacted(revision);
+    await this.#checkpoint.write([]);
     this.#compaction = this.#compaction.catch(() => {}).then(() => this.#dropHistory());
     await this.#compaction;
   }
@@ -183,7 +197,9 @@ class LmdbStore implements Store {
     this.#closed = true;
     await this.#compaction.catch(() => {});
     while (this.#writing !== undefined) await this.#writing;
+    await this.#checkpoint.close();
     this.#hub.close();
+    await this.#log.close();
     await this.#tables.root.close();
     this.#unlock();
   }
@@ -198,50 +214,16 @@ class LmdbStore implements Store {
     const { result, changes } = decide(transaction, this.#decided, head);
     if (changes.length === 0) return result;
     const { revision } = result;
-    const records: LogRecord[] = [];
-    const batch = this.#waiting;
-    const { writes } = batch;
-    for (const { event, replaced } of changes) {
-      const { key } = event;
-      if (replaced !== undefined) {
-        const record = encodeRecord(replaced.createRevision, revision, replaced.value);
-        batch.bytes += record.length;
-        writes.push(() => this.#tables.history.put([key, replaced.modRevision], record));
-      }
-      if (event.type === 'put') {
-        const { createRevision, value } = event;
-        const record = encodeRecord(createRevision, revision, value);
-        batch.bytes += record.length;
-        writes.push(() => this.#tables.current.put(key, record));
-        records.push([key, createRevision, replaced?.modRevision ?? 0]);
-        this.#heads.set(key, { createRevision, modRevision: revision, value });
-      } else {
-        writes.push(() => this.#tables.current.remove(key));
-        records.push([key, 0, replaced!.modRevision]);
-        this.#heads.set(key, { createRevision: 0, modRevision: revision, value: undefined });
-      }
-    }
-    const log = Buffer.from(JSON.stringify(records));
-    writes.push(() => this.#tables.log.put(revision, log));
-    batch.revisions.push({ revision, events: changes.map(({ event }) => event) });
+    for (const { event } of changes) this.#heads.set(event.key, headOf(event));
+    const events = changes.map(({ event }) => event);
+    this.#waiting.revisions.push({ revision, events, changes, bytes: changedBytes(changes) });
     this.#decided = revision;
     return result;
   }
 
   #head(key: string): KeyValue | undefined {
-    const head = this.#heads.get(key) ?? this.#recent.get(key);
-    if (head === undefined) return readCurrent(this.#tables, key);
-    return head.value === undefined
-      ? undefined
-      : { key, value: head.value, createRevision: head.createRevision, modRevision: head.modRevision };
-  }
-
-  #enqueue(write: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.writes.push(write);
-      this.#waiting.settle.push((error) => (error === undefined ? resolve() : reject(error)));
-      this.#writing ??= this.#writeAll();
-    });
+    const head = this.#heads.get(key) ?? this.#checkpoint.head(key) ?? this.#recent.get(key);
+    return head === undefined ? readCurrent(this.#tables, key) : keyValueOf(key, head);
   }
 
   async #writeAll(): Promise<void> {
@@ -257,31 +239,39 @@ class LmdbStore implements Store {
     this.#writing = undefined;
   }
 
-  /** One lmdb transaction, synced. Returns why it could not be. */
+  /** Makes the batch durable. Returns why it could not be. */
   async #write(batch: Batch): Promise<Error | undefined> {
-    if (batch.writes.length === 0) return undefined;
-    const last = batch.revisions.at(-1)?.revision;
+    const { revisions } = batch;
+    if (revisions.length === 0) return undefined;
+    let isInDoubt = false;
     try {
-      await this.#tables.root.batch(() => {
-        for (const write of batch.writes) write();
-        if (last !== undefined) this.#putState(last);
-      });
-      this.#tables.root.resetReadTxn();
+      const operations = revisions.map(({ events }) => events);
+      batch.isLogged = await this.#log.append(revisions[0]!.revision, operations, this.#checkpoint.applied);
+      if (batch.isLogged) return undefined;
+    } catch {
+      // Whatever of it is in the log is the same that the tables get now.
+      isInDoubt = true;
+    }
+    try {
+      await this.#checkpoint.write(revisions);
       return undefined;
     } catch (error) {
-      return explainWriteError(error as Error, this.#directory, batch.bytes);
+      if (!isInDoubt) return error as Error;
+      return await this.#log.withdraw().then(
+        () => error as Error,
+        (withdrawing: Error) => {
+          this.#isInDoubt = true;
+          return new UnknownOutcomeError(`${(error as Error).message}; ${withdrawing.message}`);
+        },
+      );
     }
-  }
-
-  #putState(revision: number): void {
-    const state: State = { format: 1, revision, compacted: this.#compacted };
-    this.#tables.meta.put('state', Buffer.from(JSON.stringify(state)));
   }
 
   #announce(batch: Batch): void {
     const last = batch.revisions.at(-1)?.revision;
     if (last !== undefined) {
       this.#revision = last;
+      if (batch.isLogged) this.#checkpoint.add(batch.revisions);
       for (const { events, revision } of batch.revisions) {
         for (const { key } of events) {
           const head = this.#heads.get(key);
@@ -320,7 +310,7 @@ class LmdbStore implements Store {
         writes.push(() => this.#tables.log.remove(revision));
       }
       if (writes.length === 0) return;
-      await this.#enqueue(() => {
+      await this.#checkpoint.write([], () => {
         for (const write of writes) write();
       });
     }
@@ -331,4 +321,4 @@ class LmdbStore implements Store {
   }
 }
 
-const emptyBatch = (): Batch => ({ revisions: [], writes: [], bytes: 0, settle: [] });
+const emptyBatch = (): Batch => ({ revisions: [], isLogged: false, settle: [] });

@@ -4,8 +4,9 @@ import { openLmdbStore } from '../lmdb-store.ts';
  * Writes to the store in the directory given until it is killed, many transactions at a time, and prints a line for each
  * that was acknowledged: `key revision`. Run by crash.test.ts.
  */
-const [directory, run] = process.argv.slice(2) as [string, string];
-const store = openLmdbStore(directory);
+const [directory, run, logBytes] = process.argv.slice(2) as [string, string, string?];
+const log = logBytes === undefined ? {} : { initialBytes: 4096, maximumBytes: Number(logBytes) };
+const store = openLmdbStore(directory, { log, checkpointDelayMs: logBytes === undefined ? 100 : 3 });
 let next = 0;
 
 async function write(worker: number): Promise<void> {
