@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CronJob, Job } from '../../api/generated/batch-v1.ts';
 import { CRON_JOBS, JOBS } from '../../api/resources.ts';
+import type { ApiRequest } from '../../api/transport.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { until } from '../../client/testing/until.ts';
 import { createHarness, type Harness, testNamespace, testTenant } from '../testing/harness.ts';
@@ -42,9 +43,13 @@ const draft = (spec: object = {}): any => ({
   metadata: { name: 'tick' },
   spec: { schedule: '* * * * *', jobTemplate: { spec: { template: { spec: { containers: [] } } } }, ...spec },
 });
-async function start(t: any, spec?: object): Promise<{ harness: Harness; clock: ManualClock }> {
+async function start(
+  t: any,
+  spec?: object,
+  onRequest?: (request: ApiRequest) => void,
+): Promise<{ harness: Harness; clock: ManualClock }> {
   const clock = new ManualClock(startMs);
-  const harness = createHarness(t, { clock });
+  const harness = createHarness(t, { clock, ...(onRequest !== undefined && { onRequest }) });
   await harness.run(createCronJobController(harness.dependencies));
   await harness.create(CRON_JOBS, draft(spec));
   return { harness, clock };
@@ -123,4 +128,72 @@ test('of many missed times one runs, unless it is too late', async (t) => {
     .patch('tick', 'merge', { spec: { suspend: false } });
   await advance(tooLate.clock, 0);
   assert.equal(jobs(tooLate.harness).length, 0);
+});
+
+test('says what is wrong with a schedule, in upstream’s words', async (t) => {
+  const eventsOf = async (spec: object) => {
+    const { harness } = await start(t, spec);
+    await until(() => harness.events().length > 0);
+    return harness.events();
+  };
+  assert.deepEqual(await eventsOf({ timeZone: 'Mars/Base', suspend: true }), [
+    'UnknownTimeZone: invalid timeZone: "Mars/Base": unknown time zone Mars/Base',
+  ]);
+  assert.deepEqual(await eventsOf({ schedule: 'TZ=Mars/Base * * * * *' }), [
+    'UnsupportedSchedule: CRON_TZ or TZ used in schedule "TZ=Mars/Base * * * * *" is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
+    'UnparseableSchedule: unparseable schedule: "TZ=Mars/Base * * * * *" : provided bad location Mars/Base: unknown time zone Mars/Base',
+  ]);
+  assert.deepEqual(await eventsOf({ schedule: '59 23 31 2 *' }), [
+    'InvalidSchedule: invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second',
+  ]);
+  assert.equal(next('CRON_TZ=Europe/Berlin 0 12 * * *', '2026-01-01T00:00:00Z'), '2026-01-01T11:00:00.000Z');
+});
+
+test('tells of missed times: very many of them, and those whose deadline is over', async (t) => {
+  const resume = ({ client }: Harness) =>
+    client.resource(testTenant, CRON_JOBS, testNamespace).patch('tick', 'merge', { spec: { suspend: false } });
+  const many = await start(t, { suspend: true });
+  await advance(many.clock, 200 * 60_000);
+  await resume(many.harness);
+  await until(() =>
+    many.harness
+      .events()
+      .includes(
+        'TooManyMissedTimes: too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew',
+      ),
+  );
+  await until(() => jobs(many.harness).length === 1);
+
+  // The deadline bounds how far back a missed time is looked for, so only the very edge is told of.
+  const edge = await start(t, { suspend: true, schedule: '0 * * * *', startingDeadlineSeconds: 3600 });
+  await advance(edge.clock, Date.parse('2026-01-01T02:00:00.500Z') - startMs);
+  await resume(edge.harness);
+  await until(() => jobs(edge.harness).length === 1);
+});
+
+test('a schedule that changes begins with its next time', async (t) => {
+  const { harness, clock } = await start(t, { schedule: '0 0 1 1 *' });
+  const cronJobs = harness.client.resource<CronJob>(testTenant, CRON_JOBS, testNamespace);
+  await advance(clock, 10 * 60_000);
+  await cronJobs.patch('tick', 'merge', { spec: { schedule: '*/5 * * * *' } });
+  await advance(clock, 0);
+  assert.equal(jobs(harness).length, 0);
+  await advance(clock, 5 * 60_000);
+  await until(() => jobs(harness).length === 1);
+  assert.equal(jobs(harness)[0]!.metadata.name, `tick-${Date.parse('2026-01-01T00:15:00Z') / 60_000}`);
+  await cronJobs.patch('tick', 'merge', { spec: { schedule: 'not a schedule' } });
+  const message = 'UnParseableCronJobSchedule: unparseable schedule for cronjob: not a schedule';
+  await until(() => harness.events().includes(message));
+});
+
+test('a Job that cannot be deleted does not keep the next from starting', async (t) => {
+  const { harness, clock } = await start(t, { successfulJobsHistoryLimit: 0 }, (request) => {
+    if (request.method === 'DELETE') throw new Error('not now');
+  });
+  await advance(clock, 31_000);
+  await until(() => jobs(harness).length === 1);
+  await finish(harness, jobs(harness)[0]!.metadata.name);
+  await until(() => harness.events().includes('FailedDelete: Deleted job: not now'));
+  await advance(clock, 60_000);
+  await until(() => jobs(harness).length === 2);
 });

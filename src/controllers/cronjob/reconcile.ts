@@ -7,7 +7,7 @@ import type { Client, ResourceClient } from '../../client/client.ts';
 import { controllerReference } from '../common/owner.ts';
 import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
 import { dueTime, nextInMs } from './due.ts';
-import { parseSchedule, type Schedule } from './schedule.ts';
+import { isTimeZone, parseSchedule, type Schedule } from './schedule.ts';
 
 type Status = NonNullable<CronJob['status']>;
 type Active = NonNullable<Status['active']>[number];
@@ -55,8 +55,15 @@ export async function reconcileCronJob(
   await noteMissing(status, jobs, jobClient, remove, event);
   const done = { status, againInMs: undefined };
   if (cronJob.metadata.deletionTimestamp !== undefined) return done;
+  const { timeZone, suspend } = cronJob.spec!;
+  if (timeZone !== undefined && !isTimeZone(timeZone)) {
+    const message = `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`;
+    event('Warning', 'UnknownTimeZone', message);
+    return done;
+  }
+  if (suspend === true) return done;
   const schedule = scheduleOf(cronJob, event);
-  if (schedule === undefined || cronJob.spec?.suspend === true) return done;
+  if (schedule === undefined) return done;
 
   const now: CronJob = { ...cronJob, status };
   let scheduledMs: number | undefined;
@@ -109,21 +116,25 @@ export async function reconcileCronJob(
 type EventFunction = CronJobTools['event'];
 
 function scheduleOf(cronJob: CronJob, event: EventFunction): Schedule | undefined {
-  const { schedule, timeZone } = cronJob.spec!;
+  const { schedule } = cronJob.spec!;
+  const quoted = JSON.stringify(schedule);
+  if (schedule.includes('TZ')) {
+    const more = 'see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details';
+    const message = `CRON_TZ or TZ used in schedule ${quoted} is not officially supported, ${more}`;
+    event('Warning', 'UnsupportedSchedule', message);
+  }
   try {
-    return parseSchedule(schedule, timeZone);
+    return scheduleIn(cronJob);
   } catch (error) {
-    if (error instanceof RangeError) {
-      event('Warning', 'UnknownTimeZone', `invalid timeZone: ${JSON.stringify(timeZone)}: ${messageOf(error)}`);
-    } else {
-      event(
-        'Warning',
-        'UnparseableSchedule',
-        `unparseable schedule: ${JSON.stringify(schedule)} : ${messageOf(error)}`,
-      );
-    }
+    event('Warning', 'UnparseableSchedule', `unparseable schedule: ${quoted} : ${messageOf(error)}`);
     return undefined;
   }
+}
+
+/** Throws what is wrong with it. A zone that is not known counts for nothing here. */
+export function scheduleIn(cronJob: CronJob): Schedule {
+  const { schedule, timeZone = '' } = cronJob.spec!;
+  return parseSchedule(schedule, isTimeZone(timeZone) ? timeZone : 'UTC');
 }
 
 const finishedType = (job: Job): string | undefined =>
@@ -186,7 +197,8 @@ async function trimHistory(
     ended.sort((a, b) =>
       startOf(a) < startOf(b) || (startOf(a) === startOf(b) && a.metadata.name < b.metadata.name) ? -1 : 1,
     );
-    for (const job of ended.slice(0, Math.max(0, ended.length - limit))) await deleteJob(job.metadata);
+    // One that cannot be deleted is told of, and keeps nothing else from going on.
+    for (const job of ended.slice(0, Math.max(0, ended.length - limit))) await deleteJob(job.metadata).catch(() => {});
   }
 }
 

@@ -28,6 +28,12 @@ const macros: Record<string, string> = {
  * library of upstream's controller does it.
  */
 export function parseSchedule(line: string, timeZone = 'UTC'): Schedule {
+  const zoned = /^(?:CRON_)?TZ=(\S*)\s+(.*)$/.exec(line.trim());
+  if (zoned !== null) {
+    const [, zone = '', rest = ''] = zoned;
+    if (!isTimeZone(zone)) throw new Error(`provided bad location ${zone}: unknown time zone ${zone}`);
+    return parseSchedule(rest, zone);
+  }
   const text = line.trim();
   if (text.startsWith('@every ')) return every(text.slice('@every '.length));
   const expanded = text.startsWith('@') ? macros[text.toLowerCase()] : text;
@@ -99,6 +105,16 @@ function parseField(text: string, lowest: number, highest: number, names: string
     for (let value = first; value <= last; value += step) allowed.add(value);
   }
   return { allowed, isAny };
+}
+
+export function isTimeZone(name: string): boolean {
+  if (name === '') return true;
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const unitMs: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
