@@ -83,7 +83,10 @@ export function createJobController(dependencies: ControllerDependencies): Contr
   function wake(pod: Pod, queue: ControllerQueue): void {
     const key = jobKeyOf(pod);
     if (key === undefined) {
-      if (controllerOf(pod) === undefined) wakeAdopters(pod, queue);
+      if (controllerOf(pod) !== undefined) return;
+      // Counted by no Job, whether one takes it in or not.
+      if (isTracked(pod)) queue.add(orphansKeyOf(pod));
+      wakeAdopters(pod, queue);
       return;
     }
     const job = jobs.get(key);
@@ -110,13 +113,22 @@ export function createJobController(dependencies: ControllerDependencies): Contr
     if (!isTracked(pod)) untracked.get(jobUid)?.delete(pod.metadata.uid);
   }
 
+  async function releaseOrphans(key: ObjectKey): Promise<void> {
+    const tracked = pods.byIndex('job', `orphans of ${key.slice(0, -1)}`).filter(isTracked);
+    const { error } = await podWork.removeFinalizers(undefined, tracked);
+    if (error !== undefined) throw error;
+  }
+
   /** Of pods whose Job is gone, is another of the same name, or has finished. */
   async function releasePods(key: ObjectKey, job: Job | undefined): Promise<void> {
     const left = pods
       .byIndex('job', key)
       .filter(
         (pod) =>
-          isTracked(pod) && (job === undefined || isFinished(job) || controllerOf(pod)?.uid !== job.metadata.uid),
+          isTracked(pod) &&
+          (job === undefined ||
+            controllerOf(pod)?.uid !== job.metadata.uid ||
+            (isFinished(job) && !isManagedElsewhere(job))),
       );
     if (left.length === 0) return;
     if (job === undefined) {
@@ -180,11 +192,14 @@ export function createJobController(dependencies: ControllerDependencies): Contr
       },
     ],
     async reconcile(key, reconcileTools) {
+      if (key.endsWith('/')) {
+        await releaseOrphans(key);
+        return;
+      }
       if (written.isStale(key, reconcileTools.queue)) return;
       const job = jobs.get(key);
       await releasePods(key, job);
-      if (job === undefined) return;
-      if (job.spec?.managedBy !== undefined && job.spec.managedBy !== 'kubernetes.io/job-controller') return;
+      if (job === undefined || isManagedElsewhere(job)) return;
       if (isFinished(job)) {
         backoffs.delete(key);
         return;
@@ -196,5 +211,11 @@ export function createJobController(dependencies: ControllerDependencies): Contr
     },
   };
 }
+
+const isManagedElsewhere = ({ spec }: Job): boolean =>
+  spec?.managedBy !== undefined && spec.managedBy !== 'kubernetes.io/job-controller';
+
+/** A key without a name: all pods of a namespace that have no controller. */
+const orphansKeyOf = (pod: Pod): ObjectKey => siblingKey(pod, '');
 
 const none: ReadonlySet<string> = new Set();

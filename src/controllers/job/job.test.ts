@@ -208,3 +208,153 @@ test('index sets read and write as Job status does', () => {
   assert.deepEqual(IndexSet.parse('1,3-5', 10).firstMissing(3, 8), [0, 2, 6]);
   assert.deepEqual(IndexSet.parse('0-7', 8).firstMissing(3, 8), []);
 });
+
+test('a pod that lost its Job by orphaning is freed', async (t) => {
+  const harness = await start(t);
+  await harness.create(JOBS, draft());
+  await until(() => running(harness).length === 1);
+  const { name } = running(harness)[0]!.metadata;
+  await podsClient(harness).patch(name, 'merge', { metadata: { ownerReferences: null, labels: null } });
+  await until(() => harness.get<Pod>(PODS, name)!.metadata.finalizers === undefined);
+});
+
+test('what another controller manages is left alone, its pods’ finalizers too', async (t) => {
+  const harness = createHarness(t);
+  const job = await harness.create<Job>(JOBS, draft({ managedBy: 'example.com/queue' }));
+  const status = { conditions: [{ type: 'Complete', status: 'True' }] };
+  await harness.client.resource<Job>(testTenant, JOBS, testNamespace).patch('work', 'merge', { status }, 'status');
+  const own = { apiVersion: 'batch/v1', kind: 'Job', name: 'work', uid: job.metadata.uid, controller: true };
+  const stale = { ...own, uid: 'of-an-earlier-one' };
+  for (const [name, reference] of Object.entries({ own, stale })) {
+    await harness.create<Pod>(PODS, {
+      metadata: { name, ownerReferences: [reference], finalizers: [TRACKING_FINALIZER] },
+    } as any);
+  }
+  await harness.run(createJobController(harness.dependencies));
+  await until(() => harness.get<Pod>(PODS, 'stale')!.metadata.finalizers === undefined);
+  assert.deepEqual(harness.get<Pod>(PODS, 'own')!.metadata.finalizers, [TRACKING_FINALIZER]);
+});
+
+const indexOfPod = (pod: Pod) => Number(pod.metadata.annotations!['batch.kubernetes.io/job-completion-index']);
+const indexesOf = (pods: Pod[]) => pods.map(indexOfPod).toSorted();
+const runningAt = (harness: Harness, index: number) => running(harness).find((pod) => indexOfPod(pod) === index)!;
+const update = (harness: Harness, spec: object) =>
+  harness.client.resource<Job>(testTenant, JOBS, testNamespace).patch('work', 'merge', { spec });
+const indexed = (spec: object = {}) => draft({ completionMode: 'Indexed', completions: 4, parallelism: 4, ...spec });
+
+test('backoffLimitPerIndex: an index fails for itself, the Job when all have ended', async (t) => {
+  const harness = await start(t);
+  await harness.create(JOBS, indexed({ completions: 2, parallelism: 2, backoffLimitPerIndex: 1 }));
+  await until(() => running(harness).length === 2);
+  const failures = (pod: Pod) => pod.metadata.annotations!['batch.kubernetes.io/job-index-failure-count'];
+  assert.deepEqual(running(harness).map(failures), ['0', '0']);
+  await end(harness, runningAt(harness, 1), 'Failed');
+  await until(() => running(harness).length === 2);
+  assert.equal(failures(runningAt(harness, 1)), '1');
+  await end(harness, runningAt(harness, 1), 'Failed');
+  await until(() => jobOf(harness).status?.failedIndexes === '1');
+  assert.deepEqual(indexesOf(running(harness)), [0]);
+  await end(harness, runningAt(harness, 0), 'Succeeded');
+  await until(() => conditions(harness).includes('Failed True FailedIndexes'));
+  const { completedIndexes, failedIndexes, failed, succeeded } = jobOf(harness).status!;
+  assert.deepEqual([completedIndexes, failedIndexes, failed, succeeded], ['0', '1', 2, 1]);
+  await until(() => harness.events().includes('FailedIndexes: Job has failed indexes'));
+});
+
+test('maxFailedIndexes: one index too many ends the Job, and the pods that run', async (t) => {
+  const harness = await start(t);
+  await harness.create(JOBS, indexed({ backoffLimitPerIndex: 0, maxFailedIndexes: 1 }));
+  await until(() => running(harness).length === 4);
+  await end(harness, runningAt(harness, 0), 'Failed');
+  await end(harness, runningAt(harness, 2), 'Failed');
+  await until(() => conditions(harness).includes('Failed True MaxFailedIndexesExceeded'));
+  assert.equal(running(harness).length, 0);
+  assert.equal(jobOf(harness).status!.failedIndexes, '0,2');
+  const message = 'Job has exceeded the specified maximal number of failed indexes';
+  assert.equal(jobOf(harness).status!.conditions!.at(-1)!.message, message);
+});
+
+test('podFailurePolicy FailIndex: the index fails at once', async (t) => {
+  const harness = await start(t);
+  const rule = { action: 'FailIndex', onExitCodes: { operator: 'In', values: [42] } };
+  const spec = { completions: 2, parallelism: 2, backoffLimitPerIndex: 3, podFailurePolicy: { rules: [rule] } };
+  await harness.create(JOBS, indexed(spec));
+  await until(() => running(harness).length === 2);
+  await end(harness, runningAt(harness, 0), 'Failed', 42);
+  await until(() => jobOf(harness).status?.failedIndexes === '0');
+  assert.deepEqual(indexesOf(running(harness)), [1]);
+});
+
+test('successPolicy: enough of the right indexes end the Job, and the pods that run', async (t) => {
+  const cases: [object, number[], string][] = [
+    [{ succeededIndexes: '0,2' }, [0, 2], 'Matched rules at index 0'],
+    [{ succeededIndexes: '0-2', succeededCount: 2 }, [1, 2], 'Matched rules at index 0'],
+    [{ succeededCount: 1 }, [3], 'Matched rules at index 0'],
+  ];
+  for (const [rule, succeed, message] of cases) {
+    const harness = await start(t);
+    await harness.create(JOBS, indexed({ successPolicy: { rules: [rule] } }));
+    await until(() => running(harness).length === 4);
+    for (const index of succeed) {
+      assert.equal(jobOf(harness).status?.conditions, undefined, JSON.stringify(rule));
+      await end(harness, runningAt(harness, index), 'Succeeded');
+      await until(() => (jobOf(harness).status?.succeeded ?? 0) > 0);
+    }
+    await until(() => conditions(harness).includes('Complete True SuccessPolicy'));
+    assert.equal(jobOf(harness).status!.conditions!.at(-1)!.message, message);
+    assert.equal(running(harness).length, 0);
+  }
+});
+
+test('elastic: completions and parallelism of an indexed Job change together', async (t) => {
+  const harness = await start(t);
+  await harness.create(JOBS, indexed());
+  await until(() => running(harness).length === 4);
+  await end(harness, runningAt(harness, 3), 'Succeeded');
+  await until(() => jobOf(harness).status?.completedIndexes === '3');
+  await update(harness, { completions: 2, parallelism: 2 });
+  await until(() => running(harness).length === 2);
+  assert.deepEqual(indexesOf(running(harness)), [0, 1]);
+  await until(() => (jobOf(harness).status?.completedIndexes ?? '') === '');
+  await update(harness, { completions: 3, parallelism: 3 });
+  await until(() => running(harness).length === 3);
+  assert.deepEqual(indexesOf(running(harness)), [0, 1, 2]);
+  for (const pod of running(harness)) await end(harness, pod, 'Succeeded');
+  await until(() => conditions(harness).includes('Complete True CompletionsReached'));
+  assert.equal(jobOf(harness).status!.completedIndexes, '0-2');
+});
+
+test('podReplacementPolicy: Failed waits for the end of a pod, TerminatingOrFailed does not', async (t) => {
+  for (const [podReplacementPolicy, next] of [
+    ['Failed', 0],
+    ['TerminatingOrFailed', 1],
+  ] as const) {
+    const harness = await start(t);
+    await harness.create(JOBS, draft({ podReplacementPolicy }));
+    await until(() => running(harness).length === 1);
+    const first = running(harness)[0]!;
+    await podsClient(harness).patch(first.metadata.name, 'merge', { spec: { nodeName: 'a' } });
+    await podsClient(harness).delete(first.metadata.name);
+    await until(() => jobOf(harness).status?.terminating === 1 || next === 1);
+    if (next === 1) await until(() => jobOf(harness).status?.failed === 1);
+    else {
+      assert.equal(running(harness).length, 0);
+      await end(harness, first, 'Failed');
+      await until(() => jobOf(harness).status?.failed === 1);
+    }
+  }
+});
+
+test('a resumed Job starts anew; a suspended one has no start time', async (t) => {
+  const harness = await start(t);
+  await harness.create(JOBS, draft({ activeDeadlineSeconds: 1000 }));
+  await until(() => running(harness).length === 1 && jobOf(harness).status?.startTime !== undefined);
+  await update(harness, { suspend: true });
+  await until(() => conditions(harness).includes('Suspended True JobSuspended'));
+  assert.equal(jobOf(harness).status!.startTime, undefined);
+  await until(() => running(harness).length === 0);
+  await update(harness, { suspend: false });
+  await until(() => conditions(harness).includes('Suspended False JobResumed'));
+  assert.notEqual(jobOf(harness).status!.startTime, undefined);
+  await until(() => harness.events().includes('Resumed: Job resumed'));
+});
