@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { ClientHttp2Session } from 'node:http2';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -91,6 +91,8 @@ function startAtOnce(): void {
 async function hammer(): Promise<void> {
   const [{ url, ca, users }] = (await once(process, 'message')) as [Access];
   process.once('disconnect', () => process.exit());
+  // A's machines are not the server's: they take what it leaves of the processors.
+  setPriority(19);
   const sessions: ClientHttp2Session[] = [];
   for (let index = 0; index < Number(flags.clients); index++) {
     sessions.push(await openSession(url, { ca, ...users['a']! }));

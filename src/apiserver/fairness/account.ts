@@ -24,6 +24,8 @@ export interface Asked {
 export interface Dispatcher {
   /** Somebody who asks for little is there: who has much to do does it in small parts. */
   readonly hurried: boolean;
+  /** It came a moment ago; others wait until its answer is out. */
+  isAwaited(account: Account): boolean;
   /** Whether `turn` goes on outside of a slice, where others might have one. */
   owesSlice(turn: Turn): boolean;
   slice(turn: Turn): Promise<void>;
@@ -111,6 +113,11 @@ export class Turn implements Waiting, Charged {
   /** See RequestTurn. */
   get hurried(): boolean {
     return this.#dispatcher.hurried;
+  }
+
+  /** See RequestTurn. */
+  get awaited(): boolean {
+    return this.#dispatcher.isAwaited(this.account);
   }
 
   /** Another slice for the same request: more of a long list. Resolves when it has come. */

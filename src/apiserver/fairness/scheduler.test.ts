@@ -106,8 +106,8 @@ describe('turns at the processor', () => {
     assert.ok(after <= 12, `${after} of 20 slices went to who came late`);
   });
 
-  test('while who came a moment ago is served, a round of the loop is one slice', async () => {
-    const { ask, ran, pass } = setUp({ running: 1000, runningPerTenant: 1000 });
+  test('while who came a moment ago is served, others wait; if that is long, a round of the loop is one slice', async () => {
+    const { ask, ran, pass, clock } = setUp({ running: 1000, runningPerTenant: 1000 });
     const roundsOf = async (rounds: number) => {
       const before = ran.length;
       for (let round = 0; round < rounds; round++) await new Promise(setImmediate);
@@ -119,6 +119,9 @@ describe('turns at the processor', () => {
     const hold = new Promise<void>((resolve) => (open = resolve));
     const late = ask('late', { hold, ms: 0 });
     while (!ran.includes('late')) await new Promise(setImmediate);
+    assert.equal(await roundsOf(10), 0);
+    pass(9);
+    clock.advance(9);
     const hurried = await roundsOf(10);
     assert.ok(hurried > 0 && hurried <= 12, `${hurried} slices in 10 rounds`);
     // Who stays is no longer one who came a moment ago.
@@ -129,8 +132,42 @@ describe('turns at the processor', () => {
     await Promise.all([...busy, late]);
   });
 
+  test('what others waited is charged, and is no more than a quarter of the time', async () => {
+    const { ask, ran, pass, clock, admit } = setUp({
+      running: 10_000,
+      runningPerTenant: 10_000,
+      presentPerTenant: 10_000,
+    });
+    const schema = schemaNamed(bootstrapConfiguration, 'exempt');
+    const busy = Array.from({ length: 10_000 }, () => ask('busy', { ms: 0.01, schema }));
+    await busy[0];
+    const waitsFor = async (name: string, idleMs: number) => {
+      const turn = await admit(name);
+      for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+      const before = ran.length;
+      for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+      const waited = ran.length === before;
+      pass(idleMs);
+      clock.advance(idleMs);
+      turn.end();
+      for (let round = 0; round < 2; round++) await new Promise(setImmediate);
+      return waited;
+    };
+    assert.equal(await waitsFor('first', 7), true);
+    const before = ran.length;
+    assert.equal(await waitsFor('first', 7), true);
+    assert.ok(ran.length - before >= 600, `the others had ${ran.length - before} turns of 10 µs before its second`);
+    // Fifty milliseconds may be given away at once, whoever comes.
+    const waited: boolean[] = [];
+    for (let index = 0; index < 24; index++) waited.push(await waitsFor(`other-${index}`, 7));
+    const count = (from: number) => waited.slice(from, from + 6).filter(Boolean).length;
+    assert.equal(count(0), 6);
+    assert.ok(count(18) <= 3, `${count(18)} of the last six were waited for`);
+    await Promise.all(busy);
+  });
+
   test('what comes back from elsewhere takes a slice where tenants share the loop', async () => {
-    const { admit } = setUp();
+    const { admit, pass, clock } = setUp();
     const busy = await admit('busy');
     await new Promise(setImmediate);
     await new Promise(setImmediate);
@@ -142,6 +179,8 @@ describe('turns at the processor', () => {
     assert.equal(late.resume(), undefined, 'who came a moment ago goes first');
     const slice = busy.resume();
     assert.ok(slice instanceof Promise);
+    pass(9);
+    clock.advance(9);
     await slice;
     assert.equal(busy.resume(), undefined, 'it is in its slice');
     busy.end();

@@ -8,6 +8,7 @@ import {
   PLATFORM_ACCOUNT,
   Turn,
 } from './account.ts';
+import { Hold } from './hold.ts';
 import type { RejectReason } from './priority-level.ts';
 
 /**
@@ -17,7 +18,7 @@ import type { RejectReason } from './priority-level.ts';
  * share, within a level to the queue that had least. Between two slices the loop looks at its sockets: who arrives
  * waits for the slice under way, never for all that others have queued.
  *
- *     A hammers, B asks now and then:   |A1|A2|A3|  B arrives  |B1|A4|A5| ...
+ *     A hammers, B asks now and then:   |A1|A2|A3|  B arrives  |B1| B's commit |B1|A4|A5| ...
  *
  * Nothing here runs while nothing is asked: no timer, and no state of a tenant that is idle and owes nothing.
  */
@@ -88,11 +89,13 @@ export class Scheduler implements Dispatcher {
   #sliceOf: Charged | undefined;
   #cancelSweep: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
+  readonly #hold: Hold;
 
   constructor({ clock, preciseNow = () => performance.now(), limits }: SchedulerOptions) {
     this.#clock = clock;
     this.#preciseNow = preciseNow;
     this.limits = { ...defaultLimits, ...limits };
+    this.#hold = new Hold(clock, preciseNow, () => this.#scheduleSlice());
   }
 
   /** Resolves with the turn when it has come, within its slice, or with why it will not come. */
@@ -154,6 +157,10 @@ export class Scheduler implements Dispatcher {
     return this.#isHurried(this.#preciseNow());
   }
 
+  isAwaited(account: Account): boolean {
+    return this.#newcomers.has(account);
+  }
+
   owesSlice(turn: Turn): boolean {
     if (turn === this.#sliceOf || this.#newcomers.has(turn.account)) return false;
     return this.#isShared();
@@ -185,6 +192,7 @@ export class Scheduler implements Dispatcher {
   close(): void {
     this.#cancelSweep?.();
     this.#cancelRetry?.();
+    this.#hold.close();
   }
 
   #account(name: string, weight: number): Account {
@@ -213,6 +221,7 @@ export class Scheduler implements Dispatcher {
     if (account.present > 0 || account.background > 0 || this.#sliceOf?.account === account) return;
     if (this.#active.delete(account) && account.name !== PLATFORM_ACCOUNT) this.#neighbours--;
     this.#newcomers.delete(account);
+    this.#hold.ended(account);
     // Nobody is there to owe to.
     if (this.#active.size === 0) this.#accounts.clear();
     else if (account.virtualMs <= this.#virtualNowMs) this.#accounts.delete(account.name);
@@ -248,8 +257,12 @@ export class Scheduler implements Dispatcher {
       this.#leftOver = true;
       return;
     }
-    const account = this.#next();
-    if (account === undefined) return;
+    const awaited = this.#hold.awaited(this.#newcomers, this.#virtualNowMs, nowMs);
+    const account = this.#next(awaited !== undefined);
+    if (account === undefined) {
+      if (awaited !== undefined && this.#hasWork()) this.#hold.begin(awaited, nowMs);
+      return;
+    }
     this.#virtualNowMs = account.virtualMs;
     this.#sliceStartMs = nowMs;
     const continued = account.slices.shift();
@@ -273,7 +286,9 @@ export class Scheduler implements Dispatcher {
     const work = this.#sliceOf;
     if (work === undefined) return;
     this.#sliceOf = undefined;
-    work.took(this.#preciseNow() - this.#sliceStartMs);
+    const tookMs = this.#preciseNow() - this.#sliceStartMs;
+    work.took(tookMs);
+    this.#hold.used(tookMs);
     this.#retire(work.account);
     if (this.#scheduled === 0) this.#leftOver = true;
   };
@@ -304,10 +319,11 @@ export class Scheduler implements Dispatcher {
   }
 
   /** The account to serve: with work it may do now, and the least service so far. */
-  #next(): Account | undefined {
+  #next(onlyNewcomers: boolean): Account | undefined {
     let least: Account | undefined;
     let blocked = false;
     for (const account of this.#active) {
+      if (onlyNewcomers && !this.#newcomers.has(account) && account.name !== PLATFORM_ACCOUNT) continue;
       if (least !== undefined && account.virtualMs >= least.virtualMs) continue;
       if (account.slices.length === 0) {
         if (!account.hasReady) continue;

@@ -172,7 +172,9 @@ export async function listen(at: { host: string; port: number }, options: Listen
           const startedMs = performance.now();
           const responded = respond(context, answer, respondOptions);
           context.turn?.charge(performance.now() - startedMs);
-          return await responded;
+          await responded;
+          if (context.turn?.awaited) await isOut(plain);
+          return;
         }
       }
     } catch (error) {
@@ -315,6 +317,15 @@ export async function listen(at: { host: string; port: number }, options: Listen
       clearTimeout(cut);
     },
   };
+}
+
+/** Resolves when the last byte was given to the connection, or there is none any more. */
+function isOut(response: ServerResponse): Promise<void> | undefined {
+  if (response.writableFinished || response.destroyed) return undefined;
+  return new Promise((resolve) => {
+    response.once('finish', resolve);
+    response.once('close', resolve);
+  });
 }
 
 function tooManyOpen(): never {
