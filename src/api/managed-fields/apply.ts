@@ -3,7 +3,7 @@ import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion }
 import { badRequest, StatusError } from '../status.ts';
 import { Changes, type Endpoint } from './changes.ts';
 import { conflictError } from './conflicts.ts';
-import { difference, forEachPath, hasPath, isEmptySet, recursiveDifference, setOf } from './field-set.ts';
+import { difference, forEachPath, hasPath, isEmptySet, recursiveDifference, setOfPaths } from './field-set.ts';
 import { fieldSetOf } from './field-set-of.ts';
 import { fieldsOfLastApplied, lastAppliedOf, withLastApplied } from './last-applied.ts';
 import {
@@ -144,7 +144,7 @@ function withoutLastApplied(endpoint: Endpoint, live: KubeObject, conflicts: Con
     forEachPath(set, (path) => {
       if (!hasPath(allowed, path)) paths.push(path);
     });
-    if (paths.length > 0) left.set(identifier, setOf(...paths));
+    if (paths.length > 0) left.set(identifier, setOfPaths(paths));
   }
   return left;
 }

@@ -43,15 +43,12 @@ interface KnownChange {
 
 const known = new WeakMap<Endpoint, Map<string, KnownChange>>();
 const knownLimit = 1000;
-const signatureLimit = 8192;
 
 /** The change between two objects in the endpoint's version. */
 export function changeAt(endpoint: Endpoint, before: unknown, after: unknown): Change {
   const type = trackedTypeOf(endpoint.type, endpoint.reset);
   const signature = signatureOf(type, before, after);
-  if (signature === undefined || signature.text.length > signatureLimit) {
-    return changeOf(endpoint, type, before, after);
-  }
+  if (signature === undefined) return changeOf(endpoint, type, before, after);
   let changes = known.get(endpoint);
   if (changes === undefined) known.set(endpoint, (changes = new Map()));
   const { text, address } = signature;

@@ -1,4 +1,4 @@
-import { canonicalElement, compareElements, type PathElement, printElement } from './path-element.ts';
+import { canonicalElement, compareElements, orderOf, type PathElement, printElement } from './path-element.ts';
 
 /**
  * A set of fields, in the very form in which FieldsV1 writes it: an object by path element, sorted. A set that holds
@@ -46,7 +46,8 @@ export function nodeOf(elements: [PathElement, FieldSet][], isMember: boolean): 
 function sortElements(elements: [PathElement, FieldSet][]): void {
   for (let index = 1; index < elements.length; index++) {
     if (compareElements(elements[index - 1]![0], elements[index]![0]) > 0) {
-      elements.sort((a, b) => compareElements(a[0], b[0]));
+      const order = orderOf(elements.length);
+      elements.sort((a, b) => order(a[0], b[0]));
       return;
     }
   }
@@ -56,6 +57,20 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (a === b || isEmptySet(b)) return a;
   if (isEmptySet(a)) return b;
   return unite(a, b);
+}
+
+/** Of many: each is taken over a few times, not once for each that comes after it. */
+export function unionAll(sets: readonly FieldSet[]): FieldSet {
+  let level = sets;
+  while (level.length > 1) {
+    const next: FieldSet[] = [];
+    for (let index = 0; index < level.length; index += 2) {
+      const [a, b] = [level[index]!, level[index + 1]];
+      next.push(b === undefined ? a : union(a, b));
+    }
+    level = next;
+  }
+  return level[0] ?? emptySet;
 }
 
 function unite(a: FieldSet, b: FieldSet): FieldSet {
@@ -87,7 +102,7 @@ function sorted(node: Record<string, FieldSet>): FieldSet {
   const elements = Object.keys(node);
   for (let index = 1; index < elements.length; index++) {
     if (compareElements(elements[index - 1]!, elements[index]!) > 0) {
-      elements.sort(compareElements);
+      elements.sort(orderOf(elements.length));
       const result: Record<string, FieldSet> = {};
       for (const element of elements) result[element] = node[element]!;
       return result;
@@ -160,13 +175,17 @@ export function hasPath(set: FieldSet, path: PathElement[]): boolean {
 }
 
 export function setOf(...paths: PathElement[][]): FieldSet {
-  let set = emptySet;
-  for (const path of paths) {
-    let node: FieldSet = leaf;
-    for (const element of path.toReversed()) node = { [element]: node };
-    set = union(set, node);
-  }
-  return set;
+  return setOfPaths(paths);
+}
+
+export function setOfPaths(paths: readonly PathElement[][]): FieldSet {
+  return unionAll(
+    paths.map((path) => {
+      let node: FieldSet = leaf;
+      for (const element of path.toReversed()) node = { [element]: node };
+      return node;
+    }),
+  );
 }
 
 export const isMember = (node: FieldSet) => '.' in node || isEmptySet(node);

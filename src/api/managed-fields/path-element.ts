@@ -85,6 +85,18 @@ export function compareElements(a: PathElement, b: PathElement): number {
   }
 }
 
+/** The same for a sort of so many, which looks at each again and again. */
+export function orderOf(count: number): typeof compareElements {
+  if (count <= 64) return compareElements;
+  const parsed = new Map<PathElement, [string, Scalar][]>();
+  const fieldsOf = (element: PathElement) => {
+    let fields = parsed.get(element);
+    if (fields === undefined) parsed.set(element, (fields = keyFields(element)));
+    return fields;
+  };
+  return (a, b) => (a[0] === 'k' && b[0] === 'k' ? compareKeys(fieldsOf(a), fieldsOf(b)) : compareElements(a, b));
+}
+
 /** As Go compares strings: by bytes. UTF-16 differs where surrogates meet the end of the basic plane. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
-import { difference, emptySet, type FieldSet, intersection, isEmptySet, union } from './field-set.ts';
+import { difference, type FieldSet, intersection, isEmptySet, union, unionAll } from './field-set.ts';
 import { fieldSetOf } from './field-set-of.ts';
 import { fieldsOf, type Managed, type ManagedFieldsEntry } from './managed.ts';
 import type { MergeType } from './merge-type.ts';
@@ -41,12 +41,14 @@ export function prune(
 }
 
 function ownedByVersion(managed: Managed): Map<string, FieldSet> {
-  const owned = new Map<string, FieldSet>();
+  const sets = new Map<string, FieldSet[]>();
   for (const entry of managed.values()) {
     const version = entry.apiVersion ?? '';
-    owned.set(version, union(owned.get(version) ?? emptySet, fieldsOf(entry)));
+    const known = sets.get(version);
+    if (known === undefined) sets.set(version, [fieldsOf(entry)]);
+    else known.push(fieldsOf(entry));
   }
-  return owned;
+  return new Map([...sets].map(([version, all]) => [version, unionAll(all)]));
 }
 
 function addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): KubeObject {

@@ -1,4 +1,13 @@
-import { emptySet, type FieldSet, hasChildren, isMember, leaf, recursiveDifference, union } from './field-set.ts';
+import {
+  emptySet,
+  type FieldSet,
+  hasChildren,
+  isMember,
+  leaf,
+  recursiveDifference,
+  setOfPaths,
+  union,
+} from './field-set.ts';
 import { deducedType, type MergeType, typeOfField } from './merge-type.ts';
 import type { PathElement } from './path-element.ts';
 
@@ -14,10 +23,9 @@ export function reconcileFieldSet(set: FieldSet, type: MergeType): FieldSet {
   const atomicPaths: PathElement[][] = [];
   visit(type, set, [], false, atomicPaths);
   let result = set;
-  for (const path of atomicPaths) {
-    let node: FieldSet = leaf;
-    for (const element of path.toReversed()) node = { [element]: node };
-    result = union(recursiveDifference(result, node), node);
+  if (atomicPaths.length > 0) {
+    const whole = setOfPaths(atomicPaths);
+    result = union(recursiveDifference(set, whole), whole);
   }
   fitting.set(result, type);
   return result;

@@ -12,6 +12,9 @@ import {
 } from './merge-type.ts';
 import type { PathElement } from './path-element.ts';
 
+/** Longer texts cost more than they save. */
+const signatureLimit = 8192;
+
 export interface Signature {
   text: string;
   /** An address that came or went, which the text leaves out: pods that are alike differ in theirs. */
@@ -82,11 +85,13 @@ function betweenMaps(type: MapType, before: any, after: any): string {
     if (value === oldValue) continue;
     const part = typeOfField(type, name);
     if (part !== undefined) text += named(type, name, between(part, oldValue, value));
+    if (text.length > signatureLimit) throw unusual;
   }
   for (const name in old) {
     if (map?.[name] !== undefined || old[name] === undefined) continue;
     const part = typeOfField(type, name);
     if (part !== undefined) text += named(type, name, between(part, old[name], undefined));
+    if (text.length > signatureLimit) throw unusual;
   }
   return text;
 }
@@ -115,6 +120,7 @@ function betweenLists(type: ListType, before: any, after: any): string {
   for (const [element, value] of items) {
     const difference = between(type.items, oldItems.get(element), value);
     if (difference !== '') text += item(element, difference);
+    if (text.length > signatureLimit) throw unusual;
   }
   for (const [element, value] of oldItems) {
     if (!items.has(element)) text += item(element, between(type.items, value, undefined));
@@ -161,6 +167,7 @@ function shapeOf(type: MergeType, value: any): string {
       if (part === undefined) continue;
       if (!mapType!.fields.has(name) && separators.test(name)) throw unusual;
       text += field + name + shapeOf(part, map[name]) + end;
+      if (text.length > signatureLimit) throw unusual;
     }
     return text;
   }
@@ -172,6 +179,7 @@ function shapeOf(type: MergeType, value: any): string {
   hasOthers ||= isByAddress(listType!);
   for (const [element, child] of itemsByElement(listType!, list)) {
     text += field + element + shapeOf(listType!.items, child) + end;
+    if (text.length > signatureLimit) throw unusual;
   }
   return text;
 }

@@ -11,7 +11,7 @@ import { compilePattern } from './regular-expression.ts';
 const findingsKept = 1000;
 const textKept = 1024 * 1024;
 /** A value with each alternative of a schema is a step: what takes more was made for it. */
-const mostSteps = 30_000_000;
+const mostSteps = 10_000_000;
 const stepsBetweenYields = 200;
 
 /** What one schema says of one value; `matches` counts the checks that were made, to choose the closest alternative. */
