@@ -193,7 +193,10 @@ export class Objects {
         continue;
       }
       const form = versionedFormOf(resource);
-      const value = encodeForStore(form === undefined ? after : await form.toStored(after));
+      const value =
+        form === undefined
+          ? encodeForStore(after, before?.encodedSpec?.(after['spec']))
+          : encodeForStore(await form.toStored(after));
       const isNew = modRevision === 0;
       const bytesBefore = isNew ? 0 : (this.#caches.peek(resource)?.get(tenant, namespace, name)?.size ?? 0);
       const checked = this.#quota.check({ resource, tenant, isNew, bytesBefore, bytesAfter: value.length });

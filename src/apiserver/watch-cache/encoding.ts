@@ -1,37 +1,76 @@
 import { encodeEntries, type ManagedFieldsEntry } from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
 
+/** A member of an object's JSON: where its value stands in `bytes`. */
+export interface EncodedMember {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+}
+
+interface HandedOver {
+  object: KubeObject;
+  /** Where the spec stands in the stored bytes; 0 where there is none. */
+  specStart: number;
+  specEnd: number;
+}
+
 /**
  * Objects whose bytes were written by this process, so that the cache need not parse what it was just handed. Engines
  * hand watchers the very buffer that was committed; an engine that does not merely costs a parse.
  */
-const handedOver = new WeakMap<Uint8Array, KubeObject>();
+const handedOver = new WeakMap<Uint8Array, HandedOver>();
 
 /**
  * The stored form of an object: JSON with kind, apiVersion and metadata first, so that the served bytes are one splice
  * away, and without resourceVersion and clusterName, which the key and the revision say. `object` must not be changed
  * afterwards: it becomes the shared, cached object.
+ * @param spec its spec as it was written before, where that is the same: most of what is written often stays as it is
  */
-export function encodeForStore(object: KubeObject): Buffer {
-  const { kind, apiVersion, metadata, ...rest } = object;
-  const { resourceVersion: _resourceVersion, clusterName: _clusterName, managedFields, ...storedMetadata } = metadata;
-  const text = JSON.stringify({ kind, apiVersion, metadata: storedMetadata, ...rest });
-  let stored: Buffer;
-  if (managedFields === undefined) {
-    stored = ownMemory(Buffer.byteLength(text));
-    stored.write(text);
-  } else {
-    // Put together in the buffer: joined as texts, all would be copied once more.
-    const at = text.indexOf('"metadata":{') + '"metadata":{'.length;
-    const comma = text.charCodeAt(at) === closingBrace ? '' : ',';
-    const member = `"managedFields":${encodeEntries(managedFields as ManagedFieldsEntry[])}${comma}`;
-    stored = ownMemory(Buffer.byteLength(text) + Buffer.byteLength(member));
-    let length = stored.write(text.slice(0, at));
-    length += stored.write(member, length);
-    stored.write(text.slice(at), length);
+export function encodeForStore(object: KubeObject, spec?: EncodedMember): Buffer {
+  const { kind, apiVersion, metadata } = object;
+  const { managedFields } = metadata;
+  // What is undefined is not written; leaving it out by a rest pattern costs several times as much.
+  const stored = { ...metadata, resourceVersion: undefined, clusterName: undefined, managedFields: undefined };
+  const metadataText = JSON.stringify(stored);
+  const hasOthers = metadataText.length > 2;
+  // Put together in the buffer: joined as texts, all would be copied once more.
+  const pieces: string[] = [
+    `{${kind === undefined ? '' : `"kind":${JSON.stringify(kind)},`}${apiVersion === undefined ? '' : `"apiVersion":${JSON.stringify(apiVersion)},`}"metadata":{`,
+  ];
+  if (managedFields !== undefined) {
+    pieces.push(`"managedFields":${encodeEntries(managedFields as ManagedFieldsEntry[])}${hasOthers ? ',' : ''}`);
   }
-  handedOver.set(stored, object);
-  return stored;
+  pieces.push(metadataText.slice(1));
+  /** Index of the spec's text. */
+  let specAt = 0;
+  for (const field in object) {
+    if (field === 'kind' || field === 'apiVersion' || field === 'metadata') continue;
+    const value = object[field];
+    if (value === undefined) continue;
+    pieces.push(`,${JSON.stringify(field)}:`);
+    if (field === 'spec') specAt = pieces.length;
+    pieces.push(field === 'spec' && spec !== undefined ? '' : JSON.stringify(value));
+  }
+  pieces.push('}');
+  let length = spec === undefined || specAt === 0 ? 0 : spec.end - spec.start;
+  for (let index = 0; index < pieces.length; index++) length += Buffer.byteLength(pieces[index]!);
+  const bytes = ownMemory(length);
+  let at = 0;
+  let specStart = 0;
+  let specEnd = 0;
+  for (let index = 0; index < pieces.length; index++) {
+    if (index !== specAt || specAt === 0) {
+      at += bytes.write(pieces[index]!, at);
+      continue;
+    }
+    specStart = at;
+    at +=
+      spec === undefined ? bytes.write(pieces[index]!, at) : asBuffer(spec.bytes).copy(bytes, at, spec.start, spec.end);
+    specEnd = at;
+  }
+  handedOver.set(bytes, { object, specStart, specEnd });
+  return bytes;
 }
 
 /** A slice of Node's pool would keep its neighbours alive as long as the object. */
@@ -42,25 +81,25 @@ export const forgetHandedOver = (stored: Uint8Array): void => {
   handedOver.delete(stored);
 };
 
-export const isHandedOver = (stored: Uint8Array) => handedOver.has(stored);
+/** What `encodeForStore` made the bytes of, until they are forgotten. */
+export const handedOverOf = (stored: Uint8Array): Readonly<HandedOver> | undefined => handedOver.get(stored);
 
 /**
  * The object of stored bytes (or of bytes spliced from them), with the metadata that is not stored. `tenant` '' leaves
  * out clusterName.
  */
 export function decodeStored(stored: Uint8Array, revision: number, tenant: string): KubeObject {
-  const { kind, apiVersion, metadata, ...rest } = handedOver.get(stored) ?? JSON.parse(asBuffer(stored).toString());
-  const { resourceVersion: _resourceVersion, clusterName: _clusterName, ...others } = metadata;
-  return {
-    kind,
-    apiVersion,
-    metadata: {
-      ...others,
-      resourceVersion: String(revision),
-      ...(tenant !== '' && { clusterName: tenant }),
-    },
-    ...rest,
-  };
+  const object: KubeObject = handedOver.get(stored)?.object ?? JSON.parse(asBuffer(stored).toString());
+  const metadata = { ...object.metadata, resourceVersion: String(revision) };
+  if (tenant !== '') metadata.clusterName = tenant;
+  else if (metadata.clusterName !== undefined) delete metadata.clusterName;
+  const { kind, apiVersion, spec, status } = object as any;
+  let count = 0;
+  for (const _ in object) count++;
+  // What nearly all objects are: alike in form, so that whoever reads them is quick.
+  if (count === 5 && spec !== undefined && status !== undefined) return { kind, apiVersion, metadata, spec, status };
+  const { kind: _kind, apiVersion: _apiVersion, metadata: _metadata, ...rest } = object;
+  return { kind, apiVersion, metadata, ...rest };
 }
 
 const metadataStart = Buffer.from('"metadata":{');

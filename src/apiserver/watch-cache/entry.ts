@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
-import { decodeStored, forgetHandedOver, isHandedOver, spliceMetadata } from './encoding.ts';
+import { decodeStored, type EncodedMember, forgetHandedOver, handedOverOf, spliceMetadata } from './encoding.ts';
 import type { CacheEntry, Variant } from './watch-cache.ts';
 
 /**
@@ -18,6 +18,9 @@ export class Entry implements CacheEntry {
   #spliced = 0;
   #platformBytes: Buffer | undefined;
   #object: KubeObject | undefined;
+  /** Where the spec stands in the stored bytes; 0: not known. */
+  #specStart = 0;
+  #specEnd = 0;
   #representations: Map<string, unknown> | undefined;
 
   constructor(
@@ -53,13 +56,25 @@ export class Entry implements CacheEntry {
   }
 
   get object(): KubeObject {
-    return (this.#object ??= decodeStored(this.#bytes, this.revision, this.tenant));
+    if (this.#object !== undefined) return this.#object;
+    const written = handedOverOf(this.#bytes);
+    if (written !== undefined) {
+      this.#specStart = written.specStart;
+      this.#specEnd = written.specEnd;
+    }
+    return (this.#object = decodeStored(this.#bytes, this.revision, this.tenant));
+  }
+
+  /** The bytes of the spec, if this is the object's (the same one, not one like it). */
+  encodedSpec(spec: unknown): EncodedMember | undefined {
+    if (this.#specStart === 0 || this.#object === undefined || this.#object['spec'] !== spec) return undefined;
+    return { bytes: this.#bytes, start: this.#specStart + this.#spliced, end: this.#specEnd + this.#spliced };
   }
 
   bytes(variant: Variant): Buffer {
     if (this.#spliced === 0) {
       // The writer's object hangs on the stored bytes: take it before they go.
-      if (isHandedOver(this.#bytes)) void this.object;
+      if (handedOverOf(this.#bytes) !== undefined) void this.object;
       const members = this.#resourceVersionMember();
       this.#bytes = spliceMetadata(this.#bytes, 0, members);
       this.#spliced = members.length;

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import type { KubeObject } from '../../api/object.ts';
 import { StatusError } from '../../api/status.ts';
 import { encodeForStore } from './encoding.ts';
+import { Entry } from './entry.ts';
 import { storeKey } from './keys.ts';
 import { cache, caches, clock, labelled, PODS, pod, put, remove, store, watch } from './testing/pod-cache.ts';
 import type { CacheEvent, CacheWatchRequest, ObjectFilter } from './watch-cache.ts';
@@ -45,6 +46,35 @@ describe('objects', () => {
     const stored = encodeForStore(object).toString();
     assert.match(stored, /^\{"kind":"Pod","apiVersion":"v1","metadata":\{"name"/);
     assert.doesNotMatch(stored, /resourceVersion|clusterName/);
+  });
+
+  test('the bytes of a spec that stayed as it is are taken over, and no others', () => {
+    const entryOf = (object: KubeObject, revision: number, before?: Entry) => {
+      const bytes = encodeForStore(object, before?.encodedSpec(object['spec']));
+      const entry = new Entry('/core/pods/', 'acme', 'default', 'a', revision, bytes);
+      void entry.object;
+      return entry;
+    };
+    const spec = { text: 'grüße "x" \u2028', list: [1, { metadata: {} }] };
+    let entry = entryOf({ kind: 'Pod', apiVersion: 'v1', metadata: { name: 'a' }, spec, other: 'é' } as any, 1);
+    for (let revision = 2; revision < 8; revision++) {
+      // Served or not: the bytes that are kept are others then.
+      if (revision % 2 === 0) entry.bytes('platform');
+      const status = { revision, text: 'ä'.repeat(revision) };
+      const changed = revision === 5 ? { new: true } : entry.object['spec'];
+      const after = { ...entry.object, metadata: { ...entry.object.metadata }, spec: changed, status };
+      assert.equal(entry.encodedSpec(changed) === undefined, revision === 5);
+      const later = entryOf(after, revision, entry);
+      entry.release();
+      assert.equal(entry.encodedSpec(changed), undefined);
+      entry = later;
+      const { metadata, ...rest } = JSON.parse(entry.bytes('platform').toString());
+      assert.deepEqual(metadata, { resourceVersion: String(revision), clusterName: 'acme', name: 'a' });
+      const wanted = revision < 5 ? spec : { new: true };
+      assert.deepEqual(rest, { kind: 'Pod', apiVersion: 'v1', spec: wanted, other: 'é', status });
+    }
+    const bare = entryOf({ kind: 'A', apiVersion: 'v1', metadata: { name: 'a' }, data: {} } as any, 1);
+    assert.equal(bare.encodedSpec(undefined), undefined);
   });
 
   test('what another process wrote is parsed', async () => {

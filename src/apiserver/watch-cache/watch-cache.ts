@@ -3,6 +3,7 @@ import type { StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
+import type { EncodedMember } from './encoding.ts';
 import type { TenantUsage } from './tenant-usage.ts';
 
 /**
@@ -72,6 +73,8 @@ export interface CacheEntry {
   readonly size?: number;
   /** The key in the store. */
   readonly key: string;
+  /** The bytes of the object's spec, where `spec` is that very one and its bytes are known. */
+  encodedSpec?(spec: unknown): EncodedMember | undefined;
   /** The store holds it in a form that is not written any more: a write that changes nothing is worth doing. */
   readonly stale?: true;
   /**
