@@ -3,8 +3,8 @@ import type { Account } from './account.ts';
 
 /**
  * While the request of one who came a moment ago waits for its commit or for its answer to go out, the loop stays free
- * for what comes back: others wait, so long at most, and for no more than a quarter of all time. What the processor
- * idled for it is charged to it, so who asks all the time soon owes, and nobody waits for who owes.
+ * for what comes back: others wait, so long at most, and for no more than a quarter of all time. A quarter of what the
+ * processor idled for it is charged to it (all of it would make it wait the next time), and nobody waits for who owes.
  */
 const holdMs = 8;
 const share = 0.25;
@@ -74,7 +74,7 @@ export class Hold {
 
   #end(nowMs: number): void {
     const idleMs = Math.max(0, nowMs - this.#sinceMs - this.#usedMs);
-    this.#account?.charge(idleMs);
+    this.#account?.charge(idleMs * share);
     this.#creditMs -= idleMs;
     this.#account = undefined;
     this.#cancel?.();
