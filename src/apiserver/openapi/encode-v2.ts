@@ -1,4 +1,19 @@
-import { any, double, type Encode, flag, named, part, parts, shape, text, texts, whole, wrapped } from './protobuf.ts';
+import {
+  any,
+  boolean,
+  double,
+  type Encode,
+  encodeWith,
+  flag,
+  named,
+  part,
+  parts,
+  shape,
+  text,
+  texts,
+  whole,
+  wrapped,
+} from './protobuf.ts';
 import type { JsonSchema } from './schemas.ts';
 
 /**
@@ -6,10 +21,10 @@ import type { JsonSchema } from './schemas.ts';
  * numbers: openapiv2/OpenAPIv2.proto of google/gnostic-models. Only what our documents contain is written.
  */
 export function encodeOpenApi2(document: JsonSchema): Buffer {
-  return encodeDocument(document);
+  return encodeWith(documentShape, document);
 }
 
-const own: Encode = (value) => schema(value);
+const own: Encode = (writer, value) => schema(writer, value);
 const externalDocs = shape([
   ['description', text(1)],
   ['url', text(2)],
@@ -37,20 +52,21 @@ const schema = shape(
     ['required', texts(19)],
     ['enum', parts(20, any)],
     // AdditionalPropertiesItem {schema = 1, boolean = 2}
-    ['additionalProperties', part(21, (value) => (typeof value === 'boolean' ? encodeBoolean(value) : wrap1(value)))],
+    [
+      'additionalProperties',
+      part(21, (writer, value) => (typeof value === 'boolean' ? boolean(2) : wrapped(1, own))(writer, value)),
+    ],
     // TypeItem {value = 1}
-    ['type', part(22, (value) => text(1)(value) ?? Buffer.alloc(0))],
+    ['type', part(22, text(1))],
     // ItemsItem {schema = 1}
-    ['items', part(23, (value) => wrap1(value))],
+    ['items', part(23, wrapped(1, own))],
     // Properties {additional_properties = 1}
-    ['properties', part(25, (value) => named(1, own)(value)!)],
+    ['properties', part(25, named(1, own))],
     ['externalDocs', part(29, externalDocs)],
     ['example', part(30, any)],
   ],
   31,
 );
-const wrap1 = wrapped(1, own);
-const encodeBoolean = (value: boolean) => flag(2)(value) ?? Buffer.alloc(0);
 
 const bodyParameter = shape([
   ['description', text(1)],
@@ -73,14 +89,14 @@ const plainParameter = (more: 0 | 1) =>
 const queryParameter = wrapped(3, plainParameter(1));
 const pathParameter = wrapped(4, plainParameter(0));
 /** Parameter {body_parameter = 1, non_body_parameter = 2}. */
-const parameter: Encode = (value) =>
-  value.in === 'body'
-    ? wrapped(1, bodyParameter)(value)
-    : wrapped(2, value.in === 'query' ? queryParameter : pathParameter)(value);
+const parameter: Encode = (writer, value) => {
+  if (value.in === 'body') wrapped(1, bodyParameter)(writer, value);
+  else wrapped(2, value.in === 'query' ? queryParameter : pathParameter)(writer, value);
+};
 const reference = shape([['$ref', text(1)]]);
 /** ParametersItem {parameter = 1, json_reference = 2}. */
-const parametersItem: Encode = (value) =>
-  value.$ref === undefined ? wrapped(1, parameter)(value) : wrapped(2, reference)(value);
+const parametersItem: Encode = (writer, value) =>
+  (value.$ref === undefined ? wrapped(1, parameter) : wrapped(2, reference))(writer, value);
 
 /** ResponseValue {response = 1}, SchemaItem {schema = 1}. */
 const response = wrapped(
@@ -99,7 +115,7 @@ const operation = shape(
     ['produces', texts(6)],
     ['consumes', texts(7)],
     ['parameters', parts(8, parametersItem)],
-    ['responses', part(9, (value) => named(1, response)(value)!)],
+    ['responses', part(9, named(1, response))],
     ['schemes', texts(10)],
   ],
   13,
@@ -127,14 +143,14 @@ const apiKey = shape([
   ['description', text(4)],
 ]);
 
-const encodeDocument = shape([
+const documentShape = shape([
   ['swagger', text(1)],
   ['info', part(2, info)],
-  ['paths', part(8, (value) => named(2, pathItem)(value)!)],
-  ['definitions', part(9, (value) => named(1, schema)(value)!)],
-  ['parameters', part(10, (value) => named(1, parameter)(value)!)],
+  ['paths', part(8, named(2, pathItem))],
+  ['definitions', part(9, named(1, schema))],
+  ['parameters', part(10, named(1, parameter))],
   // SecurityRequirement {additional_properties = 1}, of StringArray {value = 1}
-  ['security', parts(12, (value) => named(1, (scopes) => texts(1)(scopes)!)(value)!)],
+  ['security', parts(12, named(1, texts(1)))],
   // SecurityDefinitionsItem {api_key_security = 2}
-  ['securityDefinitions', part(13, (value) => named(1, wrapped(2, apiKey))(value)!)],
+  ['securityDefinitions', part(13, named(1, wrapped(2, apiKey)))],
 ]);

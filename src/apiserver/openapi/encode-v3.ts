@@ -1,4 +1,20 @@
-import { any, double, type Encode, flag, named, part, parts, shape, text, texts, whole, wrapped } from './protobuf.ts';
+import {
+  any,
+  boolean,
+  double,
+  type Encode,
+  encodeWith,
+  flag,
+  named,
+  number,
+  part,
+  parts,
+  shape,
+  text,
+  texts,
+  whole,
+  wrapped,
+} from './protobuf.ts';
 import type { JsonSchema } from './schemas.ts';
 
 /**
@@ -6,13 +22,13 @@ import type { JsonSchema } from './schemas.ts';
  * Only what our documents contain is written.
  */
 export function encodeOpenApi3(document: JsonSchema): Buffer {
-  return encodeDocument(document);
+  return encodeWith(documentShape, document);
 }
 
 const reference = shape([['$ref', text(1)]]);
 /** SchemaOrReference {schema = 1, reference = 2}. */
-const schema: Encode = (value) =>
-  value.$ref === undefined ? wrapped(1, plainSchema)(value) : wrapped(2, reference)(value);
+const schema: Encode = (writer, value) =>
+  (value.$ref === undefined ? wrapped(1, plainSchema) : wrapped(2, reference))(writer, value);
 const externalDocs = shape([
   ['description', text(1)],
   ['url', text(2)],
@@ -42,39 +58,29 @@ const plainSchema = shape(
     ['allOf', parts(26, schema)],
     ['oneOf', parts(27, schema)],
     ['anyOf', parts(28, schema)],
-    ['not', part(29, (value) => plainSchema(value))],
+    ['not', part(29, (writer, value) => plainSchema(writer, value))],
     // ItemsItem {schema_or_reference = 1}
     ['items', part(30, wrapped(1, schema))],
     // Properties {additional_properties = 1}
-    ['properties', part(31, (value) => named(1, schema)(value)!)],
+    ['properties', part(31, named(1, schema))],
     // AdditionalPropertiesItem {schema_or_reference = 1, boolean = 2}
-    ['additionalProperties', part(32, (value) => additional(value))],
-    ['default', part(33, (value) => standard(value))],
+    [
+      'additionalProperties',
+      part(32, (writer, value) => (typeof value === 'boolean' ? boolean(2) : wrapped(1, schema))(writer, value)),
+    ],
+    ['default', part(33, (writer, value) => standard(writer, value))],
     ['description', text(34)],
     ['format', text(35)],
   ],
   36,
 );
-const additional: Encode = (value) =>
-  typeof value === 'boolean' ? Buffer.from([2 * 8, value ? 1 : 0]) : wrapped(1, schema)(value);
 
 /** DefaultType {number = 1, boolean = 2, string = 3}: whatever else a default may be has no place there. */
-function standard(value: unknown): Buffer {
-  switch (typeof value) {
-    case 'number': {
-      const bytes = Buffer.alloc(9);
-      bytes[0] = 1 * 8 + 1;
-      bytes.writeDoubleLE(value, 1);
-      return bytes;
-    }
-    case 'boolean':
-      return Buffer.from([2 * 8, value ? 1 : 0]);
-    case 'string':
-      return wrapped(3, (given: string) => Buffer.from(given))(value);
-    default:
-      return Buffer.alloc(0);
-  }
-}
+const standard: Encode = (writer, value) => {
+  if (typeof value === 'number') number(1)(writer, value);
+  else if (typeof value === 'boolean') boolean(2)(writer, value);
+  else if (typeof value === 'string') texts(3)(writer, [value]);
+};
 
 const parameter = wrapped(
   1,
@@ -87,7 +93,7 @@ const parameter = wrapped(
   ]),
 );
 /** MediaTypes {additional_properties = 1}. */
-const content: Encode = (value) => named(1, shape([['schema', part(1, schema)]]))(value)!;
+const content = named(1, shape([['schema', part(1, schema)]]));
 const requestBody = wrapped(
   1,
   shape([
@@ -111,7 +117,7 @@ const operation = shape(
     ['parameters', parts(6, parameter)],
     ['requestBody', part(7, requestBody)],
     // Responses {response_or_reference = 2}
-    ['responses', part(8, (value) => named(2, response)(value)!)],
+    ['responses', part(8, named(2, response))],
   ],
   13,
 );
@@ -135,11 +141,11 @@ const securityScheme = wrapped(
   ]),
 );
 const components = shape([
-  ['schemas', part(1, (value) => named(1, schema)(value)!)],
-  ['securitySchemes', part(7, (value) => named(1, securityScheme)(value)!)],
+  ['schemas', part(1, named(1, schema))],
+  ['securitySchemes', part(7, named(1, securityScheme))],
 ]);
 
-const encodeDocument = shape([
+const documentShape = shape([
   ['openapi', text(1)],
   [
     'info',
@@ -151,6 +157,6 @@ const encodeDocument = shape([
       ]),
     ),
   ],
-  ['paths', part(4, (value) => named(1, pathItem)(value)!)],
+  ['paths', part(4, named(1, pathItem))],
   ['components', part(5, components)],
 ]);

@@ -7,14 +7,14 @@ import { createOpenApi } from './handler.ts';
 
 const aggregation = { remotes: () => [] } as never;
 
-function ask(
+async function ask(
   resources: typeof builtinResources,
   path: string,
   headers: Record<string, string> = {},
   hash?: string,
   prefix?: string,
 ) {
-  const answer = createOpenApi(
+  const answer = await createOpenApi(
     new ResourceRegistry(resources, []),
     'v1.36.0',
     aggregation,
@@ -31,34 +31,34 @@ function ask(
 
 const leases = builtinResources.filter(({ resource }) => resource === 'leases');
 
-it('sends a document once to who keeps it', () => {
+it('sends a document once to who keeps it', async () => {
   for (const path of ['/openapi/v2', '/openapi/v3/apis/coordination.k8s.io/v1']) {
-    const first = ask(leases, path);
+    const first = await ask(leases, path);
     const { etag } = first.headers!;
     assert.equal(first.code, 200);
     assert.match(etag!, /^"[0-9A-F]{128}"$/);
-    const again = ask(leases, path, { 'if-none-match': `"other", ${etag}` });
+    const again = await ask(leases, path, { 'if-none-match': `"other", ${etag}` });
     assert.deepEqual([again.code, again.bytes, again.headers!['etag']], [304, '', etag]);
     const changed = leases.map((definition) => ({ ...definition, kind: 'Other' }));
-    assert.notEqual(ask(changed, path).headers!['etag'], etag);
+    assert.notEqual((await ask(changed, path)).headers!['etag'], etag);
   }
 });
 
 const json = ({ bytes }: Extract<Answer, { type: 'bytes' }>) => JSON.parse(String(bytes));
 
-it('says that a document may be kept under its own hash, and leads there from any other', () => {
+it('says that a document may be kept under its own hash, and leads there from any other', async () => {
   const path = '/openapi/v3/apis/coordination.k8s.io/v1';
-  const url: string = json(ask(leases, '/openapi/v3')).paths['apis/coordination.k8s.io/v1'].serverRelativeURL;
+  const url: string = json(await ask(leases, '/openapi/v3')).paths['apis/coordination.k8s.io/v1'].serverRelativeURL;
   const hash = url.split('hash=')[1]!;
-  assert.equal(ask(leases, path, {}, hash).headers!['cache-control'], 'public, immutable');
-  assert.equal(ask(leases, path).headers!['cache-control'], undefined);
-  const elsewhere = ask(leases, path, {}, 'old');
+  assert.equal((await ask(leases, path, {}, hash)).headers!['cache-control'], 'public, immutable');
+  assert.equal((await ask(leases, path)).headers!['cache-control'], undefined);
+  const elsewhere = await ask(leases, path, {}, 'old');
   assert.deepEqual([elsewhere.code, elsewhere.bytes, elsewhere.headers!['location']], [301, '', url]);
-  assert.equal(ask(leases, path, {}, 'old', 'red').headers!['location'], `/clusters/red${url}`);
+  assert.equal((await ask(leases, path, {}, 'old', 'red')).headers!['location'], `/clusters/red${url}`);
 });
 
-it('has a document of each group, of each version and of what the server says of itself', () => {
-  const names = Object.keys(json(ask(leases, '/openapi/v3')).paths);
+it('has a document of each group, of each version and of what the server says of itself', async () => {
+  const names = Object.keys(json(await ask(leases, '/openapi/v3')).paths);
   assert.deepEqual(names, [
     '.well-known/openid-configuration',
     'api',
@@ -69,20 +69,20 @@ it('has a document of each group, of each version and of what the server says of
     'version',
   ]);
   for (const name of names) {
-    const { paths, components } = json(ask(leases, `/openapi/v3/${name}`));
+    const { paths, components } = json(await ask(leases, `/openapi/v3/${name}`));
     assert.ok(Object.keys(paths).includes(`/${name}/`), name);
     assert.equal(components.securitySchemes.BearerToken.in, 'header');
   }
 });
 
-it('gives the form that is asked for, and none where it has none', () => {
+it('gives the form that is asked for, and none where it has none', async () => {
   const protobuf = 'application/com.github.proto-openapi.spec.v';
   for (const [path, version] of [
     ['/openapi/v2', 2],
     ['/openapi/v3/apis/coordination.k8s.io/v1', 3],
   ] as const) {
     for (const dot of ['.', '@']) {
-      const answer = ask(leases, path, { accept: `text/html, ${protobuf}${version}${dot}v1.0+protobuf` });
+      const answer = await ask(leases, path, { accept: `text/html, ${protobuf}${version}${dot}v1.0+protobuf` });
       assert.equal(answer.contentType, `${protobuf}${version}.v1.0+protobuf`);
       // The first field is the version of the format.
       assert.equal(
@@ -92,37 +92,37 @@ it('gives the form that is asked for, and none where it has none', () => {
         `\n${version === 2 ? '\u00032.' : '\u00053.'}`,
       );
     }
-    assert.equal(ask(leases, path, { accept: '*/*' }).contentType, 'application/json');
-    const refused = ask(leases, path, { accept: 'application/yaml' });
+    assert.equal((await ask(leases, path, { accept: '*/*' })).contentType, 'application/json');
+    const refused = await ask(leases, path, { accept: 'application/yaml' });
     assert.deepEqual([refused.code, refused.contentType, refused.bytes], [406, undefined, '']);
   }
 });
 
-it('sends the part that is asked for', () => {
+it('sends the part that is asked for', async () => {
   const path = '/openapi/v3/version';
-  const { bytes } = ask(leases, path);
-  const part = ask(leases, path, { range: 'bytes=1-7' });
+  const { bytes } = await ask(leases, path);
+  const part = await ask(leases, path, { range: 'bytes=1-7' });
   assert.deepEqual([part.code, part.headers!['content-range']], [206, `bytes 1-7/${bytes.length}`]);
   assert.equal(String(part.bytes), '"openap');
-  assert.equal(ask(leases, path, { range: 'bytes=-3' }).bytes.length, 3);
-  assert.equal(ask(leases, path, { range: `bytes=${bytes.length}-` }).code, 416);
-  assert.equal(ask(leases, path, { range: 'bytes=1-7', 'if-range': '"other"' }).code, 200);
+  assert.equal((await ask(leases, path, { range: 'bytes=-3' })).bytes.length, 3);
+  assert.equal((await ask(leases, path, { range: `bytes=${bytes.length}-` })).code, 416);
+  assert.equal((await ask(leases, path, { range: 'bytes=1-7', 'if-range': '"other"' })).code, 200);
 });
 
-it('is unchanged since it was made', () => {
+it('is unchanged since it was made', async () => {
   const openApi = createOpenApi(new ResourceRegistry(leases, []), 'v1.36.0', aggregation);
-  const at = (headers: Record<string, string>) =>
-    openApi({
+  const at = async (headers: Record<string, string>) =>
+    (await openApi({
       method: 'GET',
       info: { path: '/openapi/v3/version' },
       tenant: 'red',
       accept: '',
       headers,
       query: { get: () => null },
-    } as never) as Extract<Answer, { type: 'bytes' }>;
-  const modified = at({}).headers!['last-modified']!;
-  assert.equal(at({ 'if-modified-since': modified }).code, 304);
-  assert.equal(at({ 'if-modified-since': new Date(0).toUTCString() }).code, 200);
-  assert.equal(at({ 'if-unmodified-since': new Date(0).toUTCString() }).code, 412);
-  assert.equal(at({ 'if-match': '"other"' }).code, 412);
+    } as never)) as Extract<Answer, { type: 'bytes' }>;
+  const modified = (await at({})).headers!['last-modified']!;
+  assert.equal((await at({ 'if-modified-since': modified })).code, 304);
+  assert.equal((await at({ 'if-modified-since': new Date(0).toUTCString() })).code, 200);
+  assert.equal((await at({ 'if-unmodified-since': new Date(0).toUTCString() })).code, 412);
+  assert.equal((await at({ 'if-match': '"other"' })).code, 412);
 });

@@ -7,10 +7,7 @@ import type { Answer } from '../answer.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
-import { openApi2 } from './documents.ts';
-import { type DocumentSource, documentsOf } from './documents-of.ts';
-import { encodeOpenApi2 } from './encode-v2.ts';
-import { encodeOpenApi3 } from './encode-v3.ts';
+import type { DocumentSource } from './documents-of.ts';
 import { fingerprint } from './fingerprint.ts';
 import { KeptBytes } from './kept-bytes.ts';
 import { serveContent } from './serve-content.ts';
@@ -34,11 +31,16 @@ export function createOpenApi(
   registry: ResourceRegistry,
   gitVersion: string,
   aggregation: Aggregation,
-): (context: RequestContext) => Answer | Promise<Answer> {
+): (context: RequestContext) => Promise<Answer> {
   const kept = new KeptBytes(keptBytes);
   const version = gitVersion.replace(/^v(\d+\.\d+).*$/, '$1');
 
-  function version2(context: RequestContext, definitions: ResourceDefinition[], remotes: RemoteDocuments[]): Answer {
+  async function version2(
+    context: RequestContext,
+    definitions: ResourceDefinition[],
+    remotes: RemoteDocuments[],
+  ): Promise<Answer> {
+    const { openApi2, encodeOpenApi2 } = await import('./makers.ts');
     const headers = { vary: 'Accept-Encoding, Accept' };
     const form = formOf(context.accept, 2);
     if (form === undefined) return nothing(406, headers);
@@ -78,7 +80,8 @@ export function createOpenApi(
     return serveContent(context, { contentType: 'text/plain; charset=utf-8', bytes, modifiedMs: Date.now() });
   }
 
-  function document3(context: RequestContext, name: string, { hash, make }: DocumentSource): Answer {
+  async function document3(context: RequestContext, name: string, { hash, make }: DocumentSource): Promise<Answer> {
+    const { encodeOpenApi3 } = await import('./makers.ts');
     const headers: Record<string, string> = { vary: 'Accept' };
     const form = formOf(context.accept, 3);
     if (form === undefined) return nothing(406, headers);
@@ -102,18 +105,17 @@ export function createOpenApi(
     return serveContent(context, { contentType, bytes, etag, modifiedMs: madeMs }, headers);
   }
 
-  return (context) => {
+  return async (context) => {
     const { path } = context.info;
     if (path !== '/openapi/v2' && path !== '/openapi/v3' && !path.startsWith(root3)) throw pageNotFound();
     const definitions = registry.definitions(context.tenant);
     const registered = aggregation.remotes(context.tenant);
-    const withRemotes = (which: 'version2' | 'version3', answer: (remotes: RemoteDocuments[]) => Answer) =>
-      registered.length === 0
-        ? answer([])
-        : remoteDocuments(aggregation.openApi, context.tenant, registered, which).then(answer);
-    if (path === '/openapi/v2') return withRemotes('version2', (remotes) => version2(context, definitions, remotes));
+    const remotes = async (which: 'version2' | 'version3') =>
+      registered.length === 0 ? [] : remoteDocuments(aggregation.openApi, context.tenant, registered, which);
+    if (path === '/openapi/v2') return version2(context, definitions, await remotes('version2'));
+    const { documentsOf } = await import('./makers.ts');
     const sources = documentsOf(definitions, version);
-    if (path === '/openapi/v3') return withRemotes('version3', (remotes) => list3(context, sources, remotes));
+    if (path === '/openapi/v3') return list3(context, sources, await remotes('version3'));
     const name = path.slice(root3.length);
     const source = sources.get(name);
     if (source !== undefined) return document3(context, name, source);

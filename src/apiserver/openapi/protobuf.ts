@@ -1,94 +1,105 @@
+import { WireWriter } from '../protobuf/wire-writer.ts';
+
 /**
  * Writes documents as the protobuf messages of google/gnostic-models, of which there is one a type: a shape says under
- * which number each member of a JSON object goes, in the order of the numbers.
+ * which number each member of a JSON object goes, in the order of the numbers. Everything is written from its end to
+ * its beginning, as the writer demands.
  */
-export type Encode = (value: any) => Buffer;
+export type Encode = (writer: WireWriter, value: any) => void;
 
 /** A member's way into the message: nothing where it is absent. */
-export type Field = (value: any) => Buffer | undefined;
+export type Field = Encode;
 
-const empty = Buffer.alloc(0);
-/** Tags and most lengths are one byte. */
-const small = Array.from({ length: 0x80 }, (_, value) => Buffer.of(value));
-
-function varint(value: number): Buffer {
-  if (value >= 0 && value < 0x80) return small[value]!;
-  const bytes: number[] = [];
-  if (value >= 0) {
-    let rest = value;
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-    bytes.push(rest);
-    return Buffer.from(bytes);
-  }
-  // Negative numbers take all 64 bits.
-  let rest = BigInt.asUintN(64, BigInt(value));
-  for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-  bytes.push(Number(rest));
-  return Buffer.from(bytes);
+export function encodeWith(encode: Encode, value: unknown): Buffer {
+  const writer = new WireWriter();
+  encode(writer, value);
+  return writer.take();
 }
 
-/** A length-delimited field: a message or a string. */
-function delimited(number: number, value: Buffer): Buffer {
-  return Buffer.concat([tag(number, 2), varint(value.length), value]);
+/** A length-delimited field: a message. */
+function delimited(writer: WireWriter, number: number, encode: Encode, value: unknown): void {
+  const end = writer.length;
+  encode(writer, value);
+  writer.varint(writer.length - end);
+  writer.tag(number, 2);
 }
 
-const tag = (number: number, wireType: number) => varint(number * 8 + wireType);
-
-const present =
-  (encode: Encode): Field =>
-  (value) =>
-    value == null ? undefined : encode(value);
+function writeText(writer: WireWriter, number: number, value: string): void {
+  writer.text(value);
+  writer.tag(number, 2);
+}
 
 /** Zero values are not written: neither '' nor 0 nor false. */
 const nonzero =
-  (encode: Encode): Field =>
-  (value) =>
-    value == null || value === '' || value === 0 || value === false ? undefined : encode(value);
+  (write: Encode): Field =>
+  (writer, value) => {
+    if (value != null && value !== '' && value !== 0 && value !== false) write(writer, value);
+  };
 
 const each =
-  (encode: Encode): Field =>
-  (values) =>
-    values == null ? undefined : Buffer.concat(values.map(encode));
+  (write: Encode): Field =>
+  (writer, values) => {
+    for (let at = (values?.length ?? 0) - 1; at >= 0; at--) write(writer, values[at]);
+  };
 
-export const text = (number: number): Field => nonzero((value) => delimited(number, Buffer.from(value)));
-export const flag = (number: number): Field => nonzero(() => Buffer.concat([tag(number, 0), varint(1)]));
-export const whole = (number: number): Field => nonzero((value) => Buffer.concat([tag(number, 0), varint(value)]));
-export const double = (number: number): Field =>
-  nonzero((value) => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeDoubleLE(value);
-    return Buffer.concat([tag(number, 1), bytes]);
+export const text = (number: number): Field => nonzero((writer, value) => writeText(writer, number, value));
+export const texts = (number: number): Field => each((writer, value) => writeText(writer, number, value));
+export const flag = (number: number): Field => nonzero((writer) => boolean(number)(writer, true));
+/** Written when false, too: where it is one of several. */
+export const boolean =
+  (number: number): Encode =>
+  (writer, value) => {
+    writer.varint(value ? 1 : 0);
+    writer.tag(number, 0);
+  };
+export const whole = (number: number): Field =>
+  nonzero((writer, value) => {
+    writer.signed(value);
+    writer.tag(number, 0);
   });
-export const texts = (number: number): Field => each((value) => delimited(number, Buffer.from(value)));
-export const part = (number: number, encode: Encode): Field => present((value) => delimited(number, encode(value)));
-export const parts = (number: number, encode: Encode): Field => each((value) => delimited(number, encode(value)));
+export const number =
+  (at: number): Encode =>
+  (writer, value) => {
+    writer.double(value);
+    writer.tag(at, 1);
+  };
+export const double = (at: number): Field => nonzero(number(at));
+export const part =
+  (number: number, encode: Encode): Field =>
+  (writer, value) => {
+    if (value != null) delimited(writer, number, encode, value);
+  };
+export const parts = (number: number, encode: Encode): Field =>
+  each((writer, value) => delimited(writer, number, encode, value));
 
 /** NamedX {name = 1, value = 2}, one for each member. */
-export const named = (number: number, encode: Encode): Field =>
-  present((members) =>
-    Buffer.concat(
-      Object.entries(members).map(([name, value]) =>
-        delimited(number, Buffer.concat([text(1)(name) ?? empty, delimited(2, encode(value))])),
-      ),
-    ),
-  );
+export const named = (number: number, encode: Encode): Field => {
+  const member: Encode = (writer, [name, value]) => {
+    delimited(writer, 2, encode, value);
+    if (name !== '') writeText(writer, 1, name);
+  };
+  return (writer, members) => {
+    if (members != null) parts(number, member)(writer, Object.entries(members));
+  };
+};
 
 /** Any {yaml = 2}; JSON is YAML. */
-export const any: Encode = (value) => delimited(2, Buffer.from(JSON.stringify(value)));
+export const any: Encode = (writer, value) => writeText(writer, 2, JSON.stringify(value));
 
 /** One of several: what its only field says. */
 export const wrapped =
   (number: number, encode: Encode): Encode =>
-  (value) =>
-    delimited(number, encode(value));
+  (writer, value) =>
+    delimited(writer, number, encode, value);
 
 /** @param extensions the number under which the members go whose names begin with `x-`. */
 export function shape(fields: [member: string, field: Field][], extensions?: number): Encode {
   const others = extensions === undefined ? undefined : named(extensions, any);
-  return (value) => {
-    const written = fields.flatMap(([member, field]) => field(value[member]) ?? []);
-    const extended = Object.entries(value).filter(([name]) => name.startsWith('x-'));
-    if (others !== undefined && extended.length > 0) written.push(others(Object.fromEntries(extended))!);
-    return Buffer.concat(written);
+  return (writer, value) => {
+    if (others !== undefined) {
+      const extended = Object.entries(value).filter(([name]) => name.startsWith('x-'));
+      if (extended.length > 0) others(writer, Object.fromEntries(extended));
+    }
+    for (let at = fields.length - 1; at >= 0; at--) fields[at]![1](writer, value[fields[at]![0]]);
   };
 }

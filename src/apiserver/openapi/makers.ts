@@ -1,0 +1,5 @@
+/** All that makes documents, loaded together when the first one is asked for: an idle control plane never is. */
+export { openApi2 } from './documents.ts';
+export { type DocumentSource, documentsOf } from './documents-of.ts';
+export { encodeOpenApi2 } from './encode-v2.ts';
+export { encodeOpenApi3 } from './encode-v3.ts';
