@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { notFound } from '../../api/status.ts';
-import { isPublic } from './egress.ts';
+import { isPublic } from '../../base/public-address.ts';
 import { RawAnswer, startWebhookServer, type WebhookServer } from './testing/webhook-server.ts';
 import { createWebhookClient, type WebhookClient } from './webhook-client.ts';
 

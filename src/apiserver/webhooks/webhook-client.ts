@@ -45,8 +45,8 @@ export interface WebhookClientOptions {
   egress?: EgressOptions;
 }
 
-/** Objects are held to 3 MiB; an answer may carry a patch of one, in base64. */
-const defaultResponseLimitBytes = 8 * 1024 * 1024;
+/** Objects are held to 3 MiB; an answer may carry a patch of one, in base64. It is parsed where all tenants wait. */
+const defaultResponseLimitBytes = 4.5 * 1024 * 1024;
 const userAgent = 'kube-apiserver-admission';
 
 export function createWebhookClient({ dialService, egress }: WebhookClientOptions): WebhookClient {

@@ -23,6 +23,8 @@ import { ImageMounts } from './image-mounts.ts';
 import { CriImages } from './images.ts';
 import type { CriContainerStats, CriSandbox } from './messages.ts';
 import { makePodCgroup, removeEmptyCgroups, removePodCgroup, updatePodCgroup } from './pod-cgroup.ts';
+import { RegistryGateway } from './registries/gateway.ts';
+import { parseRegistries, type RegistryPolicy } from './registries/policy.ts';
 import { criContainerConfig, criResources, criSandboxConfig, logPathOf, NOTES, withoutNotes } from './requests.ts';
 import { openPortForward, openSession } from './streams.ts';
 
@@ -42,10 +44,19 @@ const EXEC_OUTPUT_BYTES = 16 * 1024;
  * containers running for the next start to adopt.
  * @throws when containerd is missing or does not start.
  */
-export async function createCriRuntime(options: ContainerdOptions): Promise<CriRuntime> {
+export async function createCriRuntime(
+  options: ContainerdOptions & {
+    /** Where images may come from; anywhere when absent. */
+    registries?: RegistryPolicy;
+  },
+): Promise<CriRuntime> {
   const containerd = new Containerd(options);
   await containerd.start();
-  const runtime = new ContainerdCriRuntime(containerd, options.logger ?? silentLogger);
+  const runtime = new ContainerdCriRuntime(
+    containerd,
+    options.logger ?? silentLogger,
+    options.registries ?? parseRegistries('any'),
+  );
   await runtime.waitUntilReady();
   return runtime;
 }
@@ -53,6 +64,7 @@ export async function createCriRuntime(options: ContainerdOptions): Promise<CriR
 class ContainerdCriRuntime implements CriRuntime {
   readonly #containerd: Containerd;
   readonly #client: CriClient;
+  readonly #gateway: RegistryGateway;
   readonly #images: CriImages;
   readonly #imageMounts: ImageMounts;
   readonly #states: ContainerStates;
@@ -60,10 +72,11 @@ class ContainerdCriRuntime implements CriRuntime {
   /** Groups above pods' own, to be removed at shutdown: by their parents' paths. */
   readonly #podParents = new Set<string>();
 
-  constructor(containerd: Containerd, logger: Logger) {
+  constructor(containerd: Containerd, logger: Logger, registries: RegistryPolicy) {
     this.#containerd = containerd;
     this.#client = new CriClient(containerd.paths.socket);
-    this.#images = new CriImages(this.#client, containerd.paths.certificates);
+    this.#gateway = new RegistryGateway(registries, containerd.paths.certificates);
+    this.#images = new CriImages(this.#client, this.#gateway);
     this.#imageMounts = new ImageMounts(containerd.paths);
     this.#states = new ContainerStates(this.#client, logger);
   }
@@ -286,6 +299,7 @@ class ContainerdCriRuntime implements CriRuntime {
   async close(): Promise<void> {
     this.#states.close();
     this.#client.close();
+    this.#gateway.close();
     this.#containerd.close();
   }
 

@@ -1,20 +1,20 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ImageStatus, RegistryAuth } from '../sandbox-runtime.ts';
 import { ImagePullError } from '../sandbox-runtime.ts';
 import { type CriClient, CriError, criStatus } from './cri-client.ts';
 import type { CriImage } from './messages.ts';
 import { PAUSE_IMAGE } from './pause-image.ts';
+import type { RegistryGateway } from './registries/gateway.ts';
+import { registryOf } from './registries/policy.ts';
 
 /** The image verbs of the port. */
 export class CriImages {
   readonly #client: CriClient;
-  readonly #certificatesDirectory: string;
+  readonly #gateway: RegistryGateway;
   readonly #pulls = new Map<string, Promise<ImageStatus>>();
 
-  constructor(client: CriClient, certificatesDirectory: string) {
+  constructor(client: CriClient, gateway: RegistryGateway) {
     this.#client = client;
-    this.#certificatesDirectory = certificatesDirectory;
+    this.#gateway = gateway;
   }
 
   /** Pulls of the same image with the same credentials that overlap are one pull. */
@@ -28,12 +28,19 @@ export class CriImages {
   }
 
   async #pull(image: string, auth?: RegistryAuth): Promise<ImageStatus> {
-    allowPlainHttpOnLoopback(image, this.#certificatesDirectory);
+    const registry = registryOf(image);
+    await this.#gateway.start();
+    const refusal = this.#gateway.refusal(registry);
+    if (refusal !== undefined) {
+      const text = `failed to pull and unpack image ${JSON.stringify(image)}: ${refusal}`;
+      throw new ImagePullError('unauthorized', `rpc error: code = PermissionDenied desc = ${text}`);
+    }
     let reference: string;
     try {
       reference = (await this.#client.images('PullImage', { image: { image }, auth })).imageRef;
     } catch (error) {
-      throw error instanceof CriError ? pullError(error) : error;
+      if (!(error instanceof CriError)) throw error;
+      throw pullError(new CriError(error.verb, error.code, this.#gateway.explain(error.message, registry)));
     }
     // The image by its id: a concurrent pull may have moved the tag meanwhile.
     const status = await this.status(reference);
@@ -96,17 +103,4 @@ export function pullError(error: CriError): ImagePullError {
 function codeName(code: number): string {
   const name = criStatus[code] ?? 'UNKNOWN';
   return name.toLowerCase().replace(/(^|_)(\w)/g, (_, _underscore, letter) => letter.toUpperCase());
-}
-
-/**
- * Registries on loopback speak plain http (as Docker has it); containerd believes that of `localhost` only. It reads
- * these files at every pull.
- */
-function allowPlainHttpOnLoopback(image: string, certificatesDirectory: string): void {
-  const registry = image.split('/')[0];
-  if (!/^(127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(registry) || !image.includes('/')) return;
-  const directory = join(certificatesDirectory, registry);
-  mkdirSync(directory, { recursive: true });
-  const text = `server = "http://${registry}"\n[host."http://${registry}"]\ncapabilities = ["pull", "resolve"]\n`;
-  writeFileSync(join(directory, 'hosts.toml'), text);
 }
