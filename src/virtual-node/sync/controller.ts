@@ -50,6 +50,10 @@ export function podController(options: PodControllerOptions): Controller & { clo
   const dirty = new Set<ObjectKey>();
   /** What was last told of a resize, by uid: the local copy of the pod may lag behind. */
   const told = new Map<string, string>();
+  /** What a pod was found, or left, in agreement with: its own writes come back to be looked at. */
+  const settled = new WeakMap<Pod, { instance: ContainerInstance; isHostReady: boolean }>();
+  /** Statuses on their way: the state they are written upon, and what became of that very one. */
+  const patching = new Map<ObjectKey, { from: Pod; became?: Pod }>();
   const blocked = new Map<ObjectKey, { uid: string; failures: number }>();
   let queue: ControllerQueue | undefined;
   const tokensDue = new DueList(clock, (key) => {
@@ -82,6 +86,9 @@ export function podController(options: PodControllerOptions): Controller & { clo
       if (!isFinishedPhase(pod.status?.phase)) await start(key, pod, tools);
       return;
     }
+    const before = settled.get(pod);
+    if (before?.instance === instance && before.isHostReady === isHostReady(instance.spec.hostName) && !dirty.has(key))
+      return;
     let pending: PendingResize | undefined;
     let started: number | undefined;
     if (instance.metadata.deletionTimestamp === undefined && !isFinishedPhase(instance.status?.phase)) {
@@ -133,8 +140,9 @@ export function podController(options: PodControllerOptions): Controller & { clo
     if (!outcome.isBlocked) {
       blocked.delete(key);
       const { instance } = outcome;
-      if (instance !== undefined && world.instances.get(instanceKey(pod)) === undefined) {
-        unseen.set(pod.metadata.uid, instance);
+      if (instance !== undefined) {
+        if (world.instances.get(instanceKey(pod)) === undefined) unseen.set(pod.metadata.uid, instance);
+        settled.set(pod, { instance, isHostReady: isHostReady(instance.spec.hostName) });
       }
       return;
     }
@@ -158,7 +166,8 @@ export function podController(options: PodControllerOptions): Controller & { clo
     const noRoom = unplaced(instance);
     // Until the host has said anything there is nothing to tell that the binding did not.
     if (noRoom === undefined && instance.status?.startTime === undefined) return;
-    const wanted = podStatusFrom(pod, instance, isHostReady(hostName), nowMs, resize);
+    const isReady = isHostReady(hostName);
+    const wanted = podStatusFrom(pod, instance, isReady, nowMs, resize);
     announceResize(pod, wanted);
     if (noRoom !== undefined) {
       const told = pod.status?.conditions?.find(({ type }) => type === 'PodReadyToStartContainers')?.message;
@@ -168,7 +177,9 @@ export function podController(options: PodControllerOptions): Controller & { clo
         options.events(pod.spec.nodeName!).event(target, 'Warning', 'OutOfCapacity', message);
       }
     }
-    await patchStatus(pod, wanted);
+    const written = await patchStatus(pod, wanted);
+    const isLasting = noRoom === undefined && resize.pending === undefined && resize.started === undefined;
+    if (written !== undefined && isLasting) settled.set(written, { instance, isHostReady: isReady });
   }
 
   /** Told once each, by what the pod's conditions said before. Source: the kubelet's allocation and status managers. */
@@ -206,15 +217,22 @@ export function podController(options: PodControllerOptions): Controller & { clo
     options.events(pod.spec.nodeName!).event(target, type, reason, message);
   }
 
-  async function patchStatus(pod: Pod, wanted: OwnedStatus): Promise<void> {
+  /** The pod as it is now, if that is known to be the one given with nothing but this status changed. */
+  async function patchStatus(pod: Pod, wanted: OwnedStatus): Promise<Pod | undefined> {
     const patch = statusPatch(pod, wanted);
-    if (patch === undefined) return;
-    await client
-      .for(PODS, pod)
-      .patch(pod.metadata.name, 'strategic', patch, 'status')
-      .catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
+    if (patch === undefined) return pod;
+    const key = keyOf(pod);
+    const own: { from: Pod; became?: Pod } = { from: pod };
+    patching.set(key, own);
+    try {
+      const written = await client.for(PODS, pod).patch(pod.metadata.name, 'strategic', patch, 'status');
+      return own.became === written ? own.became : undefined;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      return undefined;
+    } finally {
+      patching.delete(key);
+    }
   }
 
   function isHostRemoved({ spec }: ContainerInstance): boolean {
@@ -260,6 +278,8 @@ export function podController(options: PodControllerOptions): Controller & { clo
               enqueue(pod);
             },
             updated: (before: Pod, after: Pod) => {
+              const own = patching.get(keyOf(after));
+              if (own !== undefined && own.from === before) own.became = after;
               const { labels, annotations } = before.metadata;
               // The downward API shows them.
               if (labels !== after.metadata.labels || annotations !== after.metadata.annotations) {
