@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { aborted, sleep } from '../base/abort.ts';
+import { parseRegistries, type RegistryPolicy } from '../runtime/cri/registries/policy.ts';
 import { CommandError, reportAndExit } from './command-error.ts';
 import { type ControlPlaneFlags, controlPlaneArguments, parseControlPlaneFlags } from './control-plane-settings.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
@@ -15,6 +16,7 @@ interface UpOptions extends ControlPlaneFlags {
   runtime: string;
   zones: string;
   privilegedTenants?: string;
+  registries?: string;
 }
 
 /** How long a process may take to end in good order before it just ends. */
@@ -28,6 +30,7 @@ export async function runUp(options: UpOptions): Promise<void> {
   const runtime = parseRuntime(options.runtime);
   parseControlPlaneFlags(options);
   const privileged = parseTenants(options.privilegedTenants);
+  parseRegistryList(options.registries);
   const data = openDataDirectory(options.dataDir, { create: true });
   const lock = acquireProcessLock(
     join(data.run, 'up.pid'),
@@ -58,6 +61,7 @@ export async function runUp(options: UpOptions): Promise<void> {
         name: 'host',
         arguments: [
           ...[mainFile, 'host', ...common, '--runtime', runtime],
+          ...(options.registries === undefined ? [] : ['--registries', options.registries]),
           ...(privileged.length > 0 ? ['--privileged-tenants', privileged.join(',')] : []),
         ],
         logFile: join(data.logs, 'host.log'),
@@ -116,6 +120,14 @@ export function parseZones(text: string): string[] {
   if (zones.length === 0 || new Set(zones).size !== zones.length)
     throw new CommandError('--zones wants one or more different names (for example zone-a,zone-b)');
   return zones;
+}
+
+function parseRegistryList(text = 'public'): RegistryPolicy {
+  try {
+    return parseRegistries(text);
+  } catch (error) {
+    throw new CommandError(`--registries: ${(error as Error).message}`);
+  }
 }
 
 /** Of --privileged-tenants. */
@@ -179,6 +191,7 @@ export async function runHostCommand(options: {
   zones: string;
   servers?: string;
   privilegedTenants?: string;
+  registries?: string;
 }) {
   await runProcess('host', options.dataDir, async (data, stop) => {
     const { runHost } = await import('./host.ts');
@@ -189,6 +202,7 @@ export async function runHostCommand(options: {
       runtime,
       zones: parseZones(options.zones),
       privilegedTenants: parseTenants(options.privilegedTenants),
+      registries: parseRegistryList(options.registries),
       ...(servers !== undefined && { servers }),
       onReady: reportReady,
       stop,

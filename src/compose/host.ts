@@ -8,6 +8,7 @@ import { startHostAgent } from '../host/agent.ts';
 import { startHostNetwork } from '../network/index.ts';
 import { createSimulatedPodNetwork } from '../network/vpc/simulated.ts';
 import { createCriRuntime } from '../runtime/cri/cri-runtime.ts';
+import type { RegistryPolicy } from '../runtime/cri/registries/policy.ts';
 import type { SandboxRuntime } from '../runtime/sandbox-runtime.ts';
 import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import type { DataDirectory } from './data-directory.ts';
@@ -25,13 +26,15 @@ export interface HostOptions {
   servers?: ListenAddress[];
   /** Tenants that are trusted with the machine: their containers may be privileged. */
   privilegedTenants: string[];
+  /** Where images may come from. */
+  registries: RegistryPolicy;
   onReady(): void;
   stop: AbortSignal;
 }
 
 /** The host process: agent, sandbox runtime, and the network of every VPC that this machine carries. */
 export async function runHost(options: HostOptions): Promise<void> {
-  const { data, runtime: kind, zones, servers, privilegedTenants, onReady, stop } = options;
+  const { data, runtime: kind, zones, servers, privilegedTenants, registries, onReady, stop } = options;
   const clock = systemClock;
   const logger = createLogger('host');
   const name = localHostName(data);
@@ -51,7 +54,7 @@ export async function runHost(options: HostOptions): Promise<void> {
   const simulated = kind === 'simulated';
   const runtime: SandboxRuntime = simulated
     ? createSimulatedRuntime({ stateDirectory: join(data.host, 'simulated'), clock })
-    : await createCriRuntime({ dataDirectory: data.host, sharedDirectory: data.host, logger });
+    : await createCriRuntime({ dataDirectory: data.host, sharedDirectory: data.host, registries, logger });
 
   const agent = await startHostAgent(
     {
