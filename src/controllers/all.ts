@@ -21,6 +21,7 @@ import { createEphemeralVolumeController } from './ephemeral-volume/index.ts';
 import { createGarbageCollector } from './garbage-collector/index.ts';
 import { createIpAddressRepairController } from './ip-address-repair/index.ts';
 import { createJobController } from './job/index.ts';
+import { createLegacyTokenControllers } from './legacy-token-cleaner/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
 import { createPodGarbageCollector } from './pod-gc/index.ts';
 import { underQueueNames } from './queue-names.ts';
@@ -49,13 +50,15 @@ export interface ControllersOptions {
   resources: ResourceInfo[];
   /** Behind `kubernetes.io/…` certificate signing requests; without one they stay unsigned. */
   signer?: CertificateSigner;
+  /** How long a long-lived service account token that was made by itself may go unused; a year if absent. */
+  legacyTokenCleanUpMs?: number;
   metrics?: ControllerMetrics;
 }
 
 /** All controllers, in no particular order: they meet in objects only. */
 export function createControllers(
   dependencies: ControllerDependencies,
-  options: Pick<ControllersOptions, 'rootCa' | 'resources' | 'signer'>,
+  options: Pick<ControllersOptions, 'rootCa' | 'resources' | 'signer' | 'legacyTokenCleanUpMs'>,
 ): Controller[] {
   return [
     createNamespaceController(dependencies, options.resources),
@@ -85,6 +88,7 @@ export function createControllers(
     ...createVolumeProtectionControllers(dependencies),
     createBootstrapTokenCleaner(dependencies),
     createServiceCidrController(dependencies),
+    ...createLegacyTokenControllers(dependencies, options.legacyTokenCleanUpMs),
     createIpAddressRepairController(dependencies),
   ];
 }

@@ -14,6 +14,7 @@ const queueNames: Record<string, string> = {
   'ephemeral-volume-controller': 'ephemeral_volume',
   'garbage-collector-controller': 'garbage_collector_attempt_to_delete',
   'job-controller': 'job',
+  'legacy-service-account-token-tracking-controller': 'legacy_token_tracking_controller',
   'namespace-controller': 'namespace',
   'persistentvolume-protection-controller': 'pvprotection',
   'persistentvolumeclaim-protection-controller': 'pvcprotection',

@@ -207,6 +207,7 @@ export class Audit {
       stageTimestamp: '',
       annotations: {
         ...(tenant !== '' && { [TENANT_ANNOTATION]: tenant }),
+        ...identity.secretToken?.annotations,
         ...(identity.staleness !== undefined && { 'authentication.k8s.io/stale-token': identity.staleness }),
       },
     };

@@ -53,6 +53,7 @@ export function authenticationFilter(
     }
     if (identity === undefined) throw unauthorized();
     context.identity = identity;
+    if (identity.secretToken?.warning !== undefined) context.warnings.push(identity.secretToken.warning);
     return next(context);
   };
 }

@@ -12,6 +12,8 @@ export interface Identity {
   issuedMs?: number;
   /** Of a token that its owner should have read anew: for the audit log. */
   staleness?: string;
+  /** Of a long-lived token out of a secret: what the audit log and the client are told. */
+  secretToken?: { annotations: Record<string, string>; warning?: string };
   /** kind `host`: the name of its Host object. */
   hostName?: string;
 }

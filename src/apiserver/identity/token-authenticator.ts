@@ -1,10 +1,11 @@
-import type { GroupResource } from '../../api/object.ts';
+import type { GroupResource, KubeObject } from '../../api/object.ts';
 import { NODES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { notFound } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import { quotedList } from '../authorization/rbac/cover.ts';
 import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import type { Identity } from './identity.ts';
 import {
   apiAudiences,
@@ -23,6 +24,8 @@ export class ServiceAccountAuthenticator {
   readonly #objects: Objects;
   readonly #tenants: TenantDirectory;
   readonly #clock: Clock;
+  /** Secrets whose use is being written down. */
+  readonly #noting = new Set<string>();
 
   constructor(tokens: ServiceAccountTokens, objects: Objects, tenants: TenantDirectory, clock: Clock) {
     this.#tokens = tokens;
@@ -34,7 +37,7 @@ export class ServiceAccountAuthenticator {
   /** Throws TokenRefused for a token of ours that is good no longer, or for others. */
   async authenticate(token: string): Promise<Identity | undefined> {
     const claims = await this.#tokens.verify(token);
-    return claims && this.#identity(claims, apiAudiences(claims.tenant));
+    return claims && this.#identity(claims, apiAudiences(claims.tenant), token);
   }
 
   /**
@@ -50,12 +53,12 @@ export class ServiceAccountAuthenticator {
     const claims = await this.#tokens.verify(token);
     if (claims === undefined) return undefined;
     const accepted = audiences.length === 0 ? apiAudiences(tenant) : audiences;
-    const identity = await this.#identity(claims, accepted);
+    const identity = await this.#identity(claims, accepted, token);
     return { identity, audiences: claims.audiences.filter((audience) => accepted.includes(audience)) };
   }
 
   /** Source: jwtTokenAuthenticator and validator of upstream's pkg/serviceaccount. */
-  async #identity(claims: TokenClaims, audiences: string[]): Promise<Identity> {
+  async #identity(claims: TokenClaims, audiences: string[], token: string): Promise<Identity> {
     if (!claims.audiences.some((audience) => audiences.includes(audience))) {
       throw new TokenRefused(
         `token audiences ${quotedList(claims.audiences)} is invalid for the target audiences ${quotedList(audiences)}`,
@@ -76,7 +79,11 @@ export class ServiceAccountAuthenticator {
     if (this.#isGone(deletionTimestamp)) {
       throw new TokenRefused(`service account ${namespace}/${serviceAccount.name} has been deleted`);
     }
-    if (secret !== undefined) await this.#checkBound(SECRETS, 'secret', tenant, namespace, secret);
+    let secretToken: Identity['secretToken'];
+    if (secret !== undefined) {
+      const entry = await this.#checkBound(SECRETS, 'secret', tenant, namespace, secret);
+      if (isTokenOf(entry.object, token)) secretToken = this.#useOf(entry, account.object);
+    }
     if (pod !== undefined) await this.#checkBound(PODS, 'pod', tenant, namespace, pod);
     // A pod's node is told, and no reason for the token to be good or bad.
     else if (node !== undefined) await this.#checkBound(NODES, 'node', tenant, '', { uid: '', ...node });
@@ -96,6 +103,7 @@ export class ServiceAccountAuthenticator {
       },
       kind: 'tenant',
       tenant,
+      ...(secretToken !== undefined && { secretToken }),
       ...(isStale && {
         staleness: `subject: system:serviceaccount:${namespace}:${serviceAccount.name}, seconds after warning threshold: ${Math.floor(nowMs / 1000) - warnAfterMs / 1000}`,
       }),
@@ -109,7 +117,7 @@ export class ServiceAccountAuthenticator {
     tenant: string,
     namespace: string,
     bound: { name: string; uid: string },
-  ): Promise<void> {
+  ): Promise<CacheEntry> {
     const entry = await this.#objects.get(resource, tenant, namespace, bound.name);
     if (entry === undefined) throw invalidated();
     const { uid, deletionTimestamp } = entry.object.metadata;
@@ -117,11 +125,62 @@ export class ServiceAccountAuthenticator {
       throw new TokenRefused(`${kind} UID (${uid}) does not match service account ${kind} ref claim (${bound.uid})`);
     }
     if (this.#isGone(deletionTimestamp)) throw invalidated();
+    return entry;
+  }
+
+  /**
+   * Of the long-lived token in a secret: notes the day of its use, and refuses one that was marked invalid for want of
+   * any. Source: legacyValidator of pkg/serviceaccount/legacy.go.
+   */
+  #useOf(entry: CacheEntry, account: KubeObject): NonNullable<Identity['secretToken']> {
+    const { name, namespace = '', labels } = entry.object.metadata;
+    this.#noteUse(entry);
+    if (labels?.[INVALID_SINCE_LABEL]) {
+      throw new TokenRefused(
+        `the token in secret ${namespace}/${name} for service account ${namespace}/${account.metadata.name} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${INVALID_SINCE_LABEL}' label from the secret to temporarily allow use of this token`,
+      );
+    }
+    const isGenerated = account['secrets']?.some((reference: { name?: string }) => reference.name === name) === true;
+    if (!isGenerated) return { annotations: { 'authentication.k8s.io/legacy-token-manual-secret': name } };
+    return {
+      annotations: { 'authentication.k8s.io/legacy-token-autogenerated-secret': name },
+      warning:
+        'Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.',
+    };
+  }
+
+  /** One write a day and token, which nobody waits for. */
+  #noteUse(entry: CacheEntry): void {
+    const nowMs = this.#clock.now();
+    const { object, tenant, namespace, name } = entry;
+    const lastUsed = object.metadata.labels?.[LAST_USED_LABEL];
+    if (lastUsed === dayOf(nowMs) || lastUsed === dayOf(nowMs + dayMs)) return;
+    const key = `${tenant}/${namespace}/${name}`;
+    if (this.#noting.has(key)) return;
+    this.#noting.add(key);
+    const labels = { ...object.metadata.labels, [LAST_USED_LABEL]: dayOf(nowMs) };
+    const after = { ...object, metadata: { ...object.metadata, labels } };
+    this.#objects
+      .commit([{ resource: SECRETS, tenant, namespace, name, before: entry, after }])
+      // Whoever changed it meanwhile: the next use is noted.
+      .catch(() => undefined)
+      .finally(() => this.#noting.delete(key));
   }
 
   #isGone(deletionTimestamp: string | undefined): boolean {
     return deletionTimestamp !== undefined && Date.parse(deletionTimestamp) < this.#clock.now() - leewayMs;
   }
+}
+
+const LAST_USED_LABEL = 'kubernetes.io/legacy-token-last-used';
+const INVALID_SINCE_LABEL = 'kubernetes.io/legacy-token-invalid-since';
+const dayMs = 24 * 3_600_000;
+const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+
+/** Whether the token is the one that the secret holds, not one of another kind that ends with it. */
+function isTokenOf({ type, data }: KubeObject, token: string): boolean {
+  if (type !== 'kubernetes.io/service-account-token') return false;
+  return Buffer.from(String(data?.token ?? ''), 'base64').equals(Buffer.from(token));
 }
 
 const invalidated = () => new TokenRefused('service account token has been invalidated');
