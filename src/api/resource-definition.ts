@@ -85,6 +85,8 @@ export interface ColumnDefinition {
 export interface ResourceStrategy {
   /** A PUT must say which version it replaces. */
   requiresResourceVersion?: boolean;
+  /** The rules of its own come before those of names and metadata, which are looked at when it keeps to them. */
+  metadataLast?: boolean;
   /** A PUT makes what is not there. */
   createdByUpdates?: boolean;
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */

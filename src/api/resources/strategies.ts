@@ -155,6 +155,8 @@ const ownStrategies: Record<string, ResourceStrategy> = {
   },
   '/limitranges': validated(limits.validateLimitRange),
   '/events': {
+    ...pathSegment,
+    metadataLast: true,
     validateCreate: (event, view) =>
       check(view === undefined ? events.validateEvent : events.validateStrictEvent)(event),
     validateUpdate: (event, old, view) =>
@@ -192,6 +194,7 @@ const ownStrategies: Record<string, ResourceStrategy> = {
   'apps/daemonsets': {
     validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('daemonSet')),
     ...validated(workloads.validateDaemonSet, workloads.validateDaemonSetUpdate),
+    setDefaults: prepare.defaultDaemonSet,
     prepareForCreate: prepare.prepareDaemonSet,
     prepareForUpdate: prepare.prepareDaemonSetUpdate,
   },

@@ -99,16 +99,21 @@ export function renameJob(job: KubeObject, taken: string): void {
 const isShared = (labels: Record<string, string> = {}, ofTemplate: Record<string, string> = {}): boolean =>
   labels === ofTemplate || (Object.keys(labels).length === 0 && Object.keys(ofTemplate).length === 0);
 
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+/** Who writes a daemon set has always said this too: upstream keeps the number elsewhere. */
+export function defaultDaemonSet({ metadata }: KubeObject): void {
+  metadata.annotations = { [templateGeneration]: '0', ...metadata.annotations };
+}
+
 /** The daemon set controller names its pods' templates by this number. */
-export function prepareDaemonSet(daemonSet: KubeObject): void {
-  daemonSet.metadata.annotations = {
-    'deprecated.daemonset.template.generation': '1',
-    ...daemonSet.metadata.annotations,
-  };
+export function prepareDaemonSet({ metadata }: KubeObject): void {
+  const number = Number(metadata.annotations?.[templateGeneration] ?? 0);
+  metadata.annotations = { ...metadata.annotations, [templateGeneration]: String(number >= 1 ? number : 1) };
 }
 
 export function prepareDaemonSetUpdate(daemonSet: KubeObject, old: KubeObject): void {
-  const key = 'deprecated.daemonset.template.generation';
+  const key = templateGeneration;
   const before = Number(old.metadata.annotations?.[key] ?? 0);
   const changed = !semanticEqual(daemonSet['spec'].template, old['spec'].template);
   daemonSet.metadata.annotations = { ...daemonSet.metadata.annotations, [key]: String(changed ? before + 1 : before) };

@@ -48,6 +48,10 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, findings: 
       findings.invalid(`${path}.stabilizationWindowSeconds`, seconds, 'must be less than or equal to 3600');
     }
     findings.optionalOneOf(rules.selectPolicy, `${path}.selectPolicy`, ['Disabled', 'Max', 'Min']);
+    const { tolerance } = rules;
+    if (tolerance !== undefined && compareQuantities(tolerance, '0') < 0) {
+      findings.invalid(`${path}.tolerance`, tolerance, 'must be greater than or equal to 0');
+    }
     if (!rules.policies?.length) findings.required(`${path}.policies`, 'must specify at least one Policy');
     rules.policies?.forEach(({ type, value, periodSeconds }, i) => {
       const at = `${path}.policies[${i}]`;
@@ -73,21 +77,29 @@ function validateMetric(metric: MetricSpec, path: string, findings: Findings): v
     findings.required(`${path}.type`, 'must specify a metric source type');
   }
   const field = sourceFields[metric.type];
-  if (field === undefined) {
-    findings.notSupported(`${path}.type`, metric.type ?? '', Object.keys(sourceFields));
-    return;
-  }
-  for (const other of Object.values(sourceFields)) {
-    if (other !== field && metric[other] !== undefined) {
-      findings.forbidden(`${path}.${other}`, 'must populate the given metric source only');
-    }
-  }
-  const source: any = metric[field];
-  if (source === undefined) {
+  if (field === undefined) findings.notSupported(`${path}.type`, metric.type ?? '', Object.keys(sourceFields));
+  const given = (['object', 'external', 'pods', 'resource', 'containerResource'] as const).filter(
+    (source) => metric[source] !== undefined,
+  );
+  // The first there is, whichever is meant.
+  const [first] = given;
+  if (first !== undefined) validateSource(first, metric[first], `${path}.${first}`, findings);
+  if (field === undefined) findings.notSupported(`${path}.type`, metric.type ?? '', Object.keys(sourceFields));
+  else if (metric[field] === undefined) {
     findings.required(`${path}.${field}`, 'must populate information for the given metric source');
-    return;
   }
-  const at = `${path}.${field}`;
+  if (given.length === 1) return;
+  for (const other of given) {
+    if (other !== field) findings.forbidden(`${path}.${other}`, 'must populate the given metric source only');
+  }
+}
+
+function validateSource(
+  field: (typeof sourceFields)[string] & string,
+  source: any,
+  at: string,
+  findings: Findings,
+): void {
   if ((field === 'resource' || field === 'containerResource') && !source.name) {
     findings.required(`${at}.name`, 'must specify a resource name');
   }
@@ -103,8 +115,10 @@ function validateMetric(metric: MetricSpec, path: string, findings: Findings): v
       else findings.invalidEach(`${at}.describedObject.${part}`, value, isPathSegmentName(value));
     }
   }
-  if (source.metric !== undefined && !source.metric.name) {
-    findings.required(`${at}.metric.name`, 'must specify a metric name');
+  if (field === 'object' || field === 'pods' || field === 'external') {
+    const name: string = source.metric?.name ?? '';
+    if (name === '') findings.required(`${at}.metric.name`, 'must specify a metric name');
+    else findings.invalidEach(`${at}.metric.name`, name, isPathSegmentName(name));
   }
   validateTarget(field, source.target ?? {}, `${at}.target`, findings);
 }
@@ -144,7 +158,8 @@ function validateTarget(source: string, target: any, path: string, findings: Fin
         ? 'must set either a target value for metric or a per-pod target'
         : 'must set either a target value or averageValue',
     );
-  } else if (source === 'external' && value !== undefined && averageValue !== undefined) {
+  }
+  if (source === 'external' && value !== undefined && averageValue !== undefined) {
     findings.forbidden(`${path}.value`, 'may not set both a target value for metric and a per-pod target');
   }
 }

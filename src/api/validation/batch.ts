@@ -74,7 +74,7 @@ function validateCompletionMode(spec: JobSpec, path: string, findings: Findings)
       `must be less than or equal to ${MAX_INDEXED_PARALLELISM}`,
     );
   }
-  if (spec.completionMode === 'NonIndexed') {
+  if ((spec.completionMode ?? 'NonIndexed') === 'NonIndexed') {
     for (const field of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
       if (spec[field] !== undefined)
         findings.invalid(`${path}.${field}`, spec[field], 'requires indexed completion mode');

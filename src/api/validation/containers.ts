@@ -2,6 +2,7 @@ import type { Container, ContainerPort, PodSpec, Volume } from '../generated/cor
 import { isDns1123Label, isPortName, isPortNumber } from '../names.ts';
 import { validateEnvironment, validateEnvironmentSources } from './environment.ts';
 import type { Findings } from './findings.ts';
+import { validateUsedClaims } from './pod-claims.ts';
 import { validateLifecycle, validateProbe } from './probes.ts';
 import { validateResourceRequirements } from './resources.ts';
 import { validateContainerSecurity } from './security-context.ts';
@@ -45,7 +46,7 @@ export function validateInitContainers(pod: PodContext, path: string, findings: 
     validateCommon(container, pod, at, findings);
     validateRestartRules(container, at, findings);
     if (names.has(container.name)) findings.duplicate(`${at}.name`, container.name);
-    names.add(container.name);
+    else if (container.name) names.add(container.name);
     validateHostPorts(container, new Set(), at, findings);
     if (container.restartPolicy === 'Always') {
       validateHandlers(container, pod, at, findings);
@@ -124,6 +125,7 @@ function validateCommon(container: Container, pod: PodContext, path: string, fin
   validateVolumeMounts(container, pod.volumes, path, findings);
   findings.oneOf(container.imagePullPolicy, `${path}.imagePullPolicy`, pullPolicies);
   validateResourceRequirements(container.resources, `${path}.resources`, findings);
+  validateUsedClaims(container.resources?.claims, pod.spec.resourceClaims, `${path}.resources.claims`, findings);
   validateResizePolicy(container, pod.spec.restartPolicy, `${path}.resizePolicy`, findings);
   validateContainerSecurity(container.securityContext, pod.hostUsers, `${path}.securityContext`, findings);
 }
@@ -203,7 +205,7 @@ function validateResizePolicy(
     findings.oneOf(resourceName, path, ['cpu', 'memory']);
     findings.oneOf(restartPolicy, path, ['NotRequired', 'RestartContainer']);
     if (podRestartPolicy === 'Never' && restartPolicy !== 'NotRequired') {
-      findings.invalid(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'");
+      findings.invalid(path, restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
     }
   });
 }

@@ -1,7 +1,9 @@
 import { semanticEqual } from '../equality.ts';
 import type { Event } from '../generated/core-v1.ts';
-import { isDns1123Subdomain, isQualifiedName, nameIsDnsSubdomain } from '../names.ts';
+import { isDns1123Subdomain, isQualifiedName } from '../names.ts';
+import type { ObjectMeta } from '../object.ts';
 import { FIELD_IS_IMMUTABLE, type Findings } from './findings.ts';
+import { validateMetadata } from './metadata.ts';
 
 const MAX_CHARACTERS = 128;
 const MAX_MESSAGE = 1024;
@@ -16,8 +18,7 @@ export function validateEvent(event: Event, findings: Findings): void {
 
 export function validateStrictEvent(event: Event, findings: Findings): void {
   validateLegacy(event, 'reportingController', findings);
-  const { name } = event.metadata;
-  if (name) findings.invalidEach('metadata.name', name, nameIsDnsSubdomain(name, false));
+  validateMetadata({ namespaced: true, group: '' }, event.metadata as ObjectMeta, findings);
   validateSeries(event, findings);
   if (!event.eventTime) findings.required('eventTime');
   if (event.type !== 'Normal' && event.type !== 'Warning') {

@@ -22,6 +22,15 @@ const covered = new Set([
   'networking.k8s.io/servicecidrs',
   'node.k8s.io/runtimeclasses',
   'apps/daemonsets',
+  'apps/deployments',
+  'apps/replicasets',
+  'apps/statefulsets',
+  '/podtemplates',
+  '/replicationcontrollers',
+  'batch/jobs',
+  'batch/cronjobs',
+  'autoscaling/horizontalpodautoscalers',
+  'networking.k8s.io/ingresses',
   'resource.k8s.io/deviceclasses',
   'resource.k8s.io/resourceclaims',
   'resource.k8s.io/resourceclaimtemplates',
@@ -45,9 +54,10 @@ export function* objectChecks(
 ): Steps<FieldError[]> {
   const { strategy } = definition;
   const findings = new Findings();
-  validateMetadata(definition, object.metadata, findings);
+  if (strategy.metadataLast !== true) validateMetadata(definition, object.metadata, findings);
   yield;
   const own = yield* strategy.checks?.create(object) ?? done(strategy.validateCreate?.(object, view));
+  if (strategy.metadataLast === true && own.length === 0) validateMetadata(definition, object.metadata, findings);
   yield;
   requireFields(definition, object, findings, own);
   return findings.list;
@@ -66,6 +76,7 @@ export function* objectUpdateChecks(
   const { strategy } = definition;
   const findings = new Findings();
   validateMetadataUpdate(object.metadata, old.metadata, findings);
+  tellTwice(definition, findings);
   yield;
   const own = yield* strategy.checks?.update(object, old) ?? done(strategy.validateUpdate?.(object, old, view));
   yield;
@@ -89,6 +100,7 @@ export function* objectStatusUpdateChecks(
   const { strategy } = definition;
   const findings = new Findings();
   validateMetadataUpdate(object.metadata, old.metadata, findings);
+  tellTwice(definition, findings);
   yield;
   const own = yield* strategy.checks?.statusUpdate(object, old) ?? done(strategy.validateStatusUpdate?.(object, old));
   for (const finding of own) findings.list.push(finding);
@@ -97,6 +109,14 @@ export function* objectStatusUpdateChecks(
 
 export const validateObjectStatusUpdate = (definition: ResourceDefinition, object: KubeObject, old: KubeObject) =>
   runAtOnce(objectStatusUpdateChecks(definition, object, old));
+
+/** Upstream looks at it once for all kinds, and again for most. */
+function tellTwice({ strategy, group, resource }: ResourceDefinition, { list }: Findings): void {
+  if (list.length === 0 || strategy.metadataLast === true || lookedAtOnce.has(`${group}/${resource}`)) return;
+  list.push(...list);
+}
+
+const lookedAtOnce = new Set<string>([]);
 
 /** What cannot be cut. */
 // biome-ignore lint/correctness/useYield: it is a part of steps, and one itself.

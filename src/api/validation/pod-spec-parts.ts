@@ -4,7 +4,8 @@ import { isDns1123Subdomain, isQualifiedName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import { podResourceList } from '../quota/pod-resources.ts';
 import type { Findings } from './findings.ts';
-import { validatePodResourceRequirements } from './resources.ts';
+import { validateUsedClaims } from './pod-claims.ts';
+import { validatePodResourceRequirements, validateResourceRequirements } from './resources.ts';
 import { validateHostProcesses, validateHostUsers, validateOperatingSystem } from './windows.ts';
 
 /** What else a pod's spec says of itself. Source: ValidatePodSpec's smaller parts. */
@@ -20,6 +21,8 @@ export function validatePodParts(spec: PodSpec, path: string, findings: Findings
     );
   });
   validateHostnameOverride(spec, path, findings);
+  if (spec.overhead !== undefined)
+    validateResourceRequirements({ limits: spec.overhead }, `${path}.overhead`, findings);
   validateFileKeyVolumes(spec, path, findings);
   if (spec.resources !== undefined) validatePodResources(spec, `${path}.resources`, findings);
 }
@@ -66,6 +69,7 @@ function validatePodResources(spec: PodSpec, path: string, findings: Findings): 
     findings.forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level');
   }
   validatePodResourceRequirements(resources, path, findings);
+  validateUsedClaims(resources.claims, spec.resourceClaims, `${path}.claims`, findings);
   const { resources: _own, ...alone } = spec;
   const options = { withoutOverhead: true };
   const requests = podResourceList({ spec: alone }, 'requests', options);

@@ -10,6 +10,7 @@ import type { Findings } from './findings.ts';
 import { addressFindings } from './ip-address.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
 import { validatePodAnnotations, validateProfilesMatch } from './pod-annotations.ts';
+import { validatePodClaims } from './pod-claims.ts';
 import { validatePodParts } from './pod-spec-parts.ts';
 import { validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
 import { validatePodSecurity } from './security-context.ts';
@@ -23,6 +24,7 @@ const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None
 export function validatePodSpec(spec: PodSpec, path: string, findings: Findings, isPod = false): void {
   if (spec.terminationGracePeriodSeconds === undefined) findings.required(`${path}.terminationGracePeriodSeconds`);
   const volumes = validateVolumes(spec.volumes, `${path}.volumes`, findings);
+  validatePodClaims(spec.resourceClaims, `${path}.resourceClaims`, findings);
   const pod: PodContext = { spec, volumes, hostUsers: spec.hostUsers !== false };
   validateContainers(pod, `${path}.containers`, findings);
   if (spec.initContainers !== undefined) validateInitContainers(pod, `${path}.initContainers`, findings);
@@ -58,7 +60,9 @@ function validateNames(spec: PodSpec, path: string, findings: Findings): void {
   const subdomains = ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'] as const;
   for (const field of subdomains) {
     const value = spec[field];
-    if (value) findings.invalidEach(`${path}.${field}`, value, isDns1123Subdomain(value));
+    // An empty class of its own is none.
+    const isGiven = field === 'runtimeClassName' ? value !== undefined : Boolean(value);
+    if (isGiven) findings.invalidEach(`${path}.${field}`, value, isDns1123Subdomain(value!));
   }
   for (const field of ['hostname', 'subdomain'] as const) {
     const value = spec[field];

@@ -38,8 +38,12 @@ function validateHugePages(name: string, value: string, path: string, findings: 
 type CheckName = (name: string, path: string, findings: Findings) => void;
 
 function validatePodResourceName(name: string, path: string, findings: Findings): void {
-  validateContainerResourceName(name, path, findings);
-  if (name !== 'cpu' && name !== 'memory' && !isHugePage(name)) {
+  const details = isQualifiedName(name);
+  findings.invalidEach(path, name, details);
+  if (details.length > 0) return;
+  if (!name.includes('/') && !isHugePage(name) && !standardResources.has(name)) {
+    findings.invalid(path, name, 'must be a standard resource type or fully qualified');
+  } else if (name !== 'cpu' && name !== 'memory' && !isHugePage(name)) {
     findings.notSupported(path, name, ['cpu', 'hugepages-', 'memory']);
   }
 }

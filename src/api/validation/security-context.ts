@@ -87,7 +87,7 @@ const shownContext = (context: SecurityContext) => goValue(schemaOf('io.k8s.api.
 
 export function validatePodSecurity(
   context: PodSecurityContext | undefined,
-  spec: { hostPID?: boolean; shareProcessNamespace?: boolean; hostNetwork?: boolean },
+  spec: { hostPID?: boolean; hostIPC?: boolean; shareProcessNamespace?: boolean; hostNetwork?: boolean },
   path: string,
   findings: Findings,
 ): void {
@@ -114,6 +114,19 @@ export function validatePodSecurity(
     else if (name.length > 253 || !sysctlPattern.test(name)) {
       findings.invalid(at, name, `must have at most 253 characters and match regex ^${sysctlText}$`);
     } else if (names.has(name)) findings.duplicate(at, name);
+    const namespace = namespaceOf(name ?? '');
+    if (spec.hostNetwork === true && namespace === 'net') {
+      findings.invalid(at, name, "may not be specified when 'hostNetwork' is true");
+    } else if (spec.hostIPC === true && namespace === 'ipc') {
+      findings.invalid(at, name, "may not be specified when 'hostIPC' is true");
+    }
     names.add(name);
   });
+}
+
+/** Of which namespace a kernel parameter is; both ways to write one are taken. */
+function namespaceOf(sysctl: string): 'ipc' | 'net' | undefined {
+  const name = sysctl.replaceAll('/', '.');
+  if (name.startsWith('net.')) return 'net';
+  return /^(kernel\.(sem$|shm|msg)|fs\.mqueue\.)/.test(name) ? 'ipc' : undefined;
 }

@@ -222,7 +222,13 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
     const { controllerExpandSecretRef: _secret, ...csi } = spec.csi ?? {};
     return { ...Object.fromEntries(source), ...(spec.csi && { csi }) };
   };
-  if (!semanticEqual(sourceOf(volume), sourceOf(old))) {
+  // To Go, a structure that says nothing is not one that is not there.
+  const kindsOf = (one: PersistentVolume) =>
+    Object.entries(sourceOf(one))
+      .map(([kind, source]) => [kind, ...structuresOf(source)].join('.'))
+      .sort()
+      .join();
+  if (kindsOf(volume) !== kindsOf(old) || !semanticEqual(sourceOf(volume), sourceOf(old))) {
     findings.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation');
   }
   // Upstream's own paths.
@@ -238,6 +244,11 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
     findings.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
   }
 }
+
+const structuresOf = (source: any): string[] =>
+  Object.keys(source)
+    .filter((field) => field.endsWith('Ref'))
+    .sort();
 
 export function validateStorageClass(storageClass: StorageClass, findings: Findings): void {
   validateProvisioner(storageClass.provisioner, 'provisioner', findings);

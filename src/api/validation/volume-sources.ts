@@ -273,7 +273,9 @@ export function validateOneSource(
   for (const kind of Object.keys(validators)) {
     const source = volume[kind];
     if (source === undefined) continue;
-    if (found++ === 0) validators[kind]!(source, `${path}.${paths[kind] ?? kind}`, findings);
+    // Of persistent volumes, upstream looks at this one whatever came before it.
+    const isFirst = found++ === 0 || (kind === 'flexVolume' && 'local' in validators);
+    if (isFirst) validators[kind]!(source, `${path}.${paths[kind] ?? kind}`, findings);
     else findings.forbidden(`${path}.${pathsOfSecond[kind] ?? kind}`, 'may not specify more than 1 volume type');
   }
   if (found === 0) findings.required(path, 'must specify a volume type');

@@ -4,6 +4,7 @@ import type {
   KeyToPath,
   ProjectedVolumeSource,
   Volume,
+  VolumeDevice,
   VolumeMount,
 } from '../generated/core-v1.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../names.ts';
@@ -240,21 +241,39 @@ export function validateVolumeMounts(
     validateSubPath(mount, at, `${path}.volumeMounts`, findings);
     validatePropagation(mount, container.securityContext?.privileged === true, `${path}.volumeMounts`, findings);
   });
-  devices.forEach((device, index) => {
-    const at = `${path}.volumeDevices[${index}]`;
-    if (!device.name) findings.required(`${at}.name`);
-    if (!volumes.has(device.name)) findings.notFound(`${at}.name`, device.name);
-    else if (
-      volumes.get(device.name)!.persistentVolumeClaim === undefined &&
-      volumes.get(device.name)!.ephemeral === undefined
-    ) {
-      findings.invalid(
-        `${at}.name`,
-        device.name,
-        'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
-      );
+  if (devices.length > 0) validateDevices(devices, mounts ?? [], volumes, `${path}.volumeDevices`, findings);
+}
+
+function validateDevices(
+  devices: VolumeDevice[],
+  mounts: VolumeMount[],
+  volumes: Map<string, Volume>,
+  path: string,
+  findings: Findings,
+): void {
+  const [names, paths] = [new Set<string>(), new Set<string>()];
+  devices.forEach(({ name = '', devicePath = '' }, index) => {
+    const at = `${path}[${index}]`;
+    const volume = volumes.get(name);
+    if (name === '') findings.required(`${at}.name`);
+    if (names.has(name)) findings.invalid(`${at}.name`, name, 'must be unique');
+    if (volume === undefined) findings.notFound(`${at}.name`, name);
+    else if (volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) {
+      const why = 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode';
+      findings.invalid(`${at}.name`, name, why);
     }
-    if (!device.devicePath) findings.required(`${at}.devicePath`);
+    if (devicePath === '') findings.required(`${at}.devicePath`);
+    if (paths.has(devicePath)) findings.invalid(`${at}.devicePath`, devicePath, 'must be unique');
+    if (devicePath.split('/').includes('..')) {
+      findings.invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')");
+    } else paths.add(devicePath);
+    if (mounts.some((mount) => mount.name === name)) {
+      findings.invalid(`${at}.name`, name, 'must not already exist in volumeMounts');
+    }
+    if (mounts.some((mount) => mount.mountPath === devicePath)) {
+      findings.invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
+    }
+    if (name !== '') names.add(name);
   });
 }
 

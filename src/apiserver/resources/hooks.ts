@@ -13,6 +13,8 @@ export interface WriteScope {
  * service and the claim of its address). Called again from the start when the commit finds that something has changed.
  */
 export interface ResourceHooks {
+  /** Before validation: what the write would claim, if it could; throws why not. */
+  prepareCreate?(object: KubeObject, scope: WriteScope): Promise<void>;
   /** Before validation: fills in what the writer leaves out and means. */
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
   /** Before a deletion is looked at: the state that is to be marked or to go, a copy or `old` itself. */

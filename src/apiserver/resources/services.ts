@@ -71,7 +71,10 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
   const nodePorts = (service: KubeObject, old: KubeObject | undefined, scope: WriteScope) =>
     claimNodePorts(objects, service, old, scope, clock.now(), (...problem) => invalidField(scope, ...problem));
 
-  return {
+  const hooks: ResourceHooks = {
+    async prepareCreate(service, scope) {
+      if (service['spec'] !== undefined) await hooks.onCreate!(service, scope);
+    },
     prepareUpdate(service, old) {
       if (hasAddress(service) && hasAddress(old) && !service['spec'].clusterIP) {
         setAddress(service, old['spec'].clusterIP);
@@ -104,6 +107,7 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
       return [...(await release(old, scope)), ...(await releaseNodePorts(objects, old, scope))];
     },
   };
+  return hooks;
 }
 
 /** Addresses this process chose, so that a lost claim can be told from an address the writer wants. */

@@ -68,6 +68,9 @@ export async function createObject(environment: Environment, request: CreateRequ
   const base = metadata.generateName ?? '';
   if (generated) metadata.name = generateName(base);
   definition.strategy.prepareForCreate?.(object);
+  const { dryRun } = request;
+  const scope = { tenant, namespace, name: metadata.name ?? '', dryRun };
+  await environment.hooks.get(hookKey(definition))?.prepareCreate?.(object, scope);
 
   for (let attempt = 1; ; attempt++) {
     if (attempt > 1) {

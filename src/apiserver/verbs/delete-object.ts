@@ -179,11 +179,15 @@ function mark(request: DeleteRequest, old: KubeObject, nowMs: number): KubeObjec
   // Someone still has to let go of it.
   const already = old.metadata.deletionTimestamp !== undefined && (old.metadata.deletionGracePeriodSeconds ?? 0) === 0;
   if (already && !finalizersChanged) return old;
-  if (!already) {
-    if (metadata.deletionTimestamp === undefined && metadata.generation) metadata.generation += 1;
-    metadata.deletionTimestamp = formatTime(nowMs);
-    metadata.deletionGracePeriodSeconds = 0;
+  if (already) return object;
+  // A definition is only marked: it ends when its objects have.
+  if (definition.resource === 'customresourcedefinitions' && definition.group === 'apiextensions.k8s.io') {
+    metadata.deletionTimestamp ??= formatTime(nowMs);
+    return object;
   }
+  if (metadata.deletionTimestamp === undefined && metadata.generation) metadata.generation += 1;
+  metadata.deletionTimestamp = formatTime(nowMs);
+  metadata.deletionGracePeriodSeconds = 0;
   return object;
 }
 

@@ -1,6 +1,6 @@
 import { applyDefaults } from '../../api/defaults.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { badRequest, conflict, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { badRequest, conflict, type FieldError, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
@@ -132,7 +132,9 @@ export function requireSameUid(
   const { uid } = object.metadata;
   if (uid === undefined || uid === '' || uid === old.metadata.uid) return;
   const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
-  throw invalid(view ?? definition, name, [{ reason: 'FieldValueInvalid', field: 'metadata.uid', message }]);
+  const finding: FieldError = { reason: 'FieldValueInvalid', field: 'metadata.uid', message };
+  // Told once for all kinds, and again for its own.
+  throw invalid(view ?? definition, name, [finding, finding]);
 }
 
 /** Name and namespace of a body are those of its path. */
