@@ -76,7 +76,8 @@ export class SchemaCollector {
     const { description, fields } = describeType(type.name);
     for (const [name, field] of Object.entries(type.fields)) {
       const isDescribed = !undescribed.has(`${type.name}.${name}`);
-      properties.push([name, this.#field(field, isDescribed ? fields.get(name) : undefined, isDescribed)]);
+      const words = isDescribed ? (fields.get(name) ?? describeHeld(field.type)) : undefined;
+      properties.push([name, this.#field(field, words, isDescribed)]);
       if (field.required) required.push(name);
     }
     properties.sort(([a], [b]) => (a < b ? -1 : 1));
@@ -175,6 +176,10 @@ export class SchemaCollector {
     }
   }
 }
+
+/** The library has no words for fields that hold another type: the type's own say more than none. */
+const describeHeld = (type: ValueSchema): string | undefined =>
+  type.kind === 'object' ? describeType(type.type).description : undefined;
 
 /** What a value is when nothing is said: a Go struct or, unless it may be left out, a Go scalar always has one. */
 function zeroOf(type: ValueSchema, mayBeAbsent: boolean): unknown {
