@@ -6,7 +6,7 @@ import { applyJsonPatch, jsonPatchSteps } from './json-patch.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
-export { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, whyPatchFailed };
+export { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, jsonPatchSteps, whyPatchFailed };
 
 export const JSON_PATCH = 'application/json-patch+json';
 export const MERGE_PATCH = 'application/merge-patch+json';

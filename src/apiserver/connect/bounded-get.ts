@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { ByteCollector } from '../../base/byte-collector.ts';
 
 export interface BoundedGet {
   path: string;
@@ -30,6 +31,10 @@ export function boundedGet(socket: Duplex, options: BoundedGet): Promise<Bounded
       const { statusCode: code = 0, headers } = response;
       readBounded(response, limitBytes, tooLong).then((body) => resolve({ code, headers, body }), reject);
     });
+    outgoing.on('upgrade', () => {
+      socket.destroy();
+      reject(new Error('the server switched protocols without being asked'));
+    });
     outgoing.end();
   });
 }
@@ -37,14 +42,12 @@ export function boundedGet(socket: Duplex, options: BoundedGet): Promise<Bounded
 /** The body of an answer; whoever sends more than `limitBytes` is cut off. */
 export function readBounded(response: IncomingMessage, limitBytes: number, tooLong: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
+    const body = new ByteCollector();
     response.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= limitBytes) chunks.push(chunk);
+      if (body.length + chunk.length <= limitBytes) body.add(chunk);
       else response.destroy(new Error(tooLong));
     });
-    response.on('end', () => resolve(Buffer.concat(chunks)));
+    response.on('end', () => resolve(body.bytes()));
     response.on('error', reject);
   });
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { badRequest, requestEntityTooLarge, StatusError } from '../../api/status.ts';
+import { ByteCollector } from '../../base/byte-collector.ts';
 import type { RequestBody } from '../request-context.ts';
 import { isNestedTooDeeply } from './nesting.ts';
 
@@ -17,19 +18,15 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
       request.resume();
       return reject(requestEntityTooLarge(bodyLimitBytes));
     }
-    const chunks: Buffer[] = [];
-    let length = 0;
+    const body = new ByteCollector();
     request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= bodyLimitBytes) {
-        chunks.push(chunk);
-        return;
-      }
-      chunks.length = 0;
+      if (body.length + chunk.length <= bodyLimitBytes) return body.add(chunk);
+      body.length += chunk.length;
+      body.clear();
       reject(requestEntityTooLarge(bodyLimitBytes));
     });
     request.on('end', () => {
-      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      const bytes = body.bytes();
       if (!contentType.includes('protobuf') && isNestedTooDeeply(bytes, contentType.includes('yaml'))) {
         return reject(badRequest('the body of the request cannot be read: exceeded max depth'));
       }

@@ -168,6 +168,12 @@ function exchange({ connections, destination, host, path, bytes, signal, limitBy
         reject,
       );
     });
+    // Nobody asked for it, and nothing else would be heard of the request.
+    outgoing.on('upgrade', (_response, socket) => {
+      socket.destroy();
+      reject(new Error('the server switched protocols without being asked'));
+    });
+    outgoing.on('close', () => answered || reject(new Error('EOF')));
     outgoing.end(bytes);
   });
 }

@@ -10,6 +10,9 @@ import type { WebhookAdmissionOptions } from './options.ts';
 import { InvalidReview, type ReviewResult, readReview, reviewOf } from './review.ts';
 import { addWarning } from './warnings.ts';
 
+/** Warnings and annotations of one answer: a header and a line of a log hold fewer. */
+const saidLimit = 1000;
+
 async function call(
   { client, patience }: WebhookAdmissionOptions,
   webhook: CompiledWebhook,
@@ -49,8 +52,10 @@ async function call(
   }
   try {
     const result = readReview(answer, uid, reviewVersion, isMutating);
-    for (const [key, value] of Object.entries(result.auditAnnotations)) noteForAudit(request, `${name}/${key}`, value);
-    for (const warning of result.warnings) addWarning(request.warnings, warning);
+    for (const [key, value] of Object.entries(result.auditAnnotations).slice(0, saidLimit)) {
+      noteForAudit(request, `${name}/${key}`, value);
+    }
+    for (const warning of result.warnings.slice(0, saidLimit)) addWarning(request.warnings, warning);
     if (!result.allowed) throw denied(name, result.status);
     return { ...result, patch: readPatch(name, result.patch) };
   } catch (error) {

@@ -1,7 +1,8 @@
 import { deepEqual } from '../../../api/equality.ts';
 import type { KubeObject } from '../../../api/object.ts';
-import { applyJsonPatch, whyPatchFailed } from '../../../api/patch/index.ts';
+import { jsonPatchSteps, whyPatchFailed } from '../../../api/patch/index.ts';
 import { internalError } from '../../../api/status.ts';
+import { runInTurns } from '../../../base/steps.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { Round } from '../reinvocation.ts';
 import { answerTo, callWebhook, noteForAudit } from './call.ts';
@@ -34,7 +35,7 @@ export async function mutate(
     try {
       const states = { object: current.object, oldObject };
       const { patch } = await callWebhook(options, webhook, form, request, states, true);
-      if (patch.length > 0 && applyTo(current, patch, webhook, request)) {
+      if (patch.length > 0 && (await applyTo(current, patch, webhook, request))) {
         mutated = true;
         round.changed();
       }
@@ -53,12 +54,12 @@ export async function mutate(
 }
 
 /** Applies a patch with what follows from it; says whether anything changed. */
-function applyTo(
+async function applyTo(
   current: ChangingObject,
   patch: unknown[],
   webhook: CompiledWebhook,
   request: AdmissionRequest,
-): boolean {
+): Promise<boolean> {
   if (current.object === undefined) {
     throw internalError(
       `admission webhook ${JSON.stringify(webhook.name)} attempted to modify the object, which is not supported for this operation`,
@@ -67,7 +68,8 @@ function applyTo(
   const before = withoutTenant(current.object);
   let patched: KubeObject;
   try {
-    patched = applyJsonPatch(before, patch);
+    const patching = runInTurns(jsonPatchSteps(before, patch), request.pace);
+    patched = patching instanceof Promise ? await patching : patching;
   } catch (error) {
     throw internalError(whyPatchFailed(error));
   }
