@@ -5,8 +5,9 @@ import { hostnameOf } from '../worker/container-config.ts';
 /** The content of a pod's /etc/hosts, laid out as the kubelet's. */
 export function etcHosts(instance: ContainerInstance, address: PodAddress): string {
   const { pod, podRef, vpc } = instance.spec;
-  const hostname = hostnameOf(instance).split('.')[0]!;
-  const domain = pod.subdomain ? `${pod.subdomain}.${podRef.namespace}.svc.${vpc.clusterDomain}` : '';
+  const isWhole = pod.hostnameOverride !== undefined || pod.hostNetwork === true;
+  const hostname = isWhole ? hostnameOf(instance) : hostnameOf(instance).split('.')[0]!;
+  const domain = pod.subdomain && !isWhole ? `${pod.subdomain}.${podRef.namespace}.svc.${vpc.clusterDomain}` : '';
   const names = domain === '' ? [hostname] : [`${hostname}.${domain}`, hostname];
   const lines = [
     pod.hostNetwork === true ? '# Kubernetes-managed hosts file (host network).' : '# Kubernetes-managed hosts file.',

@@ -16,9 +16,11 @@ import { writeFilesAtomically } from './atomic-files.ts';
 import { etcHosts } from './etc-hosts.ts';
 import { mountMemory, mountPoints, unmount } from './mounts.ts';
 import { NodeTrees } from './node-trees.ts';
-import { bindSubPath } from './sub-path.ts';
+import { bindSubPath, readInside } from './sub-path.ts';
 
 const LONGEST_MESSAGE_BYTES = 4096;
+/** Variables of a container are no longer altogether. */
+const LONGEST_ENV_FILE_BYTES = 1024 * 1024;
 const DEFAULT_MESSAGE_PATH = '/dev/termination-log';
 
 export interface HostFilesOptions {
@@ -205,6 +207,13 @@ class HostFiles implements PodFiles {
           : 'private';
     const readonly = mount.readOnly === true || isFileVolume(volume) || volume.image !== undefined;
     return { containerPath: mount.mountPath, hostPath, readonly, propagation };
+  }
+
+  async readVolumeFile(instance: ContainerInstance, name: string, path: string): Promise<string> {
+    const volume = instance.spec.pod.volumes?.find((candidate) => candidate.name === name);
+    if (volume === undefined)
+      throw new Error(`cannot find the volume ${JSON.stringify(name)} referenced by FileKeyRef`);
+    return readInside(this.#volume(instance.metadata.name, volume), path, LONGEST_ENV_FILE_BYTES);
   }
 
   async terminationLog(podUid: string, container: string, attempt: number): Promise<string> {

@@ -55,6 +55,28 @@ export async function bindInside(volume: string, parts: string[], target: string
   }
 }
 
+/** The text of the file at `path` below a directory. @throws when there is none, or more than the limit in it */
+export async function readInside(volume: string, path: string, limitBytes: number): Promise<string> {
+  const root = await realpath(volume);
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) throw new SubPathError(`path ${JSON.stringify(path)} must not contain '..'`);
+  const handle = await openWithin(root, await resolveInside(root, parts), undefined);
+  if (handle === undefined) throw new SubPathError(`there is no file ${JSON.stringify(path)}`);
+  try {
+    if ((await kindOf(handle)) !== 'file') throw new SubPathError(`${JSON.stringify(path)} is not a file`);
+    const file = await open(through(handle), 'r');
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(limitBytes + 1), 0, limitBytes + 1, 0);
+      if (bytesRead > limitBytes) throw new SubPathError(`${JSON.stringify(path)} is too large`);
+      return buffer.subarray(0, bytesRead).toString();
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Undefined for links, which nothing is to follow, and pipes. */
 async function kindOf(handle: FileHandle): Promise<Found | undefined> {
   const info = await handle.stat();

@@ -18,7 +18,7 @@ import { containerSpec, instanceOf } from '../testing/fixtures.ts';
 import { writeFilesAtomically } from './atomic-files.ts';
 import { createHostFiles } from './host-files.ts';
 import { mountPoints, unmount } from './mounts.ts';
-import { bindSubPath, SubPathError } from './sub-path.ts';
+import { bindSubPath, readInside, SubPathError } from './sub-path.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'skypod-volumes-'));
 after(async () => {
@@ -107,7 +107,10 @@ describe('a subPath', { skip }, () => {
       '/etc',
     ]) {
       await assert.rejects(bindSubPath(volume, subPath, `${target}-bad`), SubPathError, subPath);
+      await assert.rejects(readInside(volume, subPath, 100), SubPathError, subPath);
     }
+    assert.equal(await readInside(volume, 'inside/x', 100), '1');
+    await assert.rejects(readInside(volume, 'inside/x', 0), /too large/);
     assert.deepEqual(readdirSync(outside), ['secret']);
     assert.ok(!(await mountPoints()).has(`${target}-bad`));
   });

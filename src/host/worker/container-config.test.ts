@@ -64,6 +64,13 @@ describe('a container’s configuration', () => {
     for (const [text, expected] of pairs) assert.equal(expandReferences(text!, values), expected);
   });
 
+  it('grows no larger than it may', () => {
+    const env = [{ name: 'A', value: 'x'.repeat(1000) }];
+    const args = Array.from({ length: 10_000 }, () => '$(A)');
+    assert.throws(() => configOf({ env, args }), /the environment of the pod is too large/);
+    assert.throws(() => configOf({ env: [...env, { name: 'B', value: '$(A)'.repeat(10_000) }] }), /too large/);
+  });
+
   it('never leaves seccomp, privileges and the machine’s files open to a tenant', () => {
     const { security } = configOf({ securityContext: { seccompProfile: { type: 'Unconfined' } } });
     assert.deepEqual(security.seccompProfile, { type: 'RuntimeDefault' });
@@ -178,6 +185,11 @@ describe('names', () => {
       hostAliases: [{ ip: '1.2.3.4', hostnames: ['a', 'b'] }],
     });
     assert.equal(hostnameOf(named), 'db-0');
+    const overridden = instanceOf({ hostname: 'db-0', subdomain: 'db', hostnameOverride: 'other.example.org' });
+    assert.equal(hostnameOf(overridden), 'other.example.org');
+    assert.match(etcHosts(overridden, address), /^10\.128\.0\.5\tother\.example\.org$/m);
+    const onNode = instanceOf({ hostname: 'db-0', hostNetwork: true, nodeName: 'virtual-node-a' });
+    assert.equal(hostnameOf(onNode), 'virtual-node-a');
     const hosts = etcHosts(named, address).split('\n');
     assert.ok(hosts.includes('10.128.0.5\tdb-0.db.shop.svc.cluster.local\tdb-0'));
     assert.ok(hosts.includes('1.2.3.4\ta\tb'));

@@ -2,7 +2,7 @@ import type { Container } from '../../api/generated/core-v1.ts';
 import type { PodAddress } from '../../api/pod-network.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 import type { ContainerConfig, ImageStatus, Mount, PodSandboxConfig } from '../../runtime/sandbox-runtime.ts';
-import { expandReferences } from './environment.ts';
+import { type ExpansionBudget, expandReferences, expansionBudget } from './environment.ts';
 import { containerResources, podResources } from './resources.ts';
 import { containerSecurity, type SecurityPolicy } from './security.ts';
 
@@ -44,9 +44,10 @@ const podLabels = (instance: ContainerInstance) => ({
 export function containerConfig(input: ContainerConfigInput): ContainerConfig {
   const { instance, container, attempt, image, address } = input;
   const pod = instance.spec.pod;
-  const envs = environment(container, instance, address);
+  const budget = expansionBudget();
+  const envs = environment(container, instance, address, budget);
   const values = new Map(envs.map(({ key, value }) => [key, value]));
-  const expand = (words: string[] | undefined) => words?.map((word) => expandReferences(word, values));
+  const expand = (words: string[] | undefined) => words?.map((word) => expandReferences(word, values, budget));
   const command = expand(container.command);
   const args = expand(container.args);
   return {
@@ -93,11 +94,12 @@ export function environment(
   container: Container,
   instance: ContainerInstance,
   address: PodAddress,
+  budget: ExpansionBudget = expansionBudget(),
 ): { key: string; value: string }[] {
   const values = new Map<string, string>();
   for (const { name, value, valueFrom } of container.env ?? []) {
     const path = valueFrom?.fieldRef?.fieldPath;
-    if (path === undefined) values.set(name, expandReferences(value ?? '', values));
+    if (path === undefined) values.set(name, expandReferences(value ?? '', values, budget));
     else values.set(name, hostField(path, instance, address) ?? '');
   }
   return [...values].map(([key, value]) => ({ key, value }));
@@ -146,10 +148,16 @@ export function sandboxConfig({
 
 const LONGEST_HOSTNAME = 63;
 
-/** The pod's name or `hostname`, cut to what the kernel takes; the whole domain name with setHostnameAsFQDN. */
+/**
+ * The pod's name or `hostname`, cut to what the kernel takes; the whole domain name with setHostnameAsFQDN; the node's on
+ * its network; `hostnameOverride` before all.
+ */
 export function hostnameOf({ spec }: ContainerInstance): string {
   const { pod, podRef, vpc } = spec;
-  const short = (pod.hostname || podRef.name).slice(0, LONGEST_HOSTNAME).replace(/[-.]+$/, '');
+  const cut = (name: string) => name.slice(0, LONGEST_HOSTNAME).replace(/[-.]+$/, '');
+  if (pod.hostnameOverride) return cut(pod.hostnameOverride);
+  if (pod.hostNetwork === true && pod.nodeName) return cut(pod.nodeName);
+  const short = cut(pod.hostname || podRef.name);
   if (pod.setHostnameAsFQDN !== true || !pod.subdomain) return short;
   return `${short}.${pod.subdomain}.${podRef.namespace}.svc.${vpc.clusterDomain}`;
 }

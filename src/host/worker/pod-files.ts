@@ -22,6 +22,8 @@ export interface PodFiles {
     attempt: number,
     address: PodAddress,
   ): Promise<Mount[]>;
+  /** The text of a file in a volume of the pod's; nothing that containers make of the volume leads out of it. */
+  readVolumeFile(instance: ContainerInstance, volume: string, path: string): Promise<string>;
   /** What the container left in its termination log, at most 4096 bytes. */
   terminationLog(podUid: string, container: string, attempt: number): Promise<string>;
   /** Attempts that left a log, for a count that survives the runtime's records. -1 when none did. */
@@ -62,6 +64,7 @@ export function simulatedPodFiles(logsDirectory: string): PodFiles {
     async prepare() {},
     async refresh() {},
     containerMounts: async () => [],
+    readVolumeFile: () => Promise.reject(new Error('there are no files')),
     terminationLog: async () => '',
     lastAttempt: async () => -1,
     async release() {},

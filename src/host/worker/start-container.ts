@@ -4,6 +4,7 @@ import { lengthen } from './back-off.ts';
 import { containerConfig, sandboxConfig } from './container-config.ts';
 import { ContainerStartError } from './container-start-error.ts';
 import type { WorkerContext } from './context.ts';
+import { withFileVariables } from './env-files.ts';
 import { mountImageVolumes } from './image-volumes.ts';
 import { crashRecord } from './plan.ts';
 import { isPodResizePending, resizePod } from './resize.ts';
@@ -118,11 +119,12 @@ async function startIt(
     try {
       if (configError !== undefined) throw new ContainerStartError('CreateContainerConfigError', configError);
       const count = attempt > 0 ? attempt : (await files.lastAttempt(uid, name)) + 1;
-      const mounts = await files.containerMounts(instance, container, count, address);
+      const filled = await withFileVariables(container, (volume, path) => files.readVolumeFile(instance, volume, path));
+      const mounts = await files.containerMounts(instance, filled, count, address);
       const { hostMemoryBytes, policyOf } = dependencies;
       const config = containerConfig({
         instance,
-        container,
+        container: filled,
         attempt: count,
         image,
         address,

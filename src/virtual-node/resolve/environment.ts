@@ -5,7 +5,7 @@ import { Budget, bytesOf, type Lookups, ResolveError } from './lookups.ts';
 
 /**
  * A container's environment with nothing left to look up, in the kubelet's order of precedence: env over envFrom over
- * services. A variable that only the host can know keeps its fieldRef, and values that refer to one keep that `$(NAME)`:
+ * services. A variable that only the host can know keeps its source, and values that refer to one keep that `$(NAME)`:
  * the host expands every value once more, so a dollar that is meant literally is written `$$`.
  * @throws ResolveError with upstream's message, which becomes the container's CreateContainerConfigError.
  */
@@ -38,7 +38,7 @@ export function containerEnvironment(
       budget.take(name.length + expanded.length);
       variables.set(name, { name, value: expanded });
     } else if (valueFrom === undefined) variables.set(name, { name, value: '' });
-    else if (valueFrom.fieldRef !== undefined && hostFields.has(valueFrom.fieldRef.fieldPath)) {
+    else if (isForHost(valueFrom)) {
       variables.set(name, { name, valueFrom });
     } else {
       const found = sourceValue(pod, container, valueFrom, lookups);
@@ -50,6 +50,10 @@ export function containerEnvironment(
   for (const [name, value] of serviceVariables) if (!variables.has(name)) variables.set(name, { name, value });
   return [...variables.values()];
 }
+
+/** Addresses, and files that containers write. */
+const isForHost = ({ fieldRef, fileKeyRef }: EnvVarSource): boolean =>
+  fileKeyRef !== undefined || (fieldRef !== undefined && hostFields.has(fieldRef.fieldPath));
 
 /** Each variable may say the one before it twice. */
 function expanding(value: string, lookUp: (name: string) => string | undefined): string {
