@@ -63,6 +63,7 @@ import { serviceHooks } from './resources/services.ts';
 import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts';
 import { TenantDirectory } from './tenants/tenant-directory.ts';
 import { type TenantLimits, TenantQuota } from './tenants/tenant-limits.ts';
+import { UnloadedUsage } from './tenants/unloaded-usage.ts';
 import { createWatchCaches } from './watch-cache/caches.ts';
 import { createEgress, type EgressOptions } from './webhooks/egress.ts';
 import { createWebhookClient } from './webhooks/webhook-client.ts';
@@ -136,7 +137,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     caches,
     sharedLayer,
     tenants,
-    new TenantQuota(caches, tenants, options.tenantLimits),
+    new TenantQuota(
+      caches,
+      tenants,
+      options.tenantLimits,
+      new UnloadedUsage({ store, caches, resources: (tenant) => registry.definitions(tenant) }),
+    ),
   );
   let connector: PodConnector | undefined;
   const dialService = createServiceDialer(objects, () => connector);

@@ -55,4 +55,38 @@ describe('what a tenant may store', { timeout: 60_000 }, () => {
     await send('PUT', `${maps('b')}/first`, big('first', 10));
     await send('POST', maps('b'), big('second', 200_000));
   });
+
+  it('counts what was stored before a restart, and that nobody has looked at since', async () => {
+    const store = openMemoryStore();
+    // The store outlives the first of two servers.
+    const lasting = { ...store, close: async () => {} };
+    for (const method of ['get', 'range', 'commit', 'watch', 'currentRevision', 'compact'] as const) {
+      lasting[method] = store[method].bind(store) as never;
+    }
+    const first = await startTestServer(lasting, { tenants: ['c'] });
+    const post = (to: TestServer, path: string, body: object) =>
+      to.transport.request<any>({ method: 'POST', path: `/clusters/c${path}`, body });
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+    for (const name of ['one', 'two', 'three']) await post(first, leases, { metadata: { name } });
+    await first.close();
+
+    const second = await startTestServer(store);
+    try {
+      await second.transport.request({
+        method: 'PATCH',
+        path: '/clusters/system/apis/tenancy.skypod.io/v1alpha1/tenants/c',
+        body: { spec: { limits: { objects: 4 } } },
+        contentType: 'application/merge-patch+json',
+      });
+      const maps = '/api/v1/namespaces/default/configmaps';
+      await post(second, maps, { metadata: { name: 'four' } });
+      const error = await refusal(post(second, maps, { metadata: { name: 'five' } }));
+      assert.match(error.message, /limited: objects=4$/);
+      await second.transport.request({ method: 'DELETE', path: `/clusters/c${leases}/one` });
+      await post(second, maps, { metadata: { name: 'five' } });
+      assert.equal((await refusal(post(second, maps, { metadata: { name: 'six' } }))).code, 403);
+    } finally {
+      await second.close();
+    }
+  });
 });

@@ -3,8 +3,10 @@ import { quantityValue } from '../../api/quantity.ts';
 import { qualifiedResource, StatusError } from '../../api/status.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import { ValueTooLargeError } from '../../store/store.ts';
+import type { Usage } from '../watch-cache/tenant-usage.ts';
 import type { CacheEntry, WatchCaches } from '../watch-cache/watch-cache.ts';
 import type { TenantDirectory } from './tenant-directory.ts';
+import type { UnloadedUsage } from './unloaded-usage.ts';
 
 /** What a tenant may store: memory and disk are shared by all. */
 export interface TenantLimits {
@@ -31,6 +33,8 @@ const limitsByResource: Record<string, number> = {
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': 200,
 };
 
+const nothing: Usage = { objects: 0, bytes: 0 };
+
 /** Objects that are there already may still say how they are doing when a tenant is full. */
 const updateSlack = 1.1;
 
@@ -46,8 +50,16 @@ export class TenantQuota {
   readonly #caches: WatchCaches;
   readonly #tenants: TenantDirectory;
   readonly #limits: TenantLimits;
+  readonly #unloaded: UnloadedUsage | undefined;
 
-  constructor(caches: WatchCaches, tenants: TenantDirectory, limits: Partial<TenantLimits> = {}) {
+  /** `unloaded`: what the caches do not know of; nothing when absent. */
+  constructor(
+    caches: WatchCaches,
+    tenants: TenantDirectory,
+    limits: Partial<TenantLimits> = {},
+    unloaded?: UnloadedUsage,
+  ) {
+    this.#unloaded = unloaded;
     this.#caches = caches;
     this.#tenants = tenants;
     this.#limits = { ...defaultTenantLimits, ...limits };
@@ -66,12 +78,29 @@ export class TenantQuota {
     if (bytesAfter > objectLimitBytes && bytesAfter > bytesBefore) throw tooLarge(objectLimitBytes);
     if (bytesAfter <= bytesBefore) return;
     const entry = this.#tenants.find(tenant);
-    if (entry instanceof Promise) return entry.then((loaded) => this.#checkUsage(growth, loaded));
-    this.#checkUsage(growth, entry);
+    if (entry instanceof Promise) return entry.then((loaded) => this.#checkAll(growth, loaded));
+    return this.#checkAll(growth, entry);
   }
 
-  #checkUsage({ resource, tenant, isNew, bytesBefore, bytesAfter }: Growth, entry: CacheEntry | undefined): void {
-    const usage = this.#caches.usage.of(tenant);
+  /** With what is not in memory, which is counted at the first growth. */
+  #checkAll(growth: Growth, entry: CacheEntry | undefined): void | Promise<void> {
+    if (this.#unloaded === undefined || entry === undefined) return this.#checkUsage(growth, entry, nothing);
+    const { tenant } = growth;
+    const identity = `${tenant}/${entry.object.metadata.uid}`;
+    const unloaded = this.#unloaded.of(identity);
+    if (unloaded !== undefined) return this.#checkUsage(growth, entry, unloaded);
+    return this.#unloaded
+      .count(identity, tenant)
+      .then(() => this.#checkUsage(growth, entry, this.#unloaded?.of(identity) ?? nothing));
+  }
+
+  #checkUsage(
+    { resource, tenant, isNew, bytesBefore, bytesAfter }: Growth,
+    entry: CacheEntry | undefined,
+    unloaded: Usage,
+  ): void {
+    const loaded = this.#caches.usage.of(tenant);
+    const usage: Usage = { objects: loaded.objects + unloaded.objects, bytes: loaded.bytes + unloaded.bytes };
     const limits = this.#limitsOf(entry);
     const slack = isNew ? 1 : updateSlack;
     if (isNew && usage.objects >= limits.objects) throw exceeded(resource, `objects=${limits.objects}`);
