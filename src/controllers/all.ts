@@ -26,6 +26,7 @@ import { createNamespaceController } from './namespace/index.ts';
 import { createPodGarbageCollector } from './pod-gc/index.ts';
 import { underQueueNames } from './queue-names.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
+import { createResourceClaimController } from './resource-claim/index.ts';
 import { createResourceQuotaController } from './resource-quota/index.ts';
 import { createRootCaController } from './root-ca/index.ts';
 import { createServiceCidrController } from './service-cidr/index.ts';
@@ -88,6 +89,7 @@ export function createControllers(
     ...createVolumeProtectionControllers(dependencies),
     createBootstrapTokenCleaner(dependencies),
     createServiceCidrController(dependencies),
+    createResourceClaimController(dependencies),
     ...createLegacyTokenControllers(dependencies, options.legacyTokenCleanUpMs),
     createIpAddressRepairController(dependencies),
   ];

@@ -21,6 +21,7 @@ const queueNames: Record<string, string> = {
   'pod-garbage-collector-controller': 'orphaned_pods_nodes',
   'replicaset-controller': 'replicaset',
   'replication-controller': 'replicationmanager',
+  'resource-claim-controller': 'resource_claim',
   'resourcequota-controller': 'resourcequota_primary',
   'root-ca-certificate-publisher-controller': 'root_ca_cert_publisher',
   'ipallocator-repair-controller': 'services',
