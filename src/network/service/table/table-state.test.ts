@@ -93,6 +93,22 @@ test('a change touches only what differs', () => {
   assert.match(second, /delete element ip skypod hairpin { 10.128.0.2 . 10.128.0.2 }/);
 });
 
+test('UDP flows end with their endpoint, and at a node port when there is a first one', () => {
+  const more = { ports: [{ name: 'http', protocol: 'UDP' as const, port: 53, nodePort: 30053 }] };
+  const state = new TableState();
+  state.reset(named(vpcService('dns', '10.96.0.5', [], more)));
+  assert.deepEqual(state.change(named(vpcService('dns', '10.96.0.5', ['10.128.0.2'], more))).ended, [
+    { port: '30053' },
+  ]);
+  assert.deepEqual(state.change(named(vpcService('dns', '10.96.0.5', ['10.128.0.2', '10.128.0.3'], more))).ended, []);
+  assert.deepEqual(state.change(named(vpcService('dns', '10.96.0.5', [], more))).ended, [
+    { address: '10.96.0.5', port: '53', endpoint: '10.128.0.2' },
+    { address: '10.96.0.5', port: '53', endpoint: '10.128.0.3' },
+    { port: '30053', endpoint: '10.128.0.2' },
+    { port: '30053', endpoint: '10.128.0.3' },
+  ]);
+});
+
 test('an address that passes from one service to another within one change', () => {
   const state = new TableState();
   state.reset(named(vpcService('old', '10.96.0.5', ['10.128.0.2'])));

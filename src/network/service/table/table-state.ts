@@ -16,7 +16,7 @@ export interface TableChange {
   script: string;
   /** Ports whose clients may remember an endpoint that is gone. */
   forget: StickyPort[];
-  /** UDP flows to endpoints that are gone. */
+  /** UDP flows to endpoints that are gone, or to nobody, before there were any. */
   ended: EndedFlow[];
 }
 
@@ -24,7 +24,8 @@ export interface EndedFlow {
   /** Undefined: at any node's address. */
   address?: string;
   port: string;
-  endpoint: string;
+  /** Undefined: whoever answered, if anybody did. */
+  endpoint?: string;
 }
 
 const table = `ip ${VPC_TABLE}`;
@@ -84,7 +85,7 @@ export class TableState {
       for (const pick of next.picks) chains.push(...this.#pick(pick));
       for (const sticky of next.sticky) chains.push(...this.#sticky(sticky));
       forget.push(...staleSticky(old.sticky, next.sticky));
-      ended.push(...endedFlows(old, next));
+      ended.push(...endedFlows(old, next), ...unansweredFlows(old, next));
       if (service === undefined) this.#services.delete(name);
       else this.#services.set(name, next);
     }
@@ -167,6 +168,19 @@ function endedFlows(old: ServiceElements, next: ServiceElements): EndedFlow[] {
     );
   const now = flows(next);
   return [...flows(old)].filter(([id]) => !now.has(id)).map(([, flow]) => flow);
+}
+
+/**
+ * What was sent to a node port before it had an endpoint went to the node itself; the kernel would keep to that. At an
+ * address of the service it was refused, and nothing is kept.
+ */
+function unansweredFlows(old: ServiceElements, next: ServiceElements): EndedFlow[] {
+  const ports = ({ elements }: ServiceElements) =>
+    elements.filter(({ map, key }) => map === 'node-services' && key.startsWith('udp . ')).map(({ key }) => key);
+  const before = new Set(ports(old));
+  return ports(next)
+    .filter((key) => !before.has(key))
+    .map((key) => ({ port: key.slice('udp . '.length) }));
 }
 
 /** Ports that lost an endpoint or all of them. */

@@ -164,6 +164,43 @@ describe('services in a VPC', { skip }, () => {
     await until(() => heard.includes('pod2'));
   });
 
+  test('a UDP client that kept asking a node port meets its first endpoint', async (context) => {
+    if (spawnSync('which', ['conntrack']).status !== 0) return context.skip('needs conntrack');
+    const service = (addresses: string[]) =>
+      vpcService('early', '10.96.7.11', addresses, {
+        ports: [{ name: 'http', protocol: 'UDP', port: 7, nodePort: 30777 }],
+      });
+    const run = (index: number, script: string) => {
+      const child = spawn('nsenter', [`--net=${path(index)}`, process.execPath, '-e', script]);
+      context.after(() => child.kill('SIGKILL'));
+      return child;
+    };
+    const server = run(
+      1,
+      `const socket = require('node:dgram').createSocket('udp4');
+       socket.bind(8080, () => console.log('ready'));
+       socket.on('message', (_, from) => socket.send('pod1', from.port, from.address));`,
+    );
+    await once(server.stdout, 'data');
+    table.set(service([]));
+    await table.settled();
+    const client = run(
+      0,
+      `const socket = require('node:dgram').createSocket('udp4');
+       socket.on('error', () => {});
+       let sent = 0;
+       socket.on('message', (text) => console.log(String(text)));
+       setInterval(() => { socket.send('hello', 30777, '10.112.0.1'); if (++sent === 5) console.log('asking'); }, 10);`,
+    );
+    let heard = '';
+    client.stdout.setEncoding('utf8').on('data', (text) => {
+      heard += text;
+    });
+    await until(() => heard.includes('asking'));
+    table.set(service([ip(1)]));
+    await until(() => heard.includes('pod1'));
+  });
+
   test('no endpoints: refused at once', async () => {
     table.set(vpcService('web', address, []));
     await table.settled();

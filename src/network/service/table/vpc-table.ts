@@ -1,4 +1,4 @@
-import type { VpcService } from '../../../api/pool.ts';
+import { VPC_NODE_CIDR, type VpcService } from '../../../api/pool.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { CarriedVpc } from '../../vpc/index.ts';
@@ -101,8 +101,8 @@ export class VpcTable {
    */
   async #endFlow({ address, port, endpoint }: EndedFlow): Promise<void> {
     if (this.#isConntrackMissing) return;
-    const at = address === undefined ? [] : ['--orig-dst', address];
-    const what = [...at, '--orig-port-dst', port, '--reply-src', endpoint];
+    const to = endpoint === undefined ? [] : ['--reply-src', endpoint];
+    const what = ['--orig-dst', address ?? VPC_NODE_CIDR, '--orig-port-dst', port, ...to];
     try {
       await this.#run('conntrack', ['-D', '-f', 'ipv4', '-p', 'udp', ...what]);
     } catch (error) {
