@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { applySchemaDefaults, TooManyDefaults } from './defaults.ts';
 import { stringFormatOf } from './formats.ts';
+import { firstValue, parseJsonPath, printValue } from './json-path.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { validateListTypes } from './list-types.ts';
 import { correlate, validateValue, valueChecks } from './validate-value.ts';
@@ -72,4 +73,22 @@ test('no format looks at a text more than a few times', () => {
   assert.equal(stringFormatOf({ type: 'string', format: 'duration' })!('1.5h 3 minutes'), true);
   assert.equal(stringFormatOf({ type: 'string', format: 'duration' })!('.5h3.m'), true);
   assert.equal(stringFormatOf({ type: 'string', format: 'email' })!('a.b@c.d'), true);
+});
+
+test('a path gives the first value it leads to, and gives up where there are too many ways', () => {
+  const nested = times(300, Number).reduce<unknown>((inner) => ({ a: inner, b: [1, 2] }), { a: 0 });
+  const list = { list: times(1_000_000, (index) => ({ a: index, type: index === 3 ? 'x' : 'y' })) };
+  assert.deepEqual(firstValue(parseJsonPath('..a..a..a..a..a..zzz'), nested), []);
+  assert.deepEqual(firstValue(parseJsonPath("['a','a']".repeat(200) + '.zzz'), nested), []);
+  assert.deepEqual(firstValue(parseJsonPath('.list[*].a'), list), [0]);
+  assert.deepEqual(firstValue(parseJsonPath('.list[?(@.type=="x")].a'), list), [3]);
+  assert.deepEqual(firstValue(parseJsonPath('.list[?(@.type=="z")].a'), list), []);
+  assert.deepEqual(firstValue(parseJsonPath('$..b[-1:]'), { b: [1, 2] }), [2]);
+});
+
+test('what is printed of a large value is cut', () => {
+  const value = { a: [1, 'x', null, { b: true }], c: undefined, d: {}, e: [] };
+  assert.equal(printValue(value, 1000), JSON.stringify(value));
+  assert.equal(printValue(value, 5), '{"a":');
+  assert.equal(printValue(times(1_000_000, Number), 100).length, 100);
 });

@@ -1,7 +1,7 @@
 import type { CustomResourceColumnDefinition } from '../../api/generated/apiextensions-v1.ts';
 import type { ColumnDefinition } from '../../api/resource-definition.ts';
 import { ageOf } from '../../api/resources/columns/common.ts';
-import { parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
+import { firstValue, type JsonPath, parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
 
 type Cell = ReturnType<ColumnDefinition['value']>;
 
@@ -15,12 +15,26 @@ const name: ColumnDefinition = {
 };
 const age: CustomResourceColumnDefinition = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
+/** What all columns of one row may take together: steps along their paths, and characters. */
+const stepsOfRow = 200_000;
+const charactersOfRow = 3 * 1024 * 1024;
+
 /** A version's columns in tables. Source: apiextensions' tableconvertor. */
 export function columnsOf(columns: CustomResourceColumnDefinition[]): ColumnDefinition[] {
-  return [name, ...(columns.length > 0 ? columns : [age]).map(columnOf)];
+  const shown = columns.length > 0 ? columns : [age];
+  const bounds = {
+    steps: Math.max(100, Math.floor(stepsOfRow / shown.length)),
+    characters: Math.max(256, Math.floor(charactersOfRow / shown.length)),
+  };
+  return [name, ...shown.map((column) => columnOf(column, bounds))];
 }
 
-function columnOf(column: CustomResourceColumnDefinition): ColumnDefinition {
+interface Bounds {
+  steps: number;
+  characters: number;
+}
+
+function columnOf(column: CustomResourceColumnDefinition, { steps, characters }: Bounds): ColumnDefinition {
   const path = pathOf(column.jsonPath);
   const type = column.type as ColumnDefinition['type'];
   return {
@@ -30,14 +44,14 @@ function columnOf(column: CustomResourceColumnDefinition): ColumnDefinition {
     description: column.description || `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
     priority: column.priority ?? 0,
     value(object, nowMs) {
-      const found = path(object);
-      return found.length === 0 ? null : cellOf(type, found[0], nowMs);
+      const found = firstValue(path, object, steps);
+      return found.length === 0 ? null : cellOf(type, found[0], nowMs, characters);
     },
   };
 }
 
 /** A path that upstream takes and cannot follow shows nothing; it must not hide the whole resource. */
-function pathOf(text: string): (object: unknown) => unknown[] {
+function pathOf(text: string): JsonPath {
   try {
     return parseJsonPath(text);
   } catch {
@@ -45,8 +59,8 @@ function pathOf(text: string): (object: unknown) => unknown[] {
   }
 }
 
-function cellOf(type: ColumnDefinition['type'], value: unknown, nowMs: number): Cell {
-  if (type === 'string') return printValue(value);
+function cellOf(type: ColumnDefinition['type'], value: unknown, nowMs: number, characters: number): Cell {
+  if (type === 'string') return printValue(value, characters);
   if (value === null) return null;
   switch (type) {
     case 'integer':

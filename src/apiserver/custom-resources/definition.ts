@@ -4,7 +4,7 @@ import type {
 } from '../../api/generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
-import { parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
+import { firstValue, parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
 import { typeSchemaOf } from '../../api/structural-schema/type-schema.ts';
 import { compareVersions } from '../discovery/documents.ts';
 import { columnsOf } from './columns.ts';
@@ -87,7 +87,7 @@ function selectableFieldsOf(version: CustomResourceDefinitionVersion): ResourceD
   const fields: ResourceDefinition['selectableFields'] = {};
   for (const { jsonPath } of version.selectableFields ?? []) {
     const path = parseJsonPath(jsonPath);
-    fields[jsonPath.replace(/^\./, '')] = (object: KubeObject) => printValue(path(object)[0]);
+    fields[jsonPath.replace(/^\./, '')] = (object: KubeObject) => printValue(firstValue(path, object)[0]);
   }
   return fields;
 }
