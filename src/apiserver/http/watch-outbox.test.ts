@@ -9,12 +9,13 @@ describe('a watcher’s outbox', () => {
   it('writes once a turn, in order', async () => {
     const written: string[] = [];
     const outbox = new WatchOutbox((bytes) => written.push(bytes.toString()));
-    outbox.add([frame('a')]);
-    outbox.add([frame('b'), frame('c')]);
+    outbox.add(frame('a'));
+    outbox.add(frame('b'));
+    outbox.add(frame('c'));
     assert.deepEqual(written, []);
     await turn();
     assert.deepEqual(written, ['abc']);
-    outbox.add([frame('d')]);
+    outbox.add(frame('d'));
     await turn();
     assert.deepEqual(written, ['abc', 'd']);
   });
@@ -22,9 +23,9 @@ describe('a watcher’s outbox', () => {
   it('writes at once when flushed, and not again', async () => {
     const written: string[] = [];
     const outbox = new WatchOutbox((bytes) => written.push(bytes.toString()));
-    outbox.add([frame('a')]);
+    outbox.add(frame('a'));
     outbox.flush();
-    outbox.add([frame('b')]);
+    outbox.add(frame('b'));
     await turn();
     assert.deepEqual(written, ['a', 'b']);
   });
@@ -33,12 +34,39 @@ describe('a watcher’s outbox', () => {
     const written: Buffer[] = [];
     const [a, b, c] = ['a', 'b', 'c'].map(frame) as [Buffer, Buffer, Buffer];
     const outboxes = Array.from({ length: 3 }, () => new WatchOutbox((bytes) => written.push(bytes)));
-    outboxes[0]!.add([a, b]);
-    outboxes[1]!.add([a]);
-    outboxes[1]!.add([b]);
-    outboxes[2]!.add([a, c]);
+    for (const outbox of outboxes) outbox.add(a);
+    outboxes[0]!.add(b);
+    outboxes[2]!.add(c);
+    outboxes[1]!.add(b);
     await turn();
     assert.deepEqual(written.map(String), ['ab', 'ab', 'ac']);
     assert.equal(written[0], written[1]);
+  });
+
+  it('puts more into each write while writing takes long, loses nothing and keeps the order', async () => {
+    const written: string[] = [];
+    const slow = new WatchOutbox((bytes) => {
+      const untilMs = performance.now() + 2;
+      while (performance.now() < untilMs);
+      written.push(bytes.toString());
+    });
+    const all = Array.from({ length: 200 }, (_, index) => `${index},`);
+    for (const each of all) {
+      slow.add(frame(each));
+      await turn();
+    }
+    while (written.join('').length < all.join('').length) await turn();
+    assert.equal(written.join(''), all.join(''));
+    assert.ok(written.length < all.length, 'some went together');
+  });
+
+  it('says what frames the bytes are made of', async () => {
+    const told: string[][] = [];
+    const outbox = new WatchOutbox((_bytes, frames) => told.push(frames.map(String)));
+    outbox.add(frame('a'));
+    outbox.add(frame('b'));
+    await turn();
+    outbox.flush();
+    assert.deepEqual(told, [['a', 'b']]);
   });
 });

@@ -56,18 +56,23 @@ export function respondWatch(
 
     let allowedBytes = unsentLimitBytes;
     let starting = true;
-    const outbox = new WatchOutbox((bytes) => {
+    const send = (bytes: Buffer, frames: readonly Buffer[]) => {
       if (starting) allowedBytes += bytes.length;
+      context.onWatchEvents?.(frames);
       response.write(bytes);
       if (response.writableLength > allowedBytes) end();
-    });
+    };
+    const outbox = new WatchOutbox(send);
+    const frame = frameOf ?? ((event: CacheEvent) => event.frame(variant));
     const onEvents = (events: CacheEvent[]) => {
       if (ended) return;
       if (!headSent) sendHead();
-      const frames = events.map((event) => (frameOf === undefined ? event.frame(variant) : frameOf(event)));
-      context.onWatchEvents?.(frames);
-      outbox.add(frames);
-      if (starting) outbox.flush();
+      if (!starting) {
+        for (const event of events) outbox.add(frame(event));
+        return;
+      }
+      const frames = events.map((event) => frame(event));
+      send(frames.length === 1 ? frames[0]! : Buffer.concat(frames), frames);
     };
     try {
       // What is already there may come before `start` returns. A 410 is thrown here, while a status can still be sent.

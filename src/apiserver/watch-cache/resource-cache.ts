@@ -269,14 +269,16 @@ export class ResourceCache implements WatchCache {
   }
 
   #dispatch(change: Change): void {
+    let told: CacheEvent[] = [];
     for (const watchers of this.#watchers.audience(change)) {
       for (const watcher of watchers) {
         // One that came while this is going on was served from the recent changes.
         if (watcher.sequence >= change.sequence) continue;
         watcher.sequence = change.sequence;
         const event = change.eventFor(watcher.request.filter);
-        if (event !== undefined && event.revision > (watcher.request.afterRevision ?? 0))
-          this.#deliver(watcher, [event]);
+        if (event === undefined || event.revision <= (watcher.request.afterRevision ?? 0)) continue;
+        if (told[0] !== event) told = [event];
+        this.#deliver(watcher, told);
       }
     }
   }

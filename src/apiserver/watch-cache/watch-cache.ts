@@ -163,6 +163,7 @@ export interface CacheWatchRequest extends CacheScope {
   /**
    * In revision order, never empty, never late: the cache does not wait for a slow consumer, so end the watch (the
    * client comes back) when too much is unsent. The backlog is delivered before `watch` returns. A throw ends the watch.
+   * SHARED with other watchers: never mutate.
    */
   onEvents(events: CacheEvent[]): void;
   /** The cache ends the watch (resource dropped, store lost or closed): end the response; the client starts anew. */
