@@ -110,6 +110,24 @@ describe('the log', () => {
     for (const file of files) assert.ok(readFileSync(join(place, file)).length <= 1000);
   });
 
+  test('loses of a flood what the flood is made of', async () => {
+    const path = join(mkdtempSync(join(directory, 'flood-')), 'audit.log');
+    const options = { path, maxSizeBytes: 1e9, maxBackups: 0, clock: new ManualClock(), logger: silentLogger };
+    const log = new AuditLog(options);
+    const filler = 'x'.repeat(100_000);
+    for (let index = 0; index < 200; index++) log.write({ index, filler }, 'hostile');
+    assert.ok(log.dropped > 0);
+    const lost = log.dropped;
+    for (let index = 0; index < 50; index++) log.write({ index, quiet: filler }, 'quiet');
+    assert.equal(log.dropped, lost);
+    await log.flush();
+    log.write({ again: true }, 'hostile');
+    await log.close();
+    const lines = readFileSync(path, 'utf8').trim().split('\n');
+    assert.equal(lines.filter((line) => line.includes('quiet')).length, 50);
+    assert.equal(lines.length, 251 - lost);
+  });
+
   test('goes on after a failure', async () => {
     const path = join(directory, 'missing', 'audit.log');
     const log = new AuditLog({
@@ -227,6 +245,20 @@ rules:
     assert.match(event.requestReceivedTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   });
 
+  test('without what is too large', async () => {
+    const send = async (kind: string, filler: number) => {
+      const response = await ask(admin, '/api/v1/namespaces/default/configmaps', {
+        method: 'POST',
+        headers: { 'content-type': kind },
+        body: { metadata: { name: 'large' }, data: { a: 'x'.repeat(filler) } },
+      });
+      return (await events(response.headers['audit-id'])).at(-1);
+    };
+    for (const large of [await send('application/json', 1_200_000), await send('application/yaml', 40_000)]) {
+      assert.deepEqual([large.requestObject, large.annotations['audit.k8s.io/truncated']], [undefined, 'true']);
+    }
+  });
+
   test('without what is secret', async () => {
     const response = await ask(admin, '/api/v1/namespaces/default/secrets', {
       method: 'POST',
@@ -250,6 +282,11 @@ rules:
     assert.equal(unknown.statusCode, 401);
     const failed = (await events(unknown.headers['audit-id'])).at(-1);
     assert.equal(failed.responseStatus.code, 401);
+    const elsewhere = await ask(user, '/clusters/another/api/v1/pods');
+    assert.equal(elsewhere.statusCode, 403);
+    const probe = (await events(elsewhere.headers['audit-id'])).at(-1);
+    assert.deepEqual([probe.responseStatus.code, probe.requestURI], [403, '/clusters/another/api/v1/pods']);
+    assert.ok(probe.user.username !== 'system:anonymous');
   });
 
   test('who acts as another', async () => {

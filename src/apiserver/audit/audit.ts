@@ -11,6 +11,7 @@ import type { Filter } from '../chain.ts';
 import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
+import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { type AuditEvent, type AuditUser, microTime, statusOf, userOf, withoutManagedFields } from './event.ts';
 import { AuditLog } from './log-backend.ts';
 import { type AuditConfiguration, type AuditStage, auditLevels, loadPolicy, PolicyEvaluator } from './policy.ts';
@@ -26,7 +27,13 @@ export interface AuditOptions {
 }
 
 export const TENANT_ANNOTATION = 'tenancy.skypod.io/tenant';
+/** Of events whose objects were too large to be recorded. */
+const TRUNCATED_ANNOTATION = 'audit.k8s.io/truncated';
 const userAgentLimit = 1024;
+/** Larger objects are left out: whoever sends them must not fill the log, or hold everybody up while it is written. */
+const eventLimitBytes = 1024 * 1024;
+/** Reading YAML takes a hundred times as long as reading JSON. */
+const yamlLimitBytes = 32 * 1024;
 
 interface AuditRecord {
   event: AuditEvent;
@@ -48,6 +55,8 @@ export class Audit {
   readonly #registry: ResourceRegistry;
   readonly #clock: Clock;
   readonly #records = new WeakMap<RequestContext, AuditRecord>();
+  /** Requests that came as far as the policy, whether it records them or not. */
+  readonly #seen = new WeakSet<RequestContext>();
   /** The list of its warnings is what a request and its admission both hold. */
   readonly #annotationsByWarnings = new WeakMap<string[], Record<string, string>>();
   readonly #events = new Counter('apiserver_audit_event_total', 'Audit events made.', []);
@@ -81,16 +90,18 @@ export class Audit {
     });
   }
 
-  /** Around authentication: who failed to say who they are is recorded too. */
+  /** Around authentication: who failed to say who they are is recorded too, and who asks for another tenant's API. */
   readonly authenticationFilter: Filter = async (context, next) => {
     try {
       return await next(context);
     } catch (error) {
-      if (error instanceof StatusError && error.code === 401 && !this.#records.has(context)) {
+      if (error instanceof StatusError && !this.#seen.has(context)) {
         const record = this.#begin(context);
         if (record !== undefined) {
           record.failure = error;
-          record.event.responseStatus = { metadata: {}, message: 'Authentication failed', code: 401 };
+          if (error.code === 401) {
+            record.event.responseStatus = { metadata: {}, message: 'Authentication failed', code: 401 };
+          }
         }
       }
       throw error;
@@ -99,6 +110,7 @@ export class Audit {
 
   /** Before impersonation: both names are recorded. */
   readonly filter: Filter = async (context, next) => {
+    this.#seen.add(context);
     const record = this.#begin(context);
     if (record === undefined) return next(context);
     context.auditAnnotations = record.event.annotations;
@@ -233,8 +245,11 @@ export class Audit {
     const { omitManagedFields } = configuration;
     const show = (object: unknown) => (omitManagedFields ? withoutManagedFields(object) : object);
     if (body !== undefined && context.info.isResourceRequest) {
-      const sent = this.#parse(body, context);
-      if (sent !== undefined) event.requestObject = show(sent);
+      if (isTooLong(body)) event.annotations[TRUNCATED_ANNOTATION] = 'true';
+      else {
+        const sent = this.#parse(body, context);
+        if (sent !== undefined) event.requestObject = show(sent);
+      }
     }
     const entry = answer?.type === 'entry' ? answer.entry.object : undefined;
     const { objectRef } = event;
@@ -245,7 +260,9 @@ export class Audit {
     if (failure !== undefined) event.responseObject = failure.toStatus();
     else if (entry !== undefined) event.responseObject = show(seen(entry, context));
     else if (answer?.type === 'object') event.responseObject = show(answer.object);
-    else if (answer?.type === 'list') {
+    else if (answer?.type === 'list' && sizeOf(answer.entries) > eventLimitBytes) {
+      event.annotations[TRUNCATED_ANNOTATION] = 'true';
+    } else if (answer?.type === 'list') {
       event.responseObject = show({
         kind: answer.definition.listKind,
         apiVersion: [answer.definition.group, answer.definition.version].filter(Boolean).join('/'),
@@ -278,9 +295,16 @@ export class Audit {
     event.stageTimestamp = microTime(this.#clock.now());
     const { annotations, ...rest } = event;
     this.#eventCount.add();
-    this.#log.write(Object.keys(annotations).length === 0 ? rest : event);
+    this.#log.write(Object.keys(annotations).length === 0 ? rest : event, annotations[TENANT_ANNOTATION] ?? '');
   }
 }
+
+function isTooLong(body: RequestBody): boolean {
+  if (body.type === 'value') return false;
+  return body.bytes.length > (body.contentType.includes('yaml') ? yamlLimitBytes : eventLimitBytes);
+}
+
+const sizeOf = (entries: readonly CacheEntry[]) => entries.reduce((sum, { size = 0 }) => sum + size, 0);
 
 const reaches = ({ configuration }: AuditRecord, level: (typeof auditLevels)[number]) =>
   auditLevels.indexOf(configuration.level) >= auditLevels.indexOf(level);

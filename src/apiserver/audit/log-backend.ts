@@ -16,12 +16,15 @@ export interface LogBackendOptions {
 
 /** What waits to be written is no more than this: a disk that does not keep up loses events, not the server. */
 const bufferLimitBytes = 32 * 1024 * 1024;
+/** One tenant's events may take so much of it: whoever floods the log loses events of its own, and nobody else's. */
+const ownerLimitBytes = bufferLimitBytes / 4;
 
 /** Events as JSON, one a line. Written in the background, whatever has come up at once. */
 export class AuditLog {
   readonly #options: LogBackendOptions;
-  #lines: string[] = [];
+  #lines: { text: string; owner: string }[] = [];
   #bufferedBytes = 0;
+  readonly #bufferedByOwner = new Map<string, number>();
   #file: FileHandle | undefined;
   #size = 0;
   #writing: Promise<void> | undefined;
@@ -33,14 +36,17 @@ export class AuditLog {
     this.#options = options;
   }
 
-  write(event: object): void {
-    const line = `${JSON.stringify(event)}\n`;
-    if (this.#bufferedBytes + line.length > bufferLimitBytes) {
+  /** `owner`: the tenant whose request it is; '' for nobody's. */
+  write(event: object, owner = ''): void {
+    const text = `${JSON.stringify(event)}\n`;
+    const owned = (this.#bufferedByOwner.get(owner) ?? 0) + text.length;
+    if (this.#bufferedBytes + text.length > bufferLimitBytes || owned > ownerLimitBytes) {
       this.dropped++;
       return;
     }
-    this.#lines.push(line);
-    this.#bufferedBytes += line.length;
+    this.#lines.push({ text, owner });
+    this.#bufferedBytes += text.length;
+    this.#bufferedByOwner.set(owner, owned);
     this.#writing ??= this.#drain();
   }
 
@@ -82,9 +88,12 @@ export class AuditLog {
     let text = '';
     let count = 0;
     for (const line of this.#lines) {
-      if (count > 0 && text.length + line.length > room) break;
-      text += line;
+      if (count > 0 && text.length + line.text.length > room) break;
+      text += line.text;
       count++;
+      const left = this.#bufferedByOwner.get(line.owner)! - line.text.length;
+      if (left > 0) this.#bufferedByOwner.set(line.owner, left);
+      else this.#bufferedByOwner.delete(line.owner);
     }
     this.#lines.splice(0, count);
     this.#bufferedBytes -= text.length;

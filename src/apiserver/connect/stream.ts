@@ -1,5 +1,6 @@
 import { badRequest } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
+import { ensureAuthorizedForVerb } from '../authorization/ensure-verb.ts';
 import type { Environment } from '../environment.ts';
 import type { PodExecOptions } from '../pod-connector.ts';
 import { isTrue, type Query } from '../request-info.ts';
@@ -18,6 +19,7 @@ async function podCommand(
   kind: 'exec' | 'attach',
 ): Promise<Answer> {
   const { query } = request.context;
+  await ensureAuthorizedForVerb(environment.authorizer, request.context, 'create');
   const { pod, connector } = await podAndConnector(environment, request);
   const container = containerOf(pod, query.get('container'));
   if (!pod['spec'].nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
@@ -57,6 +59,7 @@ function streamsOf(query: Query, kind: 'exec' | 'attach') {
 
 /** `portforward` of a pod. */
 export async function podPortForward(environment: Environment, request: ResourceRequest): Promise<Answer> {
+  await ensureAuthorizedForVerb(environment.authorizer, request.context, 'create');
   const { pod, connector } = await podAndConnector(environment, request);
   if (!pod['spec'].nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
   return {
