@@ -14,24 +14,37 @@ export const mapKeySegment = (key: string): string => MAP_KEY + key;
 /** A struct a field is embedded through: Go names it in type errors, and nowhere else. */
 export const embeddedSegment = (struct: string): string => EMBEDDED + struct;
 
+/** Only the first error is told; a body may hold a million. */
+const errorsKept = 100;
+const unknownKept = 1000;
+/** As upstream's reader of JSON: no more of what is only strictly wrong. Source: sigs.k8s.io/json. */
+export const strictErrorsKept = 100;
+
 export class DecodeIssues {
   readonly strict: boolean;
   readonly found: Issue[] = [];
 
-  constructor(strict: boolean) {
+  readonly #unknownLimit: number;
+  #unknown = 0;
+  #errors = 0;
+
+  constructor(strict: boolean, unknownLimit: number = unknownKept) {
     this.strict = strict;
+    this.#unknownLimit = unknownLimit;
   }
 
   unknownField(name: string): void {
-    this.found.push({ path: [name] });
+    if (this.#unknown++ < this.#unknownLimit) this.found.push({ path: [name] });
   }
 
   wrongType(value: unknown, goType: string, detail = ''): void {
+    if (this.#errors++ >= errorsKept) return;
     this.found.push({ path: [], wrongType: { value: describe(value) + detail, goType } });
   }
 
   /** A type's own parser refused the value. */
   refused(message: string): void {
+    if (this.#errors++ >= errorsKept) return;
     this.found.push({ path: [], message });
   }
 

@@ -1,5 +1,5 @@
 import { compiledType } from './decode-compile.ts';
-import { DecodeIssues } from './decode-issues.ts';
+import { DecodeIssues, strictErrorsKept } from './decode-issues.ts';
 import type { TypeSchema } from './schema.ts';
 
 export interface DecodeResult<T = any> {
@@ -24,7 +24,10 @@ export function decodeObject<T = any>(
 ): DecodeResult<T> {
   const schema = 'schema' in target ? target.schema : target;
   const type = compiledType(schema);
-  const issues = new DecodeIssues(options.strict ?? false);
+  const issues = new DecodeIssues(
+    options.strict ?? false,
+    schema.structural === undefined ? strictErrorsKept : undefined,
+  );
   const object = type.decode(value, issues) ?? type.decode({}, new DecodeIssues(false));
   const unknownFields = issues.unknownFields();
   // Pruning upstream finds fields in the order of a Go map.

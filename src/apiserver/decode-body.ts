@@ -1,4 +1,5 @@
 import { decodeObject, strictDecodingError } from '../api/decode.ts';
+import { strictErrorsKept } from '../api/decode-issues.ts';
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { schemaOfKind } from '../api/generated-schema.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../api/object.ts';
@@ -110,7 +111,7 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
     const isYaml = body.duplicates[0]?.startsWith(yamlErrors) === true;
     const findings = isYaml
       ? [...body.duplicates, ...decoded.unknownFields]
-      : [...decoded.unknownFields, ...body.duplicates];
+      : [...decoded.unknownFields, ...body.duplicates].slice(0, isCustom ? undefined : strictErrorsKept);
     if (findings.length > 0 && validation === 'Strict') throw handled(strictDecodingError(findings));
     const warnings = isYaml ? findings.flatMap(linesOfYamlErrors) : findings;
     // No more than the headers of an answer would hold.

@@ -1,6 +1,9 @@
 // What a tenant's schemas and objects can make this do is bounded, and the bounds are counted, never timed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeObject } from '../decode.ts';
+import { findDuplicateFields } from '../duplicate-fields.ts';
+import { schemaOfKind } from '../generated-schema.ts';
 import { applySchemaDefaults, TooManyDefaults } from './defaults.ts';
 import { stringFormatOf } from './formats.ts';
 import { firstValue, parseJsonPath, printValue } from './json-path.ts';
@@ -91,4 +94,18 @@ test('what is printed of a large value is cut', () => {
   assert.equal(printValue(value, 1000), JSON.stringify(value));
   assert.equal(printValue(value, 5), '{"a":');
   assert.equal(printValue(times(1_000_000, Number), 100).length, 100);
+});
+
+test('decoding remembers the first of its findings', () => {
+  const pod = schemaOfKind('', 'v1', 'Pod')!;
+  const unknown = decodeObject(pod, Object.fromEntries(times(5000, (index) => [`u${index}`, 0])), { strict: true });
+  assert.equal(unknown.unknownFields.length, 100);
+  const wrong = decodeObject(pod, {
+    ...Object.fromEntries(times(5000, (index) => [`u${index}`, 0])),
+    spec: { containers: times(5000, () => []) },
+  });
+  assert.match(wrong.errors[0]!, /^json: cannot unmarshal array into Go struct field PodSpec.spec.containers of type/);
+  assert.ok(wrong.errors.length <= 100);
+  const twice = `{${times(10_000, (index) => `"k${index >> 1}":0`)}}`;
+  assert.equal(findDuplicateFields(twice).length, 1000);
 });
