@@ -44,21 +44,6 @@ function containersReady(
   return message === '' ? { status: 'True' } : { status: 'False', reason: 'ContainersNotReady', message };
 }
 
-function ready(pod: PodSpec, containers: Verdict, conditions: Condition[]): Verdict {
-  if (containers.status !== 'True') return containers;
-  const messages: string[] = [];
-  for (const { conditionType } of pod.readinessGates ?? []) {
-    const condition = conditions.find(({ type }) => type === conditionType);
-    if (condition === undefined) {
-      messages.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
-    } else if (condition.status !== 'True') {
-      messages.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`);
-    }
-  }
-  if (messages.length === 0) return { status: 'True' };
-  return { status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
-}
-
 function initialized(
   pod: PodSpec,
   byName: Map<string, ContainerStatus>,
@@ -105,7 +90,8 @@ export function conditionsOf(
   fresh.push(
     ['PodReadyToStartContainers', { status: sandboxReady ? 'True' : 'False' }],
     ['Initialized', initialized(pod, byName, phase)],
-    ['Ready', ready(pod, containers, kept)],
+    // As far as the host knows: readiness gates are the tenant's, and the virtual node's to judge.
+    ['Ready', containers],
     ['ContainersReady', containers],
     ['PodScheduled', { status: 'True' }],
   );

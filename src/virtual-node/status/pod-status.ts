@@ -190,7 +190,6 @@ function reportedConditions(pod: Pod, instance: ContainerInstance, hostReady: bo
   const reported = (instance.status?.conditions ?? []).filter(({ type }) =>
     (ownedConditions as readonly string[]).includes(type),
   );
-  const containersReady = reported.find(({ type }) => type === 'ContainersReady');
   const conditions: PodCondition[] = reported.filter(({ type }) => type !== 'Ready') as PodCondition[];
   const ready = reported.find(({ type }) => type === 'Ready') ?? { type: 'Ready', status: 'False' as const };
   if (!hostReady) {
@@ -200,12 +199,12 @@ function reportedConditions(pod: Pod, instance: ContainerInstance, hostReady: bo
       reason: 'HostNotReady',
       message: 'the host of this pod does not report',
     });
-  } else if (ready.status === 'True' || (containersReady?.status === 'True' && ready.status !== 'False')) {
+  } else if (ready.status === 'True' && (pod.spec.readinessGates ?? []).length > 0) {
     const unmet = unmetReadinessGates(pod);
+    // When the host saw the containers ready is not when the pod was.
+    const { lastTransitionTime: _, ...judged } = ready;
     conditions.push(
-      unmet === undefined
-        ? (ready as PodCondition)
-        : { ...ready, status: 'False', reason: 'ReadinessGatesNotReady', message: unmet },
+      unmet === undefined ? judged : { ...judged, status: 'False', reason: 'ReadinessGatesNotReady', message: unmet },
     );
   } else {
     conditions.push(ready as PodCondition);
