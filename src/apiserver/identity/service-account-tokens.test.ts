@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { createPublicKey } from 'node:crypto';
-import { after, before, describe, it } from 'node:test';
+import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { after, before, test as check, describe, it } from 'node:test';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { ManualClock } from '../../base/clock.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import type { PemPair } from './certificate-authority.ts';
-import { issuerOf, ServiceAccountTokens, TokenRefused } from './service-account-tokens.ts';
+import { fixedLengthSignature, issuerOf, ServiceAccountTokens, TokenRefused } from './service-account-tokens.ts';
 
 const startMs = Date.UTC(2026, 0, 1);
 const minuteMs = 60_000;
@@ -211,4 +211,17 @@ describe('the key of tokens', () => {
       assert.equal(await tokens.verify(other), undefined);
     }
   });
+});
+
+check('signatures are written at their full length, numbers that begin with zeros too', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
+  const lengths = new Set<number>();
+  for (let index = 0; index < 2000; index++) {
+    const text = Buffer.from(String(index));
+    const der = sign('sha256', text, privateKey);
+    lengths.add(der.length);
+    assert.ok(verify('sha256', text, key, fixedLengthSignature(der)), der.toString('hex'));
+  }
+  assert.ok(lengths.size > 2, 'short and long ones were among them');
 });
