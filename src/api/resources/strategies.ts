@@ -227,6 +227,7 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('autoscaler')),
   },
   'policy/poddisruptionbudgets': {
+    ...pathSegment,
     ...validated(autoscaling.validateDisruptionBudget),
     validateStatusUpdate: checkChange(conditionStatus.validateDisruptionBudgetStatus),
   },

@@ -216,11 +216,13 @@ const volumeFields = new Set([
 ]);
 export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume, findings: Findings): void {
   validateVolume(volume, findings);
+  // A secret for growing a volume may come later.
+  const mayCome = old.spec.csi !== undefined && old.spec.csi.controllerExpandSecretRef === undefined;
   const sourceOf = ({ spec }: PersistentVolume): Record<string, unknown> => {
     const source = Object.entries(spec).filter(([field]) => !volumeFields.has(field));
-    // Secrets for growing a volume may come later.
-    const { controllerExpandSecretRef: _secret, ...csi } = spec.csi ?? {};
-    return { ...Object.fromEntries(source), ...(spec.csi && { csi }) };
+    const { controllerExpandSecretRef: secret, ...csi } = spec.csi ?? {};
+    const kept = mayCome || secret === undefined ? csi : { ...csi, controllerExpandSecretRef: secret };
+    return { ...Object.fromEntries(source), ...(spec.csi && { csi: kept }) };
   };
   // To Go, a structure that says nothing is not one that is not there.
   const kindsOf = (one: PersistentVolume) =>

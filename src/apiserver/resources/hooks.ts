@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
+import type { FieldError } from '../../api/status.ts';
 import type { ObjectChange } from '../objects.ts';
 
 export interface WriteScope {
@@ -13,8 +14,8 @@ export interface WriteScope {
  * service and the claim of its address). Called again from the start when the commit finds that something has changed.
  */
 export interface ResourceHooks {
-  /** Before validation: what the write would claim, if it could; throws why not. */
-  prepareCreate?(object: KubeObject, scope: WriteScope): Promise<void>;
+  /** Before it is told what is wrong: what the write would claim is looked for first; throws why it cannot be had. */
+  prepareCreate?(object: KubeObject, found: FieldError[], scope: WriteScope): Promise<void>;
   /** Before validation: fills in what the writer leaves out and means. */
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
   /** Before a deletion is looked at: the state that is to be marked or to go, a copy or `old` itself. */

@@ -72,8 +72,9 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
     claimNodePorts(objects, service, old, scope, clock.now(), (...problem) => invalidField(scope, ...problem));
 
   const hooks: ResourceHooks = {
-    async prepareCreate(service, scope) {
-      if (service['spec'] !== undefined) await hooks.onCreate!(service, scope);
+    async prepareCreate(service, found, scope) {
+      if (service['spec'] === undefined || found.some(({ field }) => claimed.test(field))) return;
+      await hooks.onCreate!(found.length === 0 ? service : structuredClone(service), scope);
     },
     prepareUpdate(service, old) {
       if (hasAddress(service) && hasAddress(old) && !service['spec'].clusterIP) {
@@ -109,6 +110,9 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
   };
   return hooks;
 }
+
+/** What is wrong with these is told before anything is claimed. */
+const claimed = /^spec\.(clusterIP|ipFamil|healthCheckNodePort|type)/;
 
 /** Addresses this process chose, so that a lost claim can be told from an address the writer wants. */
 const pickedByUs = new WeakMap<KubeObject, string>();

@@ -1,3 +1,6 @@
+import { resolveObject } from '../../api/generated-schema.ts';
+import type { TypeSchema, ValueSchema } from '../../api/schema.ts';
+
 /** One field of a sound object made unsound. */
 export interface Spoiled {
   /** `spec.containers[0].name`; keys of maps with dots are quoted: `metadata.labels["a.b/c"]`. */
@@ -74,5 +77,71 @@ function* walk(value: any, steps: Step[]): Generator<Spoiled> {
     for (const to of [-1, 0, value + 1, 3_000_000]) yield { set, to };
   } else if (typeof value === 'boolean') {
     yield { set, to: !value };
+  }
+}
+
+/** Every field that the object leaves out, given what can hardly be right; two fields deep where it is a structure. */
+export function* spoilMissing(
+  object: any,
+  schema: TypeSchema,
+  skip: ReadonlySet<string> = new Set(),
+): Generator<Spoiled> {
+  for (const [field, { type }] of Object.entries(schema.fields)) {
+    if (['kind', 'apiVersion', 'metadata', 'status'].includes(field)) continue;
+    yield* missing(object[field], type, [field], 2, skip);
+  }
+}
+
+function* missing(
+  value: any,
+  type: ValueSchema,
+  steps: Step[],
+  depth: number,
+  skip: ReadonlySet<string>,
+): Generator<Spoiled> {
+  if (skip.has(printPath(steps))) return;
+  if (type.kind === 'object') {
+    const schema = resolveObject(type);
+    if (value === undefined) yield { set: printPath(steps), to: {} };
+    if (value === undefined && depth === 0) return;
+    for (const [field, one] of Object.entries(schema.fields)) {
+      // A schema of schemas has no end.
+      if (field === 'openAPIV3Schema' || field === 'metadata') continue;
+      yield* missing(value?.[field], one.type, [...steps, field], value === undefined ? depth - 1 : depth, skip);
+    }
+    return;
+  }
+  if (value === undefined) {
+    for (const to of junk(type)) yield { set: printPath(steps), to };
+  } else if (type.kind === 'array' && Array.isArray(value)) {
+    for (const [index, item] of value.slice(0, 2).entries())
+      yield* missing(item, type.items, [...steps, index], depth, skip);
+  }
+}
+
+function junk(type: ValueSchema): unknown[] {
+  switch (type.kind) {
+    case 'string':
+      return ['', 'Bad_Value!', 'other'];
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return [-1, 0, 3_000_000];
+    case 'boolean':
+      return [true, false];
+    case 'quantity':
+      return ['-1'];
+    case 'intOrString':
+      return [-1, 'Bad_Value!'];
+    case 'time':
+      return ['2020-01-01T00:00:00Z'];
+    case 'array':
+      return [[], ...junk(type.items).map((item) => [item, item])];
+    case 'map':
+      return junk(type.values).map((item) => ({ 'Bad key!': item }));
+    case 'object':
+      return [{}];
+    default:
+      return [];
   }
 }

@@ -68,10 +68,8 @@ export async function createObject(environment: Environment, request: CreateRequ
   const base = metadata.generateName ?? '';
   if (generated) metadata.name = generateName(base);
   definition.strategy.prepareForCreate?.(object);
-  const { dryRun } = request;
-  const scope = { tenant, namespace, name: metadata.name ?? '', dryRun };
-  await environment.hooks.get(hookKey(definition))?.prepareCreate?.(object, scope);
 
+  const hooks = environment.hooks.get(hookKey(definition));
   for (let attempt = 1; ; attempt++) {
     if (attempt > 1) {
       const taken = metadata.name;
@@ -80,6 +78,10 @@ export async function createObject(environment: Environment, request: CreateRequ
     }
     const checking = runInTurns(objectChecks(definition, object, request.view), request.pace);
     const errors = checking instanceof Promise ? await checking : checking;
+    if (attempt === 1 && hooks?.prepareCreate !== undefined) {
+      const { dryRun } = request;
+      await hooks.prepareCreate(object, errors, { tenant, namespace, name: metadata.name ?? '', dryRun });
+    }
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
     if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
     admission.name = metadata.name;
