@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { builtinResources } from '../../api/resources/index.ts';
+import { runAtOnce } from '../../base/steps.ts';
 import { describeType } from './descriptions.ts';
 import { openApi3 } from './documents.ts';
 
@@ -30,7 +31,7 @@ test('an unknown type has none', () => {
 
 test('every built-in kind is described where it is published', () => {
   const apps = builtinResources.filter(({ group }) => group === 'apps');
-  const { schemas } = openApi3(apps, 'v1')['components'];
+  const { schemas } = runAtOnce(openApi3(apps, 'v1'))['components'];
   for (const kind of ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet']) {
     const schema = schemas[`io.k8s.api.apps.v1.${kind}`];
     assert.match(schema.description, new RegExp(`^${kind}`));

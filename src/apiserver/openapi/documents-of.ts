@@ -1,4 +1,5 @@
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import type { Steps } from '../../base/steps.ts';
 import { document3, documentName, groupsOf, openApi3 } from './documents.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { JsonSchema } from './schemas.ts';
@@ -7,7 +8,7 @@ import { groupOperation, serverOperations } from './server-operations.ts';
 /** One of version 3's documents, known before it is made. */
 export interface DocumentSource {
   hash: string;
-  make(): JsonSchema;
+  make(): Steps<JsonSchema>;
 }
 
 /**
@@ -16,21 +17,24 @@ export interface DocumentSource {
  *
  * @param version `1.36`
  */
-export function documentsOf(definitions: readonly ResourceDefinition[], version: string): Map<string, DocumentSource> {
+export function* documentsOf(
+  definitions: readonly ResourceDefinition[],
+  version: string,
+): Steps<Map<string, DocumentSource>> {
   const sources: [string, DocumentSource][] = [];
   const lists = Map.groupBy(definitions, documentName);
   for (const [name, list] of lists) {
-    sources.push([name, { hash: fingerprint(list, name, version), make: () => openApi3(list, version) }]);
+    const hash = yield* fingerprint(list, name, version);
+    sources.push([name, { hash, make: () => openApi3(list, version) }]);
   }
   for (const group of groupsOf(definitions)) {
     const name = `apis/${group}`;
-    sources.push([
-      name,
-      { hash: fingerprint([], name, version), make: () => document3([groupOperation(group)], version) },
-    ]);
+    const hash = yield* fingerprint([], name, version);
+    sources.push([name, { hash, make: () => document3([groupOperation(group)], version) }]);
   }
   for (const [name, operation] of serverOperations()) {
-    sources.push([name, { hash: fingerprint([], name, version), make: () => document3([operation], version) }]);
+    const hash = yield* fingerprint([], name, version);
+    sources.push([name, { hash, make: () => document3([operation], version) }]);
   }
   return new Map(sources.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import { builtinResources } from '../../api/resources/index.ts';
+import { runAtOnce } from '../../base/steps.ts';
 import { resourceOf } from '../custom-resources/definition.ts';
 import { openApi2, openApi3 } from './documents.ts';
 
@@ -9,9 +10,8 @@ const of = (group: string, ...names: string[]) =>
   builtinResources.filter((one) => one.group === group && names.includes(one.resource));
 
 it('names operations and tags as upstream does', () => {
-  const { paths } = openApi3(
-    [...of('apps', 'deployments'), ...of('', 'pods'), ...of('rbac.authorization.k8s.io', 'roles')],
-    '1.36',
+  const { paths } = runAtOnce(
+    openApi3([...of('apps', 'deployments'), ...of('', 'pods'), ...of('rbac.authorization.k8s.io', 'roles')], '1.36'),
   );
   const said = Object.values<any>(paths).flatMap((item) =>
     Object.values<any>(item).flatMap(({ operationId, tags }) =>
@@ -33,13 +33,13 @@ it('names operations and tags as upstream does', () => {
 });
 
 it('says parameters once: of the path what all its operations take, in version 2 under names of their own', () => {
-  const version3 = openApi3(of('apps', 'deployments'), '1.36').paths[
+  const version3 = runAtOnce(openApi3(of('apps', 'deployments'), '1.36')).paths[
     '/apis/apps/v1/namespaces/{namespace}/deployments'
   ];
   const names = (list: any[]) => list.map(({ name }) => name);
   assert.deepEqual(names(version3.parameters), ['namespace', 'pretty']);
   assert.deepEqual(names(version3.post.parameters), ['dryRun', 'fieldManager', 'fieldValidation']);
-  const { paths, parameters } = openApi2(of('apps', 'deployments'), '1.36');
+  const { paths, parameters } = runAtOnce(openApi2(of('apps', 'deployments'), '1.36'));
   const [body, dryRun, fieldManager] = paths['/apis/apps/v1/namespaces/{namespace}/deployments'].post.parameters;
   assert.deepEqual([body.in, dryRun.name], ['body', 'dryRun']);
   const { name, type } = parameters[fieldManager.$ref.slice('#/parameters/'.length)];
@@ -55,7 +55,7 @@ it('says defaults, references and whole structures in the way of each version', 
   };
   const reference = (prefix: string, type: string) => ({ $ref: `#/${prefix}/io.k8s.api.${type}` });
   const replicas = { type: 'integer', format: 'int32' };
-  const version3 = openApi3(of('apps', 'deployments'), '1.36').components.schemas;
+  const version3 = runAtOnce(openApi3(of('apps', 'deployments'), '1.36')).components.schemas;
   assert.deepEqual(said(version3[name]), {
     template: { default: {}, allOf: [reference('components/schemas', 'core.v1.PodTemplateSpec')] },
     strategy: {
@@ -65,7 +65,7 @@ it('says defaults, references and whole structures in the way of each version', 
     },
     replicas,
   });
-  const { definitions } = openApi2(of('apps', 'deployments'), '1.36');
+  const { definitions } = runAtOnce(openApi2(of('apps', 'deployments'), '1.36'));
   assert.deepEqual(said(definitions[name]), {
     template: reference('definitions', 'core.v1.PodTemplateSpec'),
     strategy: {
@@ -107,14 +107,14 @@ it('says of custom resources what each version can', () => {
     },
   } as never;
   const resource = resourceOf(definition, 'v1');
-  const { info, components, paths } = openApi3([resource], '1.36');
+  const { info, components, paths } = runAtOnce(openApi3([resource], '1.36'));
   assert.equal(info.title, 'Kubernetes CRD Swagger');
   assert.deepEqual(Object.keys(paths), ['/apis/example.com/v1/boxes', '/apis/example.com/v1/boxes/{name}']);
   const box = components.schemas['com.example.v1.Box'];
   assert.deepEqual(box.properties.a, { type: 'string', nullable: true, default: 'x' });
   assert.deepEqual(box.properties.size.anyOf, [{ type: 'integer' }, { type: 'string' }]);
   assert.deepEqual(box['x-kubernetes-selectable-fields'], [{ fieldPath: 'a' }]);
-  const { definitions } = openApi2([resource], '1.36');
+  const { definitions } = runAtOnce(openApi2([resource], '1.36'));
   assert.deepEqual(definitions['com.example.v1.Box'].properties.a, {});
   assert.deepEqual(definitions['com.example.v1.BoxList'].required, ['items']);
 });

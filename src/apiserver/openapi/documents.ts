@@ -1,4 +1,5 @@
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import type { Steps } from '../../base/steps.ts';
 import { builtinOperations } from './builtin-operations.ts';
 import { customOperations } from './custom-operations.ts';
 import { customSchemas } from './custom-schemas.ts';
@@ -26,7 +27,7 @@ const operationsOf = (definition: ResourceDefinition): Operation[] =>
 const isCustom = ({ schema }: ResourceDefinition) => schema.structural !== undefined;
 
 /** Swagger 2.0 of everything a tenant has. */
-export function openApi2(definitions: ResourceDefinition[], version: string): JsonSchema {
+export function* openApi2(definitions: ResourceDefinition[], version: string): Steps<JsonSchema> {
   const schemas = new SchemaCollector(2, customSchemas(definitions));
   const builtin = definitions.filter((definition) => !isCustom(definition));
   const operations: Operation[] = [
@@ -35,12 +36,12 @@ export function openApi2(definitions: ResourceDefinition[], version: string): Js
     ...new Set(builtin.map(documentName)).values().map(versionOperation),
     ...definitions.flatMap(operationsOf),
   ];
-  const { paths, parameters } = renderPaths2(operations, schemas);
+  const { paths, parameters } = yield* renderPaths2(operations, schemas);
   return {
     swagger: '2.0',
     info: info(version),
     paths,
-    definitions: schemas.schemas,
+    definitions: yield* schemas.collect(),
     parameters,
     securityDefinitions: { BearerToken: bearerToken },
     security: [{ BearerToken: [] }],
@@ -54,27 +55,31 @@ export const groupsOf = (definitions: readonly ResourceDefinition[]): string[] =
   );
 
 /** OpenAPI 3.0 of one group and version. */
-export function openApi3(definitions: ResourceDefinition[], version: string): JsonSchema {
+export function* openApi3(definitions: ResourceDefinition[], version: string): Steps<JsonSchema> {
   const operations = definitions.flatMap(operationsOf);
   const builtin = definitions.find((definition) => !isCustom(definition));
   if (builtin !== undefined) {
     operations.push(versionOperation(documentName(builtin)));
-    return document3(operations, version, new SchemaCollector(3, customSchemas(definitions), builtin));
+    return yield* document3(operations, version, new SchemaCollector(3, customSchemas(definitions), builtin));
   }
   const schemas = new SchemaCollector(3, customSchemas(definitions), 'custom');
-  const paths = renderPaths3(operations, schemas);
+  const paths = yield* renderPaths3(operations, schemas);
   // As upstream: whoever made the definitions is not Kubernetes.
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' },
     paths,
-    components: { schemas: schemas.schemas },
+    components: { schemas: yield* schemas.collect() },
   };
 }
 
-export function document3(operations: Operation[], version: string, schemas = new SchemaCollector(3)): JsonSchema {
-  const paths = renderPaths3(operations, schemas);
-  const collected = schemas.schemas;
+export function* document3(
+  operations: Operation[],
+  version: string,
+  schemas = new SchemaCollector(3),
+): Steps<JsonSchema> {
+  const paths = yield* renderPaths3(operations, schemas);
+  const collected = yield* schemas.collect();
   const { type, ...more } = bearerToken;
   return {
     openapi: '3.0.0',

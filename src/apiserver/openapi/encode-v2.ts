@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import {
   any,
   boolean,
@@ -6,6 +7,7 @@ import {
   encodeWith,
   flag,
   named,
+  namedSteps,
   part,
   parts,
   shape,
@@ -20,8 +22,13 @@ import type { JsonSchema } from './schemas.ts';
  * Swagger 2.0 as the protobuf message kubectl up to 1.26 (and newer ones as a last resort) asks for. Message names and
  * numbers: openapiv2/OpenAPIv2.proto of google/gnostic-models. Only what our documents contain is written.
  */
-export function encodeOpenApi2(document: JsonSchema): Buffer {
-  return encodeWith(documentShape, document);
+export function* encodeOpenApi2(document: JsonSchema): Steps<Buffer> {
+  return Buffer.concat([
+    encodeWith(beforePaths, document),
+    yield* namedSteps(8, 2, pathItem, document['paths']),
+    yield* namedSteps(9, 1, schema, document['definitions']),
+    encodeWith(afterDefinitions, document),
+  ]);
 }
 
 const own: Encode = (writer, value) => schema(writer, value);
@@ -143,11 +150,11 @@ const apiKey = shape([
   ['description', text(4)],
 ]);
 
-const documentShape = shape([
+const beforePaths = shape([
   ['swagger', text(1)],
   ['info', part(2, info)],
-  ['paths', part(8, named(2, pathItem))],
-  ['definitions', part(9, named(1, schema))],
+]);
+const afterDefinitions = shape([
   ['parameters', part(10, named(1, parameter))],
   // SecurityRequirement {additional_properties = 1}, of StringArray {value = 1}
   ['security', parts(12, named(1, texts(1)))],

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import {
   any,
   boolean,
@@ -5,7 +6,9 @@ import {
   type Encode,
   encodeWith,
   flag,
+  headOf,
   named,
+  namedSteps,
   number,
   part,
   parts,
@@ -21,8 +24,15 @@ import type { JsonSchema } from './schemas.ts';
  * OpenAPI 3.0 as a protobuf message. Message names and numbers: openapiv3/OpenAPIv3.proto of google/gnostic-models.
  * Only what our documents contain is written.
  */
-export function encodeOpenApi3(document: JsonSchema): Buffer {
-  return encodeWith(documentShape, document);
+export function* encodeOpenApi3(document: JsonSchema): Steps<Buffer> {
+  const { schemas, securitySchemes } = document['components'];
+  const paths = yield* namedSteps(4, 1, pathItem, document['paths']);
+  const components = [
+    ...(schemas === undefined ? [] : [yield* namedSteps(1, 1, schema, schemas)]),
+    encodeWith(afterSchemas, { securitySchemes }),
+  ];
+  const length = components.reduce((sum, one) => sum + one.length, 0);
+  return Buffer.concat([encodeWith(beforePaths, document), paths, headOf(5, length), ...components]);
 }
 
 const reference = shape([['$ref', text(1)]]);
@@ -140,12 +150,9 @@ const securityScheme = wrapped(
     ['in', text(4)],
   ]),
 );
-const components = shape([
-  ['schemas', part(1, named(1, schema))],
-  ['securitySchemes', part(7, named(1, securityScheme))],
-]);
+const afterSchemas = shape([['securitySchemes', part(7, named(1, securityScheme))]]);
 
-const documentShape = shape([
+const beforePaths = shape([
   ['openapi', text(1)],
   [
     'info',
@@ -157,6 +164,4 @@ const documentShape = shape([
       ]),
     ),
   ],
-  ['paths', part(4, named(1, pathItem))],
-  ['components', part(5, components)],
 ]);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import type { Steps } from '../../base/steps.ts';
 import { descriptionsVersion } from './descriptions.ts';
 
 const hashes = new WeakMap<ResourceDefinition, string>();
@@ -13,7 +14,7 @@ let makers: string | undefined;
  *
  * @param more what the document says besides
  */
-export function fingerprint(definitions: readonly ResourceDefinition[], ...more: string[]): string {
+export function* fingerprint(definitions: readonly ResourceDefinition[], ...more: string[]): Steps<string> {
   makers ??= hashOfMakers();
   const hash = createHash('sha512').update(JSON.stringify([makers, ...more]));
   for (const definition of definitions) {
@@ -23,6 +24,7 @@ export function fingerprint(definitions: readonly ResourceDefinition[], ...more:
         .update(JSON.stringify(partsOf(definition)))
         .digest('hex');
       hashes.set(definition, own);
+      yield;
     }
     hash.update(own);
   }

@@ -1,14 +1,15 @@
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { pageNotFound } from '../../api/status.ts';
+import { runInTurns, type Steps } from '../../base/steps.ts';
 import type { Aggregation } from '../aggregation/index.ts';
 import { mergeVersion2, type RemoteOpenApi, type RemoteOpenApis } from '../aggregation/remote-open-api.ts';
 import type { Answer } from '../answer.ts';
 import { parseAccept } from '../http/negotiate.ts';
+import { paceOf } from '../pace.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { DocumentSource } from './documents-of.ts';
-import { fingerprint } from './fingerprint.ts';
 import { KeptBytes } from './kept-bytes.ts';
 import { serveContent } from './serve-content.ts';
 
@@ -40,19 +41,21 @@ export function createOpenApi(
     definitions: ResourceDefinition[],
     remotes: RemoteDocuments[],
   ): Promise<Answer> {
-    const { openApi2, encodeOpenApi2 } = await import('./makers.ts');
+    const { openApi2, encodeOpenApi2, fingerprint, jsonOf } = await import('./makers.ts');
+    const inTurns = turnsOf(context);
     const headers = { vary: 'Accept-Encoding, Accept' };
     const form = formOf(context.accept, 2);
     if (form === undefined) return nothing(406, headers);
     const theirs = remotes.flatMap(({ etag, services }) => [etag, ...services.map(({ metadata }) => metadata.uid!)]);
-    const hash = fingerprint(definitions, version, ...(theirs.length === 0 ? [] : [context.tenant, ...theirs]));
-    const { bytes, madeMs } = kept.get(`2/${form}/${hash}`, () => {
-      const own = openApi2(definitions, version);
-      const encode = (document: object) =>
-        form === 'protobuf' ? encodeOpenApi2(document) : Buffer.from(JSON.stringify(document));
+    const hash = await inTurns(
+      fingerprint(definitions, version, ...(theirs.length === 0 ? [] : [context.tenant, ...theirs])),
+    );
+    const { bytes, madeMs } = await kept.get(`2/${form}/${hash}`, async () => {
+      const own = await inTurns(openApi2(definitions, version));
+      const encode = (document: object) => inTurns(form === 'protobuf' ? encodeOpenApi2(document) : jsonOf(document));
       if (remotes.length === 0) return encode(own);
       try {
-        return encode(mergeVersion2(own, remotes));
+        return await encode(mergeVersion2(own, remotes));
       } catch {
         // What another server says need not have the form that it should have.
         return encode(own);
@@ -81,7 +84,8 @@ export function createOpenApi(
   }
 
   async function document3(context: RequestContext, name: string, { hash, make }: DocumentSource): Promise<Answer> {
-    const { encodeOpenApi3 } = await import('./makers.ts');
+    const { encodeOpenApi3, jsonOf } = await import('./makers.ts');
+    const inTurns = turnsOf(context);
     const headers: Record<string, string> = { vary: 'Accept' };
     const form = formOf(context.accept, 3);
     if (form === undefined) return nothing(406, headers);
@@ -99,9 +103,10 @@ export function createOpenApi(
       headers['cache-control'] = 'public, immutable';
       headers['expires'] = inOneYear();
     }
-    const { bytes, madeMs } = kept.get(`3/${form}/${hash}`, () =>
-      form === 'protobuf' ? encodeOpenApi3(make()) : Buffer.from(JSON.stringify(make())),
-    );
+    const { bytes, madeMs } = await kept.get(`3/${form}/${hash}`, async () => {
+      const document = await inTurns(make());
+      return inTurns(form === 'protobuf' ? encodeOpenApi3(document) : jsonOf(document));
+    });
     return serveContent(context, { contentType, bytes, etag, modifiedMs: madeMs }, headers);
   }
 
@@ -114,7 +119,7 @@ export function createOpenApi(
       registered.length === 0 ? [] : remoteDocuments(aggregation.openApi, context.tenant, registered, which);
     if (path === '/openapi/v2') return version2(context, definitions, await remotes('version2'));
     const { documentsOf } = await import('./makers.ts');
-    const sources = documentsOf(definitions, version);
+    const sources = await turnsOf(context)(documentsOf(definitions, version));
     if (path === '/openapi/v3') return list3(context, sources, await remotes('version3'));
     const name = path.slice(root3.length);
     const source = sources.get(name);
@@ -123,6 +128,12 @@ export function createOpenApi(
     return remote === undefined ? nothing(404) : aggregation.pass(context, remote);
   };
 }
+
+/** Documents of large definitions take long: others have their turns meanwhile. */
+const turnsOf =
+  (context: RequestContext) =>
+  <T>(steps: Steps<T>) =>
+    runInTurns(steps, paceOf(context));
 
 const nothing = (code: number, headers: Record<string, string> = {}): Answer => ({
   type: 'bytes',

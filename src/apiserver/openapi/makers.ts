@@ -3,3 +3,5 @@ export { openApi2 } from './documents.ts';
 export { type DocumentSource, documentsOf } from './documents-of.ts';
 export { encodeOpenApi2 } from './encode-v2.ts';
 export { encodeOpenApi3 } from './encode-v3.ts';
+export { fingerprint } from './fingerprint.ts';
+export { jsonOf } from './json-steps.ts';

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import { WireWriter } from '../protobuf/wire-writer.ts';
 
 /**
@@ -82,6 +83,28 @@ export const named = (number: number, encode: Encode): Field => {
     if (members != null) parts(number, member)(writer, Object.entries(members));
   };
 };
+
+/** A field of NamedX, a member at a time, in a message of its own under `number`. */
+export function* namedSteps(number: number, inner: number, encode: Encode, members: object): Steps<Buffer> {
+  const one = named(inner, encode);
+  const buffers: Buffer[] = [];
+  let length = 0;
+  for (const [name, value] of Object.entries(members)) {
+    const buffer = encodeWith(one, { [name]: value });
+    length += buffer.length;
+    buffers.push(buffer);
+    yield;
+  }
+  return Buffer.concat([headOf(number, length), ...buffers]);
+}
+
+/** What stands before a message of so many bytes. */
+export function headOf(number: number, length: number): Buffer {
+  const writer = new WireWriter();
+  writer.varint(length);
+  writer.tag(number, 2);
+  return writer.take();
+}
 
 /** Any {yaml = 2}; JSON is YAML. */
 export const any: Encode = (writer, value) => writeText(writer, 2, JSON.stringify(value));

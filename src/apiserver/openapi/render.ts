@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import type { Operation, Parameter } from './operations.ts';
 import type { JsonSchema, SchemaCollector } from './schemas.ts';
 
@@ -36,13 +37,17 @@ const ownParameters = ({ parameters }: Operation, common: Parameter[]) =>
   inOrder(parameters.filter((one) => !common.some(isSame(one))));
 
 /** Paths of Swagger 2.0, and the parameters that many of them share. */
-export function renderPaths2(operations: Operation[], schemas: SchemaCollector): { paths: Paths; parameters: Paths } {
+export function* renderPaths2(
+  operations: Operation[],
+  schemas: SchemaCollector,
+): Steps<{ paths: Paths; parameters: Paths }> {
   const shared = new SharedParameters();
   const paths: Paths = {};
   for (const { path, operations: list, common } of itemsOf(operations)) {
     const item: JsonSchema = (paths[path] = {});
     for (const operation of list) item[operation.method] = operation2(operation, common, schemas, shared);
     if (common.length > 0) item['parameters'] = inOrder(common).map((one) => shared.refer(parameter2(one)));
+    yield;
   }
   return { paths, parameters: shared.definitions };
 }
@@ -92,12 +97,13 @@ const parameter2 = ({ name, in: place, type }: Parameter): JsonSchema => ({
 });
 
 /** Paths of OpenAPI 3.0. */
-export function renderPaths3(operations: Operation[], schemas: SchemaCollector): Paths {
+export function* renderPaths3(operations: Operation[], schemas: SchemaCollector): Steps<Paths> {
   const paths: Paths = {};
   for (const { path, operations: list, common } of itemsOf(operations)) {
     const item: JsonSchema = (paths[path] = {});
     for (const operation of list) item[operation.method] = operation3(operation, common, schemas);
     if (common.length > 0) item['parameters'] = inOrder(common).map(parameter3);
+    yield;
   }
   return paths;
 }

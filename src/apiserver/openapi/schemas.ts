@@ -1,5 +1,6 @@
 import { resolveObject, structureFactsOf } from '../../api/generated-schema.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
+import type { Steps } from '../../base/steps.ts';
 import { describeType } from './descriptions.ts';
 import { type GroupVersion, groupVersionKindsOf } from './group-version-kinds.ts';
 import { specialType } from './special-types.ts';
@@ -30,6 +31,7 @@ const undescribed = new Set([
 export class SchemaCollector {
   readonly version: OpenApiVersion;
   readonly #schemas = new Map<string, JsonSchema>();
+  readonly #pending: { type: TypeSchema; schema: JsonSchema }[] = [];
   readonly #prefix: string;
   readonly #make: SchemaMaker;
   readonly #of: GroupVersion | 'custom' | undefined;
@@ -42,8 +44,13 @@ export class SchemaCollector {
     this.#prefix = version === 2 ? '#/definitions/' : '#/components/schemas/';
   }
 
-  /** In the order of their names. */
-  get schemas(): Record<string, JsonSchema> {
+  /** What was referred to, and what that refers to, in the order of the names. */
+  *collect(): Steps<Record<string, JsonSchema>> {
+    for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) {
+      const { type, schema } = next;
+      Object.assign(schema, this.#make(type, this) ?? this.#object(type));
+      yield;
+    }
     return Object.fromEntries([...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
@@ -51,12 +58,12 @@ export class SchemaCollector {
     return payload === 'string' ? { type: 'string' } : this.reference(payload);
   }
 
-  /** A reference to a type; the type and what it refers to are collected. */
+  /** A reference to a type, which is collected when its turn comes. */
   reference(type: TypeSchema): JsonSchema {
     if (!this.#schemas.has(type.name)) {
       const schema: JsonSchema = {};
       this.#schemas.set(type.name, schema);
-      Object.assign(schema, this.#make(type, this) ?? this.#object(type));
+      this.#pending.push({ type, schema });
     }
     return { $ref: this.#prefix + type.name };
   }
