@@ -23,6 +23,7 @@ import { createIpAddressRepairController } from './ip-address-repair/index.ts';
 import { createJobController } from './job/index.ts';
 import { createLegacyTokenControllers } from './legacy-token-cleaner/index.ts';
 import { createNamespaceController } from './namespace/index.ts';
+import { createNodeLifecycleController } from './node-lifecycle/index.ts';
 import { createPodGarbageCollector } from './pod-gc/index.ts';
 import { underQueueNames } from './queue-names.ts';
 import { createReplicaSetController, replicationControllerKind } from './replicaset/index.ts';
@@ -89,6 +90,7 @@ export function createControllers(
     ...createVolumeProtectionControllers(dependencies),
     createBootstrapTokenCleaner(dependencies),
     createServiceCidrController(dependencies),
+    createNodeLifecycleController(dependencies),
     createResourceClaimController(dependencies),
     ...createLegacyTokenControllers(dependencies, options.legacyTokenCleanUpMs),
     createIpAddressRepairController(dependencies),

@@ -16,6 +16,7 @@ const queueNames: Record<string, string> = {
   'job-controller': 'job',
   'legacy-service-account-token-tracking-controller': 'legacy_token_tracking_controller',
   'namespace-controller': 'namespace',
+  'node-lifecycle-controller': 'node_lifecycle_controller',
   'persistentvolume-protection-controller': 'pvprotection',
   'persistentvolumeclaim-protection-controller': 'pvcprotection',
   'pod-garbage-collector-controller': 'orphaned_pods_nodes',

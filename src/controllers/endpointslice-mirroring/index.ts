@@ -4,7 +4,7 @@ import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller, ControllerQueue } from '../../client/controller.ts';
-import { keyOf } from '../../client/informer.ts';
+import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { siblingKey } from '../common/owner.ts';
 import { isNamespaceTerminating } from '../common/pod-template.ts';
@@ -31,6 +31,9 @@ export function createEndpointSliceMirroringController(dependencies: ControllerD
   const recorder = dependencies.recorder(component);
   const written = new WrittenVersions(slices, dependencies.clock);
 
+  /** Of what was left out of whose slices: the version of the Endpoints it was told of. */
+  const told = new Map<ObjectKey, string>();
+
   const wakeFor = (slice: EndpointSlice, queue: ControllerQueue) => {
     for (const key of mirrorKeys(slice)) queue.add(key);
   };
@@ -44,7 +47,10 @@ export function createEndpointSliceMirroringController(dependencies: ControllerD
         handlers: (queue) => ({
           added: (object: Endpoints) => queue.add(keyOf(object)),
           updated: (_: Endpoints, object: Endpoints) => queue.add(keyOf(object)),
-          deleted: (object: Endpoints) => queue.add(keyOf(object)),
+          deleted: (object: Endpoints) => {
+            told.delete(keyOf(object));
+            queue.add(keyOf(object));
+          },
         }),
       },
       {
@@ -104,11 +110,13 @@ export function createEndpointSliceMirroringController(dependencies: ControllerD
       } catch (error) {
         if (!isNamespaceTerminating(error)) throw error;
       }
-      if (plan.create.length + plan.update.length === 0) return;
+      // Once a change of what is mirrored, not of what came of it.
+      if (!mirrors || told.get(key) === object.metadata.resourceVersion) return;
+      if (plan.skipped > 0) told.set(key, object.metadata.resourceVersion);
       if (plan.invalid > 0) {
         warn('InvalidIPAddress', `Skipped ${plan.invalid} invalid IP addresses when mirroring to EndpointSlices`);
       }
-      if (plan.skipped > 0) {
+      if (plan.skipped > plan.invalid) {
         const message = `A max of 1000 addresses can be mirrored to EndpointSlices per Endpoints subset. ${plan.skipped} addresses were skipped`;
         warn('TooManyAddressesToMirror', message);
       }

@@ -21,31 +21,34 @@ export interface MirrorPlan {
   delete: EndpointSlice[];
   /** Addresses that are no IP addresses. */
   invalid: number;
-  /** Addresses beyond what one slice holds. */
+  /** Addresses that are in no slice, the invalid ones too. */
   skipped: number;
 }
 
-/** Endpoints that somebody wrote by hand, as slices: one a set of ports and address family. */
+/**
+ * Endpoints that somebody wrote by hand, as slices: one a set of ports and address family, with 1000 addresses of both
+ * families together at most.
+ */
 export function planMirror(endpoints: Endpoints, existing: EndpointSlice[]): MirrorPlan {
   const plan: MirrorPlan = { create: [], update: [], delete: [], invalid: 0, skipped: 0 };
   const wanted = new Map<string, MirroredSlice>();
-  for (const subset of endpoints.subsets ?? []) {
-    const ports = portsOf(subset);
-    const add = (address: EndpointAddress, ready: boolean) => {
+  for (const { ports, addresses } of repacked(endpoints.subsets ?? [])) {
+    let added = 0;
+    for (const { address, ready } of addresses) {
+      if (added >= mostPerSlice) break;
       const family = isIP(address.ip);
       if (family === 0) {
         plan.invalid++;
-        return;
+        continue;
       }
       const addressType = family === 6 ? 'IPv6' : 'IPv4';
       const key = `${addressType} ${canonical(ports)}`;
       let slice = wanted.get(key);
       if (slice === undefined) wanted.set(key, (slice = sliceOf(endpoints, ports, addressType)));
-      if (slice.endpoints.length >= mostPerSlice) plan.skipped++;
-      else slice.endpoints.push(endpointOf(address, ready));
-    };
-    for (const address of subset.addresses ?? []) add(address, true);
-    for (const address of subset.notReadyAddresses ?? []) add(address, false);
+      slice.endpoints.push(endpointOf(address, ready));
+      added++;
+    }
+    plan.skipped += addresses.length - added;
   }
   for (const slice of existing) {
     const key = `${slice.addressType} ${canonical(slice.ports ?? [])}`;
@@ -67,6 +70,50 @@ export function planMirror(endpoints: Endpoints, existing: EndpointSlice[]): Mir
   }
   plan.create.push(...wanted.values());
   return plan;
+}
+
+interface Repacked {
+  ports: EndpointPort[];
+  /** Ready ones first. */
+  addresses: { address: EndpointAddress; ready: boolean }[];
+}
+
+/**
+ * Subsets as they could have been written: all ports that the same addresses offer make one. Whoever is said to be ready
+ * and not ready at a port is not. Source: RepackSubsets of pkg/api/v1/endpoints.
+ */
+function repacked(subsets: EndpointSubset[]): Repacked[] {
+  const known = new Map<string, EndpointAddress>();
+  const byPort = new Map<string, { port: EndpointPort | undefined; ready: Map<string, boolean> }>();
+  for (const subset of subsets) {
+    const ports = portsOf(subset);
+    for (const port of ports.length === 0 ? [undefined] : ports) {
+      const id = canonical(port ?? null);
+      let offered = byPort.get(id);
+      if (offered === undefined) byPort.set(id, (offered = { port, ready: new Map() }));
+      const note = (address: EndpointAddress, ready: boolean) => {
+        const key = `${address.ip} ${address.targetRef?.uid ?? ''}`;
+        if (!known.has(key)) known.set(key, address);
+        offered.ready.set(key, (offered.ready.get(key) ?? true) && ready);
+      };
+      for (const address of subset.addresses ?? []) note(address, true);
+      for (const address of subset.notReadyAddresses ?? []) note(address, false);
+    }
+  }
+  const byAddresses = new Map<string, Repacked>();
+  for (const { port, ready } of byPort.values()) {
+    const sorted = [...ready].sort(([a, isReady], [b, isOtherReady]) =>
+      isReady !== isOtherReady ? (isReady ? -1 : 1) : a < b ? -1 : 1,
+    );
+    const id = `${port === undefined ? 'none' : 'some'} ${JSON.stringify(sorted)}`;
+    let subset = byAddresses.get(id);
+    if (subset === undefined) {
+      const addresses = sorted.map(([key, isReady]) => ({ address: known.get(key)!, ready: isReady }));
+      byAddresses.set(id, (subset = { ports: [], addresses }));
+    }
+    if (port !== undefined) subset.ports.push(port);
+  }
+  return [...byAddresses.values()];
 }
 
 function portsOf(subset: EndpointSubset): EndpointPort[] {

@@ -46,8 +46,10 @@ export function createPodGarbageCollector(
     try {
       if (!isPodTerminal(pod)) {
         // Nobody else will say how it ended.
+        const { generation } = pod.metadata;
         const condition = {
           type: 'DisruptionTarget',
+          ...(generation !== undefined && { observedGeneration: generation }),
           status: 'True',
           reason: 'DeletionByPodGC',
           message: 'PodGC: node no longer exists',

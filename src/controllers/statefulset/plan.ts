@@ -21,7 +21,7 @@ const isRunningReady = (pod: Pod): boolean => pod.status?.phase === 'Running' &&
 /**
  * What to do next. In order (OrderedReady), one step at a time and only when all pods before are available: missing pods
  * are created from the first ordinal on, surplus ones deleted from the last, and then old ones replaced from the last
- * down to the partition. In Parallel, all missing and surplus pods at once.
+ * down to the partition. In Parallel, all missing and surplus pods at once, and nothing waits for them but the update.
  */
 export function plan(set: StatefulSet, pods: Pod[], revisions: Revisions, nowMs: number): Action[] {
   if (set.metadata.deletionTimestamp !== undefined) return [];
@@ -58,7 +58,6 @@ export function plan(set: StatefulSet, pods: Pod[], revisions: Revisions, nowMs:
     }
     if (isOrdered && isBlocked) return actions;
   }
-  if (isBlocked) return actions;
 
   const unavailable = (pod: Pod) => !isAvailable(pod) || isTerminating(pod);
   const inOrder = [...replicas].sort(([a], [b]) => a - b).map(([, pod]) => pod);
@@ -73,7 +72,6 @@ export function plan(set: StatefulSet, pods: Pod[], revisions: Revisions, nowMs:
     actions.push({ type: 'delete', pod });
     if (isOrdered) return actions;
   }
-  if (surplus.some(({ pod }) => !isTerminating(pod))) return actions;
   return [...actions, ...replaceOld(set, replicas, revisions, unavailable)];
 }
 
@@ -93,8 +91,9 @@ function replaceOld(
   const actions: Action[] = [];
   for (let ordinal = start + replicasOf(set) - 1; ordinal >= lowest && budget > 0; ordinal--) {
     const pod = replicas.get(ordinal);
-    if (pod === undefined) continue;
-    if (podRevision(pod) !== revisions.update && !isTerminating(pod)) {
+    if (pod === undefined) budget--;
+    else if (isPodTerminal(pod)) budget--;
+    else if (podRevision(pod) !== revisions.update && !isTerminating(pod)) {
       actions.push({ type: 'delete', pod });
       budget--;
     } else if (isUnavailable(pod)) {
