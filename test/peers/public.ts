@@ -42,6 +42,13 @@ const chosen: [RegExp | string, string][] = [
   [/(?<=^|")\S*-[bcdfghjklmnpqrstvwxz2456789]{5}(?="|$)/g, '<generated name>'],
 ];
 
+const generated = (base: string): [RegExp, string][] => [
+  [
+    new RegExp(`${base.slice(0, 58).replaceAll(/[^a-z0-9]/g, '\\$&')}[bcdfghjklmnpqrstvwxz2456789]{5}`, 'g'),
+    '<generated name>',
+  ],
+];
+
 interface Kind {
   /** e.g. `/apis/apps/v1` */
   base: string;
@@ -132,11 +139,10 @@ async function run(): Promise<boolean> {
     if (kind.namespaced) body.metadata.namespace = 'public';
     else delete body.metadata.namespace;
     const where = `${kind.base}${kind.namespaced ? '/namespaces/public' : ''}/${kind.resource}`;
-    await objects.ask(`${object.kind} ${object.metadata.name} of ${from}`, {
-      method: 'POST',
-      path: `${where}?dryRun=All&fieldManager=public&fieldValidation=Warn`,
-      body,
-    });
+    const ask = { method: 'POST', path: `${where}?dryRun=All&fieldManager=public&fieldValidation=Warn`, body };
+    const { generateName } = object.metadata;
+    const made = typeof generateName === 'string' && generateName !== '' ? generated(generateName) : [];
+    await objects.ask(`${object.kind} ${object.metadata.name} of ${from}`, ask, { replace: made });
   }
   console.log(
     `${corpus.definitions.length} definitions; ${corpus.objects.length - unknown} objects, ${unknown} of no known kind`,

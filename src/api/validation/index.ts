@@ -3,7 +3,7 @@ import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from './findings.ts';
-import { validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { validateMetadata, validateMetadataUpdate, validateMutableMetadata } from './metadata.ts';
 import { validateRequired } from './required.ts';
 
 /** Kinds whose own validation covers every required field; the others are also held to their schema. */
@@ -74,9 +74,7 @@ export function* objectUpdateChecks(
   view?: ResourceDefinition,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = new Findings();
-  validateMetadataUpdate(object.metadata, old.metadata, findings);
-  tellTwice(definition, findings);
+  const findings = updateFindings(object, old);
   yield;
   const own = yield* strategy.checks?.update(object, old) ?? done(strategy.validateUpdate?.(object, old, view));
   yield;
@@ -98,9 +96,7 @@ export function* objectStatusUpdateChecks(
   old: KubeObject,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = new Findings();
-  validateMetadataUpdate(object.metadata, old.metadata, findings);
-  tellTwice(definition, findings);
+  const findings = updateFindings(object, old);
   yield;
   const own = yield* strategy.checks?.statusUpdate(object, old) ?? done(strategy.validateStatusUpdate?.(object, old));
   for (const finding of own) findings.list.push(finding);
@@ -110,13 +106,17 @@ export function* objectStatusUpdateChecks(
 export const validateObjectStatusUpdate = (definition: ResourceDefinition, object: KubeObject, old: KubeObject) =>
   runAtOnce(objectStatusUpdateChecks(definition, object, old));
 
-/** Upstream looks at it once for all kinds, and again for most. */
-function tellTwice({ strategy, group, resource }: ResourceDefinition, { list }: Findings): void {
-  if (list.length === 0 || strategy.metadataLast === true || lookedAtOnce.has(`${group}/${resource}`)) return;
-  list.push(...list);
+/**
+ * Upstream looks at what may change first, then at that and at what may not, and again at both for each kind's own sake:
+ * so often each finding is told, in this order.
+ */
+function updateFindings(object: KubeObject, old: KubeObject): Findings {
+  const [mutable, all, findings] = [new Findings(), new Findings(), new Findings()];
+  validateMutableMetadata(object.metadata, mutable);
+  validateMetadataUpdate(object.metadata, old.metadata, all);
+  if (all.list.length > 0) findings.list.push(...mutable.list, ...all.list, ...all.list);
+  return findings;
 }
-
-const lookedAtOnce = new Set<string>([]);
 
 /** What cannot be cut. */
 // biome-ignore lint/correctness/useYield: it is a part of steps, and one itself.

@@ -52,7 +52,7 @@ export function validateMetadata(definition: Named, metadata: ObjectMeta, findin
   }
 }
 
-function validateMutableMetadata(metadata: ObjectMeta, findings: Findings): void {
+export function validateMutableMetadata(metadata: ObjectMeta, findings: Findings): void {
   validateLabels(metadata.labels, 'metadata.labels', findings);
   validateAnnotations(metadata.annotations, 'metadata.annotations', findings);
   validateOwnerReferences(metadata.ownerReferences, findings);

@@ -6,6 +6,7 @@ import { openApi } from './open-api.ts';
 import { pods } from './pods.ts';
 import { reading } from './reading/index.ts';
 import { tables } from './tables.ts';
+import { updates } from './updates.ts';
 import { watching } from './watching.ts';
 import { writing } from './writing/index.ts';
 
@@ -14,6 +15,7 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   discovery,
   openApi,
   tables,
+  updates,
   writing,
   pods,
   access,

@@ -28,11 +28,9 @@ export async function tables(twin: Twin): Promise<void> {
     }
     await twin.ask(`get ${label}`, { path: one }, { replace: allocated });
     await twin.ask(`table of ${label}`, { path: one, accept: TABLE }, { replace: allocated });
-    await twin.ask(`table of all ${label}`, {
-      path: `${path}?fieldSelector=metadata.name%3D${body.metadata.name}`,
-      accept: TABLE,
-    });
-    await twin.ask(`yaml of ${label}`, { path: one, accept: 'application/yaml' });
+    const selected = `${path}?fieldSelector=metadata.name%3D${body.metadata.name}`;
+    await twin.ask(`table of all ${label}`, { path: selected, accept: TABLE }, { replace: allocated });
+    await twin.ask(`yaml of ${label}`, { path: one, accept: 'application/yaml' }, { replace: allocated });
     const protobuf = 'application/vnd.kubernetes.protobuf';
     const shown = await twin.prepare({ path: one });
     await twin.ask(
