@@ -1,5 +1,6 @@
 import { schemaOf, schemaOfKind } from '../../api/generated-schema.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
+import { hasProtobuf } from '../protobuf/encode-protobuf.ts';
 import { listSchemaOf } from './list-schema.ts';
 import {
   idAndTag,
@@ -14,8 +15,10 @@ import {
   titleOf,
 } from './operations.ts';
 
-export const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
-const streamTypes = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
+const protobufType = 'application/vnd.kubernetes.protobuf';
+const textTypes = ['application/json', 'application/yaml'];
+export const objectTypes = [...textTypes, protobufType];
+const streamTypes = ['application/json;stream=watch', `${protobufType};stream=watch`];
 const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
@@ -83,12 +86,13 @@ interface Place {
 
 /** @param words what the id says after group and version. */
 function operation(
-  { definition: { group, version, kind, schema }, root }: Place,
+  { definition, root }: Place,
   verb: string,
   words: string,
   path: string,
   more: Partial<Operation> & Pick<Operation, 'method' | 'action'>,
 ): Operation {
+  const { group, version, kind, schema } = definition;
   return {
     path: root + path,
     ...idAndTag(verb, words, root),
@@ -96,7 +100,7 @@ function operation(
     codes: [200],
     answer: schema,
     consumes: ['*/*'],
-    produces: objectTypes,
+    produces: hasProtobuf(definition) ? objectTypes : textTypes,
     ...more,
     parameters: [...(more.parameters ?? []), pretty],
   };
@@ -110,7 +114,8 @@ function readingMany(at: Place): Operation[] {
   const { group, version, resource, kind, listKind, namespaced, verbs } = definition;
   const words = wordsOf(definition);
   const listing = metaParameters('ListOptions');
-  const produces = [...objectTypes, ...streamTypes];
+  const all = [...objectTypes, ...streamTypes];
+  const produces = hasProtobuf(definition) ? all : all.filter((type) => !type.startsWith(protobufType));
   const answer = schemaOfKind(group, version, listKind) ?? listSchemaOf(definition);
   const watchEvent = metaType('WatchEvent');
   const operations: Operation[] = [];

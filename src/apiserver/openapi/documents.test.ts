@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
-import { builtinResources } from '../../api/resources/index.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { builtinResources, platformResources } from '../../api/resources/index.ts';
+import { metricsResources } from '../../api/resources/metrics.ts';
 import { runAtOnce } from '../../base/steps.ts';
 import { resourceOf } from '../custom-resources/definition.ts';
 import { openApi2, openApi3 } from './documents.ts';
@@ -117,4 +119,18 @@ it('says of custom resources what each version can', () => {
   const { definitions } = runAtOnce(openApi2([resource], '1.36'));
   assert.deepEqual(definitions['com.example.v1.Box'].properties.a, {});
   assert.deepEqual(definitions['com.example.v1.BoxList'].required, ['items']);
+});
+
+it('says the kinds of resources that are written by hand', () => {
+  const [metrics, tenants] = ['metrics.k8s.io', 'tenancy.skypod.io'].map((group) =>
+    [...metricsResources, ...platformResources].filter((one) => one.group === group),
+  );
+  const kindsOf = (resources: ResourceDefinition[], type: string) =>
+    runAtOnce(openApi3(resources, '1.36')).components.schemas[type]['x-kubernetes-group-version-kind'];
+  const group = 'tenancy.skypod.io';
+  assert.deepEqual(kindsOf(tenants!, 'io.skypod.v1alpha1.Tenant'), [{ group, kind: 'Tenant', version: 'v1alpha1' }]);
+  assert.deepEqual(kindsOf(tenants!, 'io.skypod.v1alpha1.TenantList'), [
+    { group, kind: 'TenantList', version: 'v1alpha1' },
+  ]);
+  assert.equal(kindsOf(metrics!, 'io.k8s.metrics.pkg.apis.metrics.v1beta1.PodMetrics')[0].kind, 'PodMetrics');
 });

@@ -2,8 +2,9 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import type { Steps } from '../../base/steps.ts';
 import { builtinOperations } from './builtin-operations.ts';
 import { customOperations } from './custom-operations.ts';
-import { customSchemas } from './custom-schemas.ts';
+
 import type { Operation } from './operations.ts';
+import { otherTypes } from './other-types.ts';
 import { renderPaths2, renderPaths3 } from './render.ts';
 import { type JsonSchema, SchemaCollector } from './schemas.ts';
 import { groupOperation, serverOperations, versionOperation } from './server-operations.ts';
@@ -28,7 +29,7 @@ const isCustom = ({ schema }: ResourceDefinition) => schema.structural !== undef
 
 /** Swagger 2.0 of everything a tenant has. */
 export function* openApi2(definitions: ResourceDefinition[], version: string): Steps<JsonSchema> {
-  const schemas = new SchemaCollector(2, customSchemas(definitions));
+  const schemas = new SchemaCollector(2, otherTypes(definitions));
   const builtin = definitions.filter((definition) => !isCustom(definition));
   const operations: Operation[] = [
     ...serverOperations().values(),
@@ -60,9 +61,9 @@ export function* openApi3(definitions: ResourceDefinition[], version: string): S
   const builtin = definitions.find((definition) => !isCustom(definition));
   if (builtin !== undefined) {
     operations.push(versionOperation(documentName(builtin)));
-    return yield* document3(operations, version, new SchemaCollector(3, customSchemas(definitions), builtin));
+    return yield* document3(operations, version, new SchemaCollector(3, otherTypes(definitions), builtin));
   }
-  const schemas = new SchemaCollector(3, customSchemas(definitions), 'custom');
+  const schemas = new SchemaCollector(3, otherTypes(definitions), 'custom');
   const paths = yield* renderPaths3(operations, schemas);
   // As upstream: whoever made the definitions is not Kubernetes.
   return {

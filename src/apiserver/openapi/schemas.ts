@@ -1,4 +1,5 @@
 import { resolveObject, structureFactsOf } from '../../api/generated-schema.ts';
+import type { GroupVersionKind } from '../../api/object.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
 import type { Steps } from '../../base/steps.ts';
 import { describeType } from './descriptions.ts';
@@ -12,8 +13,12 @@ export type OpenApiVersion = 2 | 3;
 /** What an operation takes and gives: a type, or text. */
 export type Payload = TypeSchema | 'string';
 
-/** Makes the schema of a type that has one of its own kind; everything else is made from its fields. */
-export type SchemaMaker = (type: TypeSchema, collector: SchemaCollector) => JsonSchema | undefined;
+/** Types that the table of Kubernetes' own does not have, or knows no kind of. */
+export interface OtherTypes {
+  /** A custom resource's; undefined for a type that is made from its fields. */
+  make(type: TypeSchema, collector: SchemaCollector): JsonSchema | undefined;
+  kindOf(typeName: string): GroupVersionKind | undefined;
+}
 
 const jsonSchema = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
 /** Fields that refer to a type and of which upstream says nothing. */
@@ -33,14 +38,14 @@ export class SchemaCollector {
   readonly #schemas = new Map<string, JsonSchema>();
   readonly #pending: { type: TypeSchema; schema: JsonSchema }[] = [];
   readonly #prefix: string;
-  readonly #make: SchemaMaker;
+  readonly #others: OtherTypes | undefined;
   readonly #of: GroupVersion | 'custom' | undefined;
 
   /** @param of what a document of version 3 is about. */
-  constructor(version: OpenApiVersion, make: SchemaMaker = () => undefined, of?: GroupVersion | 'custom') {
+  constructor(version: OpenApiVersion, others?: OtherTypes, of?: GroupVersion | 'custom') {
     this.version = version;
     this.#of = of;
-    this.#make = make;
+    this.#others = others;
     this.#prefix = version === 2 ? '#/definitions/' : '#/components/schemas/';
   }
 
@@ -48,7 +53,7 @@ export class SchemaCollector {
   *collect(): Steps<Record<string, JsonSchema>> {
     for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) {
       const { type, schema } = next;
-      Object.assign(schema, this.#make(type, this) ?? this.#object(type));
+      Object.assign(schema, this.#others?.make(type, this) ?? this.#object(type));
       yield;
     }
     return Object.fromEntries([...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -88,7 +93,8 @@ export class SchemaCollector {
       if (field.required) required.push(name);
     }
     properties.sort(([a], [b]) => (a < b ? -1 : 1));
-    const kinds = groupVersionKindsOf(type.name, this.#of);
+    const other = this.#others?.kindOf(type.name);
+    const kinds = other === undefined ? groupVersionKindsOf(type.name, this.#of) : [other];
     const { mapType, union } = structureFactsOf(type.name) ?? {};
     return {
       ...(description !== undefined && { description }),
