@@ -23,8 +23,7 @@ export function encodeContinue({ revision, start }: Position): string {
 /** Throws badRequest for what was not handed out for this scope: a token must not lead into another tenant. */
 export function decodeContinue(token: string, scope: string): Position {
   const { v, rv, start } = readContinue(token);
-  if (v !== 'meta.k8s.io/v1')
-    throw notValid(`server does not recognize this encoded version ${v ?? ''}`);
+  if (v !== 'meta.k8s.io/v1') throw notValid(`server does not recognize this encoded version ${v ?? ''}`);
   if (rv === 0 || rv === undefined) throw notValid('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   if (!isRevision(rv) || typeof start !== 'string' || start === '') {
     throw notValid('encoded start key empty (version meta.k8s.io/v1)');
