@@ -529,7 +529,7 @@ export const stallCases: StallCase[] = [
         ),
       );
       return {
-        name: 'schema: an update of a list-map of 40,000',
+        name: 'schema: an update of a list-map of 20,000',
         async prepare(ask: Ask, namespace: string) {
           await made.define(ask);
           await must(
@@ -546,7 +546,7 @@ export const stallCases: StallCase[] = [
         requests: (round: number, namespace: string) => [
           patch(
             `${made.path(namespace)}/o`,
-            `{"spec":${longList((i) => `{"k":"k${i}","v":"${round}"}`, objectBytes / 2)}}`,
+            `{"spec":${longList((i) => `{"k":"k${i}","v":"${round}"}`, objectBytes / 4)}}`,
             mergePatch,
           ),
         ],
@@ -665,19 +665,19 @@ export const stallCases: StallCase[] = [
     () => `{"list":[${times(100_000, (i) => i)}]}`,
   ),
   customCase(
-    'cel: all, exists and map over 2,000 items twice',
+    'cel: all, exists and map over 300 items twice',
     'Looped',
     listOf(
       { type: 'integer' },
       {
-        maxItems: 1500,
+        maxItems: 300,
         'x-kubernetes-validations': [
           { rule: 'self.all(a, self.exists(b, b >= a))' },
           { rule: 'self.map(a, a + 1).all(b, b > 0)' },
         ],
       },
     ),
-    () => `{"list":[${times(1500, (i) => i)}]}`,
+    () => `{"list":[${times(300, (i) => i)}]}`,
   ),
   customCase(
     'cel: rules up to the budget of a request',
@@ -1099,9 +1099,9 @@ export const stallCases: StallCase[] = [
     },
   },
   {
-    name: 'get: 1.4 MiB of small fields as YAML, as a table, pretty, gzipped, in protobuf',
+    name: 'get: 0.7 MiB of small fields as YAML, as a table, pretty, gzipped, in protobuf',
     async prepare(ask, namespace) {
-      await must(ask, post(core(namespace, 'configmaps'), map('m', smallFields(objectBytes))));
+      await must(ask, post(core(namespace, 'configmaps'), map('m', smallFields(objectBytes / 2))));
     },
     requests: (_round, namespace) => [
       get(`${core(namespace, 'configmaps')}/m`, { accept: 'application/yaml' }),
@@ -1139,9 +1139,9 @@ export const stallCases: StallCase[] = [
     ],
   },
   {
-    name: 'watch: 200 watches of 1.4 MiB, in other forms, and a change',
+    name: 'watch: 200 watches of 0.7 MiB, in other forms, and a change',
     async prepare(ask, namespace) {
-      await must(ask, post(core(namespace, 'configmaps'), map('m', smallFields(objectBytes))));
+      await must(ask, post(core(namespace, 'configmaps'), map('m', smallFields(objectBytes / 2))));
       const forms = [
         json,
         'application/json;as=Table;v=v1;g=meta.k8s.io',

@@ -116,7 +116,7 @@ function problemOf(input: Input, { code, contentType, body }: Answer): string | 
   if (input.method === 'HEAD') return code === 500 ? `answered with ${code}` : undefined;
   const path = input.path.replace(/^\/clusters\/[^/?]*/, '');
   if (code < 300) {
-    if (contentType !== 'application/json' || /[?&]watch=|\/watch\/|follow=/.test(input.path)) return undefined;
+    if (contentType !== 'application/json' || /[?&]watch(?:=|&|$)|\/watch\/|follow=/.test(input.path)) return undefined;
     try {
       JSON.parse(body.toString());
       return undefined;

@@ -1,5 +1,6 @@
 import { celPolicy, patch, read, remove, subresource, write } from './built-in-inputs.ts';
 import { customDefinition, customResource } from './custom-inputs.ts';
+import { boundPolicy, managedWrite, pathDefinition, protobufBody, watch, webhooks } from './odd-inputs.ts';
 import { Random } from './random.ts';
 import { accept, type Input, listParameters, place, query, resourceOf } from './request-parts.ts';
 import { names, oddNumbers, oddStrings, oddValue, words } from './values.ts';
@@ -29,6 +30,12 @@ function make(random: Random): Input {
     [4, () => nowhere(random)],
     [0.5, () => deep(random)],
     [4, () => celPolicy(random)],
+    [5, () => managedWrite(random)],
+    [4, () => watch(random)],
+    [3, () => webhooks(random)],
+    [4, () => boundPolicy(random)],
+    [4, () => protobufBody(random)],
+    [3, () => pathDefinition(random)],
   ])();
 }
 

@@ -69,7 +69,7 @@ export class Target {
   async ask({ method, path, headers, body }: Input): Promise<Answer> {
     const session = await this.#connected();
     const before = process.cpuUsage();
-    const isWatch = /[?&]watch=/.test(path) || path.includes('/watch/') || path.includes('follow=');
+    const isWatch = /[?&]watch(?:=|&|$)/.test(path) || path.includes('/watch/') || path.includes('follow=');
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];
       let code = 0;
