@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Deployment, ReplicaSet, StatefulSet } from '../../src/api/generated/apps-v1.ts';
 import type { CronJob, Job } from '../../src/api/generated/batch-v1.ts';
-import type { Endpoints, Pod, Service } from '../../src/api/generated/core-v1.ts';
+import type { Endpoints, Node, Pod, Service } from '../../src/api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../src/api/generated/discovery-v1.ts';
+import type { IPAddress, ServiceCIDR } from '../../src/api/generated/networking-v1.ts';
 import type { GroupVersionResource, KubeObject } from '../../src/api/object.ts';
 import { builtinResources } from '../../src/api/resources/index.ts';
 import * as resources from '../../src/api/resources.ts';
@@ -206,4 +207,79 @@ test('a namespace gets what it needs, and goes with all it holds', async (t) => 
   await eventually('the namespace to go', () => isGone(namespaces, 'team'), soon);
   assert.equal((await of(resources.REPLICA_SETS).list()).items.length, 0);
   for (const name of ['default', 'kube-system']) assert.equal(await isGone(namespaces, name), false);
+});
+
+test('services live on addresses of several ServiceCIDRs, whatever happens to their claims', async (t) => {
+  const of = await start(t, inProcess);
+  const cidrs = of<ServiceCIDR>(resources.SERVICE_CIDRS);
+  const addresses = of<IPAddress>(resources.IP_ADDRESSES);
+  const services = of<Service>(resources.SERVICES, 'default');
+  const readyOf = async (name: string) => (await cidrs.get(name)).status?.conditions?.[0];
+  await cidrs.create({ metadata: { name: 'far' }, spec: { cidrs: ['192.168.7.0/29'] } });
+  await eventually('the range to be ready', async () => (await readyOf('far'))?.status === 'True', soon);
+  await services.create({
+    metadata: { name: 'far' },
+    spec: { clusterIP: '192.168.7.3', ports: [{ port: 80 }] },
+  } as never);
+  const { uid } = (await addresses.get('192.168.7.3')).metadata;
+  await addresses.delete('192.168.7.3');
+  await eventually('the claim to be made anew', async () => (await addresses.get('192.168.7.3')).metadata.uid !== uid, {
+    ...soon,
+    retryErrors: true,
+  });
+  await cidrs.delete('far');
+  await eventually('the range to be held', async () => (await readyOf('far'))?.reason === 'Terminating', soon);
+  const late = services.create({
+    metadata: { name: 'late' },
+    spec: { clusterIP: '192.168.7.4', ports: [{ port: 1 }] },
+  } as never);
+  await assert.rejects(late, /the provided network does not match the current range/);
+  await services.delete('far');
+  await eventually('the range to go', () => isGone(cidrs, 'far'), soon);
+  assert.equal(await isGone(addresses, '192.168.7.3'), true);
+});
+
+test('a Job that goes alone frees its pods; a cordoned node says so', async (t) => {
+  const of = await start(t, inProcess);
+  const jobs = of<Job>(resources.JOBS, 'default');
+  const pods = of<Pod>(resources.PODS, 'default');
+  const spec = {
+    template: { spec: { restartPolicy: 'Never', nodeName: 'a', containers: [{ name: 'c', image: 'i' }] } },
+  };
+  await jobs.create({ metadata: { name: 'work' }, spec } as never);
+  const isDone = async () =>
+    (await jobs.get('work')).status?.active === 1 || (await jobs.get('work')).status?.succeeded;
+  await eventually('its pod', isDone, soon);
+  await jobs.delete('work', { propagationPolicy: 'Orphan' });
+  await eventually('the Job to go', () => isGone(jobs, 'work'), soon);
+  const isFree = async () =>
+    (await pods.list()).items.every(
+      ({ metadata }) => metadata.finalizers === undefined && metadata.ownerReferences === undefined,
+    );
+  await eventually('its pod to be free', isFree, soon);
+
+  const nodes = of<Node>(resources.NODES);
+  await nodes.create({ metadata: { name: 'a' }, spec: { unschedulable: true } } as never);
+  const isTainted = async () => (await nodes.get('a')).spec?.taints?.[0]?.key === 'node.kubernetes.io/unschedulable';
+  await eventually('the taint', isTainted, soon);
+});
+
+test('a pod gets a ResourceClaim out of a template', async (t) => {
+  const of = await start(t, inProcess);
+  const group = { group: 'resource.k8s.io', version: 'v1' };
+  const devices = { requests: [{ name: 'one', exactly: { deviceClassName: 'gpu' } }] };
+  await of({ ...group, resource: 'resourceclaimtemplates' }, 'default').create({
+    metadata: { name: 'gpu' },
+    spec: { spec: { devices } },
+  });
+  const resourceClaims = [{ name: 'card', resourceClaimTemplateName: 'gpu' }];
+  const pods = of<Pod>(resources.PODS, 'default');
+  const containers = [{ name: 'c', image: 'i', resources: { claims: [{ name: 'card' }] } }];
+  await pods.create({ metadata: { name: 'web' }, spec: { resourceClaims, containers } } as never);
+  const claims = of({ ...group, resource: 'resourceclaims' }, 'default');
+  const made = async () => (await pods.get('web')).status?.resourceClaimStatuses?.[0]?.resourceClaimName;
+  const name = await eventually('the claim', made, soon);
+  assert.equal((await claims.get(name)).metadata.ownerReferences![0]!.name, 'web');
+  await pods.delete('web');
+  await eventually('the claim to go', () => isGone(claims, name), soon);
 });
