@@ -24,7 +24,7 @@ const deprecatedVolumes = [
   ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
   ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
   ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
-  ['storageOS', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
   ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
   ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
   ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
@@ -122,7 +122,9 @@ function warnOfVolumes(spec: PodSpec, at: string, warnings: string[]): void {
   spec.volumes?.forEach((volume, index) => {
     const where = `${at}.volumes[${index}]`;
     for (const [plugin, why] of deprecatedVolumes) {
-      if (volume[plugin as keyof typeof volume]) warnings.push(`${where}.${plugin}: ${why}`);
+      // Upstream's own spelling.
+      const shown = plugin === 'storageos' ? 'storageOS' : plugin;
+      if (volume[plugin]) warnings.push(`${where}.${shown}: ${why}`);
     }
     const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
     if (claim) warnOfClaimSpec(claim, `${where}.ephemeral.volumeClaimTemplate.spec`, warnings);

@@ -1,3 +1,4 @@
+import { eventually } from '../../../lib/eventually.ts';
 import type { Ask } from '../client.ts';
 import type { Twin } from '../twin.ts';
 import { configMap, makeNamespace, pod } from './objects.ts';
@@ -289,6 +290,11 @@ async function roles(twin: Twin, namespace: string): Promise<void> {
     },
   });
   const roles = `${root}/namespaces/${namespace}/roles`;
+  // kube-apiserver hears of roles a moment later.
+  await eventually('the maker may list roles', async () => {
+    const { kubernetes, skypod } = await twin.prepare({ path: roles, headers: maker }, [200, 403]);
+    return kubernetes.status === 200 && skypod.status === 200;
+  });
   const bindings = `${root}/namespaces/${namespace}/rolebindings`;
   const rules = [
     { apiGroups: [''], resources: ['secrets', 'pods'], verbs: ['get', 'list'] },
