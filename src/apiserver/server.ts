@@ -29,6 +29,7 @@ import {
   definitionHooks,
   followCustomResources,
 } from './custom-resources/index.ts';
+import type { HealthCheck } from './discovery/health.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
 import { createDispatch } from './dispatch.ts';
 import type { Environment } from './environment.ts';
@@ -89,6 +90,8 @@ export interface ApiServerOptions {
   authentication?: { configuration?: AuthenticationConfiguration; egress?: EgressOptions; tokens?: OperatorsTokens };
   /** Asked in turn for what users want of their own tenants; roles alone when absent. */
   authorizers?: readonly ConfiguredAuthorizer[];
+  /** More of /readyz: parts of this process that requests need. */
+  healthChecks?: readonly HealthCheck[];
   /** PEM of keys that have signed service accounts' tokens before. */
   formerTokenKeys?: readonly string[];
   /** Of tenants that have none of their own (`spec.limits`). */
@@ -229,6 +232,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     checks: [
       { name: 'ping', check() {} },
       { name: 'etcd', check: async () => void (await store.currentRevision()) },
+      ...(options.healthChecks ?? []),
     ],
     aggregation,
     serverAddress: `${options.advertise.address}:${options.advertise.port}`,

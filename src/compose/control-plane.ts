@@ -77,6 +77,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const isShared = settings.etcd !== undefined;
   const engine = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcdStore(settings.etcd);
   const encrypted = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
+  for (const service of settings.encryption?.services ?? []) await service.start();
   // Instances hold copies of secrets, and nobody but the platform writes them: their keys rotate with every start.
   if (settings.encryption !== undefined) await reseal(encrypted, instancesPrefix);
   const shared = isShared ? fencedStore(encrypted) : undefined;
@@ -115,6 +116,10 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     },
     ...(settings.access.authorizers !== undefined && { authorizers: settings.access.authorizers }),
     formerTokenKeys: settings.access.formerTokenKeys,
+    healthChecks: (settings.encryption?.services ?? []).map((service, index) => ({
+      name: `kms-provider-${index}`,
+      check: () => service.check(),
+    })),
     webhookEgress: settings.webhookEgress,
     tenantLimits: settings.tenantLimits,
     ...(isShared && { compaction: false, isStoreShared: true }),
@@ -169,6 +174,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   metrics.close();
   await apiServer.close();
   await store.close();
+  for (const service of settings.encryption?.services ?? []) service.close();
 }
 
 function operatorsTokens({ tokenFile, tokenWebhook }: AccessSettings, clock: Clock, logger: Logger): OperatorsTokens {
@@ -198,6 +204,7 @@ interface PartsOptions {
   logger: Logger;
   zones: string[];
   nodeCapacity: NodeCapacity;
+  legacyTokenCleanUpMs: number | undefined;
   rootCa: string;
   signer: CertificateSigner;
   metrics: ControllerMetrics;
@@ -207,11 +214,21 @@ interface PartsOptions {
 /** Everything that works on objects, in no particular order: the parts meet in the API only. */
 async function startParts(options: PartsOptions): Promise<void> {
   const { client, informers, clock, logger, zones, nodeCapacity, rootCa, signer, metrics, stop } = options;
+  const { legacyTokenCleanUpMs } = options;
   const common = { client, informers, clock, metrics };
   const of = (part: string) => ({ ...common, logger: logger.child({ part }) });
   let placer: InstancePlacer | undefined;
   await Promise.all([
-    startControllers({ ...of('controllers'), rootCa, signer, resources: builtinResources }, stop),
+    startControllers(
+      {
+        ...of('controllers'),
+        rootCa,
+        signer,
+        resources: builtinResources,
+        ...(legacyTokenCleanUpMs !== undefined && { legacyTokenCleanUpMs }),
+      },
+      stop,
+    ),
     startScheduler({ ...of('scheduler'), onPlacer: (pool) => (placer = pool) }, stop),
     startVirtualNode(
       {

@@ -1,4 +1,7 @@
 import { parse } from 'yaml';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { KmsProvider } from './kms/provider.ts';
+import { KmsService } from './kms/service.ts';
 import { aesCbc, aesGcm, identity, type Key, type Provider, ProviderList } from './providers.ts';
 import { secretbox } from './secretbox.ts';
 
@@ -6,6 +9,8 @@ import { secretbox } from './secretbox.ts';
 export interface EncryptionRules {
   /** The providers of `resource` or `resource.group`; undefined where values stay as they are. */
   providersOf(resource: string, group: string): ProviderList | undefined;
+  /** Plug-ins behind some of them: to be started before anything is read or written. */
+  readonly services: readonly KmsProvider[];
 }
 
 const aesKeySizes = [16, 24, 32];
@@ -19,7 +24,7 @@ const makers: Record<string, { make(key: Key): Provider; keySizes: number[] }> =
 const copiesOfSecrets = 'containerinstances.pool.skypod.io';
 
 /** From the text of a configuration file. @throws Error that names each field that is wrong, as upstream */
-export function parseEncryptionConfiguration(text: string): EncryptionRules {
+export function parseEncryptionConfiguration(text: string, clock: Clock = systemClock): EncryptionRules {
   const document = parse(text);
   if (document?.kind !== 'EncryptionConfiguration' || document.apiVersion !== 'apiserver.config.k8s.io/v1') {
     throw new Error('it is no EncryptionConfiguration of apiserver.config.k8s.io/v1');
@@ -28,6 +33,7 @@ export function parseEncryptionConfiguration(text: string): EncryptionRules {
   const list = (value: unknown): any[] => (Array.isArray(value) ? value : []);
   if (list(document.resources).length === 0)
     problems.push('resources: Required value: at least one resources is required');
+  const services: KmsProvider[] = [];
   const byPattern = new Map<string, Provider[]>();
   for (const [index, entry] of list(document.resources).entries()) {
     const at = `resources[${index}]`;
@@ -39,7 +45,13 @@ export function parseEncryptionConfiguration(text: string): EncryptionRules {
     problems.push(...checkOverlap(patterns, `${at}.resources`));
     const given = list(entry?.providers);
     if (given.length === 0) problems.push(`${at}.providers: Required value: at least one ${at}.providers is required`);
-    const providers = given.flatMap((each, place) => readProvider(each, `${at}.providers[${place}]`, problems));
+    const providers = given.flatMap((each, place) => {
+      const where = `${at}.providers[${place}]`;
+      if (each?.kms == null) return readProvider(each, where, problems);
+      const service = readKms(each.kms, `${where}.kms`, services, clock, problems);
+      if (service !== undefined) services.push(service);
+      return service === undefined ? [] : [service];
+    });
     for (const pattern of patterns) {
       const masks = [wholeGroup(pattern), '*.*'].find((mask) => byPattern.has(mask) && mask !== pattern);
       if (masks !== undefined) problems.push(`resource "${pattern}" is masked by earlier rule "${masks}"`);
@@ -47,11 +59,15 @@ export function parseEncryptionConfiguration(text: string): EncryptionRules {
       byPattern.set(pattern, [...(byPattern.get(pattern) ?? []), ...providers]);
     }
   }
-  if (problems.length > 0) throw new Error(problems.join('; '));
+  if (problems.length > 0) {
+    for (const service of services) service.close();
+    throw new Error(problems.join('; '));
+  }
   const lists = new Map([...byPattern].map(([pattern, providers]) => [pattern, new ProviderList(providers)]));
   const find = (resource: string, group: string) =>
     lists.get(group === '' ? resource : `${resource}.${group}`) ?? lists.get(`*.${group}`) ?? lists.get('*.*');
   return {
+    services,
     providersOf(resource, group) {
       const own = find(resource, group);
       // A copy must not be easier to read than what it is a copy of.
@@ -128,7 +144,7 @@ function readProvider(given: any, at: string, problems: string[]): Provider[] {
   if (kind === 'identity') return [identity];
   const maker = makers[kind];
   if (maker === undefined) {
-    problems.push(`${at}.${kind}: Unsupported value: Skypod has aesgcm, aescbc, secretbox and identity`);
+    problems.push(`${at}.${kind}: Unsupported value: Skypod has kms (v2), aesgcm, aescbc, secretbox and identity`);
     return [];
   }
   const keys = Array.isArray(given[kind].keys) ? given[kind].keys : [];
@@ -156,4 +172,48 @@ function readKey(given: any, at: string, keySizes: number[], problems: string[])
     );
   }
   return problems.length === before ? { name: String(given.name), bytes } : undefined;
+}
+
+/** Source: validateKMSConfiguration upstream. */
+function readKms(
+  given: any,
+  at: string,
+  known: readonly KmsProvider[],
+  clock: Clock,
+  problems: string[],
+): KmsProvider | undefined {
+  const before = problems.length;
+  const wrong = (field: string, value: unknown, why: string) =>
+    problems.push(`${at}.${field}: Invalid value: ${JSON.stringify(value)}: ${why}`);
+  const { name = '', apiVersion = 'v1', endpoint = '', timeout = '3s', cachesize } = given;
+  if (name === '') problems.push(`${at}.name: Required value: name is a mandatory field for a provider`);
+  else if (String(name).includes(':')) wrong('name', name, `invalid KMS provider name ${name}, must not contain ':'`);
+  else if (known.some((other) => other.name === name)) {
+    wrong('name', name, `duplicate KMS provider name ${name}, names must be unique`);
+  }
+  const timeoutMs = durationMs(String(timeout));
+  if (!(timeoutMs > 0)) wrong('timeout', timeout, 'timeout should be a positive value');
+  if (endpoint === '') wrong('endpoint', '', 'endpoint is a mandatory field for a kms');
+  else if (!/^unix:/.test(endpoint)) {
+    const scheme = /^([a-zA-Z][\w+.-]*):/.exec(endpoint)?.[1] ?? '';
+    const why = `unsupported scheme ${JSON.stringify(scheme)} for KMS provider, only unix is supported`;
+    wrong('endpoint', endpoint, why);
+  }
+  if (apiVersion === 'v1') wrong('apiVersion', apiVersion, 'KMSv1 is deprecated and not there: use v2');
+  else if (apiVersion !== 'v2') {
+    wrong('apiVersion', apiVersion, 'unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported');
+  } else if (cachesize !== undefined) wrong('cachesize', cachesize, 'cachesize is not supported in v2');
+  if (problems.length > before) return undefined;
+  return new KmsProvider(String(name), new KmsService(String(endpoint), timeoutMs), clock);
+}
+
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** NaN for what is none. */
+function durationMs(text: string): number {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return Number.NaN;
+  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * units[unit!]!,
+    0,
+  );
 }

@@ -1,14 +1,15 @@
-import type {
-  CommitResult,
-  KeyValue,
-  RangeRequest,
-  RangeResult,
-  Store,
-  StoreEvent,
-  Transaction,
-  Watch,
-  WatchRequest,
-  WriteOperation,
+import {
+  type CommitResult,
+  type KeyValue,
+  type RangeRequest,
+  type RangeResult,
+  type Store,
+  type StoreEvent,
+  type Transaction,
+  UnavailableError,
+  type Watch,
+  type WatchRequest,
+  type WriteOperation,
 } from '../store.ts';
 import type { EncryptionRules } from './configuration.ts';
 import type { ProviderList } from './providers.ts';
@@ -35,11 +36,13 @@ class EncryptedStore implements Store {
 
   async get(key: string): Promise<KeyValue | undefined> {
     const found = await this.#inner.get(key);
+    if (found !== undefined) await this.#prepare([found]);
     return found && this.#open(found);
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
     const result = await this.#inner.range(request);
+    await this.#prepare(result.items);
     return { ...result, items: result.items.map((item) => this.#open(item)) };
   }
 
@@ -47,18 +50,56 @@ class EncryptedStore implements Store {
     const operations = transaction.operations.map((operation) => this.#seal(operation));
     const result = await this.#inner.commit({ compare: transaction.compare, operations });
     if (result.committed) return result;
+    await this.#prepare(result.current.filter((item) => item !== undefined));
     return { ...result, current: result.current.map((item) => item && this.#open(item)) };
   }
 
   watch(request: WatchRequest): Watch {
-    return this.#inner.watch({
+    const deliver = (events: StoreEvent[], revision: number) =>
+      request.onEvents(
+        events.map((event) => (event.type === 'put' ? this.#open(event) : event)),
+        revision,
+      );
+    // Whatever comes while a key is asked for comes after what it is for.
+    let queue: Promise<void> | undefined;
+    let isClosed = false;
+    const watch = this.#inner.watch({
       ...request,
-      onEvents: (events, revision) =>
-        request.onEvents(
-          events.map((event) => (event.type === 'put' ? this.#open(event) : event)),
-          revision,
-        ),
+      onEvents: (events, revision) => {
+        const puts = events.filter((event) => event.type === 'put');
+        const preparing = this.#prepare(puts);
+        if (queue === undefined && preparing === undefined) return deliver(events, revision);
+        const turn: Promise<void> = (queue ?? Promise.resolve())
+          .then(() => preparing)
+          .then(() => {
+            if (!isClosed) deliver(events, revision);
+          })
+          .catch((error: Error) => {
+            if (isClosed) return;
+            isClosed = true;
+            watch.close();
+            request.onError(error);
+          })
+          .finally(() => {
+            if (queue === turn) queue = undefined;
+          });
+        // Two failures are one.
+        preparing?.catch(() => {});
+        queue = turn;
+      },
+      onError: (error) => {
+        if (queue === undefined) return request.onError(error);
+        void queue.then(() => {
+          if (!isClosed) request.onError(error);
+        });
+      },
     });
+    return {
+      close() {
+        isClosed = true;
+        watch.close();
+      },
+    };
   }
 
   currentRevision(): Promise<number> {
@@ -73,10 +114,24 @@ class EncryptedStore implements Store {
     return this.#inner.close();
   }
 
+  /** undefined where all keys are at hand. */
+  #prepare(items: readonly { key: string; value: Uint8Array }[]): Promise<unknown> | undefined {
+    const waits = items.flatMap(({ key, value }) => {
+      if (this.#plain.has(value)) return [];
+      return this.#providersOf(key)?.prepare(value) ?? [];
+    });
+    return waits.length === 0 ? undefined : Promise.all(waits);
+  }
+
   #seal(operation: WriteOperation): WriteOperation {
     if (operation.type !== 'put') return operation;
     const { key, value } = operation;
-    const sealed = this.#providersOf(key)?.seal(value, Buffer.from(key));
+    let sealed: Uint8Array | undefined;
+    try {
+      sealed = this.#providersOf(key)?.seal(value, Buffer.from(key));
+    } catch (error) {
+      throw new UnavailableError((error as Error).message);
+    }
     if (sealed === undefined || sealed === value) return operation;
     this.#plain.set(sealed, value);
     return { type: 'put', key, value: sealed };

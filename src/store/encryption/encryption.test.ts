@@ -184,7 +184,7 @@ describe('encryption at rest', () => {
       ],
       /"secrets" is masked by earlier rule "\*\.\*"/,
     );
-    wrong([[['secrets'], [{ kms: {} }]]], /kms: Unsupported value/);
+    wrong([[['secrets'], [{ kms: {} }]]], /kms\.name: Required value: name is a mandatory field for a provider; /);
     const short = { keys: [{ name: 'a', secret: Buffer.alloc(16).toString('base64') }] };
     wrong([[['secrets'], [{ secretbox: short }]]], /got 16, expected one of \[32\]/);
     parseEncryptionConfiguration(configuration([['*.apps', 'secrets'], [plain]]));

@@ -8,6 +8,10 @@ export interface Provider {
   seal(value: Uint8Array, context: Uint8Array): Buffer;
   /** Throws when the value was changed, or is another key's. Takes the value without its prefix. */
   open(sealed: Buffer, context: Uint8Array): Buffer;
+  /** What has to be awaited before `open`; undefined: nothing. */
+  prepare?(sealed: Buffer): Promise<void> | undefined;
+  /** Whether it would write the value in another form today. */
+  isStale?(sealed: Buffer): boolean;
 }
 
 export interface Key {
@@ -89,6 +93,16 @@ export class ProviderList {
     return Buffer.concat([prefix, provider.seal(value, context)]);
   }
 
+  /** What has to be awaited before `open`; undefined: nothing. */
+  prepare(stored: Uint8Array): Promise<void> | undefined {
+    for (const { provider, prefix } of this.#providers) {
+      if (provider.prepare === undefined) continue;
+      const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+      if (bytes.subarray(0, prefix.length).equals(prefix)) return provider.prepare(bytes.subarray(prefix.length));
+    }
+    return undefined;
+  }
+
   /** `stale`: another provider or key would write it today. */
   open(stored: Uint8Array, context: Uint8Array): { value: Uint8Array; stale: boolean } {
     const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
@@ -96,9 +110,10 @@ export class ProviderList {
     for (const [index, { provider, prefix }] of this.#providers.entries()) {
       if (!bytes.subarray(0, prefix.length).equals(prefix)) continue;
       try {
-        const value =
-          prefix.length === 0 ? provider.open(bytes, context) : provider.open(bytes.subarray(prefix.length), context);
-        return { value: value === bytes ? stored : value, stale: index > 0 };
+        const sealed = prefix.length === 0 ? bytes : bytes.subarray(prefix.length);
+        const value = provider.open(sealed, context);
+        const stale = index > 0 || provider.isStale?.(sealed) === true;
+        return { value: value === bytes ? stored : value, stale };
       } catch (error) {
         // Two keys may have one name.
         failure = error as Error;
