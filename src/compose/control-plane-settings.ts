@@ -37,6 +37,7 @@ export interface ControlPlaneFlags extends AccessFlags {
   tenantMaxObjects?: string;
   tenantMaxBytes?: string;
   nodeCapacity?: string;
+  legacyServiceAccountTokenCleanUpPeriod?: string;
 }
 
 const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
@@ -88,6 +89,11 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
     '--node-capacity <list>',
     'what each virtual node shows of itself, as cpu=64,memory=256Gi (default: practically unlimited)',
   ],
+  [
+    'legacyServiceAccountTokenCleanUpPeriod',
+    '--legacy-service-account-token-clean-up-period <time>',
+    'how long a long-lived service account token that was made by itself may go unused (default: 8760h)',
+  ],
 ];
 
 export function addControlPlaneOptions(command: Command): Command {
@@ -115,6 +121,8 @@ export interface ControlPlaneSettings {
   webhookEgress: EgressOptions;
   tenantLimits: Partial<TenantLimits>;
   nodeCapacity: NodeCapacity;
+  /** undefined: as the controller has it. */
+  legacyTokenCleanUpMs: number | undefined;
   election: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
 }
 
@@ -142,6 +150,10 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     webhookEgress: parseEgress(given.webhookEgress ?? 'public'),
     tenantLimits: parseTenantLimits(given),
     nodeCapacity: parseNodeCapacity(given.nodeCapacity ?? ''),
+    legacyTokenCleanUpMs:
+      given.legacyServiceAccountTokenCleanUpPeriod === undefined
+        ? undefined
+        : parseDuration('--legacy-service-account-token-clean-up-period', given.legacyServiceAccountTokenCleanUpPeriod),
     election,
   };
 }

@@ -147,8 +147,8 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   apiServer.addMetrics(queues.metrics);
   const signer = createTenantSigner({ clients: pki.authority, servers: pki.tenantServers });
   const rootCa = pki.authority.certificatePem;
-  const { nodeCapacity } = settings;
-  const common = { clock, logger, zones, nodeCapacity, rootCa, signer, metrics: queues };
+  const { nodeCapacity, legacyTokenCleanUpMs } = settings;
+  const common = { clock, logger, zones, nodeCapacity, legacyTokenCleanUpMs, rootCa, signer, metrics: queues };
   const parts =
     shared === undefined
       ? startParts({ ...common, client, informers, stop })
