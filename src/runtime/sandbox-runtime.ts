@@ -70,6 +70,8 @@ export interface PodSandboxConfig {
   shareProcessNamespace?: boolean;
   hostIPC?: boolean;
   hostPID?: boolean;
+  /** Some of its containers may be privileged. */
+  privileged?: boolean;
   sysctls?: Record<string, string>;
   /** Pod-level securityContext: what the sandbox itself runs as. */
   runAsUser?: number;

@@ -4,7 +4,7 @@ import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
 import type { ImageStatus } from '../../runtime/sandbox-runtime.ts';
 import { containerSpec, instanceOf } from '../testing/fixtures.ts';
 import { etcHosts } from '../volumes/etc-hosts.ts';
-import { containerConfig, dnsConfig, hostnameOf } from './container-config.ts';
+import { containerConfig, dnsConfig, hostnameOf, sandboxConfig } from './container-config.ts';
 import { expandReferences } from './environment.ts';
 import { containerResources, oomScoreAdjustment, podResources } from './resources.ts';
 
@@ -81,6 +81,18 @@ describe('a container’s configuration', () => {
     const trusted = configOf({ securityContext: { privileged: true } }, {}, {}, { allowPrivileged: true });
     assert.equal(trusted.security.privileged, true);
     assert.deepEqual(trusted.security.seccompProfile, { type: 'Unconfined' });
+    const sandboxOf = (allowPrivileged: boolean, container: object) =>
+      sandboxConfig({
+        instance: instanceOf({ containers: [containerSpec('a', container)] }),
+        attempt: 0,
+        address,
+        logDirectory: '/logs',
+        cgroupParent: '/pods',
+        policy: { allowPrivileged },
+      }).privileged;
+    assert.equal(sandboxOf(true, { securityContext: { privileged: true } }), true);
+    assert.equal(sandboxOf(true, {}), undefined);
+    assert.equal(sandboxOf(false, { securityContext: { privileged: true } }), undefined);
   });
 
   it('takes the pod’s security settings where the container has none', () => {

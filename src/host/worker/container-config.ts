@@ -1,4 +1,4 @@
-import type { Container } from '../../api/generated/core-v1.ts';
+import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
 import type { PodAddress } from '../../api/pod-network.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 import type { ContainerConfig, ImageStatus, Mount, PodSandboxConfig } from '../../runtime/sandbox-runtime.ts';
@@ -111,6 +111,7 @@ export interface SandboxConfigInput {
   address: PodAddress;
   logDirectory: string;
   cgroupParent: string;
+  policy: SecurityPolicy;
 }
 
 export function sandboxConfig({
@@ -119,6 +120,7 @@ export function sandboxConfig({
   address,
   logDirectory,
   cgroupParent,
+  policy,
 }: SandboxConfigInput): PodSandboxConfig {
   const pod = instance.spec.pod;
   const { namespace, name } = instance.spec.podRef;
@@ -135,6 +137,7 @@ export function sandboxConfig({
     annotations: instance.spec.podAnnotations ?? {},
     cgroupParent,
     ...(address.namespacePath !== undefined && { networkNamespacePath: address.namespacePath }),
+    ...(policy.allowPrivileged && hasPrivileged(pod) && { privileged: true }),
     ...(pod.shareProcessNamespace === true && { shareProcessNamespace: true }),
     ...(Object.keys(sysctls).length > 0 && { sysctls }),
     ...(security.runAsUser !== undefined && { runAsUser: security.runAsUser }),
@@ -145,6 +148,9 @@ export function sandboxConfig({
     resources: podResources(pod),
   };
 }
+
+const hasPrivileged = ({ containers, initContainers = [] }: PodSpec): boolean =>
+  [...initContainers, ...containers].some(({ securityContext }) => securityContext?.privileged === true);
 
 const LONGEST_HOSTNAME = 63;
 

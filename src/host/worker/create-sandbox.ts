@@ -45,6 +45,7 @@ export async function createSandbox(context: WorkerContext, attempt: number): Pr
       address,
       logDirectory: files.logDirectory(uid),
       cgroupParent: files.cgroupParent(uid),
+      policy: dependencies.policyOf(instance.metadata.namespace ?? ''),
     });
     const createdAt = clock.now();
     const id = await runtime.runPodSandbox(config);

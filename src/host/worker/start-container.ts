@@ -121,7 +121,8 @@ async function startIt(
       const count = attempt > 0 ? attempt : (await files.lastAttempt(uid, name)) + 1;
       const filled = await withFileVariables(container, (volume, path) => files.readVolumeFile(instance, volume, path));
       const mounts = await files.containerMounts(instance, filled, count, address);
-      const { hostMemoryBytes, policyOf } = dependencies;
+      const { hostMemoryBytes } = dependencies;
+      const policy = dependencies.policyOf(instance.metadata.namespace ?? '');
       const config = containerConfig({
         instance,
         container: filled,
@@ -130,7 +131,7 @@ async function startIt(
         address,
         mounts,
         hostMemoryBytes,
-        policy: policyOf(instance.metadata.namespace ?? ''),
+        policy,
       });
       const pod = sandboxConfig({
         instance,
@@ -138,6 +139,7 @@ async function startIt(
         address,
         logDirectory: files.logDirectory(uid),
         cgroupParent: files.cgroupParent(uid),
+        policy,
       });
       // Its limits must fit into the pod's, which may just have grown.
       if (isPodResizePending(context)) await resizePod(context);

@@ -34,6 +34,25 @@ export function isolationTests(add: AddTest): void {
     'processes',
   );
 
+  add(
+    'a container is privileged where its sandbox lets it be',
+    async (bench) => {
+      const security = { ...bench.containerConfig().security, privileged: true };
+      const capabilities = 'grep CapEff /proc/self/status';
+      const pod = await bench.runPod({ privileged: true });
+      const { size } = new Set(
+        await Promise.all([
+          outputOf(bench, pod, capabilities, { metadata: { name: 'all', attempt: 0 }, security }),
+          outputOf(bench, pod, capabilities, { metadata: { name: 'few', attempt: 0 } }),
+        ]),
+      );
+      assert.equal(size, 2);
+      const plain = await bench.runPod();
+      await assert.rejects(bench.create(plain, { command: ['true'], security }), /privileged/);
+    },
+    'processes',
+  );
+
   add('command replaces the entry point, args the arguments', async (bench) => {
     const pod = await bench.runPod();
     const { logPath } = await bench.runToEnd(pod, ['echo', 'one'], { args: ['two', 'three four'] });

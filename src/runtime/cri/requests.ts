@@ -37,6 +37,7 @@ export function criSandboxConfig(config: PodSandboxConfig): object {
       sysctls: config.sysctls ?? {},
       securityContext: {
         namespaceOptions: sandboxNamespaces(config),
+        privileged: config.privileged === true,
         runAsUser: optionalNumber(config.runAsUser),
         runAsGroup: optionalNumber(config.runAsGroup),
         supplementalGroups: config.supplementalGroups ?? [],
