@@ -62,7 +62,11 @@ export async function patch(environment: Environment, request: ResourceRequest):
     ...(request.view !== undefined && { view: request.view }),
     ...(pace !== undefined && { pace }),
     async change(old) {
-      const current = withoutTenant(fromStored(request.view, old));
+      // Sets of fields are large, and few patches speak of them: they are neither copied nor read then.
+      const { managedFields } = old.metadata;
+      const keepsManagers =
+        managedFields !== undefined && request.view === undefined && !mentionsManagers(contentType, document);
+      const current = withoutTenant(fromStored(request.view, old), keepsManagers);
       // What a status patch leaves alone need not be copied, decoded and compared: it stays the old object's.
       const statusOnly =
         subresource?.name === 'status' &&
@@ -86,8 +90,10 @@ export async function patch(environment: Environment, request: ResourceRequest):
         value,
         target,
         findings,
+        keepsManagers ? managedFields : undefined,
       );
       first = false;
+      if (keepsManagers) object.metadata.managedFields = managedFields;
       if (pace?.isDue) await pace.rest();
       object.apiVersion = apiVersionOf(spoken);
       requireName(request, object);
@@ -115,7 +121,13 @@ export async function patch(environment: Environment, request: ResourceRequest):
 }
 
 /** What a patch makes of an object may be none of its kind: the patch is what is wrong then. */
-function decodePatched(context: RequestContext, value: KubeObject, target: BodyTarget, findings: string[]): KubeObject {
+function decodePatched(
+  context: RequestContext,
+  value: KubeObject,
+  target: BodyTarget,
+  findings: string[],
+  managedFields: unknown[] | undefined,
+): KubeObject {
   try {
     return decodeValue(context, { value, duplicates: findings, text: '' }, target);
   } catch (error) {
@@ -123,14 +135,27 @@ function decodePatched(context: RequestContext, value: KubeObject, target: BodyT
     const why = error.message
       .replace(/^\S+ in version "[^"]*" cannot be handled as a \S+: /, '')
       .replace(/^the object provided is unrecognized \(must be of type \S+\): (.*) \(<empty>\)$/s, '$1');
-    const message = `Invalid value: ${JSON.stringify(JSON.stringify(value))}: ${why}`;
+    const shown = managedFields === undefined ? value : { ...value, metadata: { ...value.metadata, managedFields } };
+    const message = `Invalid value: ${JSON.stringify(JSON.stringify(shown))}: ${why}`;
     throw invalid({ group: '', kind: '' }, '', [{ reason: 'FieldValueInvalid', field: 'patch', message }]);
   }
 }
 
-function withoutTenant(object: KubeObject): KubeObject {
-  const { clusterName: _clusterName, ...metadata } = object.metadata;
+function withoutTenant(object: KubeObject, orManagers: boolean): KubeObject {
+  const metadata = { ...object.metadata };
+  delete metadata.clusterName;
+  if (orManagers) delete metadata.managedFields;
   return { ...object, metadata };
+}
+
+/** May the patch read or change managedFields? */
+function mentionsManagers(contentType: string, document: any): boolean {
+  if (contentType === JSON_PATCH) return true;
+  const metadata = document?.metadata;
+  if (metadata === undefined) return false;
+  if (typeof metadata !== 'object' || metadata === null) return true;
+  for (const field in metadata) if (field === 'managedFields' || field.startsWith('$')) return true;
+  return false;
 }
 
 /** Is the document a merge of metadata and status, which can change nothing else of the object? */
