@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { badRequest, requestEntityTooLarge, StatusError } from '../../api/status.ts';
 import { ByteCollector } from '../../base/byte-collector.ts';
 import type { RequestBody } from '../request-context.ts';
-import { isNestedTooDeeply } from './nesting.ts';
+import { mostValues, outgrown } from './nesting.ts';
 
 /** As kube-apiserver's --max-request-bytes: 3 MiB. */
 export const bodyLimitBytes = 3 * 1024 * 1024;
@@ -27,8 +27,13 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
     });
     request.on('end', () => {
       const bytes = body.bytes();
-      if (!contentType.includes('protobuf') && isNestedTooDeeply(bytes, contentType.includes('yaml'))) {
+      const problem = contentType.includes('protobuf') ? undefined : outgrown(bytes, contentType.includes('yaml'));
+      if (problem === 'depth') {
         return reject(badRequest('the body of the request cannot be read: exceeded max depth'));
+      }
+      if (problem === 'values') {
+        const message = `Request entity too large: the body holds more than ${mostValues} values`;
+        return reject(new StatusError(413, 'RequestEntityTooLarge', message));
       }
       resolve({ type: 'bytes', bytes, contentType });
     });

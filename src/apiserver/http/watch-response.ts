@@ -99,23 +99,46 @@ function frameBuilder(
   nowMs: () => number,
 ): ((event: CacheEvent) => Buffer) | undefined {
   const form = watchForm(context, answer);
-  if (form.format === 'protobuf') return (event) => protobufFrame(answer.definition, event, form);
+  const { group, version, resource } = answer.definition;
+  const place = `${group}/${version}/${resource} ${context.showTenant}`;
+  const said = `${place} ${form.format} ${form.as} ${form.version}`;
+  if (form.format === 'protobuf') {
+    return (event) => sharedFrame(event, said, () => protobufFrame(answer.definition, event, form));
+  }
   if (form.as === undefined) return undefined;
   const includeObject = parseIncludeObject(context.query.get('includeObject'));
   let columnsSent = false;
   const shape = (object: KubeObject): object => {
     if (form.as === 'PartialObjectMetadata') return partialMetadata(object, form.version!);
-    const withColumns = !columnsSent;
-    columnsSent = true;
     return tableOf(
       answer.definition,
       [object],
       { resourceVersion: object.metadata.resourceVersion },
-      { version: form.version!, includeObject, nowMs: nowMs(), withColumns },
+      { version: form.version!, includeObject, nowMs: nowMs(), withColumns: !columnsSent },
     );
   };
   return (event) => {
-    const object = visibleObject(event.entry, context.showTenant);
-    return Buffer.from(`${JSON.stringify({ type: event.type, object: shape(object) })}\n`);
+    const frame = sharedFrame(event, `${said} ${includeObject} ${columnsSent}`, () => {
+      const object = visibleObject(event.entry, context.showTenant);
+      return Buffer.from(`${JSON.stringify({ type: event.type, object: shape(object) })}\n`);
+    });
+    columnsSent = true;
+    return frame;
   };
+}
+
+const framesOfTurn = new Map<object, Map<string, Buffer>>();
+
+/**
+ * What watchers in one form are told in one turn of the event loop is made once: a thousand of them, and an object of a
+ * megabyte, were seconds otherwise.
+ */
+function sharedFrame(event: CacheEvent, said: string, build: () => Buffer): Buffer {
+  if (framesOfTurn.size === 0) setImmediate(() => framesOfTurn.clear());
+  let frames = framesOfTurn.get(event.entry);
+  if (frames === undefined) framesOfTurn.set(event.entry, (frames = new Map()));
+  const key = `${event.type} ${said}`;
+  let frame = frames.get(key);
+  if (frame === undefined) frames.set(key, (frame = build()));
+  return frame;
 }
