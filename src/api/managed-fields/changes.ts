@@ -65,10 +65,12 @@ export function changeAt(endpoint: Endpoint, before: unknown, after: unknown): C
 /** The same change of an object that has another address. */
 function withAddress({ isSame, ...like }: Change, from: PathElement, to: PathElement): Change {
   const taken = renamed(like.taken, from, to);
-  const own = renamed(like.own, from, to);
+  // Mostly they are one set.
+  const own = like.own === like.taken ? taken : renamed(like.own, from, to);
+  const conflicting = like.conflicting === like.taken ? taken : renamed(like.conflicting, from, to);
   return {
     isSame,
-    conflicting: renamed(like.conflicting, from, to),
+    conflicting,
     taken,
     own,
     leave: (set) => difference(set, taken),
@@ -76,16 +78,31 @@ function withAddress({ isSame, ...like }: Change, from: PathElement, to: PathEle
   };
 }
 
-/** `from` has no other element beside it: the order of elements stays. */
+/** Where a set holds the address that it was made with. */
+const places = new WeakMap<FieldSet, PathElement[][]>();
+
 function renamed(set: FieldSet, from: PathElement, to: PathElement): FieldSet {
-  let result: Record<string, FieldSet> | undefined;
+  let paths = places.get(set);
+  if (paths === undefined) places.set(set, (paths = pathsTo(set, from)));
+  let result = set;
+  for (const path of paths) result = renamedAt(result, path, 0, from, to);
+  return result;
+}
+
+function pathsTo(set: FieldSet, wanted: PathElement): PathElement[][] {
+  const paths: PathElement[][] = [];
   for (const element in set) {
-    if (element === from) return { ...('.' in set && { '.': leaf }), [to]: set[from]! };
-    const child = set[element]!;
-    const changed = child === leaf ? child : renamed(child, from, to);
-    if (changed !== child) (result ??= { ...set })[element] = changed;
+    if (element === wanted) paths.push([]);
+    else for (const path of pathsTo(set[element]!, wanted)) paths.push([element, ...path]);
   }
-  return result ?? set;
+  return paths;
+}
+
+/** `from` has no other element beside it: the order of elements stays. */
+function renamedAt(set: FieldSet, path: PathElement[], depth: number, from: PathElement, to: PathElement): FieldSet {
+  if (depth === path.length) return { ...('.' in set && { '.': leaf }), [to]: set[from]! };
+  const element = path[depth]!;
+  return { ...set, [element]: renamedAt(set[element]!, path, depth + 1, from, to) };
 }
 
 function extended(set: FieldSet, taken: FieldSet, own: FieldSet): FieldSet {
