@@ -37,7 +37,17 @@ function suiteRecipes(programs: Record<ProgramName, string>): ImageRecipe[] {
   const agnhost = (name: string, tags: string[], cmd: string, pages?: string): ImageRecipe => ({
     name: `${PREFIX}/${name}`,
     tags,
-    packages: ['busybox', 'bash', 'curl', 'bind9-dnsutils', 'netcat-openbsd', 'iproute2', 'libc-bin', 'coreutils'],
+    packages: [
+      'busybox',
+      'bash',
+      'curl',
+      'bind9-dnsutils',
+      'netcat-openbsd',
+      'iproute2',
+      'libc-bin',
+      'coreutils',
+      'wget',
+    ],
     sources: [],
     files: [...files, programs.agnhost],
     config: [
@@ -144,6 +154,8 @@ function fillAgnhost(root: string, debian: DebianFiles, program: string): void {
     ['iproute2', 'bin/ss'],
     ['libc-bin', 'usr/bin/getent'],
     ['coreutils', 'usr/bin/printenv'],
+    // Debian's busybox has one that ends with a segmentation fault when it is given a time limit.
+    ['wget', 'usr/bin/wget'],
   ] as const) {
     debian.copyProgram(packageName, file, root, `usr/bin/${file.split('/').pop()!.split('.')[0]}`);
   }
@@ -151,6 +163,7 @@ function fillAgnhost(root: string, debian: DebianFiles, program: string): void {
   copy(program, join(root, 'agnhost'), 0o755);
   symlinkSync('agnhost', join(root, 'agnhost-2'));
   mkdirSync(join(root, 'uploads'));
+  writeFileSync(join(root, 'etc/wgetrc'), 'tries = 1\n');
   writeFileSync(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\n');
   // One test wants a user whose image gives it one more group.
   writeFileSync(
