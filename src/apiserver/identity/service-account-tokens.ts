@@ -43,6 +43,7 @@ export class TokenRefused extends Error {}
 const tenantClaim = 'skypod.io';
 /** So many verified tokens are remembered, the oldest forgotten first: a signature check costs 0.1 ms. */
 const verifiedLimit = 10_000;
+const rememberedLength = 4096;
 /** Nobody's token is longer. */
 const tokenLimit = 64 * 1024;
 
@@ -170,6 +171,8 @@ export class ServiceAccountTokens {
       issuedAtMs: Number(payload['iat'] ?? 0) * 1000,
       tokenId: String(payload['jti'] ?? ''),
     };
+    // Audiences are the asker's words: long tokens must not fill the memory.
+    if (token.length > rememberedLength) return claims;
     this.#verified.set(token, claims);
     if (this.#verified.size > verifiedLimit) this.#verified.delete(this.#verified.keys().next().value!);
     return claims;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Program } from '../../../api/cel/program.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
@@ -45,7 +46,7 @@ export class WebhookAuthorizer {
     const { holds, error } = conditionsHold(matchConditions, spec);
     if (error !== undefined) return this.#failed(error);
     if (!holds) return { allowed: false, reason: '' };
-    const key = JSON.stringify(spec);
+    const key = createHash('sha256').update(JSON.stringify(spec)).digest('base64');
     const known = this.#answers.get(key);
     if (known !== undefined && known.untilMs > clock.now()) return decisionOf(known.status);
     this.#answers.delete(key);
@@ -58,7 +59,7 @@ export class WebhookAuthorizer {
       // Where it stands is the operator's business.
       return this.#failed(`authorizer ${JSON.stringify(this.#options.name)} does not answer`);
     }
-    if (controlledLength(attributes) < rememberedLength && key.length < 4 * rememberedLength) {
+    if (controlledLength(attributes) < rememberedLength) {
       const ttlMs = status.allowed ? authorizedTtlMs : unauthorizedTtlMs;
       this.#answers.set(key, { status, untilMs: clock.now() + ttlMs });
       if (this.#answers.size > answersLimit) this.#answers.delete(this.#answers.keys().next().value!);

@@ -8,6 +8,8 @@ import { type Claims, untrustedIssuer, verifyToken } from './verify-token.ts';
 
 /** A claim may come from another issuer; so many are known at a time. */
 const issuersKept = 16;
+/** Who shows a token is a stranger until it is read: no crowd of them makes us ask elsewhere more than so often at a time. */
+const underWayLimit = 8;
 
 /**
  * Fetches groups that a token does not hold but says where to ask for. The answer is a token of its own, of whatever
@@ -19,6 +21,7 @@ export class ClaimResolver {
   readonly #egress: Egress;
   readonly #clock: Clock;
   readonly #keys = new Map<string, IssuerKeys>();
+  #underWay = 0;
 
   constructor(claim: string, issuer: TokenIssuer, egress: Egress, clock: Clock) {
     this.#claim = claim;
@@ -41,7 +44,13 @@ export class ClaimResolver {
     const { endpoint = '', access_token: accessToken = '' } = sources[source] ?? {};
     // An aggregated claim, which upstream does not take either.
     if (endpoint === '') return claims;
-    return { ...claims, [this.#claim]: await this.#resolve(endpoint, accessToken, refuse) };
+    if (this.#underWay >= underWayLimit) throw refuse('too many are under way');
+    this.#underWay++;
+    try {
+      return { ...claims, [this.#claim]: await this.#resolve(endpoint, accessToken, refuse) };
+    } finally {
+      this.#underWay--;
+    }
   }
 
   async #resolve(endpoint: string, accessToken: string, refuse: (why: string) => TokenRefused): Promise<unknown> {

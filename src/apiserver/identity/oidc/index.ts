@@ -27,7 +27,9 @@ export interface OidcOptions {
 
 /** A token is taken again without a look at its signature for so long, as upstream's token cache does. */
 const rememberedMs = 10_000;
-const rememberedTokens = 1000;
+/** Of all issuers together, and none that is longer. */
+const rememberedTokens = 10_000;
+const rememberedLength = 8192;
 const notInitialized = 'oidc: authenticator not initialized';
 /** So many tenants' issuers are kept ready. */
 const tenantsKept = 256;
@@ -37,6 +39,7 @@ export class OidcTokens {
   readonly #options: OidcOptions;
   readonly #operators: Issuers;
   readonly #byTenant = new Map<string, { configured: unknown; issuers: Issuers }>();
+  readonly #remembered: RememberedUsers = new Map();
 
   constructor(options: OidcOptions) {
     this.#options = options;
@@ -84,7 +87,7 @@ export class OidcTokens {
 
   #issuersOf(jwt: JwtAuthenticator[], egress: Egress): Issuers {
     const { clock } = this.#options;
-    return new Map(jwt.map((one) => [one.issuer.url, new TrustedIssuer(one, egress, clock)]));
+    return new Map(jwt.map((one) => [one.issuer.url, new TrustedIssuer(one, egress, clock, this.#remembered)]));
   }
 }
 
@@ -92,14 +95,19 @@ type Issuers = ReadonlyMap<string, TrustedIssuer>;
 const none: JwtAuthenticator[] = [];
 const noIssuers: Issuers = new Map();
 
+type RememberedUsers = Map<string, { user: MappedUser; untilMs: number }>;
+let issuersMade = 0;
+
 class TrustedIssuer {
+  readonly #id = issuersMade++;
   readonly #authenticator: JwtAuthenticator;
   readonly #keys: IssuerKeys;
   readonly #clock: Clock;
   readonly #resolver: ClaimResolver | undefined;
-  readonly #remembered = new Map<string, { user: MappedUser; untilMs: number }>();
+  readonly #remembered: RememberedUsers;
 
-  constructor(authenticator: JwtAuthenticator, egress: Egress, clock: Clock) {
+  constructor(authenticator: JwtAuthenticator, egress: Egress, clock: Clock, remembered: RememberedUsers) {
+    this.#remembered = remembered;
     this.#authenticator = authenticator;
     this.#keys = new IssuerKeys(authenticator.issuer, egress, clock);
     this.#clock = clock;
@@ -113,7 +121,7 @@ class TrustedIssuer {
   }
 
   async user(token: string): Promise<MappedUser> {
-    const key = createHash('sha256').update(token).digest('base64');
+    const key = `${this.#id}/${createHash('sha256').update(token).digest('base64')}`;
     const known = this.#remembered.get(key);
     if (known !== undefined && known.untilMs > this.#clock.now()) return known.user;
     this.#remembered.delete(key);
@@ -127,6 +135,7 @@ class TrustedIssuer {
     const claims = (await this.#resolver?.expand(verified)) ?? verified;
     const user = mappedUser(this.#authenticator, claims);
     const expiresMs = Number(claims['exp']) * 1000;
+    if (token.length > rememberedLength) return user;
     this.#remembered.set(key, { user, untilMs: Math.min(expiresMs, nowMs + rememberedMs) });
     if (this.#remembered.size > rememberedTokens) this.#remembered.delete(this.#remembered.keys().next().value!);
     return user;

@@ -3,7 +3,8 @@ import { secured } from '../../connect/forward.ts';
 import type { Egress } from '../../webhooks/egress.ts';
 
 const timeoutMs = 10_000;
-const limitBytes = 1024 * 1024;
+/** A tenant's issuers are many, and what they say is kept. */
+const limitBytes = 128 * 1024;
 
 export interface SecureGetOptions {
   egress: Egress;

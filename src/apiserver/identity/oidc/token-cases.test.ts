@@ -331,4 +331,34 @@ describe('tokens of OpenID Connect issuers, as reviews tell of them', { timeout:
       /while getting distributed claim/,
     );
   });
+
+  it('a crowd of strangers makes nobody ask elsewhere more than so often', async () => {
+    await trust({ mappings: { groups: { claim: 'groups', prefix: '' } } });
+    let open = 0;
+    let most = 0;
+    const answers: (() => void)[] = [];
+    issuer.slowPages.set('/slow', async () => {
+      most = Math.max(most, ++open);
+      await new Promise<void>((done) => answers.push(done));
+      open--;
+      return 'nothing';
+    });
+    const reviews = Array.from({ length: 30 }, async (_, index) =>
+      review(
+        await issuer.sign({
+          ...jane,
+          index,
+          _claim_names: { groups: 'src1' },
+          _claim_sources: { src1: { endpoint: `${issuer.url}/slow` } },
+        }),
+      ),
+    );
+    const release = setInterval(() => {
+      for (const done of answers.splice(0)) done();
+    }, 200);
+    const statuses = await Promise.all(reviews);
+    clearInterval(release);
+    assert.ok(most <= 8, `${most} at once`);
+    assert.ok(statuses.some(({ error }) => error.endsWith('too many are under way')));
+  });
 });

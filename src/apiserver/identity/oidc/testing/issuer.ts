@@ -16,6 +16,7 @@ export interface Issuer {
   ): Promise<string>;
   /** What it answers at other paths, by path; given the Authorization header. */
   pages: Map<string, (authorization: string | undefined) => string>;
+  slowPages: Map<string, () => Promise<string>>;
   /** A new key from now on; the old one is published no longer. */
   rotate(): Promise<void>;
   close(): void;
@@ -28,6 +29,7 @@ export async function startIssuer(): Promise<Issuer> {
   let keyNumber = 0;
   const asked: string[] = [];
   const pages: Issuer['pages'] = new Map();
+  const slowPages: Issuer['slowPages'] = new Map();
   const server: Server = createServer({ cert: pair.certificatePem, key: pair.keyPem }, async (request, response) => {
     asked.push(request.url ?? '');
     response.setHeader('content-type', 'application/json');
@@ -38,6 +40,8 @@ export async function startIssuer(): Promise<Issuer> {
       const jwk = { ...(await exportJWK(keys.publicKey)), kid: `key-${keyNumber}`, alg: 'RS256', use: 'sig' };
       return response.end(JSON.stringify({ keys: [jwk] }));
     }
+    const slowPage = slowPages.get(request.url ?? '');
+    if (slowPage !== undefined) return response.end(await slowPage());
     const page = pages.get(request.url ?? '');
     if (page !== undefined) return response.end(page(request.headers.authorization));
     response.statusCode = 404;
@@ -55,6 +59,7 @@ export async function startIssuer(): Promise<Issuer> {
     caPem: authority.certificatePem,
     asked,
     pages,
+    slowPages,
     rotate,
     async sign(claims, { key = `key-${keyNumber}`, expiresIn = 600, audience = 'skypod' } = {}) {
       const now = Math.floor(Date.now() / 1000);
