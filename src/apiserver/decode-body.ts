@@ -105,7 +105,11 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   // Large, and read by those who track fields alone: not walked here.
   const walked = Array.isArray(sent) ? { ...value, metadata: { ...value.metadata, managedFields: undefined } } : value;
   const decoded = decodeObject<KubeObject>(target.schema, walked, { strict: validation !== 'Ignore' });
-  if (decoded.errors.length > 0) throw handled(decoded.errors[0]!);
+  if (decoded.errors.length > 0) {
+    const [error] = decoded.errors;
+    // Metadata of custom resources is read by itself.
+    throw handled(isCustom ? error!.replace('field ObjectMeta.metadata.', 'field ObjectMeta.') : error!);
+  }
   if (validation !== 'Ignore') {
     // What the text repeats comes before what it has too much, where YAML says it; each line of that is a warning.
     const isYaml = body.duplicates[0]?.startsWith(yamlErrors) === true;

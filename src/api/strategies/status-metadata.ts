@@ -4,16 +4,16 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 type Kept = (keyof ObjectMeta)[];
 
 const all: Kept = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
+const whole: Kept = [...all, 'deletionTimestamp', 'deletionGracePeriodSeconds'];
 
 /** Kinds of whose metadata a write to /status leaves something alone; source: PrepareForUpdate of their strategies. */
 const kept: Record<string, Kept> = {
   '/pods': ['ownerReferences'],
   'apps/deployments': ['labels'],
   'admissionregistration.k8s.io/validatingadmissionpolicies': all,
-  'apiextensions.k8s.io/customresourcedefinitions': all,
   'apiregistration.k8s.io/apiservices': all,
-  'flowcontrol.apiserver.k8s.io/flowschemas': all,
-  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': all,
+  'flowcontrol.apiserver.k8s.io/flowschemas': whole,
+  'flowcontrol.apiserver.k8s.io/prioritylevelconfigurations': whole,
   'networking.k8s.io/servicecidrs': all,
   'resource.k8s.io/resourceclaims': all,
   'storage.k8s.io/volumeattachments': all,

@@ -268,7 +268,12 @@ function checkNumber(schema: JsonSchema, value: number, path: string, result: Re
   const invalid = (detail: string) =>
     result.add((findings) => findings.invalid(nameOf(path), value, `${path} in body should be ${detail}`));
   const { format, multipleOf, maximum, minimum } = schema;
-  if (schema.type === 'integer' && format === 'int32' && (value < -2147483648 || value > 2147483647)) {
+  if (schema.type === 'integer' && !Number.isInteger(value)) {
+    const named = format === undefined ? '(default format)' : `with format ${format}`;
+    result.add((findings) =>
+      findings.invalid('<nil>', '', `Checked value must be of type integer ${named} in ${path}`),
+    );
+  } else if (schema.type === 'integer' && format === 'int32' && (value < -2147483648 || value > 2147483647)) {
     result.add((findings) =>
       findings.invalid('<nil>', '', `Checked value must be of type integer with format int32 in ${path}`),
     );

@@ -13,6 +13,7 @@ import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { acceptedForm } from '../http/negotiate.ts';
 import type { Identity } from '../identity/identity.ts';
+import { fieldsAfter, trackedResource } from '../verbs/field-management.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
 /** Kinds that are created to be answered, and never stored. Source: authentication/v1 and authorization/v1. */
@@ -93,7 +94,7 @@ async function selfSubjectReview(environment: Environment, request: ResourceRequ
 
 async function selfSubjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(environment, request);
-  checkReview(request, review, false);
+  checkReview(environment, request, review, false);
   const { attributes, problems } = attributesOf(request, review);
   const decision = await environment.authorizer.authorize(request.context.identity, attributes);
   return answered(request, review, decisionStatus(decision, problems));
@@ -102,7 +103,7 @@ async function selfSubjectAccessReview(environment: Environment, request: Resour
 async function subjectAccessReview(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const review = await readReview(environment, request);
   const { user = '', groups = [], uid, extra } = review['spec'] ?? {};
-  checkReview(request, review, user === '' && groups.length === 0);
+  checkReview(environment, request, review, user === '' && groups.length === 0);
   // Someone of this tenant: a review never says anything about the platform's own identities.
   const identity: Identity = { name: user, groups, uid, extra, kind: 'tenant', tenant: request.tenant };
   const { attributes, problems } = attributesOf(request, review);
@@ -175,7 +176,12 @@ function requirementErrors(
 }
 
 /** Source: apis/authorization/validation upstream. */
-function checkReview({ definition, namespace }: ResourceRequest, review: KubeObject, lacksSubject: boolean): void {
+function checkReview(
+  environment: Environment,
+  { context, definition, namespace }: ResourceRequest,
+  review: KubeObject,
+  lacksSubject: boolean,
+): void {
   const errors: FieldError[] = [];
   const { resourceAttributes, nonResourceAttributes } = review['spec'] ?? {};
   const isLocal = definition.resource === 'localsubjectaccessreviews';
@@ -199,7 +205,10 @@ function checkReview({ definition, namespace }: ResourceRequest, review: KubeObj
   }
   const { namespace: _place, managedFields: _fields, ...metadata } = review.metadata as Partial<KubeObject['metadata']>;
   if (Object.keys(metadata).length > 0) {
-    errors.push(wrong('metadata', '{}', isLocal ? 'must be empty except for namespace' : 'must be empty'));
+    const { name, namespace: place, ...rest } = review.metadata;
+    const managedFields = fieldsAfter(environment, context, trackedResource(definition, ''), undefined, review);
+    const shown = JSON.stringify({ name, namespace: place, ...rest, managedFields });
+    errors.push(wrong('metadata', shown, isLocal ? 'must be empty except for namespace' : 'must be empty'));
   }
   for (const selector of ['fieldSelector', 'labelSelector']) {
     const given = resourceAttributes?.[selector];

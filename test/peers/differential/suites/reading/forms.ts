@@ -110,7 +110,7 @@ export async function forms(twin: Twin, maps: string, pods: string): Promise<voi
         twin.ask(
           `${what} table with ${include}`,
           { path: joined, accept: TABLE },
-          { reduce: ({ json, text }) => json ?? text.split('\n').map(parsed) },
+          { reduce: ({ json, text }) => json ?? text.split('\n').map(parsed), replace: [[/"\d+s"/g, '"<age>"']] },
         ),
       );
       await several.start(
