@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../object.ts';
 import { badRequest, StatusError } from '../status.ts';
@@ -45,9 +46,9 @@ export interface Application {
  * defaulted. Shares with its arguments. Throws StatusError: 400 for a wrong kind, 500 (as upstream) for a configuration
  * that does not fit the schema, 409 for fields that others own. Source: apimachinery's FieldManager.Apply.
  */
-export function applyConfiguration(application: Application): KubeObject {
+export function* applySteps(application: Application): Steps<KubeObject> {
   try {
-    return applied(application);
+    return yield* applied(application);
   } catch (error) {
     // A stored object need not fit the schema (lists without the keys of their items): upstream says so with a 500.
     const { endpoint, live } = application;
@@ -58,26 +59,29 @@ export function applyConfiguration(application: Application): KubeObject {
   }
 }
 
-function applied(application: Application): KubeObject {
+export const applyConfiguration = (application: Application): KubeObject => runAtOnce(applySteps(application));
+
+function* applied(application: Application): Steps<KubeObject> {
   const { endpoint, live, empty, configuration } = application;
   checkKind(application);
   const fault = validateConfiguration(endpoint.type, configuration);
   if (fault !== undefined) {
     throw new StatusError(500, '', `failed to create typed patch object (${describe(configuration)}): ${fault}`);
   }
+  yield;
   const liveEntries = live?.metadata.managedFields as ManagedFieldsEntry[] | undefined;
   const managed = managedOfStored(liveEntries);
   if (managed.size === 0 && live !== undefined) {
     const first: Manager = { ...managerOf(application), name: 'before-first-apply', operation: 'Update' };
-    trackChange(managed, endpoint, first, empty, live, application.now);
+    yield* trackChange(managed, endpoint, first, empty, live, application.now);
   }
   const before = live ?? empty;
-  let result = attempt(application, before, managed, application.force);
+  let result = yield* attempt(application, before, managed, application.force);
   if (result.conflicts !== undefined) {
     const left =
       application.manager === 'kubectl' ? withoutLastApplied(endpoint, before, result.conflicts) : result.conflicts;
     if (left.size > 0) throw conflictError(left, managed);
-    result = attempt(application, before, managed, true);
+    result = yield* attempt(application, before, managed, true);
   }
   let object = result.object!;
   if (application.manager === 'kubectl' && lastAppliedOf(object) !== '')
@@ -94,23 +98,29 @@ interface Attempt {
 }
 
 /** `known` stays as it is. */
-function attempt(application: Application, before: KubeObject, known: Managed, force: boolean): Attempt {
+function* attempt(application: Application, before: KubeObject, known: Managed, force: boolean): Steps<Attempt> {
   const { endpoint, configuration } = application;
   const managed: Managed = new Map(known);
   reconcileManaged(managed, endpoint);
+  yield;
   const manager = managerOf(application);
   const identifier = identifierOfManager(manager);
   const last = managed.get(identifier);
   let set = recursiveDifference(fieldSetOf(endpoint.type, configuration), endpoint.reset);
   if (endpoint.only !== undefined) set = endpoint.only(set);
   managed.set(identifier, entryOf(manager, set, last?.time));
+  yield;
   const merged = mergeObjects(endpoint.type, before, configuration);
-  const object = prune(endpoint, merged, managed, last);
+  yield;
+  const object = yield* prune(endpoint, merged, managed, last);
+  yield;
 
   const changes = new Changes(endpoint, before, object);
+  yield;
   const conflicts = conflictsOf(managed, changes, identifier);
   if (!force && conflicts.size > 0) return { managed, conflicts };
   takeFromOthers(managed, changes, identifier);
+  yield;
 
   const entry = managed.get(identifier);
   if (entry !== undefined) {

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
 import { difference, type FieldSet, intersection, isEmptySet, union, unionAll } from './field-set.ts';
@@ -11,12 +12,12 @@ import { removeFields } from './remove.ts';
  * The merged object without what the applier applied last time and not this time, as far as nobody else owns it.
  * `managed` has the applier's new set already. Source: structured-merge-diff's Updater.prune.
  */
-export function prune(
+export function* prune(
   endpoint: Endpoint,
   merged: KubeObject,
   managed: Managed,
   last: ManagedFieldsEntry | undefined,
-): KubeObject {
+): Steps<KubeObject> {
   if (last === undefined || isEmptySet(fieldsOf(last))) return merged;
   const { versions, apiVersion: ownVersion } = endpoint;
   const lastVersion = last.apiVersion ?? '';
@@ -28,16 +29,20 @@ export function prune(
   const whole = convert(merged, ownVersion, lastVersion);
   let pruned: KubeObject = removeFields(lastType, whole, withNamedFields(fieldsOf(last), lastType));
   // Back comes what someone owns, in the version of the last configuration first.
+  yield;
   const owned = ownedByVersion(managed);
+  yield;
   const others = [...owned.keys()].filter((version) => version !== lastVersion);
   for (const version of owned.has(lastVersion) ? [lastVersion, ...others] : others) {
     const type = versions.typeOf(version);
     if (type === undefined) continue;
     const wholeThere = convert(whole, lastVersion, version);
     const prunedThere = convert(pruned, lastVersion, version);
-    pruned = convert(addBackOwned(type, wholeThere, prunedThere, owned.get(version)!), version, lastVersion);
+    const back = yield* addBackOwned(type, wholeThere, prunedThere, owned.get(version)!);
+    pruned = convert(back, version, lastVersion);
+    yield;
   }
-  return convert(addBackDangling(lastType, whole, pruned, fieldsOf(last)), lastVersion, ownVersion);
+  return convert(yield* addBackDangling(lastType, whole, pruned, fieldsOf(last)), lastVersion, ownVersion);
 }
 
 function ownedByVersion(managed: Managed): Map<string, FieldSet> {
@@ -51,15 +56,19 @@ function ownedByVersion(managed: Managed): Map<string, FieldSet> {
   return new Map([...sets].map(([version, all]) => [version, unionAll(all)]));
 }
 
-function addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): KubeObject {
+function* addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): Steps<KubeObject> {
   const all = withNamedFields(fieldSetOf(type, whole), type);
+  yield;
   const kept = union(withNamedFields(fieldSetOf(type, pruned), type), withNamedFields(owned, type));
+  yield;
   return removeFields(type, whole, difference(all, kept));
 }
 
 /** Only what the last configuration had may go: not what stood in the same item or struct and is nobody's. */
-function addBackDangling(type: MergeType, whole: KubeObject, pruned: KubeObject, last: FieldSet): KubeObject {
+function* addBackDangling(type: MergeType, whole: KubeObject, pruned: KubeObject, last: FieldSet): Steps<KubeObject> {
   const all = withNamedFields(fieldSetOf(type, whole), type);
+  yield;
   const kept = withNamedFields(fieldSetOf(type, pruned), type);
+  yield;
   return removeFields(type, whole, intersection(difference(all, kept), withNamedFields(last, type)));
 }

@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import { Changes, type Endpoint } from './changes.ts';
 import { isEmptySet } from './field-set.ts';
@@ -31,10 +32,11 @@ export interface TrackedUpdate {
  * The managedFields of an object that someone creates, updates or patches: who changes a field owns it from then on.
  * An object whose fields nobody owns stays so until somebody applies. Source: apimachinery's FieldManager.Update.
  */
-export function trackUpdate(update: TrackedUpdate): ManagedFieldsEntry[] | undefined {
+export function* trackUpdateSteps(update: TrackedUpdate): Steps<ManagedFieldsEntry[] | undefined> {
   const { endpoint, live, object } = update;
   const liveEntries = live?.metadata.managedFields as ManagedFieldsEntry[] | undefined;
   const managed = managedOfUpdate(liveEntries, object.metadata.managedFields, endpoint.subresource);
+  yield;
   if (managed.size === 0 && live !== undefined) return undefined;
   const manager: Manager = {
     name: update.manager,
@@ -42,27 +44,34 @@ export function trackUpdate(update: TrackedUpdate): ManagedFieldsEntry[] | undef
     apiVersion: endpoint.apiVersion,
     subresource: endpoint.subresource,
   };
-  trackChange(managed, endpoint, manager, live ?? update.empty, object, update.now);
+  yield* trackChange(managed, endpoint, manager, live ?? update.empty, object, update.now);
+  yield;
   capUpdaters(managed);
   return encodeManaged(managed, liveEntries);
 }
 
+export const trackUpdate = (update: TrackedUpdate): ManagedFieldsEntry[] | undefined =>
+  runAtOnce(trackUpdateSteps(update));
+
 /** Gives the manager what changed from one state to another, and takes it from all others. */
-export function trackChange(
+export function* trackChange(
   managed: Managed,
   endpoint: Endpoint,
   manager: Manager,
   before: KubeObject,
   after: KubeObject,
   now: string,
-): void {
+): Steps<void> {
   reconcileManaged(managed, endpoint);
+  yield;
   const changes = new Changes(endpoint, before, after);
   const { own } = changes;
+  yield;
   if (own.isSame && managed.size === 0) return;
   const identifier = identifierOfManager(manager);
   const previous = managed.get(identifier);
   takeFromOthers(managed, changes, undefined);
+  yield;
   if (isEmptySet(own.own)) return;
   managed.set(identifier, entryOf(manager, previous === undefined ? own.own : own.extend(fieldsOf(previous)), now));
 }

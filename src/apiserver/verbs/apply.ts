@@ -1,8 +1,9 @@
 import { applyDefaults } from '../../api/defaults.ts';
 import { findDuplicateFields } from '../../api/duplicate-fields.ts';
-import { applyConfiguration } from '../../api/managed-fields/index.ts';
+import { type Application, applyConfiguration, applySteps } from '../../api/managed-fields/index.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, notFound, StatusError } from '../../api/status.ts';
+import { runInTurns } from '../../base/steps.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -38,7 +39,11 @@ export async function apply(
   const tracked = trackedResource(spoken, subresource?.name ?? '');
   const pace = paceOf(context);
   const appliedTo = async (live: KubeObject | undefined): Promise<KubeObject> => {
-    const merged = applyTo(environment, context, tracked, spoken, live, configuration);
+    const applying = runInTurns(
+      applySteps(applicationOf(environment, context, tracked, spoken, live, configuration)),
+      pace,
+    );
+    const merged = applying instanceof Promise ? await applying : applying;
     if (pace?.isDue) await pace.rest();
     const lenient = { ...context, inProcess: true, query: noQuery, warnings: [] };
     const object = decodeValue(
@@ -111,12 +116,23 @@ const noQuery = { get: () => null, getAll: () => [], has: () => false };
 export function applyTo(
   environment: Environment,
   context: RequestContext,
-  { endpoint, empty }: TrackedResource,
+  tracked: TrackedResource,
   kind: { group: string; version: string; kind: string },
   live: KubeObject | undefined,
   configuration: KubeObject,
 ): KubeObject {
-  return applyConfiguration({
+  return applyConfiguration(applicationOf(environment, context, tracked, kind, live, configuration));
+}
+
+function applicationOf(
+  environment: Environment,
+  context: RequestContext,
+  { endpoint, empty }: TrackedResource,
+  kind: { group: string; version: string; kind: string },
+  live: KubeObject | undefined,
+  configuration: KubeObject,
+): Application {
+  return {
     endpoint,
     kind,
     empty,
@@ -125,7 +141,7 @@ export function applyTo(
     manager: context.query.get('fieldManager')!,
     force: isTrue(context.query.get('force')),
     now: formatTime(environment.clock.now()),
-  });
+  };
 }
 
 /** As Go reads booleans. */

@@ -1,11 +1,12 @@
 import { applyDefaults } from '../../api/defaults.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
+import { runInTurns } from '../../base/steps.ts';
 import type { Answer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
 import { createObject } from './create-object.ts';
-import { checkFieldManager, trackFields } from './field-management.ts';
+import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
@@ -35,7 +36,8 @@ export async function createSent(
   // Nobody's: nothing is made on its way out.
   delete sent.metadata.deletionTimestamp;
   delete sent.metadata.deletionGracePeriodSeconds;
-  trackFields(environment, request, undefined, sent);
+  const tracking = runInTurns(trackFieldsSteps(environment, request, undefined, sent), pace);
+  if (tracking instanceof Promise) await tracking;
   if (pace?.isDue) await pace.rest();
   const object = toStored(request.view, sent);
   object.kind = definition.kind;

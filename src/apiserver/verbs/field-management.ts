@@ -1,11 +1,19 @@
 import { storedForms } from '../../api/conversion/index.ts';
 import { decodeObject } from '../../api/decode.ts';
 import { schemaOfKind } from '../../api/generated-schema.ts';
-import { type Endpoint, mergeTypeOf, onlyVersion, trackUpdate, type Versions } from '../../api/managed-fields/index.ts';
+import {
+  type Endpoint,
+  mergeTypeOf,
+  onlyVersion,
+  type trackUpdate,
+  trackUpdateSteps,
+  type Versions,
+} from '../../api/managed-fields/index.ts';
 import { apiVersionOf, formatTime, type KubeObject, parseApiVersion } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { type FieldError, invalid } from '../../api/status.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { Environment } from '../environment.ts';
 import type { RequestContext } from '../request-context.ts';
 import { keptFieldsOf, resetFieldsOf } from './reset-fields.ts';
@@ -81,18 +89,26 @@ function versionsOf(definition: ResourceDefinition): Versions {
 }
 
 /** Says whose the fields of a written object are. `object` may have managedFields as the client sent them. */
-export function trackFields(
+export const trackFields = (
   environment: Environment,
   request: ResourceRequest,
   live: KubeObject | undefined,
   object: KubeObject,
-): void {
+): void => runAtOnce(trackFieldsSteps(environment, request, live, object));
+
+/** The same, of large objects, in parts. */
+export function* trackFieldsSteps(
+  environment: Environment,
+  request: ResourceRequest,
+  live: KubeObject | undefined,
+  object: KubeObject,
+): Steps<void> {
   const { context, tenant } = request;
   const managedFields =
     // The platform's own objects are written at a high rate and by its components alone.
     live === undefined && tenant === SYSTEM_TENANT
       ? undefined
-      : fieldsAfter(
+      : yield* fieldsSteps(
           environment,
           context,
           trackedResource(request.view ?? request.definition, request.subresource?.name ?? ''),
@@ -103,16 +119,24 @@ export function trackFields(
   else object.metadata.managedFields = managedFields;
 }
 
-export function fieldsAfter(
+export const fieldsAfter = (
+  environment: Environment,
+  context: RequestContext,
+  tracked: TrackedResource,
+  live: KubeObject | undefined,
+  object: KubeObject,
+) => runAtOnce(fieldsSteps(environment, context, tracked, live, object));
+
+function* fieldsSteps(
   environment: Environment,
   context: RequestContext,
   { endpoint, empty }: TrackedResource,
   live: KubeObject | undefined,
   object: KubeObject,
-) {
+): Steps<ReturnType<typeof trackUpdate>> {
   const now = formatTime(environment.clock.now());
   try {
-    return trackUpdate({ endpoint, empty, manager: managerOf(context), live, object, now });
+    return yield* trackUpdateSteps({ endpoint, empty, manager: managerOf(context), live, object, now });
   } catch (error) {
     // As upstream: rather nobody's fields than a write that fails over who owns them.
     environment.logger.warn({ error, path: context.info.path }, 'fields of an object could not be tracked');

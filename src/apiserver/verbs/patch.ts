@@ -13,7 +13,7 @@ import { describeJsonError } from '../json-syntax.ts';
 import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
-import { checkFieldManager, trackFields } from './field-management.ts';
+import { checkFieldManager, trackFields, trackFieldsSteps } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import type { ResourceRequest } from './scope.ts';
 import { checkPlace, requireName, requireSameUid, updateAnswer } from './update.ts';
@@ -112,7 +112,8 @@ export async function patch(environment: Environment, request: ResourceRequest):
       }
       applyDefaults(spoken, object);
       if (pace?.isDue) await pace.rest();
-      trackFields(environment, request, fromStored(request.view, old), object);
+      const tracking = runInTurns(trackFieldsSteps(environment, request, fromStored(request.view, old), object), pace);
+      if (tracking instanceof Promise) await tracking;
       if (pace?.isDue) await pace.rest();
       return toStored(request.view, object);
     },

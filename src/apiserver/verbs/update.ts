@@ -1,6 +1,7 @@
 import { applyDefaults } from '../../api/defaults.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, type FieldError, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { runInTurns } from '../../base/steps.ts';
 import type { Answer } from '../answer.ts';
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
@@ -8,7 +9,7 @@ import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { createSent } from './create.ts';
-import { checkFieldManager, trackFields } from './field-management.ts';
+import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { checkNameInPath, type ResourceRequest } from './scope.ts';
@@ -53,7 +54,11 @@ export async function update(environment: Environment, request: ResourceRequest)
         requireVersion(request, object);
         applyDefaults(spoken, object);
         if (pace?.isDue) await pace.rest();
-        trackFields(environment, request, fromStored(request.view, old), object);
+        const tracking = runInTurns(
+          trackFieldsSteps(environment, request, fromStored(request.view, old), object),
+          pace,
+        );
+        if (tracking instanceof Promise) await tracking;
         if (pace?.isDue) await pace.rest();
         return toStored(request.view, object);
       },
