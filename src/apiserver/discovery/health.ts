@@ -1,5 +1,5 @@
 import { pageNotFound } from '../../api/status.ts';
-import { Counter, Gauge } from '../../base/metrics.ts';
+import { ComputedGauge, Counter, Gauge } from '../../base/metrics.ts';
 import type { Answer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
 
@@ -27,8 +27,16 @@ export class HealthRecord {
     this.#all.with(name, root, isWell ? 'success' : 'error').add();
   }
 
+  readonly #started = new ComputedGauge(
+    'process_start_time_seconds',
+    '[ALPHA] Start time of the process since unix epoch in seconds.',
+    [],
+    () => [{ labels: [], value: (Date.now() - performance.now()) / 1000 }],
+  );
+
   text(): string {
     const lines: string[] = [];
+    this.#started.write(lines);
     this.#last.write(lines);
     this.#all.write(lines);
     return `${lines.join('\n')}\n`;

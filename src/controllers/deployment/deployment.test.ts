@@ -133,6 +133,21 @@ test('Recreate ends all old pods before it starts a new one', async (t) => {
   assert.equal(sawBoth, false);
 });
 
+test('a ReplicaSet that another Deployment left behind is taken in, and no other is made', async (t) => {
+  const harness = await start(t);
+  await harness.create(DEPLOYMENTS, web() as any);
+  await until(() => isRolledOut(harness, 3));
+  const [left] = harness.all<ReplicaSet>(REPLICA_SETS);
+  await harness.client.resource(testTenant, DEPLOYMENTS, testNamespace).delete('web', {});
+  await until(() => harness.get(DEPLOYMENTS, 'web') === undefined);
+  const sets = harness.client.resource<ReplicaSet>(testTenant, REPLICA_SETS, testNamespace);
+  await sets.patch(left!.metadata.name, 'merge', { metadata: { ownerReferences: null } });
+  await harness.create(DEPLOYMENTS, { ...web(), metadata: { name: 'next' } } as any);
+  await until(() => harness.get<Deployment>(DEPLOYMENTS, 'next')?.status?.availableReplicas === 3);
+  const uids = harness.all<ReplicaSet>(REPLICA_SETS).map(({ metadata }) => metadata.uid);
+  assert.deepEqual(uids, [left!.metadata.uid]);
+});
+
 test('a paused Deployment scales but does not roll out; history is cut to its limit', async (t) => {
   const harness = await start(t);
   await harness.create(DEPLOYMENTS, web({ revisionHistoryLimit: 1 }) as any);

@@ -74,8 +74,9 @@ export function createDeploymentController(dependencies: ControllerDependencies)
         );
         return;
       }
-      // The watch brings adopted sets with their new owner and wakes this key again.
-      const { owned } = await dependents.claim(deployment);
+      const { owned, adopted } = await dependents.claim(deployment);
+      // The watch brings them with their new owner and wakes this key again: one may have the template, and no other is made.
+      if (adopted.length > 0) return;
       await reconcileDeployment(
         { client, recorder, podsOf: (uid) => pods.byIndex('controller', uid) },
         deployment,
