@@ -179,4 +179,27 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     const afterSpec = await send('PUT', `${deployments}/d`, { ...afterStatus, status: { replicas: 9 } });
     assert.equal(afterSpec.status.replicas, 5);
   });
+
+  it('makes what is not there by a PUT, of the kinds that are made so', async () => {
+    const roles = '/clusters/a/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles';
+    const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }];
+    const made = await send('PUT', `${roles}/put`, { metadata: { name: 'put', resourceVersion: '5' }, rules });
+    assert.notEqual(made.metadata.uid, undefined);
+    assert.deepEqual((await get(`${roles}/put`)).rules, rules);
+    const again = await send('PUT', `${roles}/put`, { metadata: { name: 'put' }, rules: [] });
+    assert.equal(again.metadata.uid, made.metadata.uid);
+    const otherUid = { metadata: { name: 'none', uid: 'x' }, rules };
+    assert.equal((await refusal(send('PUT', `${roles}/none`, otherUid))).code, 409);
+    assert.equal((await refusal(send('PUT', `${configMaps}/none`, { metadata: { name: 'none' } }))).code, 404);
+  });
+
+  it('demands a revision of who replaces what is never replaced blindly', async () => {
+    const budgets = '/clusters/a/apis/policy/v1/namespaces/default/poddisruptionbudgets';
+    const budget = { metadata: { name: 'Any_name' }, spec: { maxUnavailable: 1, selector: {} } };
+    const { metadata } = await post(budgets, budget);
+    const blind = await refusal(send('PUT', `${budgets}/Any_name`, budget));
+    assert.equal(blind.code, 422);
+    assert.match(blind.message, /metadata.resourceVersion: Invalid value: 0: must be specified for an update/);
+    await send('PUT', `${budgets}/Any_name`, { ...budget, metadata });
+  });
 });
