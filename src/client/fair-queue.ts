@@ -121,10 +121,7 @@ export class FairQueue<Item> {
     if (wasParked) this.#unpark(lane);
     lane.taken--;
     this.#taken--;
-    for (const other of this.#parked.get(this.#slots - this.#taken - 2) ?? []) {
-      this.#unpark(other);
-      this.#queueUp(other);
-    }
+    if (this.#parked.size > 0) this.#wake(this.#slots - this.#taken - 2);
     if (wasParked) this.#queueUp(lane);
     else if (lane.taken === 0 && lane.line.size === 0) this.#lanes.delete(tenant);
   }
@@ -139,6 +136,16 @@ export class FairQueue<Item> {
     }
     while (this.#turns.size > 0) this.#turns.pop();
     this.#size = 0;
+  }
+
+  /** Those that hold so many. */
+  #wake(taken: number): void {
+    const waiting = this.#parked.get(taken);
+    if (waiting === undefined) return;
+    for (const lane of waiting) {
+      this.#unpark(lane);
+      this.#queueUp(lane);
+    }
   }
 
   #mayTake({ taken }: Lane<Item>): boolean {
