@@ -17,7 +17,7 @@ import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts'
 import { Aggregation, aggregationTemplates } from './aggregation/index.ts';
 import { Audit, type AuditOptions } from './audit/audit.ts';
 import { createAuthorizer } from './authorization/authorizer.ts';
-import { configuredAccess } from './authorization/configured-chain.ts';
+import { configuredAccess, type TenantAccess } from './authorization/configured-chain.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import type { ConfiguredAuthorizer } from './authorization/webhook/configuration-file.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
@@ -112,6 +112,11 @@ export interface ApiServerOptions {
 export interface ApiServer {
   /** Rejects with one clear line when the address cannot be had. */
   listen(at: { host: string; port: number }): Promise<AddressInfo>;
+  /** What the operator's files say by now. Throws when an authorizer's kubeconfig cannot be read: all stays as it is. */
+  reconfigure(settings: {
+    authentication?: AuthenticationConfiguration;
+    authorizers?: readonly ConfiguredAuthorizer[];
+  }): void;
   /** The API for a component of this process, as a platform identity (a name makes one). */
   inProcess(identity: Identity | string): Transport;
   /** Pods' logs and exec work from then on. */
@@ -155,10 +160,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = new ResourceRegistry(builtin, options.platformResources, customResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock, options.formerTokenKeys);
   const access = new RoleBasedAccess(caches);
-  const configured =
-    options.authorizers &&
-    configuredAccess(options.authorizers, access, { clock, logger: logger.child({ part: 'authorization' }) });
-  const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), configured ?? access, {
+  const accessOf = (authorizers: readonly ConfiguredAuthorizer[] | undefined) =>
+    authorizers && configuredAccess(authorizers, access, { clock, logger: logger.child({ part: 'authorization' }) });
+  let configured = accessOf(options.authorizers);
+  const tenantAccess: TenantAccess = {
+    authorize: (identity, attributes) => (configured ?? access).authorize(identity, attributes),
+    rules: (identity, tenant, namespace) => (configured ?? access).rules(identity, tenant, namespace),
+  };
+  let strangers = options.authentication?.configuration?.anonymous;
+  const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), tenantAccess, {
     async hostOfInstance(namespace, name) {
       const entry = await objects.get(CONTAINER_INSTANCES, SYSTEM_TENANT, namespace, name);
       return entry?.object['spec']?.hostName;
@@ -258,12 +268,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         return revision;
       }),
     }),
-    authentication: authenticationFilter(
-      credentialsOfContext,
-      authenticator,
-      options.authentication?.configuration?.anonymous,
-      apiMetrics.access,
-    ),
+    authentication: authenticationFilter(credentialsOfContext, authenticator, () => strangers, apiMetrics.access),
     tenantResolution: tenantResolutionFilter(
       (tenant) => tenants.exists(tenant),
       (tenant) => tenants.bornMs(tenant),
@@ -327,6 +332,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       });
       listeners.push(listener);
       return listener.address();
+    },
+    reconfigure({ authentication, authorizers }) {
+      if (authentication !== undefined) {
+        strangers = authentication.anonymous;
+        oidc.setConfiguration(authentication);
+      }
+      if (authorizers === undefined) return;
+      const former = configured;
+      configured = accessOf(authorizers);
+      // What is asked of it now is still answered.
+      if (former !== undefined) setTimeout(() => former.close(), 30_000).unref();
     },
     inProcess: (identity) => transport(typeof identity === 'string' ? platformIdentity(identity) : identity),
     setConnector(given) {

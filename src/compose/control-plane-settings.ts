@@ -13,6 +13,7 @@ import { isNodeResource, type NodeCapacity } from '../virtual-node/index.ts';
 import { type AccessFlags, type AccessSettings, accessFlags, parseAccess } from './access-settings.ts';
 import { CommandError } from './command-error.ts';
 import type { ListenAddress } from './listen-address.ts';
+import type { AccessFiles } from './reload-access.ts';
 import { parseServers } from './server-endpoint.ts';
 
 /** What `up` hands on to the control plane it starts; names of options as of kube-apiserver where it has them. */
@@ -115,6 +116,8 @@ export interface ControlPlaneSettings {
   /** undefined: no issuers but those of single tenants. */
   authentication: AuthenticationConfiguration | undefined;
   access: AccessSettings;
+  /** Read anew when they change. */
+  accessFiles: AccessFiles;
   peers: ListenAddress[];
   /** undefined: no audit log. */
   audit: AuditOptions | undefined;
@@ -145,6 +148,10 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     authentication:
       given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
     access: parseAccess(given, parseDuration),
+    accessFiles: {
+      ...(given.authenticationConfig !== undefined && { authentication: given.authenticationConfig }),
+      ...(given.authorizationConfig !== undefined && { authorization: given.authorizationConfig }),
+    },
     peers: given.peers === undefined ? [] : parseServers('--peers', given.peers),
     audit: parseAudit(given),
     webhookEgress: parseEgress(given.webhookEgress ?? 'public'),

@@ -54,6 +54,7 @@ import {
   writeSystemKubeconfig,
   writeTenantKubeconfig,
 } from './pki.ts';
+import { followAccessFiles } from './reload-access.ts';
 import { reachable, urlOf, writeEndpoint } from './server-endpoint.ts';
 import { shareIdentity } from './shared-identity.ts';
 
@@ -130,6 +131,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const client = new Client(transport);
   await ensureDefaultTenant(client);
   await apiServer.listen(listen);
+  const stopFollowing = followAccessFiles(settings.accessFiles, apiServer, { clock, logger });
 
   const informers = createInformerFactory(client, { clock, logger });
   const credentials = { caPem: pki.authority.certificatePem, ...pki.platformClient };
@@ -170,6 +172,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
 
   await Promise.race([aborted(stop), parts]);
   await parts;
+  stopFollowing();
   connector.close();
   metrics.close();
   await apiServer.close();

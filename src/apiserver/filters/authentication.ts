@@ -23,14 +23,16 @@ export interface AuthenticationObserver {
 export function authenticationFilter(
   credentialsOf: (context: RequestContext) => Credentials,
   tokens: TokenAuthenticator,
-  /** Absent: strangers are anonymous everywhere. */
-  strangers?: AnonymousConfiguration,
+  /** undefined: strangers are anonymous everywhere. */
+  strangersNow: () => AnonymousConfiguration | undefined = () => undefined,
   observer?: AuthenticationObserver,
 ): Filter {
-  const takesAnonymous = (path: string) =>
-    strangers === undefined ||
-    (strangers.enabled &&
-      ((strangers.conditions ?? []).length === 0 || strangers.conditions!.some((one) => one.path === path)));
+  const takesAnonymous = (path: string) => {
+    const strangers = strangersNow();
+    if (strangers === undefined) return true;
+    const { enabled, conditions = [] } = strangers;
+    return enabled && (conditions.length === 0 || conditions.some((one) => one.path === path));
+  };
 
   /** undefined: the credentials are good for nothing. */
   const identify = (context: RequestContext, { certificate, bearerToken }: Credentials) => {

@@ -37,13 +37,18 @@ const tenantsKept = 256;
 /** Tokens of OpenID Connect issuers: the operator's, and those of `Tenant.spec.authentication`. */
 export class OidcTokens {
   readonly #options: OidcOptions;
-  readonly #operators: Issuers;
+  #operators: Issuers;
   readonly #byTenant = new Map<string, { configured: unknown; issuers: Issuers }>();
   readonly #remembered: RememberedUsers = new Map();
 
   constructor(options: OidcOptions) {
     this.#options = options;
     this.#operators = this.#issuersOf(options.configuration?.jwt ?? [], options.operatorEgress);
+  }
+
+  /** The operator's issuers are others from now on. */
+  setConfiguration({ jwt = [] }: AuthenticationConfiguration): void {
+    this.#operators = this.#issuersOf(jwt, this.#options.operatorEgress);
   }
 
   /**
