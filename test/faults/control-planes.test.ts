@@ -1,18 +1,25 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { openEtcdStore } from '../../src/store/etcd/etcd-store.ts';
 import { etcdMissing } from '../../src/store/etcd/testing/etcd-cluster.ts';
+import type { Store } from '../../src/store/store.ts';
 import { type ControlPlane, type ControlPlanes, leaderTerms, startControlPlanes } from '../lib/control-planes.ts';
 import { eventually } from '../lib/eventually.ts';
 import {
   checkJournal,
+  checkList,
+  checkRecorder,
   checkSession,
   type Operation,
   observe,
-  readHistory,
+  type PagedList,
+  page,
+  type Recorder,
+  recordHistory,
   type WatchSession,
   write,
 } from '../lib/history.ts';
@@ -21,6 +28,8 @@ import {
 const wanted = new RegExp(process.env['SKYPOD_FAULTS'] ?? '');
 /** Rounds of faults go on until so much time has passed; each kind comes once at least. */
 const faultsMs = Number(process.env['SKYPOD_FAULTS_SECONDS'] ?? 30) * 1000;
+/** Shuffles the faults of each round; without one they come as they are written. */
+const seed = process.env['SKYPOD_FAULTS_SEED'];
 const deployment = '/apis/apps/v1/namespaces/default/deployments/steady';
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -28,23 +37,32 @@ describe('several control planes on an etcd cluster', { skip: etcdMissing }, () 
   it('any one of them and of etcd’s members may die: nothing acknowledged is lost, no watch has a gap', async (context) => {
     const cluster = await startControlPlanes();
     const stop = new AbortController();
+    const store = await openEtcdStore({ endpoints: cluster.etcd.endpoints });
     try {
-      await run(cluster, stop, (line) => context.diagnostic(line));
+      await run(cluster, store, stop, (line) => context.diagnostic(line));
     } catch (error) {
       for (const line of cluster.lastWords()) context.diagnostic(line);
       throw error;
     } finally {
       stop.abort();
+      await store.close();
       await cluster.destroy();
     }
   });
 });
 
-async function run(cluster: ControlPlanes, stop: AbortController, say: (line: string) => void): Promise<void> {
+async function run(
+  cluster: ControlPlanes,
+  store: Store,
+  stop: AbortController,
+  say: (line: string) => void,
+): Promise<void> {
   const { planes, etcd } = cluster;
   const journal: Operation[] = [];
   const problems: string[] = [];
   const sessions: WatchSession[] = [];
+  const lists: PagedList[] = [];
+  const recorder = recordHistory(store);
   const { contexts } = parse(readFileSync(join(planes[1]!.dataDir, 'kubeconfig'), 'utf8'));
   const others = [0, 2].map((index) => `skypod-default@${new URL(planes[index]!.url).host}`);
   assert.deepEqual(
@@ -57,6 +75,7 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
 
   const writers = [0, 1, 2, 3].map((id) => write(id, planes, journal, problems, stop.signal));
   const observers = [0, 1, 2, 3, 4, 5].map((first) => observe(first, planes, sessions, stop.signal));
+  const pagers = [0, 1].map(() => page(planes, lists, problems, stop.signal));
   const acknowledged = () => journal.filter(({ outcome }) => outcome === 'acknowledged').length;
   const progress = (what: string) => {
     const goal = acknowledged() + 30;
@@ -172,8 +191,84 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
       () => restart(planes[index]!, `control plane ${index}`),
     ]),
   ];
+  faults.push(
+    [
+      'all of etcd’s members die at once',
+      async () => {
+        await Promise.all([0, 1, 2].map((member) => etcd.kill(member)));
+        await pause(1_000);
+        for (const member of [0, 1, 2]) etcd.start(member);
+        await progress('when etcd is back');
+        await scale('afterwards');
+      },
+    ],
+    [
+      'the leader is cut off from etcd for longer than its lease, and what it sent arrives late',
+      async () => {
+        const leader = await eventually('there is a leader', () => cluster.leader());
+        const others = planes.filter((plane) => plane !== leader);
+        leader.partition();
+        await eventually(
+          'another leads',
+          () => others.some((plane) => leaderTerms(plane).at(-1)?.endMs === Number.POSITIVE_INFINITY),
+          { timeoutMs: 60_000 },
+        );
+        await scale('without the one that is cut off', others);
+        await leader.heal();
+        await scale('through any, when it is back');
+        await leader.ready();
+      },
+    ],
+    [
+      'a control plane that follows is cut off for a moment',
+      async () => {
+        const leader = await eventually('there is a leader', () => cluster.leader());
+        const follower = planes.find((plane) => plane !== leader)!;
+        follower.partition();
+        await progress('through the others');
+        await follower.heal();
+        await follower.ready();
+      },
+    ],
+    [
+      'history is compacted while a control plane is cut off',
+      async () => {
+        const leader = await eventually('there is a leader', () => cluster.leader());
+        const follower = planes.find((plane) => plane !== leader)!;
+        follower.partition();
+        await progress('through the others');
+        await store.compact(recorder.revision);
+        await follower.heal();
+        await progress('after the compaction');
+        await follower.ready();
+      },
+    ],
+    [
+      'history is compacted under watches and lists',
+      async () => {
+        for (let round = 0; round < 5; round++) {
+          await store.compact(recorder.revision);
+          await progress('while history is compacted');
+        }
+      },
+    ],
+    [
+      'etcd’s members stutter, as on a slow disk',
+      async () => {
+        for (let round = 0; round < 12; round++) {
+          const member = round % 3;
+          etcd.pause(member);
+          await pause(250);
+          etcd.resume(member);
+          await pause(50);
+        }
+        await progress('afterwards');
+      },
+    ],
+  );
   const endMs = Date.now() + faultsMs;
   for (let round = 0; round === 0 || Date.now() < endMs; round++) {
+    if (seed !== undefined) shuffle(faults, `${seed}/${round}`);
     for (const [name, fault] of faults) {
       if (!wanted.test(name)) continue;
       const startedMs = Date.now();
@@ -182,26 +277,42 @@ async function run(cluster: ControlPlanes, stop: AbortController, say: (line: st
     }
   }
   stop.abort();
-  await Promise.all([...writers, ...observers]);
+  await Promise.all([...writers, ...observers, ...pagers]);
 
-  const store = await openEtcdStore({ endpoints: etcd.endpoints });
-  try {
-    const history = await readHistory(store, await store.currentRevision());
-    problems.push(...checkJournal(journal, history));
-    for (const session of sessions) problems.push(...checkSession(session, history));
-    problems.push(...checkTerms(planes));
-    const unknown = journal.filter(({ outcome }) => outcome === 'unknown');
-    const events = sessions.reduce((sum, session) => sum + session.events.length, 0);
-    say(
-      `${journal.length} writes (${acknowledged()} acknowledged, ${unknown.length} unknown), ${history.length} changes, ` +
-        `${sessions.length} lists, ${events} watch events, ${planes.flatMap(leaderTerms).length} terms`,
-    );
-    assert.deepEqual(problems.slice(0, 20), [], `${problems.length} problems`);
-    assert.ok(acknowledged() > 100, 'there was something to check');
-    assert.ok(events > 500, 'and to watch');
-  } finally {
-    await store.close();
+  const { history } = await wholeHistory(recorder, store);
+  problems.push(...(await checkRecorder(recorder, store)), ...checkJournal(journal, history));
+  for (const session of sessions) problems.push(...checkSession(session, history));
+  for (const list of lists) problems.push(...checkList(list, history));
+  problems.push(...checkTerms(planes));
+  const unknown = journal.filter(({ outcome }) => outcome === 'unknown');
+  const events = sessions.reduce((sum, session) => sum + session.events.length, 0);
+  say(
+    `${journal.length} writes (${acknowledged()} acknowledged, ${unknown.length} unknown), ${history.length} changes, ` +
+      `${sessions.length} lists, ${lists.length} in pages, ${events} watch events, ${planes.flatMap(leaderTerms).length} terms`,
+  );
+  assert.deepEqual(problems.slice(0, 20), [], `${problems.length} problems`);
+  assert.ok(acknowledged() > 100, 'there was something to check');
+  assert.ok(events > 500, 'and to watch');
+  assert.ok(
+    lists.some(({ pages }) => pages > 1),
+    'and to list',
+  );
+}
+
+function shuffle(list: unknown[], by: string): void {
+  for (let index = list.length - 1; index > 0; index--) {
+    const other = createHash('sha256').update(`${by}/${index}`).digest().readUInt32BE() % (index + 1);
+    [list[index], list[other]] = [list[other], list[index]];
   }
+}
+
+async function wholeHistory(recorder: Recorder, store: Store): Promise<Recorder> {
+  const upTo = await store.currentRevision();
+  await eventually('everything is recorded', () => {
+    if (recorder.error !== undefined) throw recorder.error;
+    return recorder.revision >= upTo;
+  });
+  return recorder;
 }
 
 /**

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { HttpTransport } from '../../src/client/http-transport.ts';
 import { transportFromKubeconfig } from '../../src/client/kubeconfig.ts';
 import { type EtcdCluster, startEtcd } from '../../src/store/etcd/testing/etcd-cluster.ts';
+import { startProxy } from '../../src/store/etcd/testing/proxy.ts';
 import { eventually } from './eventually.ts';
 import { checkout, freePort } from './skypod.ts';
 
@@ -21,6 +22,10 @@ export interface ControlPlane {
   /** Resolves when it has loaded and serves. */
   ready(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
+  /** Nothing goes between it and etcd any more, in neither direction, and no connection ends. */
+  partition(): void;
+  /** What it sent in vain arrives now; then they can speak again. */
+  heal(): Promise<void>;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
   /** Lines of its log, of all its lives. */
@@ -44,6 +49,8 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
   const root = mkdtempSync(join(tmpdir(), `skypod-ha-${process.pid}-`));
   const etcd = await startEtcd({ members: 3 });
   const ports = await Promise.all([freePort(), freePort(), freePort()]);
+  // Each control plane reaches each member by a way of its own.
+  const ways = await Promise.all(ports.map(() => Promise.all(etcd.endpoints.map(startProxy))));
   const url = (index: number) => `https://127.0.0.1:${ports[index]}`;
   const main = join(checkout, 'src', 'main.ts');
   const children = new Set<ChildProcess>();
@@ -73,7 +80,12 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
   const planes = ports.map((port, index): ControlPlane => {
     const dataDir = join(root, `plane-${index}`);
     const args = ['control-plane', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`];
-    args.push('--store', `etcd://${etcd.endpoints.join(',')}`, '--cluster-key-file', join(root, 'cluster.key'));
+    args.push(
+      '--store',
+      `etcd://${ways[index]!.map(({ endpoint }) => endpoint).join(',')}`,
+      '--cluster-key-file',
+      join(root, 'cluster.key'),
+    );
     args.push(
       '--peers',
       [0, 1, 2]
@@ -110,6 +122,20 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
         );
       },
       signal: (signal) => void child?.kill(signal),
+      partition() {
+        for (const way of ways[index]!) {
+          way.refuse(true);
+          way.holdRequests();
+          way.dropAnswers();
+        }
+      },
+      async heal() {
+        for (const way of ways[index]!) {
+          way.cutClients();
+          await way.deliver();
+          way.refuse(false);
+        }
+      },
       async kill() {
         child?.kill('SIGKILL');
         if (child !== undefined) await ended(child);
@@ -137,6 +163,7 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
       if (host !== undefined) await ended(host);
       for (const child of [...children]) child.kill('SIGKILL');
       await Promise.all([...children].map(ended));
+      await Promise.all(ways.flat().map((way) => way.close()));
       await etcd.destroy();
       rmSync(root, { recursive: true, force: true });
     },

@@ -18,32 +18,65 @@ export const configMaps = '/api/v1/namespaces/default/configmaps';
 /** Names of writers; every namespace has a config map with the authority's certificate besides. */
 const isOurs = (name: string) => /^w\d+-/.test(name);
 
-export function readHistory(store: Store, upTo: number): Promise<HistoryEvent[]> {
-  return new Promise((resolve, reject) => {
-    const history: HistoryEvent[] = [];
-    const watch = store.watch({
-      start: prefix,
-      end: prefixEnd(prefix),
-      afterRevision: 1,
-      onEvents(events, revision) {
-        for (const event of events) {
-          const name = event.key.slice(prefix.length);
-          if (!isOurs(name)) continue;
-          if (event.type === 'delete') {
-            history.push({ type: 'DELETED', name, value: undefined, revision: event.revision });
-            continue;
-          }
-          const { data } = JSON.parse(Buffer.from(event.value).toString());
-          const type = event.createRevision === event.revision ? 'ADDED' : 'MODIFIED';
-          history.push({ type, name, value: data?.value, revision: event.revision });
+/** Writes down what happens in the store from its beginning on, so that history may be compacted behind it. */
+export interface Recorder {
+  readonly history: HistoryEvent[];
+  /** Up to here everything is in `history`. */
+  readonly revision: number;
+  /** Why it could not go on. */
+  readonly error: Error | undefined;
+}
+
+export function recordHistory(store: Store): Recorder {
+  const recorder = { history: [] as HistoryEvent[], revision: 1, error: undefined as Error | undefined };
+  store.watch({
+    start: prefix,
+    end: prefixEnd(prefix),
+    afterRevision: 1,
+    onEvents(events, revision) {
+      for (const event of events) {
+        const name = event.key.slice(prefix.length);
+        if (!isOurs(name)) continue;
+        if (event.type === 'delete') {
+          recorder.history.push({ type: 'DELETED', name, value: undefined, revision: event.revision });
+          continue;
         }
-        if (revision < upTo) return;
-        watch.close();
-        resolve(history);
-      },
-      onError: reject,
-    });
+        const { data } = JSON.parse(Buffer.from(event.value).toString());
+        const type = event.createRevision === event.revision ? 'ADDED' : 'MODIFIED';
+        recorder.history.push({ type, name, value: data?.value, revision: event.revision });
+      }
+      recorder.revision = revision;
+    },
+    onError: (error) => {
+      recorder.error = error;
+    },
   });
+  return recorder;
+}
+
+/** Problems of what was recorded against what is stored now: name -> revision. */
+export async function checkRecorder({ history }: Recorder, store: Store): Promise<string[]> {
+  const { items, revision } = await store.range({ start: prefix, end: prefixEnd(prefix) });
+  const stored = new Map(items.map(({ key, modRevision }) => [key.slice(prefix.length), modRevision]));
+  for (const name of [...stored.keys()]) if (!isOurs(name)) stored.delete(name);
+  return differences(`what is stored at ${revision}`, stateAt(history, revision), stored);
+}
+
+/** name -> resourceVersion, after all that happened up to a revision. */
+function stateAt(history: HistoryEvent[], upTo: number): Map<string, number> {
+  const state = new Map<string, number>();
+  for (const { type, name, revision } of history) {
+    if (revision > upTo) break;
+    if (type === 'DELETED') state.delete(name);
+    else state.set(name, revision);
+  }
+  return state;
+}
+
+function differences(what: string, expected: Map<string, number>, found: Map<string, number>): string[] {
+  return [...new Set([...expected.keys(), ...found.keys()])]
+    .filter((name) => expected.get(name) !== found.get(name))
+    .map((name) => `${what} has ${name} at ${found.get(name)}, not ${expected.get(name)}`);
 }
 
 /** `refused`: the server said that it was not done. `unknown`: it did not say. */
@@ -227,19 +260,7 @@ export function checkJournal(journal: Operation[], history: HistoryEvent[]): str
 /** Problems of what a watcher was told, against the history. */
 export function checkSession(session: WatchSession, history: HistoryEvent[]): string[] {
   const problems: string[] = [];
-  const state = new Map<string, number>();
-  for (const { type, name, revision } of history) {
-    if (revision > session.listedAt) break;
-    if (type === 'DELETED') state.delete(name);
-    else state.set(name, revision);
-  }
-  for (const name of new Set([...state.keys(), ...session.listed.keys()])) {
-    if (state.get(name) !== session.listed.get(name)) {
-      problems.push(
-        `the list at ${session.listedAt} has ${name} at ${session.listed.get(name)}, not ${state.get(name)}`,
-      );
-    }
-  }
+  problems.push(...differences(`the list at ${session.listedAt}`, stateAt(history, session.listedAt), session.listed));
   const expected = history.filter(({ revision }) => revision > session.listedAt && revision <= session.seen);
   for (let index = 0; index < Math.max(expected.length, session.events.length); index++) {
     const [want, got] = [JSON.stringify(expected[index]), JSON.stringify(session.events[index])];
@@ -249,3 +270,43 @@ export function checkSession(session: WatchSession, history: HistoryEvent[]): st
   }
   return problems;
 }
+
+/** A list read in pages, each through another control plane. */
+export interface PagedList {
+  revision: number;
+  /** name -> resourceVersion. */
+  items: Map<string, number>;
+  pages: number;
+}
+
+/** Lists in pages again and again. A list whose revision is compacted in between is begun anew, as by every client. */
+export async function page(planes: ControlPlane[], lists: PagedList[], problems: string[], stop: AbortSignal) {
+  for (let turn = 0; !stop.aborted; ) {
+    const list: PagedList = { revision: 0, items: new Map(), pages: 0 };
+    let token = '';
+    try {
+      do {
+        const { transport } = planes[turn++ % planes.length]!;
+        const query = { limit: '7', ...(token !== '' && { continue: token }) };
+        const { metadata, items } = await transport.request<any>({ method: 'GET', path: configMaps, query });
+        const revision = Number(metadata.resourceVersion);
+        if (list.pages++ > 0 && revision !== list.revision) {
+          problems.push(`page ${list.pages} of the list at ${list.revision} says ${revision}`);
+        }
+        list.revision = revision;
+        for (const { metadata: each } of items) {
+          if (list.items.has(each.name)) problems.push(`${each.name} is twice in the list at ${revision}`);
+          if (isOurs(each.name)) list.items.set(each.name, Number(each.resourceVersion));
+        }
+        token = metadata.continue ?? '';
+      } while (token !== '' && !stop.aborted);
+      if (token === '') lists.push(list);
+    } catch {
+      // The control plane is gone, or the list has expired.
+    }
+    if (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+export const checkList = (list: PagedList, history: HistoryEvent[]): string[] =>
+  differences(`the list of ${list.pages} pages at ${list.revision}`, stateAt(history, list.revision), list.items);
