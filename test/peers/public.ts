@@ -49,6 +49,19 @@ const generated = (base: string): [RegExp, string][] => [
   ],
 ];
 
+/** Built-in kinds told apart are told so in order. */
+const builtinGroups =
+  /^(v1|apps|batch|autoscaling|policy|(rbac\.authorization|networking|storage|apiextensions|discovery|coordination|admissionregistration|certificates|scheduling|node|resource|events|apiregistration|flowcontrol\.apiserver)\.k8s\.io)(\/|$)/;
+const isCustom = ({ apiVersion }: Published): boolean => !builtinGroups.test(apiVersion);
+
+/** Upstream looks at the properties of custom objects in no order: what is wrong with several is told in one here. */
+function inOneOrder({ json, text }: Both['kubernetes']): unknown {
+  const causes: object[] | undefined = json?.details?.causes;
+  if (causes === undefined || causes.length < 2) return json ?? text;
+  const sorted = causes.map((cause) => JSON.stringify(cause)).sort();
+  return { ...json, message: json.message.split(' is invalid: ', 1)[0], details: { ...json.details, causes: sorted } };
+}
+
 interface Kind {
   /** e.g. `/apis/apps/v1` */
   base: string;
@@ -142,7 +155,8 @@ async function run(): Promise<boolean> {
     const ask = { method: 'POST', path: `${where}?dryRun=All&fieldManager=public&fieldValidation=Warn`, body };
     const { generateName } = object.metadata;
     const made = typeof generateName === 'string' && generateName !== '' ? generated(generateName) : [];
-    await objects.ask(`${object.kind} ${object.metadata.name} of ${from}`, ask, { replace: made });
+    const options = { replace: made, ...(isCustom(object) && { reduce: inOneOrder }) };
+    await objects.ask(`${object.kind} ${object.metadata.name} of ${from}`, ask, options);
   }
   console.log(
     `${corpus.definitions.length} definitions; ${corpus.objects.length - unknown} objects, ${unknown} of no known kind`,

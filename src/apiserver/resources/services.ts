@@ -29,12 +29,13 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
     const isTaken = (address: string) => cache.get(scope.tenant, '', address) !== undefined;
     if (asked !== '') {
       if (!inServiceRange(ranges, asked)) {
-        throw invalidField(
-          scope,
-          'spec.clusterIPs',
-          [asked],
-          `failed to allocate IP ${asked}: the provided network does not match the current range`,
-        );
+        // Upstream tries a dry run in the first range alone.
+        const first = ranges[0]?.prefix.text;
+        const why =
+          scope.dryRun && first !== undefined
+            ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${first}`
+            : 'the provided network does not match the current range';
+        throw invalidField(scope, 'spec.clusterIPs', [asked], `failed to allocate IP ${asked}: ${why}`);
       }
       if ((await objects.get(IP_ADDRESSES, scope.tenant, '', asked)) !== undefined) {
         throw invalidField(
