@@ -97,10 +97,11 @@ export class Evaluation {
 
   /** Rejects with OutOfBudget when this and what was evaluated before cost too much. */
   async evaluate(program: Program, budget: { left: number }): Promise<Evaluated> {
-    const spent = spentOn(this.#input.request);
+    const { request } = this.#input;
+    const spent = spentOn(request);
     if (spent.sincePauseMs > untilPauseMs) {
       spent.sincePauseMs = 0;
-      await new Promise((resolve) => setImmediate(resolve));
+      await (request.pace?.rest() ?? new Promise((resolve) => setImmediate(resolve)));
     }
     this.#left = Math.min(budget.left, REQUEST_BUDGET - spent.cost);
     for (;;) {

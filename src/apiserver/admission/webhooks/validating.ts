@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../../api/object.ts';
 import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import { Limited } from '../../../base/limited.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { answerTo, callWebhook, noteForAudit } from './call.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
@@ -12,7 +13,10 @@ interface States {
   oldObject: KubeObject | undefined;
 }
 
-/** All that are meant at once; the first of them in order that says no speaks. Source: validating/dispatcher.go upstream. */
+/** A tenant may have any number of webhooks, and an object of megabytes. */
+const askedAtOnce = 16;
+
+/** All that are meant at once, or nearly; the first of them in order that says no speaks. Source: validating/dispatcher.go upstream. */
 export async function validate(
   options: WebhookAdmissionOptions,
   webhooks: readonly CompiledWebhook[],
@@ -29,9 +33,13 @@ export async function validate(
     if (states === undefined) converted.set(form.definition, (states = await statesIn(form.definition, request)));
     meant.push({ webhook, form, states });
   }
+  // Each is told of the whole object, which is written out for each.
+  const asked = new Limited(askedAtOnce);
   const failures = await Promise.all(
     meant.map(async ({ webhook, form, states }, index) => {
+      const done = await asked.enter();
       try {
+        if (request.pace?.isDue) await request.pace.rest();
         await callWebhook(options, webhook, form, request, states, false);
         return undefined;
       } catch (error) {
@@ -41,6 +49,8 @@ export async function validate(
           noteForAudit(request, key, webhook.name);
         }
         return failure;
+      } finally {
+        done();
       }
     }),
   );

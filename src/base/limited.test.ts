@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Limited } from './limited.ts';
+
+test('lets so many in at once, in their order', async () => {
+  const limited = new Limited(2);
+  const inside: number[] = [];
+  const leave: (() => void)[] = [];
+  const entered = [0, 1, 2, 3].map(async (index) => {
+    leave[index] = await limited.enter();
+    inside.push(index);
+  });
+  await Promise.all(entered.slice(0, 2));
+  assert.deepEqual(inside, [0, 1]);
+  leave[1]!();
+  await entered[2];
+  assert.deepEqual(inside, [0, 1, 2]);
+  leave[0]!();
+  leave[2]!();
+  await entered[3];
+  leave[3]!();
+  const again = await Promise.all([limited.enter(), limited.enter()]);
+  assert.equal(again.length, 2);
+});
