@@ -325,6 +325,69 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
     assert.equal(({} as any).polluted, undefined);
   });
 
+  it('gets no answer for which everybody would wait', async () => {
+    const times = (count: number, make: (index: number) => string) => Array.from({ length: count }, (_, i) => make(i));
+    const define = async (kind: string, schema: object, columns?: object[]) => {
+      const plural = `${kind.toLowerCase()}s`;
+      const version = { name: 'v1', served: true, storage: true };
+      const openAPIV3Schema = { type: 'object', properties: { spec: schema } };
+      const names = { plural, kind };
+      const body = {
+        metadata: { name: `${plural}.evil.example` },
+        spec: {
+          group: 'evil.example',
+          scope: 'Cluster',
+          names,
+          versions: [
+            { ...version, schema: { openAPIV3Schema }, ...(columns && { additionalPrinterColumns: columns }) },
+          ],
+        },
+      };
+      const made = await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { body });
+      assert.equal(made.code, 201, made.text);
+      const path = `/apis/evil.example/v1/${plural}`;
+      while ((await call('GET', path)).code !== 200) await new Promise((resolve) => setTimeout(resolve, 10));
+      return (spec: unknown, name = 'a') =>
+        call('POST', path, { body: { apiVersion: 'evil.example/v1', kind, metadata: { name }, spec } });
+    };
+    const list = (items: object) => ({ type: 'object', properties: { list: { type: 'array', items } } });
+
+    // Each of these once took seconds, hours or all memory.
+    const wrong = await (await define('Wrong', list({ type: 'string' })))({
+      list: times(100_000, () => '0').map(Number),
+    });
+    assert.equal(wrong.code, 422);
+    assert.equal(wrong.json.details.causes.length, 1000);
+
+    const properties = Object.fromEntries(
+      times(500, (i) => `p${i}`).map((name) => [name, { type: 'string', default: 'x' }]),
+    );
+    const defaulted = await define('Defaulted', list({ type: 'object', properties }));
+    assert.equal((await defaulted({ list: Array.from({ length: 100_000 }, () => ({})) })).code, 413);
+
+    const mail = await define('Mail', { type: 'object', properties: { to: { type: 'string', format: 'email' } } });
+    assert.equal((await mail({ to: `${'a.'.repeat(5000)}a(@b.c` })).code, 422);
+
+    const deep = (depth: number): object => (depth === 0 ? { b: [1] } : { a: deep(depth - 1) });
+    const paths = ['.spec..a..a..a..a..zzz', '.spec..a..a..a..b', `.spec${"['a','a']".repeat(50)}.zzz`];
+    const column = await define(
+      'Column',
+      { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+      paths.map((jsonPath, index) => ({ name: `c${index}`, type: 'string', jsonPath })),
+    );
+    assert.equal((await column(deep(200))).code, 201);
+    const table = await call('GET', '/apis/evil.example/v1/columns/a', {
+      headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
+    });
+    assert.deepEqual(table.json.rows[0].cells, ['a', null, '[1]', null]);
+
+    const values = await call('POST', '/api/v1/namespaces/default/configmaps', {
+      body: `{"metadata":{"name":"v"},"data":{${times(160_000, (i) => `"k${i}":"v"`)}}}`,
+      headers: { 'content-type': 'application/json' },
+    });
+    assert.equal(values.code, 413);
+  });
+
   it('keeps no door open into a tenant that bears its name after it', async () => {
     const clock = new ManualClock(Date.now());
     const later = await startTestServer(openMemoryStore(), { tenants: ['heir'], clock });

@@ -6,7 +6,7 @@ export const mostValues = 150_000;
 /**
  * What is wrong with a body before anybody reads it: it opens more brackets inside one another than anyone needs, JSON's
  * own or those of YAML's flow style (where quotes are not told apart: nobody writes a thousand brackets too many in a
- * text either), or holds more members and items than an object may that is to be kept.
+ * text either), or holds more members, items, objects and lists than an object may that is to be kept.
  */
 export function outgrown(bytes: Uint8Array, isYaml: boolean): 'depth' | 'values' | undefined {
   if (bytes.length <= deepest) return undefined;
@@ -18,6 +18,7 @@ export function outgrown(bytes: Uint8Array, isYaml: boolean): 'depth' | 'values'
       if (++values >= mostValues) return 'values';
     } else if (byte === 0x7b || byte === 0x5b) {
       if (++depth > deepest) return 'depth';
+      if (++values >= mostValues) return 'values';
     } else if (byte === 0x7d || byte === 0x5d) {
       depth--;
     } else if (byte === 0x22 && !isYaml) {
