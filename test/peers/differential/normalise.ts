@@ -35,9 +35,12 @@ export function normaliser(replacements: [RegExp | string, string][]): Normalise
     if (typeof value === 'string') {
       if (key === 'resourceVersion' && /^\d+$/.test(value)) return value === '0' ? '0' : '<revision>';
       if (key === 'continue' && value !== '') return '<continue>';
+      // Seconds pass between two servers' answers.
+      if (key === 'cell' && /^\d+s$/.test(value)) return '<age>';
       if (value.startsWith('eyJ')) return token(value, json);
       return text(value);
     }
+    if (Array.isArray(value) && key === 'managedFields') return byManager(value).map((one) => json(one));
     if (Array.isArray(value)) return value.map((one) => json(one, key === 'cells' ? 'cell' : ''));
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([name, one]) => [text(name), json(one, name)]));
@@ -58,3 +61,10 @@ function token(value: string, json: (value: unknown) => unknown): unknown {
     return '<text like a token>';
   }
 }
+
+/** Their order is that of seconds, which two servers do not begin together. */
+const byManager = (entries: any[]): any[] => {
+  const nameOf = (entry: any) =>
+    JSON.stringify([entry?.operation, entry?.manager, entry?.subresource, entry?.apiVersion]);
+  return entries.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+};
