@@ -23,6 +23,8 @@ const rememberedAbsences = 500;
 
 /** To tell an owner that is elsewhere from one that is nowhere; whoever has more of them hears nothing. */
 const ownersLookedAt = 500;
+/** When very many owners go at once, most of their dependents are not worth a look for owners elsewhere. */
+const looksPerSecond = 10;
 
 interface Watched {
   resource: ResourceInfo;
@@ -41,7 +43,7 @@ type OwnerState = 'solid' | 'waiting' | 'dangling' | 'unknown';
  * alone. The graph follows the changes; nothing is ever walked.
  */
 export function createGarbageCollector(dependencies: ControllerDependencies, resources: ResourceInfo[]): Controller {
-  const { informers, client } = dependencies;
+  const { informers, client, clock } = dependencies;
   const watched: Watched[] = garbageCollectable(resources).map((resource) => ({
     resource,
     informer: informers.informer<KubeObject>(resource, { tenant: ALL_TENANTS }),
@@ -52,6 +54,7 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
   const custom = new FollowedCustomResources(informers, definitions);
   const graph = new DependencyGraph();
   const absentOwners = new Set<string>();
+  let looks = { second: 0, count: 0 };
   const recorder = dependencies.recorder('garbage-collector-controller');
 
   function find(key: NodeKey): Found | undefined {
@@ -124,6 +127,9 @@ export function createGarbageCollector(dependencies: ControllerDependencies, res
 
   /** An owner in another namespace is none: its writer should hear of it. */
   async function reportIfElsewhere(dependent: Found, owners: Watched, reference: OwnerReference): Promise<void> {
+    const second = Math.floor(clock.now() / 1000);
+    if (looks.second !== second) looks = { second, count: 0 };
+    if (++looks.count > looksPerSecond) return;
     const { resource, object } = dependent;
     const { clusterName = '', namespace = '' } = object.metadata;
     const { items } = await client.resource(clusterName, owners.resource).list({ limit: ownersLookedAt });
