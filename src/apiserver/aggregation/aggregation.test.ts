@@ -42,7 +42,13 @@ function extensionServer(pair: PemPair, frontProxy: FrontProxy, state: { isWell:
       if (url === '/openapi/v2') {
         const reference = { $ref: '#/definitions/com.example.Flunder' };
         return json(200, {
-          paths: { [`${base}/flunders`]: { get: { responses: { 200: { schema: reference } } } }, '/version': {} },
+          paths: {
+            [`${base}/flunders`]: {
+              get: { responses: { 200: { schema: reference } }, parameters: [{ $ref: '#/parameters/wing-ABC' }] },
+            },
+            '/version': {},
+          },
+          parameters: { 'wing-ABC': { name: 'wing', in: 'query' }, 'other-ABC': {} },
           definitions: { 'com.example.Flunder': { type: 'object' }, 'com.example.Other': { type: 'object' } },
         });
       }
@@ -307,6 +313,8 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
     assert.ok(json.paths['/api/v1/namespaces/{namespace}/pods'] !== undefined);
     assert.deepEqual(json.definitions['com.example.Flunder'], { type: 'object' });
     assert.equal(json.definitions['com.example.Other'], undefined, 'nothing refers to it');
+    assert.deepEqual(json.parameters['wing-ABC'], { name: 'wing', in: 'query' });
+    assert.equal(json.parameters['other-ABC'], undefined, 'nothing refers to it');
     const list = JSON.parse((await call('GET', '/openapi/v3')).text).paths;
     assert.equal(list[base.slice(1)].serverRelativeURL, `/openapi/v3${base}?hash=ABC`);
     assert.equal((await call('GET', `/openapi/v3${base}?hash=ABC`)).json.url, `/openapi/v3${base}?hash=ABC`);

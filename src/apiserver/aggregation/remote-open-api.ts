@@ -76,12 +76,13 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * A Swagger document with the paths of the groups that remote servers serve, and the types those use. A type that both
- * have is the one already there. Source: kube-aggregator's openapi aggregator.
+ * A Swagger document with the paths of the groups that remote servers serve, and the types and parameters those use.
+ * Of what both have the one already there stays. Source: kube-aggregator's openapi aggregator.
  */
 export function mergeVersion2(own: Json, remotes: { services: APIService[]; document: Json }[]): Json {
   const paths: Json = { ...own['paths'] };
   const definitions: Json = { ...own['definitions'] };
+  const parameters: Json = { ...own['parameters'] };
   for (const { services, document } of remotes) {
     const prefixes = services.map(({ spec }) => `/apis/${spec.group}/${spec.version}/`);
     const wanted: string[] = [];
@@ -90,17 +91,20 @@ export function mergeVersion2(own: Json, remotes: { services: APIService[]; docu
       paths[path] = operations;
       collectReferences(operations, wanted);
     }
-    const theirs = isObject(document['definitions']) ? document['definitions'] : {};
-    for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
-      if (definitions[name] !== undefined || theirs[name] === undefined) continue;
-      definitions[name] = theirs[name];
+    const sections = { definitions, parameters };
+    for (let reference = wanted.pop(); reference !== undefined; reference = wanted.pop()) {
+      const [section, name] = reference.split('/', 2) as [keyof typeof sections, string];
+      const theirs = isObject(document[section]) ? document[section] : {};
+      if (sections[section][name] !== undefined || theirs[name] === undefined) continue;
+      sections[section][name] = theirs[name];
       collectReferences(theirs[name], wanted);
     }
   }
-  return { ...own, paths, definitions };
+  return { ...own, paths, definitions, parameters };
 }
 
-const definitionPrefix = '#/definitions/';
+/** `#/definitions/NAME`; names of shared parameters end with a hash of what they say. */
+const sectioned = /^#\/((?:definitions|parameters)\/[^/]+)$/;
 
 function collectReferences(value: unknown, into: string[], depth = 0): void {
   if (depth > 100) return;
@@ -108,9 +112,9 @@ function collectReferences(value: unknown, into: string[], depth = 0): void {
     for (const item of value) collectReferences(item, into, depth + 1);
   } else if (isObject(value)) {
     for (const [key, member] of Object.entries(value)) {
-      if (key === '$ref' && typeof member === 'string' && member.startsWith(definitionPrefix)) {
-        into.push(member.slice(definitionPrefix.length));
-      } else collectReferences(member, into, depth + 1);
+      const reference = key === '$ref' && typeof member === 'string' ? sectioned.exec(member)?.[1] : undefined;
+      if (reference !== undefined) into.push(reference);
+      else collectReferences(member, into, depth + 1);
     }
   }
 }

@@ -26,10 +26,10 @@ export function createDiscovery(
   const documents = new KeptDocuments();
   return (context) => {
     const segments = context.info.path.split('/').filter((segment) => segment !== '');
-    // As upstream: the lists of groups ask for no method, versions and their resources have one route each.
-    const isRouted = segments[0] === 'api' || segments.length > 2;
-    if (isRouted && context.method !== 'GET') throw methodNotAllowedHere();
     const { tenant } = context;
+    // As upstream: lists of groups and custom resources ask for no method, built-in versions have one route each.
+    const isRouted = segments[0] === 'api' || (segments.length > 2 && registry.hasBuiltinGroup(tenant, segments[1]!));
+    if (isRouted && context.method !== 'GET') throw methodNotAllowedHere();
     const definitions = registry.definitions(tenant);
     const registered = [...aggregation.registered(tenant)];
     const remotes = aggregation.remoteVersions(tenant);

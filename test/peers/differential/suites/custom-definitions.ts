@@ -1,10 +1,27 @@
+import { eventually } from '../../../lib/eventually.ts';
+import type { Twin } from '../twin.ts';
+
+export const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+/** Deletes definitions, and waits until they are gone: documents name them as long as they are there. */
+export async function forgetDefinitions(twin: Twin, definitions: any[]): Promise<void> {
+  for (const { metadata } of definitions) {
+    const path = `${definitionsPath}/${metadata.name}`;
+    await twin.prepare({ method: 'DELETE', path });
+    for (const side of twin.sides) {
+      const isGone = async () => (await side.client.send({ path })).status === 404;
+      await eventually(`${side.name} forgets ${metadata.name}`, isGone);
+    }
+  }
+}
+
 /** Definitions with everything that OpenAPI says differently of custom resources, in a group of the run's own. */
 export function customDefinitions(group: string): any[] {
   const definition = (plural: string, kind: string, scope: string, versions: object[]) => ({
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
     metadata: { name: `${plural}.${group}` },
-    spec: { group, scope, names: { plural, kind }, versions },
+    spec: { group, scope, names: { plural, kind, shortNames: [plural.slice(0, 2)], categories: ['all'] }, versions },
   });
   const version = (name: string, openAPIV3Schema: object, more: object = {}) => ({
     name,

@@ -1,5 +1,7 @@
+import { eventually } from '../../../lib/eventually.ts';
 import type { Answer } from '../client.ts';
 import type { Side, Twin } from '../twin.ts';
+import { customDefinitions, definitionsPath, forgetDefinitions } from './custom-definitions.ts';
 
 /** Skypod has one more: it measures pods itself. */
 const ofSkypod = 'metrics.k8s.io';
@@ -140,6 +142,45 @@ export async function discovery(twin: Twin): Promise<void> {
     { path: '/openid/v1/jwks' },
     { reduce: ({ json }) => json.keys.map((key: any) => Object.keys(key).sort()) },
   );
+  await customDiscovery(twin);
+}
+
+/** What definitions add, for as long as they are there. */
+async function customDiscovery(twin: Twin): Promise<void> {
+  const group = `y${twin.run}.example.com`;
+  const definitions = customDefinitions(group);
+  for (const body of definitions) await twin.prepare({ method: 'POST', path: definitionsPath, body }, [201]);
+  const accept = aggregated('v2');
+  const unordered = { unordered: true };
+  for (const side of twin.sides) {
+    await eventually(`${side.name} tells of custom resources`, async () => {
+      const [plain, whole] = await Promise.all([
+        side.client.send({ path: `/apis/${group}/v1` }),
+        side.client.send({ path: '/apis', accept }),
+      ]);
+      const item = whole.json?.items.find((one: any) => one.metadata.name === group);
+      return plain.json?.resources?.length === 4 && item?.versions[0].resources.length === 2;
+    });
+  }
+  for (const end of ['', '/', '/v1', '/v1beta1', '/v2', '/v1/none', '/v1/namespaces/a/none/b', '/v1/things/a/b']) {
+    await twin.ask(`/apis/yRUN.example.com${end}`, { path: `/apis/${group}${end}` }, unordered);
+  }
+  for (const form of ['application/yaml', 'application/vnd.kubernetes.protobuf', 'text/html']) {
+    // Upstream lists custom resources in no order.
+    const options = { unordered: true, bodyIgnored: form.endsWith('protobuf') };
+    await twin.ask(`/apis/yRUN.example.com/v1 as ${form}`, { path: `/apis/${group}/v1`, accept: form }, options);
+  }
+  for (const method of ['POST', 'DELETE', 'HEAD', 'OPTIONS']) {
+    for (const end of ['', '/v1']) {
+      await twin.ask(`${method} /apis/yRUN.example.com${end}`, { method, path: `/apis/${group}${end}` }, unordered);
+    }
+  }
+  await twin.ask(
+    '/apis with custom resources, aggregated',
+    { path: '/apis', accept },
+    { ...unordered, reduce: ({ json }) => json.items.find((one: any) => one.metadata.name === group) },
+  );
+  await forgetDefinitions(twin, definitions);
 }
 
 async function health(twin: Twin): Promise<void> {

@@ -1,6 +1,6 @@
 import { eventually } from '../../../lib/eventually.ts';
 import type { Twin } from '../twin.ts';
-import { customDefinitions } from './custom-definitions.ts';
+import { customDefinitions, definitionsPath, forgetDefinitions } from './custom-definitions.ts';
 
 /** The documents that kubectl explain, validation and code generators read. */
 export async function openApi(twin: Twin): Promise<void> {
@@ -124,8 +124,6 @@ function undescribed(value: any, document: Document): any {
   );
 }
 
-const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-
 /** What definitions add, for as long as they are there. */
 async function customOpenApi(twin: Twin): Promise<void> {
   const group = `x${twin.run}.example.com`;
@@ -172,9 +170,7 @@ async function customOpenApi(twin: Twin): Promise<void> {
     skypod!,
     (document) => document?.['definitions'],
   );
-  for (const { metadata } of definitions) {
-    await twin.prepare({ method: 'DELETE', path: `${definitionsPath}/${metadata.name}` });
-  }
+  await forgetDefinitions(twin, definitions);
 }
 
 /** Of a document of version 2 what is of a group, and the parameters that are referred to. */
