@@ -2,7 +2,7 @@ import type { KeyValue, RangeRequest, RangeResult, StoreEvent } from '../store.t
 import type { DecidedChange } from '../transaction.ts';
 import type { Revision } from '../watch-hub.ts';
 import { readLog, readRange } from './read.ts';
-import { encodeRecord, type LogRecord, type State, type Tables } from './tables.ts';
+import { encodeRecord, type LogRecord, readState, type State, type Tables } from './tables.ts';
 import { explainWriteError } from './write-error.ts';
 
 /** A transaction that has its revision, and changes something. */
@@ -88,18 +88,20 @@ export class Checkpoint {
   /** The range at `revision`, which is durable and not compacted. */
   range(request: RangeRequest, revision: number): RangeResult {
     const { start, end, limit } = request;
+    // A transaction that was done a moment ago may be in the tables before `applied` says so: all the better.
+    const base = Math.min(revision, readState(this.#tables).revision);
     const changed = new Map<string, KeyValue | undefined>();
     /** How many of them the tables have. */
     let before = 0;
     for (const each of this.#pending) {
       if (each.revision > revision) break;
+      if (each.revision <= base) continue;
       for (const { event, replaced } of each.changes) {
         if (event.key < start || event.key >= end) continue;
         if (replaced !== undefined && !changed.has(event.key)) before += 1;
         changed.set(event.key, keyValueOf(event.key, headOf(event)));
       }
     }
-    const base = Math.min(revision, this.#applied);
     if (changed.size === 0) return { ...readRange(this.#tables, request, base), revision };
     const enough = limit === undefined ? undefined : limit + changed.size;
     const { items, count } = readRange(
