@@ -113,10 +113,12 @@ class HostFiles implements PodFiles {
     if (volume.emptyDir !== undefined) {
       await mkdir(path, { recursive: true });
       if (volume.emptyDir.medium === 'Memory' && !(await mountPoints()).has(path)) {
-        await mountMemory(path, bytes(volume.emptyDir.sizeLimit), '0777');
+        await mountMemory(path, bytes(volume.emptyDir.sizeLimit), '1777');
       }
       if (groupId !== undefined) await chown(path, 0, groupId);
-      await chmod(path, groupId === undefined ? 0o777 : 0o2777);
+      // A file system in memory keeps its sticky bit, as upstream's.
+      const sticky = volume.emptyDir.medium === 'Memory' ? 0o1000 : 0;
+      await chmod(path, sticky | (groupId === undefined ? 0o777 : 0o2777));
       return;
     }
     if (volume.image !== undefined) {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, realpath, stat, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, realpath, stat, writeFile } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { bind } from './mounts.ts';
 
@@ -118,7 +118,10 @@ async function openWithin(root: string, parts: string[], make: BindWish['make'])
         if (error.code !== 'ENOENT' || make === undefined) throw error;
         if (make === 'file' && index === parts.length - 1) await writeFile(path, '', { flag: 'wx', mode: 0o644 });
         else await mkdir(path, { mode });
-        return await open(path, WALK);
+        const made = await open(path, WALK);
+        // What the umask has taken away is given back, to nothing but a directory.
+        if ((await made.stat()).isDirectory()) await chmod(through(made), mode);
+        return made;
       });
     } catch (error) {
       if (isMissing(error)) return undefined;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -87,6 +88,9 @@ describe('a subPath', { skip }, () => {
     await bindSubPath(volume, 'a/b', target);
     writeFileSync(join(target, 'x'), '1');
     assert.equal(readFileSync(join(volume, 'a/b/x'), 'utf8'), '1');
+    chmodSync(volume, 0o3777);
+    await bindSubPath(volume, 'wide/open', `${target}-wide`);
+    assert.equal(statSync(join(volume, 'wide/open')).mode & 0o7777, 0o3777, 'as the volume');
     await bindSubPath(volume, 'a/b/x', `${target}-file`);
     assert.equal(readFileSync(`${target}-file`, 'utf8'), '1');
     symlinkSync('a/b', join(volume, 'inside'));
