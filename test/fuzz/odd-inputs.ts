@@ -227,12 +227,13 @@ export function boundPolicy(random: Random): Input {
 }
 
 function dryWrite(random: Random, resource: ReturnType<typeof byKey>, object: { metadata: { name: string } }): Input {
+  const { name } = object.metadata;
   const value = random.chance(0.25) ? mutate(random, object) : object;
   const body = encoded(random, value, resource);
   const method = random.pick(['POST', 'POST', 'PUT', 'PATCH']);
   return {
     method,
-    path: `${place(random, resource, method === 'POST' ? undefined : object.metadata.name)}?dryRun=All&fieldManager=me`,
+    path: `${place(random, resource, method === 'POST' ? undefined : name)}?dryRun=All&fieldManager=me`,
     headers: { 'content-type': method === 'PATCH' ? 'application/apply-patch+yaml' : body.type },
     body: body.bytes,
   };

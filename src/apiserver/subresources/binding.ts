@@ -17,7 +17,7 @@ export async function bindByBody(environment: Environment, request: ResourceRequ
   const binding = await readBinding(environment, request);
   const definition = environment.registry.find(tenant, PODS.group, PODS.version, PODS.resource)!;
   const dryRun = dryRunOf(context, 'CreateOptions');
-  return place(environment, { ...request, definition, name: binding.metadata.name }, binding, dryRun);
+  return place(environment, { ...request, definition, name: binding.metadata.name ?? '' }, binding, dryRun);
 }
 
 const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
