@@ -302,7 +302,9 @@ function arrayDecoder(items: ValueSchema, goType: string): Decode {
 
 function mapDecoder(values: ValueSchema, goType: string): Decode {
   const decodeValue = valueDecoder(values, elementOf(goType, values));
-  const zero = zeroOf({ type: values, number: 0, required: false, optional: false });
+  // Bytes that are not there are none in a map, as they are once they were stored.
+  const zero =
+    values.kind === 'bytes' ? () => '' : zeroOf({ type: values, number: 0, required: false, optional: false });
   return (value, issues) => {
     if (value === null || value === undefined) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) {

@@ -139,3 +139,8 @@ test('a key named __proto__ is only a key', () => {
   assert.deepEqual(Object.keys(object.data), ['__proto__']);
   assert.equal(Object.getPrototypeOf(object.data), Object.prototype);
 });
+
+test('bytes that are null in a map are empty', () => {
+  const secret = decodeObject(schemaOfKind('', 'v1', 'Secret')!, { data: { a: null, b: 'YQ==' } }).object;
+  assert.deepEqual(secret['data'], { a: '', b: 'YQ==' });
+});

@@ -109,7 +109,7 @@ export function defaultDaemonSet({ metadata }: KubeObject): void {
 /** The daemon set controller names its pods' templates by this number. */
 export function prepareDaemonSet({ metadata }: KubeObject): void {
   const number = Number(metadata.annotations?.[templateGeneration] ?? 0);
-  metadata.annotations = { ...metadata.annotations, [templateGeneration]: String(number >= 1 ? number : 1) };
+  metadata.annotations = { ...metadata.annotations, [templateGeneration]: String(Math.max(number, 1)) };
 }
 
 export function prepareDaemonSetUpdate(daemonSet: KubeObject, old: KubeObject): void {
