@@ -286,7 +286,8 @@ describe('etcd by TLS', { skip: etcdMissing, timeout: 60_000 }, () => {
         } catch {}
         return ca !== undefined;
       });
-      const store = await openEtcdStore({ endpoints: etcd.endpoints, tls: { ca: ca! } });
+      // Its key takes a busy machine a while.
+      const store = await openEtcdStore({ endpoints: etcd.endpoints, tls: { ca: ca! }, callTimeoutMs: 30_000 });
       assert.equal((await put(store, '/k', 'x')).committed, true);
       await store.close();
       await assert.rejects(openEtcdStore({ endpoints: etcd.endpoints, tls: {}, callTimeoutMs: 500 }), /not available/);
