@@ -221,7 +221,14 @@ describe('conversion of custom resources by webhook', () => {
   it('rewrites under the version stored now, ends watches of the old form, and can be deleted without its webhook', async () => {
     await call('POST', of('v1'), { metadata: { name: 'old' }, hostPort: 'a:1' });
     const crd = await call('GET', `${definitions}/endpointses.stable.example.com`);
-    const ended = test.transport.watch({ path: of('v1'), signal: new AbortController().signal, onEvents() {} });
+    let begun = () => {};
+    const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+    const ended = test.transport.watch({
+      path: of('v1'),
+      signal: new AbortController().signal,
+      onEvents: () => begun(),
+    });
+    await hasBegun;
     const versions = crd.spec.versions.map((version: any) => ({ ...version, storage: version.name === 'v2' }));
     await call('PUT', `${definitions}/endpointses.stable.example.com`, { ...crd, spec: { ...crd.spec, versions } });
     await ended;
