@@ -1,3 +1,4 @@
+import { own } from '../../base/table.ts';
 import type { Container, ContainerStatus, PodSpec, PodStatus } from '../generated/core-v1.ts';
 import { addQuantities, compareQuantities } from '../quantity.ts';
 import { addTo, hasNames, type ResourceList, raiseTo } from './resource-list.ts';
@@ -40,9 +41,9 @@ export function podResourceList(pod: PodLike, field: Field, options: PodResource
   const largestInit: Record<string, string> = {};
   for (const container of spec.initContainers ?? []) {
     if (container.restartPolicy === 'Always') {
-      const own = effective(container, field, statuses, pod);
-      addTo(running, own);
-      addTo(sidecars, own);
+      const needed = effective(container, field, statuses, pod);
+      addTo(running, needed);
+      addTo(sidecars, needed);
       raiseTo(largestInit, sidecars);
     } else {
       raiseTo(largestInit, addTo({ ...sidecars }, container.resources?.[field]));
@@ -63,7 +64,7 @@ function addOverhead(sum: Record<string, string>, overhead: ResourceList | undef
   if (field === 'requests') addTo(sum, overhead);
   else {
     for (const name in overhead) {
-      const limit = sum[name];
+      const limit = own(sum, name);
       if (limit !== undefined && compareQuantities(limit, 0) !== 0) sum[name] = addQuantities(limit, overhead[name]!);
     }
   }

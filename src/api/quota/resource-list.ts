@@ -1,3 +1,4 @@
+import { own } from '../../base/table.ts';
 import { addQuantities, canonicalQuantity, compareQuantities, subtractQuantities } from '../quantity.ts';
 
 /** Amounts by the name of their resource: `{ "limits.cpu": "500m", pods: "3" }`. */
@@ -6,14 +7,18 @@ type Writable = Record<string, string>;
 
 /** Sums by name, into `sum`. */
 export function addTo(sum: Writable, other: ResourceList | undefined): Writable {
-  for (const name in other) sum[name] = sum[name] === undefined ? other[name]! : addQuantities(sum[name], other[name]!);
+  for (const name in other) {
+    const before = own(sum, name);
+    sum[name] = before === undefined ? other[name]! : addQuantities(before, other[name]!);
+  }
   return sum;
 }
 
 /** The larger of both by name, into `floor`. */
 export function raiseTo(floor: Writable, other: ResourceList | undefined): Writable {
   for (const name in other) {
-    if (floor[name] === undefined || compareQuantities(other[name]!, floor[name]) > 0) floor[name] = other[name]!;
+    const before = own(floor, name);
+    if (before === undefined || compareQuantities(other[name]!, before) > 0) floor[name] = other[name]!;
   }
   return floor;
 }
@@ -22,7 +27,8 @@ export function raiseTo(floor: Writable, other: ResourceList | undefined): Writa
 export function growth(a: ResourceList, b: ResourceList): Writable {
   const result: Writable = {};
   for (const name in a) {
-    const difference = b[name] === undefined ? a[name]! : subtractQuantities(a[name]!, b[name]);
+    const less = own(b, name);
+    const difference = less === undefined ? a[name]! : subtractQuantities(a[name]!, less);
     if (compareQuantities(difference, 0) > 0) result[name] = difference;
   }
   return result;
@@ -46,7 +52,10 @@ export const hasNames = (list: ResourceList | undefined): boolean => {
 export function sameList(a: ResourceList | undefined, b: ResourceList | undefined): boolean {
   const names = Object.keys(a ?? {});
   if (names.length !== Object.keys(b ?? {}).length) return false;
-  return names.every((name) => b![name] !== undefined && compareQuantities(a![name]!, b![name]) === 0);
+  return names.every((name) => {
+    const other = own(b, name);
+    return other !== undefined && compareQuantities(a![name]!, other) === 0;
+  });
 }
 
 /** `cpu=1,pods=5`, sorted: as quota's refusals print it. */

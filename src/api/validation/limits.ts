@@ -1,3 +1,4 @@
+import { own } from '../../base/table.ts';
 import { semanticEqual } from '../equality.ts';
 import type { LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaSpec } from '../generated/core-v1.ts';
 import { isQualifiedName } from '../names.ts';
@@ -169,7 +170,7 @@ function validateLimit(limit: LimitRangeItem, path: string, findings: Findings):
   for (const name of names) {
     const above = (low: string | undefined, high: string | undefined): boolean =>
       low !== undefined && high !== undefined && compareQuantities(low, high) > 0;
-    const [least, most, byDefault, request] = [min[name], max[name], defaults[name], requests[name]];
+    const [least, most, byDefault, request] = [min, max, defaults, requests].map((list) => own(list, name));
     const tell = (field: string, value: string | undefined, message: string) =>
       findings.invalid(`${path}.${field}[${name}]`, value, message);
     if (above(least, most)) tell('min', least, `min value ${least} is greater than max value ${most}`);
@@ -190,7 +191,7 @@ function validateLimit(limit: LimitRangeItem, path: string, findings: Findings):
       tell('default', least, `min value ${least} is greater than default value ${byDefault}`);
     }
     if (above(byDefault, most)) tell('default', most, `default value ${byDefault} is greater than max value ${most}`);
-    const ratio = maxLimitRequestRatio[name];
+    const ratio = own(maxLimitRequestRatio, name);
     if (ratio !== undefined) {
       if (compareQuantities(ratio, 1) < 0) tell('maxLimitRequestRatio', ratio, `ratio ${ratio} is less than 1`);
       if (least !== undefined && most !== undefined) {

@@ -1,3 +1,4 @@
+import { own } from '../../base/table.ts';
 import type { PodSpec } from '../generated/core-v1.ts';
 import type { LabelSelector } from '../generated/meta-v1.ts';
 import { isDns1123Subdomain, isQualifiedName } from '../names.ts';
@@ -74,7 +75,7 @@ function validatePodResources(spec: PodSpec, path: string, findings: Findings): 
   const options = { withoutOverhead: true };
   const requests = podResourceList({ spec: alone }, 'requests', options);
   for (const name in requests) {
-    const whole = resources.requests?.[name];
+    const whole = own(resources.requests, name);
     if (whole === undefined || compareQuantities(requests[name]!, whole) <= 0) continue;
     findings.invalid(
       `${path}.requests[${name}]`,
@@ -84,7 +85,7 @@ function validatePodResources(spec: PodSpec, path: string, findings: Findings): 
   }
   const limits = podResourceList({ spec: alone }, 'limits', options);
   for (const name in limits) {
-    const whole = resources.limits?.[name];
+    const whole = own(resources.limits, name);
     if (!name.startsWith('hugepages-') || whole === undefined) continue;
     if (compareQuantities(limits[name]!, whole) <= 0) continue;
     findings.invalid(
@@ -94,13 +95,13 @@ function validatePodResources(spec: PodSpec, path: string, findings: Findings): 
     );
   }
   spec.containers?.forEach((container, index) => {
-    const own = container.resources?.limits ?? {};
-    for (const name in own) {
-      const whole = resources.limits?.[name];
-      if (whole === undefined || compareQuantities(own[name]!, whole) <= 0) continue;
+    const limited = container.resources?.limits ?? {};
+    for (const name in limited) {
+      const whole = own(resources.limits, name);
+      if (whole === undefined || compareQuantities(limited[name]!, whole) <= 0) continue;
       findings.invalid(
         `${path}.containers[${index}][${name}].limits`,
-        own[name],
+        limited[name],
         `must be less than or equal to pod limits of ${whole}`,
       );
     }

@@ -1,3 +1,4 @@
+import { own } from '../../base/table.ts';
 import type { ResourceRequirements } from '../generated/core-v1.ts';
 import { isQualifiedName } from '../names.ts';
 import { compareQuantities, quantityMilliValue, quantityNumber } from '../quantity.ts';
@@ -103,7 +104,7 @@ function validateRequirements(
     const request = requests[name]!;
     validateQuantity(name, request, at, findings);
     validateHugePages(name, request, at, findings);
-    const limit = limits?.[name];
+    const limit = own(limits, name);
     if (limit === undefined) {
       if (!isOvercommitAllowed(name)) {
         findings.required(`${path}.limits`, 'Limit must be set for non overcommitable resources');

@@ -66,3 +66,32 @@ test('names that every object has are no names of tables', () => {
     assert.deepEqual(validateObject(definition, secret as never), []);
   }
 });
+
+test('nor are they amounts of a resource list', () => {
+  for (const name of ['toString', 'constructor']) {
+    const list = { [name]: '1' };
+    const spec = {
+      containers: [
+        { name: 'a', image: 'a', resources: { requests: list, limits: {} } },
+        { name: 'b', image: 'b', resources: { requests: list, limits: list } },
+      ],
+      initContainers: [{ name: 'c', image: 'c', resources: { requests: list } }],
+      overhead: list,
+      resources: { requests: { cpu: '1' }, limits: { cpu: '1' } },
+    };
+    const limits = [
+      { type: 'Container', min: list },
+      { type: 'a.io/b', max: list, defaultRequest: list },
+    ];
+    for (const [kind, resource, given] of [
+      ['Pod', 'pods', spec],
+      ['LimitRange', 'limitranges', { limits }],
+      ['ResourceQuota', 'resourcequotas', { hard: list }],
+    ] as const) {
+      const metadata = { name: 'a', namespace: 'b' };
+      const { definition, object } = prepare({ apiVersion: 'v1', kind, metadata, spec: structuredClone(given) });
+      assert.equal(definition.resource, resource);
+      assert.ok(validateObject(definition, object).length > 0, kind);
+    }
+  }
+});
