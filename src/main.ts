@@ -13,11 +13,12 @@ const privilegedTenants = [
   '--privileged-tenants <list>',
   'tenants whose containers may be privileged, that is, root on this machine (default: none)',
 ] as const;
-const registries = [
-  '--registries <list>',
-  'where images may come from: public (registries at public addresses), any, HOST[:PORT] or HOST:* for others, wherever they are',
-  'public',
-] as const;
+const registries = (byDefault: string) =>
+  [
+    '--registries <list>',
+    'where images may come from: public (registries at public addresses), any, HOST[:PORT] or HOST:* for others, wherever they are',
+    byDefault,
+  ] as const;
 const dataDirectory = ['--data-dir <directory>', 'where all state lives', '.skypod'] as const;
 
 addControlPlaneOptions(program.command('up'))
@@ -27,7 +28,8 @@ addControlPlaneOptions(program.command('up'))
   .option('--runtime <name>', 'containerd, or simulated (no root, no processes)', 'containerd')
   .option('--zones <list>', 'comma-separated names of the zones', 'zone-a,zone-b')
   .option(...privilegedTenants)
-  .option(...registries)
+  // One machine, and what is tried on it: `make images` serves on loopback. Hosts of a pool take public ones alone.
+  .option(...registries('public,127.0.0.1:*,localhost:*'))
   .action(runUp);
 
 const tenant = program.command('tenant').description('create, list and delete tenants');
@@ -82,7 +84,7 @@ program
   .option('--runtime <name>', 'containerd or simulated', 'containerd')
   .option('--zones <list>', 'the zones this machine takes instances of', 'zone-a,zone-b')
   .option(...privilegedTenants)
-  .option(...registries)
+  .option(...registries('public'))
   .option('--servers <urls>', 'URLs of the control planes (default: those of the data directory)')
   .action(runHostCommand);
 

@@ -88,8 +88,6 @@ export async function startSkypod(options: SkypodOptions): Promise<Skypod> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), `skypod-test-${process.pid}-`));
   const port = options.port ?? (await freePort());
   const args = ['up', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`, '--runtime', options.runtime];
-  // The images of tests are served on loopback, where nobody's are looked for otherwise.
-  args.push('--registries', 'public,127.0.0.1:*,localhost:*');
   if (options.zones !== undefined) args.push('--zones', options.zones.join(','));
   args.push(...(options.args ?? []));
   const child = spawn(launcher, args, { stdio: ['ignore', 'pipe', 'pipe'] });

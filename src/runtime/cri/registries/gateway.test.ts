@@ -128,6 +128,11 @@ describe('the way of images', { timeout: 30_000 }, () => {
     const given = await challenged(`Bearer realm="http://${registry.address}/token?own=1",service="s"`);
     registry.handle = (request, response) => response.end(JSON.stringify({ token: request.url }));
     const realm = /realm="([^"]*)"/.exec(given)![1]!;
+    const ofOthers = realm.replace(
+      /token\/[\w-]+/,
+      `token/${Buffer.from('registry.example.com').toString('base64url')}`,
+    );
+    assert.equal((await fetch(ofOthers)).status, 403, 'what is listed is for who is listed');
     const answer = await fetch(`${realm}?service=s&scope=x`, { headers: { authorization: 'Basic x' } });
     assert.deepEqual(await answer.json(), { token: '/token?own=1&service=s&scope=x' });
     assert.equal(registry.asked.at(-1)!.headers.authorization, 'Basic x');

@@ -154,7 +154,15 @@ export class RegistryGateway {
     try {
       const body = method === 'POST' ? await readForm(request) : undefined;
       if (body !== undefined) headers['content-length'] = String(body.length);
-      fetched = await this.#fetch.fetch(target, { method, headers, signal, ...(body !== undefined && { body }) });
+      const address = addressOfRegistry(registry, this.#policy);
+      const isListed = address !== undefined && listedAs(this.#policy, address.host, address.port) !== undefined;
+      fetched = await this.#fetch.fetch(target, {
+        method,
+        headers,
+        signal,
+        isListed,
+        ...(body !== undefined && { body }),
+      });
     } catch (error) {
       const { message } = error as Error;
       this.#note(registry, message);

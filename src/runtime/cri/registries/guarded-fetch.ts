@@ -17,6 +17,8 @@ export interface FetchOptions {
   headers: Record<string, string>;
   body?: Buffer;
   signal: AbortSignal;
+  /** It is for a registry that the operator lists: others are not led to what is listed, but to public addresses alone. */
+  isListed: boolean;
 }
 
 /** Nothing may be dialled that the operator does not allow. Its message is for tenants: it names no address. */
@@ -69,11 +71,11 @@ export class GuardedFetch {
     }
   }
 
-  #ask(url: URL, { method, headers, body, signal }: FetchOptions): Promise<IncomingMessage> {
+  #ask(url: URL, { method, headers, body, signal, isListed: forListed }: FetchOptions): Promise<IncomingMessage> {
     const isPlain = url.protocol === 'http:';
     const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
     const port = url.port === '' ? (isPlain ? 80 : 443) : Number(url.port);
-    const isListed = this.#policy.any || listedAs(this.#policy, host, port) !== undefined;
+    const isListed = this.#policy.any || (forListed && listedAs(this.#policy, host, port) !== undefined);
     if (!isPlain && url.protocol !== 'https:') throw new DialRefused(`${url.protocol} is not taken`);
     if (isPlain && !isListed) throw new DialRefused(`plain http to ${host} is not taken`);
     if (!isListed && isIP(host) !== 0 && !isPublic(host)) throw noPublicAddress(host);
