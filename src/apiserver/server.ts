@@ -234,8 +234,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
   const nonResource = createNonResourceHandler({
     // A tenant's own are its own; the process' are the platform's.
-    metrics: ({ identity, tenant }) =>
-      identity.kind === 'platform' ? apiMetrics.text() : apiMetrics.tenantText(tenant),
+    metrics: async ({ identity, tenant }) =>
+      identity.kind === 'platform'
+        ? await apiMetrics.text()
+        : apiMetrics.tenantText(tenant, await configurations.of(tenant)),
     registry,
     tokens,
     version,

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ComputedGauge, type Metric } from '../../base/metrics.ts';
 import type { VersionInfo } from '../discovery/non-resource.ts';
+import type { FlowControlConfiguration } from '../fairness/configuration.ts';
 import type { Scheduler } from '../fairness/scheduler.ts';
 import type { Objects } from '../objects.ts';
 import type { ResourceRegistry } from '../registry.ts';
@@ -67,9 +68,13 @@ export class ApiMetrics {
   }
 
   /** What a tenant may know: of itself. */
-  tenantText(tenant: string): string {
+  tenantText(tenant: string, configuration: FlowControlConfiguration): string {
     const lines: string[] = [];
-    const own = [...this.requests.ofTenant(tenant), ...this.flowControl.gauges(tenant), ...this.#stored(tenant)];
+    const own = [
+      ...this.requests.ofTenant(tenant),
+      ...this.flowControl.gauges({ tenant, configuration }),
+      ...this.#stored(tenant),
+    ];
     for (const metric of own) metric.write(lines);
     return `${lines.join('\n')}\n`;
   }

@@ -1,5 +1,6 @@
 import { ComputedGauge, type Count, Counter, type Distribution, Histogram, type Metric } from '../../base/metrics.ts';
-import type { PriorityLevel } from '../fairness/priority-level.ts';
+import type { FlowControlConfiguration } from '../fairness/configuration.ts';
+import { type PriorityLevel, type SeatLimits, seatLimits } from '../fairness/priority-level.ts';
 import type { Scheduler } from '../fairness/scheduler.ts';
 import type { FairnessObserver } from '../filters/priority-and-fairness.ts';
 
@@ -51,14 +52,7 @@ export class FlowControlMetrics implements FairnessObserver {
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler;
-    this.metrics = [
-      this.#rejected,
-      this.#dispatched,
-      this.#wait,
-      this.#execution,
-      this.#seats,
-      ...this.gauges(undefined),
-    ];
+    this.metrics = [this.#rejected, this.#dispatched, this.#wait, this.#execution, this.#seats, ...this.gauges()];
   }
 
   dispatched(level: string, schema: string, waitedMs: number, seats: number): void {
@@ -78,17 +72,18 @@ export class FlowControlMetrics implements FairnessObserver {
     (watch ? flow.watched : flow.executed).observe(durationMs / 1000);
   }
 
-  /** What is true now; of one tenant, or of all. */
-  gauges(tenant: string | undefined): Metric[] {
+  /** What is true now; of one tenant, with all of its levels whether anybody uses them or not, or of all tenants. */
+  gauges(of?: { tenant: string; configuration: FlowControlConfiguration }): Metric[] {
     const accounts = () => {
       const all = [...this.#scheduler.accounts()];
-      return tenant === undefined ? all : all.filter(({ name }) => name === tenant);
+      return of === undefined ? all : all.filter(({ name }) => name === of.tenant);
     };
     const levels = (value: (level: PriorityLevel<any>) => number) => () => {
       const sums = new Map<string, number>();
+      for (const name of of?.configuration.levels.keys() ?? []) sums.set(name, 0);
       for (const { levels: ofAccount } of accounts()) {
         for (const [name, level] of ofAccount) {
-          const shownName = tenant === undefined ? shown(name) : name;
+          const shownName = of === undefined ? shown(name) : name;
           sums.set(shownName, (sums.get(shownName) ?? 0) + value(level));
         }
       }
@@ -133,13 +128,7 @@ export class FlowControlMetrics implements FairnessObserver {
         ['priority_level'],
         levels((one) => one.waitingSeats),
       ),
-      new ComputedGauge('apiserver_flowcontrol_nominal_limit_seats', 'Seats by share.', ['priority_level'], () =>
-        tenant === undefined
-          ? []
-          : accounts().flatMap((account) =>
-              [...account.levels].map(([name, level]) => ({ labels: [name], value: level.limits.nominal })),
-            ),
-      ),
+      ...(of === undefined ? [] : limitGauges(of.configuration)),
     ];
   }
 
@@ -164,6 +153,19 @@ export class FlowControlMetrics implements FairnessObserver {
     }
     return flow;
   }
+}
+
+/** How tenants' seats are divided says nothing of all tenants together: every tenant has its own division. */
+function limitGauges({ levels, sumOfShares }: FlowControlConfiguration): Metric[] {
+  const gauge = (name: string, help: string, value: (limits: SeatLimits) => number) =>
+    new ComputedGauge(`apiserver_flowcontrol_${name}`, help, ['priority_level'], () =>
+      [...levels].map(([level, settings]) => ({ labels: [level], value: value(seatLimits(settings, sumOfShares)) })),
+    );
+  return [
+    gauge('nominal_limit_seats', 'Seats by share.', ({ nominal }) => nominal),
+    gauge('lower_limit_seats', 'Seats that are never lent.', ({ minimum }) => minimum),
+    gauge('upper_limit_seats', 'Seats with all that may be borrowed.', ({ maximum }) => maximum),
+  ];
 }
 
 /** The names of a tenant's own levels stay its own: only those everyone has are told apart. */

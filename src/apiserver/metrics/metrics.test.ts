@@ -159,6 +159,26 @@ describe('what the server tells of itself', () => {
     assert.equal((await ask(undefined, '/metrics')).code, 403);
   });
 
+  test('a tenant sees the limits of its own priority levels, before anybody uses them, and of no others', async () => {
+    const levels = '/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations';
+    const spec = {
+      type: 'Limited',
+      limited: { nominalConcurrencyShares: 5, lendablePercent: 50, limitResponse: { type: 'Reject' } },
+    };
+    assert.equal((await ask('b', levels, 'POST', { metadata: { name: 'own-of-b' }, spec })).code, 201);
+    const level = { priority_level: 'own-of-b' };
+    await eventually(async () => {
+      const { text } = await ask('b', '/metrics');
+      const value = seriesOf(text);
+      // 600 seats, of which 5 of 250 shares.
+      assert.equal(value('apiserver_flowcontrol_nominal_limit_seats', level), 12);
+      assert.equal(value('apiserver_flowcontrol_lower_limit_seats', level), 6);
+      assert.equal(value('apiserver_flowcontrol_upper_limit_seats', level), 612);
+      assert.match(text, /^apiserver_flowcontrol_current_executing_seats\{priority_level="own-of-b"\} 0$/m);
+    });
+    for (const who of ['a', 'platform']) assert.ok(!(await ask(who, '/metrics')).text.includes('own-of-b'), who);
+  });
+
   test('who asks, and whether it may', async () => {
     const before = await figures();
     await ask('a', '/api/v1/namespaces/default/pods');
