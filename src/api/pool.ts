@@ -162,6 +162,8 @@ export interface VpcService extends KubeObject {
     clusterIPs: string[];
     externalName?: string;
     publishNotReadyAddresses?: boolean;
+    /** The tenant has a proxy of its own for it: it has its names, and no host leads anywhere from its addresses. */
+    proxiedElsewhere?: boolean;
     sessionAffinitySeconds?: number;
     ports: { name: string; protocol: 'TCP' | 'UDP' | 'SCTP'; port: number; nodePort?: number }[];
     /** `ports` by port name: target ports differ per endpoint when they are named. */

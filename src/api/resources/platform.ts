@@ -161,6 +161,7 @@ const vpcService = kind('VpcService', {
       clusterIPs: field(list(string)),
       externalName: field(string),
       publishNotReadyAddresses: field(boolean),
+      proxiedElsewhere: field(boolean),
       sessionAffinitySeconds: field(int32),
       ports: field(
         list(

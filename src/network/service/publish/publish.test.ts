@@ -11,6 +11,7 @@ import { runController } from '../../../client/controller.ts';
 import { createInformerFactory } from '../../../client/informer-factory.ts';
 import { FakeTransport } from '../../../client/testing/fake-transport.ts';
 import { until } from '../../../client/testing/until.ts';
+import { serviceElements } from '../table/elements.ts';
 import { createServicePublisher } from './index.ts';
 import { vpcServiceSpec } from './vpc-service.ts';
 
@@ -76,6 +77,27 @@ test('headless and external services have no address; endpoints that still serve
   assert.equal(normal.endpoints[0]?.ready, true);
   const external = vpcServiceSpec(serviceOf('web', { type: 'ExternalName', externalName: 'example.com' }), [ending]);
   assert.deepEqual([external.externalName, external.clusterIPs, external.endpoints], ['example.com', [], []]);
+});
+
+test('what is labelled for another proxy keeps its names, and leads nowhere', () => {
+  const labels = { 'service.kubernetes.io/service-proxy-name': 'own' };
+  const service = serviceOf('web', { clusterIPs: ['10.96.0.5'], ports: [{ name: 'http', port: 80 }] });
+  const slice = sliceOf('web', 'a', { endpoints: [{ addresses: ['10.128.0.2'] }] });
+  assert.equal(vpcServiceSpec(service, [slice]).proxiedElsewhere, undefined);
+  service.metadata.labels = labels;
+  const spec = vpcServiceSpec(service, [slice]);
+  assert.deepEqual([spec.proxiedElsewhere, spec.clusterIPs], [true, ['10.96.0.5']]);
+  const metadata = { ...service.metadata, name: 'default.web' };
+  assert.deepEqual(serviceElements({ metadata, spec }).elements, []);
+  assert.notDeepEqual(serviceElements({ metadata, spec: { ...spec, proxiedElsewhere: false } }).elements, []);
+});
+
+test('slices labelled as of a headless service count for headless services alone', () => {
+  const slice = sliceOf('web', 'a', { endpoints: [{ addresses: ['10.128.0.2'] }] });
+  slice.metadata.labels!['service.kubernetes.io/headless'] = '';
+  const endpointsOf = (clusterIP: string) =>
+    vpcServiceSpec(serviceOf('web', { clusterIPs: [clusterIP], ports: [] }), [slice]).endpoints.length;
+  assert.deepEqual([endpointsOf('None'), endpointsOf('10.96.0.5')], [1, 0]);
 });
 
 describe('publishing', () => {

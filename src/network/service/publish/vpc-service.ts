@@ -8,6 +8,10 @@ type Endpoint = Spec['endpoints'][number];
 /** core/v1's DefaultClientIPServiceAffinitySeconds. */
 const DEFAULT_AFFINITY_SECONDS = 10_800;
 
+/** Services with it, and slices with the second, are no affair of kube-proxy's; DNS knows neither label. */
+const PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
+const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+
 /**
  * What hosts need of a service and its slices. Pure, and the same for the same input in any order, so that nothing is
  * written when nothing changed. IPv4 only, as VPCs are.
@@ -24,6 +28,7 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[]): Spec 
     clusterIPs,
     ...(isExternal && spec.externalName !== undefined && { externalName: spec.externalName }),
     ...(spec.publishNotReadyAddresses && { publishNotReadyAddresses: true }),
+    ...(service.metadata.labels?.[PROXY_NAME_LABEL] !== undefined && { proxiedElsewhere: true }),
     ...(spec.sessionAffinity === 'ClientIP' && {
       sessionAffinitySeconds: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS,
     }),
@@ -39,12 +44,13 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[]): Spec 
 
 /**
  * One entry an address: named target ports can put a pod into several slices.
- * @param fallBack when none is ready, those that end but still serve count: kube-proxy's rule for cluster addresses
+ * @param hasAddress then kube-proxy's rules hold: when none is ready, those that end but still serve count
  */
-function endpoints(slices: EndpointSlice[], fallBack: boolean): Endpoint[] {
+function endpoints(slices: EndpointSlice[], hasAddress: boolean): Endpoint[] {
   const merged = new Map<string, Endpoint & { serving: boolean }>();
   for (const slice of slices) {
     if (slice.addressType !== 'IPv4') continue;
+    if (hasAddress && slice.metadata.labels?.[HEADLESS_LABEL] !== undefined) continue;
     const ports: Record<string, number> = {};
     for (const port of slice.ports ?? []) if (port.port !== undefined) ports[port.name ?? ''] = port.port;
     for (const { addresses: [address] = [], conditions, hostname } of slice.endpoints ?? []) {
@@ -61,7 +67,7 @@ function endpoints(slices: EndpointSlice[], fallBack: boolean): Endpoint[] {
     }
   }
   const all = [...merged.values()].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-  const noneReady = fallBack && !all.some(({ ready }) => ready);
+  const noneReady = hasAddress && !all.some(({ ready }) => ready);
   return all.map(({ serving, ...endpoint }) => ({ ...endpoint, ready: noneReady ? serving : endpoint.ready }));
 }
 

@@ -57,7 +57,7 @@ export function serviceElements(service: VpcService): ServiceElements {
   const { spec } = service;
   const ready = spec.endpoints.filter((endpoint) => endpoint.ready && isAddress(endpoint.address));
   const hairpin = new Set<string>();
-  for (const port of spec.ports) {
+  for (const port of spec.proxiedElsewhere ? [] : spec.ports) {
     const protocol = protocols[port.protocol];
     if (protocol === undefined || !isPort(port.port)) continue;
     const endpoints = unique(
