@@ -92,6 +92,7 @@ describe('custom resources with kubectl', { skip: needsKubectl(28) }, () => {
     assert.match(text, /FIELD: schedule <string>/);
     assert.match(text, /When to make it\./);
     assert.match(await kubectl('explain', 'backups'), /A copy of data kept for bad days\.[\s\S]*spec\t<Object>/);
+    assert.match(await kubectl('explain', 'backups.metadata'), /Standard object's metadata[\s\S]*creationTimestamp/);
     const unknown = await kubectl.tryInput(backup('odd', { schedule: 'daily', colour: 1 }), 'apply', '-f', '-');
     assert.notEqual(unknown.code, 0);
     assert.match(unknown.stderr, /strict decoding error: unknown field "spec.colour"/);

@@ -62,9 +62,12 @@ function listOf(
   };
 }
 
+/** The client library has no words for fields that are of another type; people who ask kubectl to explain one find these. */
+const metadataDescription = "Standard object's metadata: its name, labels and the like.";
+
 /** What Kubernetes says of the fields that all objects have. */
 function commonDescriptions(): { apiVersion?: string; kind?: string; metadata?: string } {
   const { fields } = describeType('io.k8s.api.core.v1.Pod');
   const of = (name: string) => fields.get(name);
-  return { apiVersion: of('apiVersion'), kind: of('kind'), metadata: of('metadata') };
+  return { apiVersion: of('apiVersion'), kind: of('kind'), metadata: of('metadata') ?? metadataDescription };
 }
