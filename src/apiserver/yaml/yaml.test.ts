@@ -22,6 +22,56 @@ test("takes scalars as Go's reader does", () => {
   });
 });
 
+test("takes for a number what Go's reader takes for one, and nothing for NaN", () => {
+  const texts = [
+    '.',
+    '._',
+    '._5',
+    '.e5',
+    'e5',
+    'E1',
+    '+',
+    '-.',
+    '+e2',
+    '-_',
+    '0x',
+    '0x_',
+    '0b_',
+    '1e999',
+    '-.nan',
+    '1.2.3',
+    '08x',
+    '1-2',
+    '1 2',
+    '.5_0',
+    '-x',
+    '_5',
+    '12:30',
+  ];
+  for (const text of texts) assert.deepEqual(parseYamlText(`a: ${text}`).value, { a: text });
+  const numbers: [string, number][] = [
+    ['0_', 0],
+    ['0_7', 7],
+    ['1_0.5', 10.5],
+    ['-_1', -1],
+    ['+.5', 0.5],
+    ['.5', 0.5],
+    ['.5e1', 5],
+    ['5.', 5],
+    ['-0x_f', -15],
+    ['0o17', 15],
+    ['-0b11', -3],
+    ['089', 89],
+    ['1e3', 1000],
+    ['!!float 5', 5],
+    ['!!int 5', 5],
+  ];
+  for (const [text, value] of numbers) assert.deepEqual(parseYamlText(`a: ${text}`).value, { a: value }, text);
+  assert.equal(parseYamlText('a: .nan').failure, 'json: unsupported value: NaN');
+  assert.equal(parseYamlText('a: [-.INF]').failure, 'json: unsupported value: -Inf');
+  assert.equal(parseYamlText('a: !!int 1.5').value, undefined);
+});
+
 test('gives up what unfolds to far more than was sent', () => {
   let text = 'a0: &a0 [x,x,x,x,x,x,x,x,x]\n';
   for (let level = 1; level < 9; level++) text += `a${level}: &a${level} [${Array(9).fill(`*a${level - 1}`)}]\n`;
