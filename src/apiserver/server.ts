@@ -59,6 +59,7 @@ import { Objects } from './objects.ts';
 import { createOpenApi } from './openapi/handler.ts';
 import type { PodConnector } from './pod-connector.ts';
 import { ResourceRegistry } from './registry.ts';
+import { deviceClaimHooks } from './resources/device-claims.ts';
 import { namespaceHooks } from './resources/namespaces.ts';
 import { serviceHooks } from './resources/services.ts';
 import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts';
@@ -224,6 +225,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       ['namespaces', namespaceHooks],
       [DEFINITION_HOOKS, definitionHooks((group) => registry.isPlatformGroup(group))],
       ['services', serviceHooks(objects, clock)],
+      ['resourceclaims.resource.k8s.io', deviceClaimHooks(objects, ({ spec }) => spec?.devices?.requests)],
+      [
+        'resourceclaimtemplates.resource.k8s.io',
+        deviceClaimHooks(objects, ({ spec }) => spec?.spec?.devices?.requests),
+      ],
     ]),
     connector: () => connector,
     dialService,

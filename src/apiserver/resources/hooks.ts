@@ -18,6 +18,8 @@ export interface ResourceHooks {
   prepareCreate?(object: KubeObject, found: FieldError[], scope: WriteScope): Promise<void>;
   /** Before validation: fills in what the writer leaves out and means. */
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
+  /** After the validation of a new status: what the object alone does not tell of it. */
+  checkStatusUpdate?(object: KubeObject, old: KubeObject, found: FieldError[], scope: WriteScope): Promise<void>;
   /** Before a deletion is looked at: the state that is to be marked or to go, a copy or `old` itself. */
   prepareDelete?(old: KubeObject, nowMs: number): KubeObject;
   /** After validation, before the write; may fill in `object`. */

@@ -140,9 +140,14 @@ async function prepare(
   if (admission !== undefined) {
     if (subresource === 'status') strategy.prepareForStatusUpdate?.(object, old);
     else if (subresource === '') strategy.prepareForUpdate?.(object, old);
-    if (subresource === '') environment.hooks.get(hookKey(definition))?.prepareUpdate?.(object, old);
+    const hooks = environment.hooks.get(hookKey(definition));
+    if (subresource === '') hooks?.prepareUpdate?.(object, old);
     const checking = runInTurns(updateChecks(definition, object, old, subresource, request.view), pace);
     const errors = checking instanceof Promise ? await checking : checking;
+    if (subresource === 'status' && hooks?.checkStatusUpdate !== undefined) {
+      const { tenant, namespace, name, dryRun } = request;
+      await hooks.checkStatusUpdate(object, old, errors, { tenant, namespace, name, dryRun });
+    }
     if (errors.length > 0) throw invalid(definition, request.name, errors);
     request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
     if (pace?.isDue) await pace.rest();
