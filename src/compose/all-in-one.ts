@@ -153,6 +153,8 @@ async function runProcess(
   dataDir: string,
   run: (data: DataDirectory, stop: AbortSignal) => Promise<void>,
 ): Promise<void> {
+  // They are log files on the disk of the data: libraries that print into them while it is full end nothing.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   let lock: ProcessLock | undefined;
   try {
     const data = openDataDirectory(dataDir, { create: true });
