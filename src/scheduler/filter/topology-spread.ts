@@ -1,7 +1,7 @@
 import type { TopologySpreadConstraint } from '../../api/generated/core-v1.ts';
+import { requiredNodeAffinityMatches } from '../../api/node-selector.ts';
 import { labelSelectorMatches } from '../snapshot/selector.ts';
 import type { NodeInfo } from '../snapshot/tenant-snapshot.ts';
-import { requiredNodeAffinityMatches } from './node-affinity.ts';
 import { labelsOf, selectorWithKeys } from './selector-of.ts';
 import { untoleratedTaint } from './taint-toleration.ts';
 import type { Pod, PodFilter, PodView } from './types.ts';
@@ -64,7 +64,8 @@ function isEligible(
   together: readonly TopologySpreadConstraint[],
 ): boolean {
   if (together.some(({ topologyKey }) => target.labels[topologyKey] === undefined)) return false;
-  if ((constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor' && !requiredNodeAffinityMatches(pod, target)) return false;
+  const honorsAffinity = (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor';
+  if (honorsAffinity && !requiredNodeAffinityMatches(pod.spec, target.name, target.labels)) return false;
   return (
     constraint.nodeTaintsPolicy !== 'Honor' ||
     untoleratedTaint(target.node.spec?.taints, pod.spec.tolerations) === undefined

@@ -1,5 +1,5 @@
+import { nodeTermMatches } from '../../api/node-selector.ts';
 import type { PodScore } from '../filter/types.ts';
-import { nodeTermMatches } from '../snapshot/selector.ts';
 
 /** Preferred node affinity: the weights of the terms that match. */
 export const preferredNodeAffinity: PodScore = {

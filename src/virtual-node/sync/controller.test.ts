@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { type ContainerInstance, type InstancePlacer, METERING_FINALIZER } from '../../api/pool.ts';
-import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
+import {
+  CONFIG_MAPS,
+  CONTAINER_INSTANCES,
+  HOSTS,
+  NODES,
+  PODS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+} from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { Client } from '../../client/client.ts';
@@ -379,6 +387,58 @@ test('a pod bound to a node whose port is taken fails at once', async () => {
 
 const sized = (cpu: string, memory = '1Gi') => ({
   containers: [{ name: 'main', image: 'i', resources: { requests: { cpu, memory } } }],
+});
+
+test('a pod bound by hand to a node that it does not fit fails with the kubelet’s reason, and holds nothing', async () => {
+  await withVirtualNode(async (world) => {
+    const allocatable = { cpu: '4', memory: '8Gi', pods: '3' };
+    const metadata = { name: 'virtual-node-a', labels: { zone: 'a' } };
+    await world.client.resource('acme', NODES).create({ metadata, status: { allocatable } });
+    // Another tenant's do not count.
+    const elsewhere = world.client.resource('other', PODS, 'shop');
+    await elsewhere.create(boundPod(sized('4'), { metadata: { name: 'theirs' } }));
+    const named = (name: string, spec: object) => boundPod(spec, { metadata: { name, generation: 1 } });
+    const bind = (name: string, spec: object) => world.pods.create(named(name, spec));
+    const failure = async (name: string, spec: object) => {
+      await bind(name, spec);
+      await until(async () => (await world.pod(name)).status?.phase === 'Failed');
+      const { reason, message, qosClass, observedGeneration, startTime } = (await world.pod(name)).status!;
+      assert.deepEqual([qosClass, observedGeneration], ['BestEffort', 1]);
+      assert.ok(startTime);
+      return [reason, message];
+    };
+    const instances = () => (world.transport.all('containerinstances') as ContainerInstance[]).length;
+    const lacks = (what: string) => `Pod was rejected: Node didn't have enough resource: ${what}`;
+    await bind('first', sized('3'));
+    await until(() => instances() === 2);
+    assert.deepEqual(await failure('huge', sized('1000000000000')), [
+      'OutOfcpu',
+      lacks('cpu, requested: 1000000000000000, used: 3000, capacity: 4000'),
+    ]);
+    assert.deepEqual(await failure('second', sized('1', '7681Mi')), [
+      'OutOfmemory',
+      lacks('memory, requested: 8054112256, used: 1073741824, capacity: 8589934592'),
+    ]);
+    assert.deepEqual(await failure('picky', { nodeSelector: { zone: 'b' } }), [
+      'NodeAffinity',
+      "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    ]);
+    assert.equal((await failure('foreign', { os: { name: 'windows' } }))[0], 'PodOSNotSupported');
+    // What was refused takes no room.
+    await bind('third', { ...sized('1'), nodeSelector: { zone: 'a' } });
+    await bind('fourth', {});
+    await until(() => instances() === 4);
+    const [reason, message] = await failure('fifth', {});
+    assert.deepEqual([reason, message], ['OutOfpods', lacks('pods, requested: 1, used: 3, capacity: 3')]);
+    // Room is there again once a pod has gone, also by force.
+    await world.pods.delete('first', { gracePeriodSeconds: 0 });
+    await bind('sixth', sized('3'));
+    await until(async () =>
+      (await world.client.resource('system', CONTAINER_INSTANCES, 'acme').list()).items.some(
+        (instance) => (instance as ContainerInstance).spec.podRef.name === 'sixth',
+      ),
+    );
+  });
 });
 
 test('a resize reaches the instance with its generation, and the old shape is kept for the bill', async () => {

@@ -119,12 +119,17 @@ export function podController(options: PodControllerOptions): Controller & { clo
       await patchStatus(pod, lostStatus(undefined));
       return;
     }
-    const refusal = admitPod(pod, world);
+    // Once taken, it only waits for its volumes.
+    const isTaken = blocked.get(key)?.uid === pod.metadata.uid;
+    const refusal = isTaken ? undefined : await admitPod(pod, world, client);
     if (refusal !== undefined) {
       const message = `Pod was rejected: ${refusal.message}`;
       const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
       options.events(pod.spec.nodeName!).event(target, 'Warning', refusal.reason, refusal.message);
-      await patchStatus(pod, { phase: 'Failed', reason: refusal.reason, message, startTime: formatTime(tools.now()) });
+      const { generation } = pod.metadata;
+      const observed = generation !== undefined && { observedGeneration: generation };
+      const startTime = formatTime(tools.now());
+      await patchStatus(pod, { ...observed, phase: 'Failed', reason: refusal.reason, message, startTime });
       return;
     }
     const zone = zones.get(pod.spec.nodeName!)!;
@@ -315,7 +320,7 @@ export function podController(options: PodControllerOptions): Controller & { clo
       sourceWatch(world.secrets, 'secret'),
       watchHosts(),
     ],
-    reads: [world.services],
+    reads: [world.services, world.nodes],
     reconcile,
     close: () => tokensDue.close(),
   };

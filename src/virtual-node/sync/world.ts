@@ -1,18 +1,21 @@
-import type { ConfigMap, Pod, Secret, Service } from '../../api/generated/core-v1.ts';
+import type { ConfigMap, Node, Pod, Secret, Service } from '../../api/generated/core-v1.ts';
 import { hostPortsOf } from '../../api/host-ports.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
-import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, PODS, SECRETS, SERVICES } from '../../api/resources.ts';
+import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, NODES, PODS, SECRETS, SERVICES } from '../../api/resources.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../client/client.ts';
 import type { Informer, InformerFactory, ObjectKey } from '../../client/informer.ts';
 import type { Lookups } from '../resolve/lookups.ts';
 import { referencesOf } from '../resolve/references.ts';
+import { NodeUsages, nodeKeysOf } from './node-usage.ts';
 
 /** Index names. */
 export const BY_SOURCE = 'virtual-node/source';
 export const BY_POD = 'virtual-node/pod';
 export const BY_HOST = 'virtual-node/host';
 export const BY_NAMESPACE = 'virtual-node/namespace';
+/** Instances, by `tenant//virtual node`. */
+export const BY_NODE = 'virtual-node/node';
 /** Pods that take ports of their node, by `tenant//node`. */
 export const BY_HOST_PORTS = 'virtual-node/host-ports';
 
@@ -24,24 +27,30 @@ export interface World {
   secrets: Informer<Secret>;
   services: Informer<Service>;
   hosts: Informer<Host>;
+  /** The tenants' virtual nodes, as they see them. */
+  nodes: Informer<Node>;
+  usages: NodeUsages;
   /** What a node has to give, for containers that ask for their limits and have none. */
   allocatable: Lookups['allocatable'];
 }
 
 export function createWorld(informers: InformerFactory, allocatable: World['allocatable']): World {
+  const instances = informers.informer<ContainerInstance>(CONTAINER_INSTANCES, {
+    tenant: SYSTEM_TENANT,
+    indexes: {
+      [BY_POD]: (instance) => [podKeyOf(instance)],
+      [BY_HOST]: ({ spec }) => (spec.hostName ? [spec.hostName] : []),
+      [BY_NODE]: nodeKeysOf,
+    },
+  });
   return {
     allocatable,
     pods: informers.informer<Pod>(PODS, {
       tenant: ALL_TENANTS,
       indexes: { [BY_SOURCE]: sourcesOf, [BY_HOST_PORTS]: portHolderOf },
     }),
-    instances: informers.informer<ContainerInstance>(CONTAINER_INSTANCES, {
-      tenant: SYSTEM_TENANT,
-      indexes: {
-        [BY_POD]: (instance) => [podKeyOf(instance)],
-        [BY_HOST]: ({ spec }) => (spec.hostName ? [spec.hostName] : []),
-      },
-    }),
+    instances,
+    usages: new NodeUsages(instances),
     configMaps: informers.informer<ConfigMap>(CONFIG_MAPS, { tenant: ALL_TENANTS }),
     secrets: informers.informer<Secret>(SECRETS, { tenant: ALL_TENANTS }),
     services: informers.informer<Service>(SERVICES, {
@@ -49,6 +58,7 @@ export function createWorld(informers: InformerFactory, allocatable: World['allo
       indexes: { [BY_NAMESPACE]: ({ metadata }) => [`${metadata.clusterName}/${metadata.namespace}`] },
     }),
     hosts: informers.informer<Host>(HOSTS, { tenant: SYSTEM_TENANT }),
+    nodes: informers.informer<Node>(NODES, { tenant: ALL_TENANTS }),
   };
 }
 
