@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ByteCollector } from '../../base/byte-collector.ts';
+import { limitInterimAnswers } from './interim-answers.ts';
 
 export interface BoundedGet {
   path: string;
@@ -26,6 +27,7 @@ export function boundedGet(socket: Duplex, options: BoundedGet): Promise<Bounded
       createConnection: () => socket as never,
       headers: { ...headers, connection: 'close' },
     });
+    limitInterimAnswers(outgoing);
     outgoing.on('error', reject);
     outgoing.on('response', (response) => {
       const { statusCode: code = 0, headers } = response;

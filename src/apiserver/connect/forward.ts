@@ -1,8 +1,9 @@
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
+import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import type { Answer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
+import { limitInterimAnswers } from './interim-answers.ts';
 import { tunnel } from './tunnel.ts';
 
 /** How a request is passed on to a server inside a tenant's VPC. */
@@ -102,6 +103,7 @@ export async function forward(context: RequestContext, target: ForwardTarget): P
   const options = { method: context.method, path: target.path, createConnection: () => socket as never };
   if (upgrade !== undefined) {
     const outgoing = httpRequest({ ...options, headers: { ...headers, connection: 'Upgrade', upgrade } });
+    limitInterimAnswers(outgoing);
     return tunnel(outgoing, socket, target.onFailure);
   }
   const body = context.bodyStream?.();
@@ -109,6 +111,7 @@ export async function forward(context: RequestContext, target: ForwardTarget): P
   if (body !== undefined && headers['content-length'] === undefined) headers['transfer-encoding'] = 'chunked';
   return new Promise<Answer>((resolve) => {
     const outgoing = httpRequest({ ...options, headers: { ...headers, connection: 'close' } });
+    limitInterimAnswers(outgoing);
     outgoing.on('error', (error) => {
       end();
       resolve(target.onFailure(error));
@@ -148,7 +151,15 @@ const handshakeTimeoutMs = 10_000;
 /** TLS over a raw connection; rejects when the handshake fails. */
 export function secured(raw: Duplex, options: ConnectionOptions): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const socket = tlsConnect({ ...options, socket: raw, ALPNProtocols: ['http/1.1'] });
+    let socket: TLSSocket;
+    try {
+      socket = tlsConnect({ ...options, socket: raw, ALPNProtocols: ['http/1.1'] });
+    } catch (error) {
+      // Certificates that are none: nobody else would close what was dialled.
+      raw.destroy();
+      reject(error);
+      return;
+    }
     // What comes after the first error, or after its owner has gone, is of no interest and must not be unheard.
     socket.on('error', () => {});
     raw.on('error', () => {});

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { readBounded } from '../connect/bounded-get.ts';
+import { limitInterimAnswers } from '../connect/interim-answers.ts';
 import type { ServiceDialer } from '../connect/service-dialer.ts';
 import { type Destination, WebhookConnections } from './connections.ts';
 import { createEgress, type EgressOptions } from './egress.ts';
@@ -155,6 +156,7 @@ function exchange({ connections, destination, host, path, bytes, signal, limitBy
       },
     };
     const outgoing: ClientRequest = httpRequest(options);
+    limitInterimAnswers(outgoing);
     let answered = false;
     outgoing.on('error', (error: Error & { code?: string }) => {
       const isStale = outgoing.reusedSocket && !answered && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
