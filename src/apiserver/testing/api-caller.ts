@@ -13,12 +13,12 @@ export interface Called {
 export type ApiCaller = (
   method: string,
   path: string,
-  options?: { body?: string | Buffer | object; headers?: Record<string, string>; as?: PemPair },
+  options?: { body?: string | Buffer | object; headers?: Record<string, string>; as?: PemPair; signal?: AbortSignal },
 ) => Promise<Called>;
 
 /** A plain HTTPS client of a test's API server. */
 export function apiCaller(port: number, caPem: string, who: PemPair | undefined): ApiCaller {
-  return (method, path, { body, headers = {}, as = who } = {}) => {
+  return (method, path, { body, headers = {}, as = who, signal } = {}) => {
     const isText = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
     const sent = isText ? body : JSON.stringify(body);
     const options: RequestOptions = {
@@ -30,6 +30,7 @@ export function apiCaller(port: number, caPem: string, who: PemPair | undefined)
       cert: as?.certificatePem,
       key: as?.keyPem,
       agent: false,
+      ...(signal !== undefined && { signal }),
       headers: {
         ...(!isText && { 'content-type': 'application/json' }),
         ...(sent !== undefined && { 'content-length': String(Buffer.byteLength(sent)) }),
@@ -44,13 +45,13 @@ export function apiCaller(port: number, caPem: string, who: PemPair | undefined)
         response.on('end', () => {
           const bytes = Buffer.concat(chunks);
           const isJson = String(response.headers['content-type'] ?? '').startsWith('application/json');
-          resolve({
-            code: response.statusCode!,
-            headers: response.headers,
-            bytes,
-            text: bytes.toString(),
-            json: isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined,
-          });
+          const text = bytes.toString();
+          try {
+            const json = isJson && text !== '' ? JSON.parse(text) : undefined;
+            resolve({ code: response.statusCode!, headers: response.headers, bytes, text, json });
+          } catch (error) {
+            reject(error);
+          }
         });
       });
       outgoing.on('error', reject);

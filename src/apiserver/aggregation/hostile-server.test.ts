@@ -1,0 +1,118 @@
+// An API server behind ours is a tenant's: whatever it does, we go on, hold no more than we may, and keep no connection.
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import type { APIService } from '../../api/generated/apiregistration-v1.ts';
+import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
+import { addBackend, localConnector } from '../testing/local-network.ts';
+import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { conduct, type HostileServer, startHostileServer } from '../webhooks/testing/hostile-server.ts';
+import { createFetch } from './fetch.ts';
+import { createFrontProxy } from './front-proxy.ts';
+
+const group = 'bad.example.com';
+const base = `/apis/${group}/v1`;
+const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';
+
+/** What ends by what it sends; all others by the time they take. */
+const floods = ['/endless-body', '/endless-headers', '/endless-continue', '/endless-trailers'];
+
+async function until(isSo: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
+  for (let tries = 0; !(await isSo()); tries++) {
+    assert.ok(tries < 1000, what());
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('an API server that means harm', { timeout: 120_000 }, () => {
+  let server: HostileServer;
+  let test: TestServer;
+  let call: ApiCaller;
+  let openApi: string;
+  const registration = (caBundle: string | undefined): APIService => ({
+    metadata: { name: `v1.${group}` } as APIService['metadata'],
+    spec: {
+      group,
+      version: 'v1',
+      service: { namespace: 'default', name: 'bad', port: 443 },
+      ...(caBundle !== undefined && { caBundle }),
+      groupPriorityMinimum: 2000,
+      versionPriority: 200,
+    },
+  });
+  const list = { kind: 'APIResourceList', groupVersion: `${group}/v1`, resources: [] as unknown };
+  const none = () =>
+    assert.doesNotReject(
+      until(
+        () => server.connections() === 0,
+        () => `${server.connections()} connections are left`,
+      ),
+    );
+
+  before(async () => {
+    openApi = '{}';
+    server = await startHostileServer('bad.default.svc', (path) =>
+      path === base ? JSON.stringify(list) : path.startsWith('/openapi') ? openApi : '{"well":true}',
+    );
+    test = await startTestServer(openMemoryStore(), { tenants: ['red'] });
+    test.server.setConnector(localConnector());
+    const { port } = await test.server.listen({ host: '127.0.0.1', port: 0 });
+    const alice = await test.authority.issueTenantUser('red', 'alice', ['system:masters']);
+    call = apiCaller(port, test.authority.certificatePem, alice);
+  });
+  after(async () => {
+    await test.close();
+    await server.close();
+  });
+
+  describe('asked by ourselves', () => {
+    const fetchFrom = async (port: number) => {
+      const frontProxy = await createFrontProxy({ now: () => Date.now(), schedule: () => () => {} });
+      return createFetch(async () => connect(port, '127.0.0.1'), frontProxy);
+    };
+    for (const path of Object.keys(conduct)) {
+      it(`ends a call of ${path.slice(1)}`, async () => {
+        const fetch = await fetchFrom(server.port);
+        const timeoutMs = floods.includes(path) ? 20_000 : 300;
+        const options = { accept: 'application/json', timeoutMs, limitBytes: 1024 * 1024 };
+        const asked = fetch('red', registration(server.caBundle), path, options);
+        // What it says badly is the asker's to read: it ends, and in time.
+        if (['/not-json', '/redirect', '/two-lengths'].includes(path)) await asked.catch(() => {});
+        else if (path === '/deep-json') assert.equal((await asked).body.length, 1_000_000);
+        else await assert.rejects(asked, Error);
+        await none();
+      });
+    }
+
+    it('ends a connection for which there is no certificate authority', async () => {
+      const fetch = await fetchFrom(server.port);
+      const pem = `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`;
+      const service = registration(Buffer.from(pem).toString('base64'));
+      await assert.rejects(fetch('red', service, '/well', { accept: '*/*', timeoutMs: 20_000, limitBytes: 10 }));
+      await none();
+    });
+  });
+
+  describe('asked in the name of a user', () => {
+    before(async () => {
+      await addBackend(call, { namespace: 'default', name: 'bad', port: server.port, servicePort: 443 });
+      const { code, text } = await call('POST', apiServices, { body: registration(server.caBundle) });
+      assert.equal(code, 201, text);
+      const isAvailable = async () => {
+        const { json } = await call('GET', `${apiServices}/v1.${group}`);
+        return json.status?.conditions?.[0]?.status === 'True';
+      };
+      await until(isAvailable, () => 'it is not available');
+    });
+
+    for (const path of Object.keys(conduct)) {
+      it(`lets the user leave ${path.slice(1)}`, async () => {
+        const signal = AbortSignal.timeout(floods.includes(path) ? 400 : 200);
+        await call('GET', `${base}${path}`, { signal }).catch(() => {});
+        await none();
+        assert.equal((await call('GET', `${base}/well`)).json.well, true);
+      });
+    }
+  });
+});
