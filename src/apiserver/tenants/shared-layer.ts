@@ -39,6 +39,13 @@ export type Template = Omit<KubeObject, 'metadata'> & {
     generation?: number;
     finalizers?: string[];
   };
+  /** Another shared object of the tenant, to be its one owner. */
+  owner?: { apiVersion: string; kind: string; name: string; resource: GroupResource };
+  /**
+   * It has getters that say something else each time it is read, under one resourceVersion: nothing is written, and no
+   * watcher hears of it.
+   */
+  isLive?: true;
   /** What else depends on when the tenant was made (RFC 3339). */
   build?(createdAt: string, tenant: string): object;
 };
@@ -164,7 +171,12 @@ const serviceCidrs = 'servicecidrs.networking.k8s.io';
 const ipAddresses = 'ipaddresses.networking.k8s.io';
 
 /** Whoever looks across tenants knows what every tenant has of these. */
-const tenantsOwnOnly = new Set(['apiservices.apiregistration.k8s.io', serviceCidrs, ipAddresses]);
+const tenantsOwnOnly = new Set([
+  'apiservices.apiregistration.k8s.io',
+  'leases.coordination.k8s.io',
+  serviceCidrs,
+  ipAddresses,
+]);
 
 /** So many tenants' shared objects are kept built; the rest cost nothing. */
 const recentTenantsLimit = 256;
@@ -172,15 +184,28 @@ const recentTenantsLimit = 256;
 function virtualEntry(resource: GroupResource, tenant: CacheEntry, template: Template): VirtualEntry {
   const { name, namespace = '' } = template.metadata;
   const key = storeKey(resource, tenant.name, namespace, name);
-  return new VirtualEntry({ tenant: tenant.name, namespace, name, revision: tenant.revision, key }, () => {
+  const place = { tenant: tenant.name, namespace, name, revision: tenant.revision, key };
+  const built = () => {
     const { metadata: tenantMetadata } = tenant.object;
-    const { kind, apiVersion, metadata, build, ...rest } = template;
+    const { kind, apiVersion, metadata, build, owner, isLive, ...rest } = template;
+    const uidOf = (of: GroupResource, ...path: [string, string]) =>
+      derivedUid(tenantMetadata.uid, qualifiedResource(of), ...path);
     return {
       kind,
       apiVersion,
       metadata: {
         ...metadata,
-        uid: derivedUid(tenantMetadata.uid, qualifiedResource(resource), namespace, name),
+        ...(owner !== undefined && {
+          ownerReferences: [
+            {
+              apiVersion: owner.apiVersion,
+              kind: owner.kind,
+              name: owner.name,
+              uid: uidOf(owner.resource, '', owner.name),
+            },
+          ],
+        }),
+        uid: uidOf(resource, namespace, name),
         resourceVersion: String(tenant.revision),
         creationTimestamp: tenantMetadata.creationTimestamp,
         clusterName: tenant.name,
@@ -188,7 +213,8 @@ function virtualEntry(resource: GroupResource, tenant: CacheEntry, template: Tem
       ...rest,
       ...build?.(tenantMetadata.creationTimestamp ?? '', tenant.name),
     };
-  });
+  };
+  return new VirtualEntry(place, built, template.isLive);
 }
 
 function namespaceTemplate(name: string): Template {

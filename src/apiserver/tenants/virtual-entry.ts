@@ -16,10 +16,13 @@ export class VirtualEntry implements CacheEntry {
   readonly #build: () => KubeObject;
   #object: KubeObject | undefined;
   readonly #representations = new Map<string, unknown>();
+  readonly #isLive: boolean;
 
+  /** `isLive`: parts of the object change as time goes by, so no form of it is kept. */
   constructor(
     place: { tenant: string; namespace: string; name: string; revision: number; key: string },
     build: () => KubeObject,
+    isLive = false,
   ) {
     this.tenant = place.tenant;
     this.namespace = place.namespace;
@@ -27,6 +30,7 @@ export class VirtualEntry implements CacheEntry {
     this.revision = place.revision;
     this.key = place.key;
     this.#build = build;
+    this.#isLive = isLive;
   }
 
   get object(): KubeObject {
@@ -38,6 +42,7 @@ export class VirtualEntry implements CacheEntry {
   }
 
   representation<T>(name: string, build: (object: KubeObject) => T): T {
+    if (this.#isLive) return build(this.object);
     let known = this.#representations.get(name) as T | undefined;
     if (known === undefined) {
       known = build(this.object);

@@ -30,6 +30,7 @@ export async function startTestServer(
     authentication?: ApiServerOptions['authentication'];
     authorizers?: ApiServerOptions['authorizers'];
     audit?: AuditOptions;
+    tenantTemplates?: ApiServerOptions['tenantTemplates'];
   } = {},
 ): Promise<TestServer> {
   const clock = options.clock ?? systemClock;
@@ -44,6 +45,7 @@ export async function startTestServer(
     advertise: { address: '127.0.0.1', port: 6443 },
     clock,
     logger: options.logger ?? silentLogger,
+    ...(options.tenantTemplates !== undefined && { tenantTemplates: options.tenantTemplates }),
     ...(options.audit !== undefined && { audit: options.audit }),
     ...(options.authentication !== undefined && { authentication: options.authentication }),
     ...(options.authorizers !== undefined && { authorizers: options.authorizers }),

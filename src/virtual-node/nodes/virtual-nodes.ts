@@ -2,6 +2,7 @@ import type { Node } from '../../api/generated/core-v1.ts';
 import { formatMicroTime } from '../../api/object.ts';
 import { VPC_NODE_CIDR } from '../../api/pool.ts';
 import { quantityMilliValue, quantityValue } from '../../api/quantity.ts';
+import { NODES } from '../../api/resources.ts';
 
 export interface VirtualNodeOptions {
   /** Names of the pool's zones, as the tenant sees them; a zone's place decides its node's address. */
@@ -51,6 +52,8 @@ interface LeaseTemplate {
   apiVersion: string;
   kind: string;
   metadata: { name: string; namespace: string };
+  owner: { apiVersion: string; kind: string; name: string; resource: { group: string; resource: string } };
+  isLive: true;
   spec: { holderIdentity: string; leaseDurationSeconds: number; readonly renewTime: string };
 }
 
@@ -78,6 +81,8 @@ function virtualNodeLeases({ zones, now }: { zones: readonly string[]; now(): nu
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
       metadata: { name, namespace: 'kube-node-lease' },
+      owner: { apiVersion: 'v1', kind: 'Node', name, resource: NODES },
+      isLive: true,
       spec: {
         holderIdentity: name,
         leaseDurationSeconds: 40,
