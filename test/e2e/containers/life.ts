@@ -23,9 +23,11 @@ export function lifeTests(cluster: Cluster): void {
       );
       assert.equal(await kubectl('logs', '--previous', 'failing'), 'run\n');
       assert.match(await kubectl('get', 'pod', 'failing'), /CrashLoopBackOff/);
-      assert.match(
-        await kubectl('describe', 'pod', 'failing'),
-        /Warning +BackOff +.*Back-off restarting failed container main in pod failing_default/,
+      // Events are told after the status, and wait for their turn.
+      await eventually('the back-off is told', async () =>
+        /Warning +BackOff +.*Back-off restarting failed container main in pod failing_default/.test(
+          await kubectl('describe', 'pod', 'failing'),
+        ),
       );
       await kubectl('delete', 'pod', 'failing', '--now');
     });
