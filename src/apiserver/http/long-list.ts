@@ -1,4 +1,3 @@
-import { createGzip } from 'node:zlib';
 import { apiVersionOf } from '../../api/object.ts';
 import type { ListAnswer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -6,32 +5,12 @@ import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { visibleObject } from './entry-view.ts';
 import { headOf, type ItemBytes, itemsSayKind, newItem, setItem, withoutKind } from './list-item.ts';
 import type { AcceptedForm } from './negotiate.ts';
+import { sendParts } from './send-parts.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
-import { yamlText } from './yaml-form.ts';
+import { yamlParts, yamlText } from './yaml-form.ts';
 
 /** Lists of more objects than this are built and sent piece by piece. */
 export const longListEntries = 100;
-/** What is built and encrypted at once: about a third of a millisecond; less while others wait. */
-const pieceBytes = 64 * 1024;
-const pieceMs = 1;
-const hurriedBytes = 16 * 1024;
-const hurriedMs = 0.25;
-/** A client that reads nothing for so long gets no more. */
-const stalledMs = 60_000;
-
-/** A response, or the compressor before it. */
-interface Output {
-  write(chunk: Uint8Array, written: (error?: Error | null) => void): boolean;
-  end(): unknown;
-  once(event: 'close', listener: () => void): unknown;
-  off(event: 'close', listener: () => void): unknown;
-}
-
-interface Response extends Output {
-  readonly destroyed?: boolean;
-  destroy(): unknown;
-  writeHead(code: number, headers: Record<string, string | number | string[]>): unknown;
-}
 
 export interface LongListOptions {
   response: unknown;
@@ -45,98 +24,21 @@ export interface LongListOptions {
   parts?: Iterable<Buffer>;
 }
 
-/**
- * Sends a list of thousands without holding the processor: each piece takes a slice of the request's turn, and waits
- * until the client has read the one before. Nothing is built that the client does not read.
- */
-export async function respondLongList(
+/** Sends a list of thousands without holding the processor. */
+export function respondLongList(
   context: RequestContext,
   answer: ListAnswer,
-  { response: given, headers, form, pretty, gzip, nowMs, contentType, parts: made }: LongListOptions,
+  { response, headers, form, pretty, gzip, nowMs, contentType, parts }: LongListOptions,
 ): Promise<void> {
-  const response = given as Response;
-  const parts = made ?? listParts(context, answer, form, pretty, nowMs);
-  response.writeHead(200, {
-    ...headers,
-    'content-type': contentType ?? (form.format === 'yaml' ? 'application/yaml' : 'application/json'),
-    ...(gzip && { 'content-encoding': 'gzip', vary: 'Accept-Encoding' }),
-  });
-  let output: Output = response;
-  if (gzip) {
-    const compressor = createGzip({ level: 1 });
-    compressor.on('error', () => response.destroy());
-    compressor.pipe(given as NodeJS.WritableStream);
-    response.once('close', () => compressor.destroy());
-    output = compressor;
-  }
-  let piece = takeBuffer();
-  let size = 0;
-  const begin = () => {
-    const hurried = context.turn?.hurried === true;
-    fullBytes = hurried ? hurriedBytes : pieceBytes;
-    untilMs = performance.now() + (hurried ? hurriedMs : pieceMs);
-  };
-  let fullBytes = pieceBytes;
-  let untilMs = 0;
-  let checked = 0;
-  begin();
-  const flush = async (): Promise<boolean> => {
-    const buffer = piece;
-    context.responseBytes = (context.responseBytes ?? 0) + size;
-    const written = writeOut(output, response, buffer.subarray(0, size));
-    size = 0;
-    const goesOn = await written;
-    // Whoever did not read it may still hold it.
-    if (goesOn) giveBack(buffer);
-    return goesOn;
-  };
-  for (const part of parts) {
-    const bytes = part instanceof Uint8Array ? part : part.bytes;
-    for (let offset = part instanceof Uint8Array ? 0 : part.start; offset < bytes.length; ) {
-      const copied = bytes.copy(piece, size, offset);
-      offset += copied;
-      size += copied;
-      // Asking for the time costs as much as a small part.
-      if (size < fullBytes && (++checked % 8 !== 0 || performance.now() < untilMs)) continue;
-      if (!(await flush())) return;
-      piece = takeBuffer();
-      await context.turn?.slice();
-      if (response.destroyed) return;
-      begin();
-    }
-  }
-  if (size > 0 && !(await flush())) return;
-  output.end();
-}
-
-/**
- * Buffers for pieces are used again: hundreds of megabytes of them a second would keep the garbage collector busy, and
- * everybody waiting for it.
- */
-const freeBuffers: Buffer[] = [];
-const freeBuffersLimit = 64;
-const takeBuffer = (): Buffer => freeBuffers.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
-function giveBack(buffer: Buffer): void {
-  if (freeBuffers.length < freeBuffersLimit) freeBuffers.push(buffer);
-}
-
-/** Resolves when the piece is out; with false when the client left, or reads no more. */
-function writeOut(output: Output, response: Response, piece: Uint8Array): Promise<boolean> {
-  return new Promise((resolve) => {
-    const finish = (more: boolean) => {
-      clearTimeout(timer);
-      response.off('close', onClose);
-      resolve(more);
-    };
-    const onClose = () => finish(false);
-    const timer = setTimeout(() => {
-      finish(false);
-      response.destroy();
-    }, stalledMs);
-    response.once('close', onClose);
-    output.write(piece, (error) => finish(error == null));
+  return sendParts(context, parts ?? listParts(context, answer, form, pretty, nowMs), {
+    response,
+    headers,
+    code: 200,
+    contentType: contentType ?? (form.format === 'yaml' ? 'application/yaml' : 'application/json'),
+    gzip,
   });
 }
+
 /** The list's bytes, object by object. */
 function* listParts(
   context: RequestContext,
@@ -149,7 +51,9 @@ function* listParts(
   const { head, key, item } = shapeOf(context, answer, form, nowMs);
   if (form.format === 'yaml') {
     yield Buffer.from(`${yamlText(head)}${key}:\n`);
-    for (const entry of entries) yield Buffer.from(yamlText([item(entry)]));
+    for (const entry of entries) {
+      for (const part of yamlParts([item(entry)])) yield Buffer.from(part);
+    }
     return;
   }
   if (pretty) {

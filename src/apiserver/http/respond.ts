@@ -11,15 +11,19 @@ import { headOf, itemsSayKind, newItem, setItem, withoutKind } from './list-item
 import { longListEntries, respondLongList } from './long-list.ts';
 import { type AcceptedForm, acceptedForm, plainForm } from './negotiate.ts';
 import { offersProtobuf, protobufBytes, protobufListParts } from './protobuf-form.ts';
+import { sendParts } from './send-parts.ts';
 import { parseIncludeObject, partialMetadata, tableOf } from './table.ts';
 import { warningHeaders } from './warnings.ts';
-import { yamlText } from './yaml-form.ts';
+import { yamlParts } from './yaml-form.ts';
 
 const gzipAsync = promisify(gzip);
 /** As upstream: smaller answers are not worth a client's and our time. */
 const gzipThresholdBytes = 128 * 1024;
 /** Lists of more are built and sent piece by piece. */
 const heavyListBytes = 512 * 1024;
+
+/** So much of an answer in YAML is written before it is known to be long: about a millisecond's work. */
+const yamlPartsAtOnce = 16;
 
 /** What both of Node's compatibility responses (HTTP/1.1 and HTTP/2) offer. */
 export interface ServerResponseLike {
@@ -83,14 +87,9 @@ export async function respond(
     form.format === 'json' && form.as === undefined && !wantsPretty(context) ? sharedBytes(context, answer) : undefined;
   if (fast !== undefined) return send(context, options, code, 'application/json', fast);
   const value = shapeOf(context, answer, form, options.nowMs);
-  const text =
-    form.format === 'yaml'
-      ? yamlText(value)
-      : wantsPretty(context)
-        ? JSON.stringify(value, undefined, 2)
-        : `${JSON.stringify(value)}\n`;
-  const contentType = form.format === 'yaml' ? 'application/yaml' : 'application/json';
-  return send(context, options, code, contentType, Buffer.from(text));
+  if (form.format === 'yaml') return sendYaml(context, options, code, value);
+  const text = wantsPretty(context) ? JSON.stringify(value, undefined, 2) : `${JSON.stringify(value)}\n`;
+  return send(context, options, code, 'application/json', Buffer.from(text));
 }
 
 /** A hundred objects may be a hundred megabytes, which a client that does not read them would have us keep. */
@@ -136,7 +135,7 @@ export function respondError(context: RequestContext, error: StatusError, option
     return send(context, options, error.code, PROTOBUF, encodeObject(error.toStatus())!, extra);
   }
   if (format === 'yaml') {
-    return send(context, options, error.code, 'application/yaml', Buffer.from(yamlText(error.toStatus())), extra);
+    return sendYaml(context, options, error.code, error.toStatus(), extra);
   }
   const text = wantsPretty(context)
     ? JSON.stringify(error.toStatus(), undefined, 2)
@@ -260,6 +259,37 @@ export function commonHeaders(context: RequestContext): Record<string, string | 
       warning: warningHeaders(context.warnings),
     }),
   };
+}
+
+/** What takes long to write is sent while it is written. */
+async function sendYaml(
+  context: RequestContext,
+  options: RespondOptions,
+  code: number,
+  value: unknown,
+  extra: Record<string, string> = {},
+): Promise<void> {
+  const parts = yamlParts(value);
+  let text = '';
+  let isDone: boolean | undefined = false;
+  for (let count = 0; !isDone && (count < yamlPartsAtOnce || context.turn === undefined || options.head); count++) {
+    const { done, value: part = '' } = parts.next();
+    isDone = done;
+    text += part;
+  }
+  if (isDone) return send(context, options, code, 'application/yaml', Buffer.from(text), extra);
+  return sendParts(context, withBefore(text, parts), {
+    response: options.response,
+    code,
+    headers: { ...commonHeaders(context), ...extra },
+    contentType: 'application/yaml',
+    gzip: /\bgzip\b/.test(options.acceptEncoding),
+  });
+}
+
+function* withBefore(before: string, parts: Iterable<string>): Generator<Buffer, void, void> {
+  yield Buffer.from(before);
+  for (const part of parts) yield Buffer.from(part);
 }
 
 async function send(
