@@ -6,23 +6,33 @@ import { validateAnnotations, validateLabels } from '../../../api/validation/met
 /** `example.com/v1, Kind=Thing`, as Go prints it. */
 export const describeVersion = ({ apiVersion, kind }: KubeObject): string => `${apiVersion}, Kind=${kind}`;
 
+/** So much of what a webhook says is passed on. */
+const shownCharacters = 4096;
+
+/** As upstream, an error of no particular reason. */
+export const failed = (message: string) =>
+  new StatusError(500, '', message.length <= shownCharacters ? message : `${message.slice(0, shownCharacters)}…`);
+
 const wrong = (original: KubeObject, why: string) =>
-  new StatusError(500, '', `conversion webhook for ${describeVersion(original)} returned invalid ${why}`);
+  failed(`conversion webhook for ${describeVersion(original)} returned invalid ${why}`);
+
+/** Whatever is no text counts as absent. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** A conversion may change what an object says, not which object it is. Source: validateConvertedObject upstream. */
 export function checkConverted(original: KubeObject, converted: KubeObject, apiVersion: string, index: number): void {
   if (typeof converted !== 'object' || converted === null) throw wrong(original, `converted object at index ${index}`);
   if (converted.apiVersion !== apiVersion) {
-    const got = converted.apiVersion ?? '';
+    const got = showVersion(textOf(converted.apiVersion));
     throw wrong(
       original,
-      `converted object at index ${index}: invalid groupVersion (expected ${apiVersion}, received ${showVersion(got)})`,
+      `converted object at index ${index}: invalid groupVersion (expected ${apiVersion}, received ${got})`,
     );
   }
   if (converted.kind !== original.kind) {
     throw wrong(
       original,
-      `converted object at index ${index}: invalid kind (expected ${original.kind}, received ${converted.kind ?? ''})`,
+      `converted object at index ${index}: invalid kind (expected ${original.kind}, received ${textOf(converted.kind)})`,
     );
   }
   const before = original.metadata;
@@ -32,11 +42,9 @@ export function checkConverted(original: KubeObject, converted: KubeObject, apiV
     ['namespace', 'namespace'],
     ['uid', 'UID'],
   ] as const) {
-    if ((before[field] ?? '') !== (after[field] ?? '')) {
-      throw wrong(
-        original,
-        `converted object at index ${index}: must have the same ${called}: ${before[field] ?? ''} != ${after[field] ?? ''}`,
-      );
+    const [was, is] = [before[field] ?? '', textOf(after[field])];
+    if (was !== is) {
+      throw wrong(original, `converted object at index ${index}: must have the same ${called}: ${was} != ${is}`);
     }
   }
 }

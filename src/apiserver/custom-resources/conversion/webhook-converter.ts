@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { CustomResourceDefinition } from '../../../api/generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../../api/object.ts';
-import { StatusError } from '../../../api/status.ts';
 import { WebhookCallError, type WebhookClient, type WebhookTarget } from '../../webhooks/webhook-client.ts';
-import { checkConverted, describeVersion, withMetadataOf } from './converted-object.ts';
+import { checkConverted, describeVersion, failed, withMetadataOf } from './converted-object.ts';
 
 /** Brings objects of any version of one definition into another. The answer has one object for each, in order. */
 export type Converter = (objects: KubeObject[], apiVersion: string) => Promise<KubeObject[]>;
@@ -86,24 +85,27 @@ export function webhookConverter(
   };
 }
 
-/** As upstream, an error of no particular reason. */
-export const failed = (message: string) => new StatusError(500, '', message);
-
 function convertedObjects(answer: any, uid: string, version: string, of: string): unknown[] {
   const fail = (why: string) => failed(`conversion webhook for ${of} failed: ${why}`);
+  const text = (value: unknown, field: string): string => {
+    if (value === undefined || value === null) return '';
+    if (typeof value !== 'string') throw fail(`${field} of the response is no string`);
+    return value;
+  };
   const response = answer?.response;
   if (version === 'v1') {
     const expected = 'apiextensions.k8s.io/v1, Kind=ConversionReview';
-    const got = `${answer?.apiVersion ?? ''}, Kind=${answer?.kind ?? ''}`;
+    const got = `${text(answer?.apiVersion, 'apiVersion')}, Kind=${text(answer?.kind, 'kind')}`;
     if (got !== expected) throw fail(`expected webhook response of ${expected}, got ${got}`);
   }
   if (typeof response !== 'object' || response === null) throw fail('no response provided');
   if (version === 'v1' && response.uid !== uid) {
-    throw fail(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`);
+    throw fail(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(text(response.uid, 'uid'))}`);
   }
-  const { status = '', message = '' } = response.result ?? {};
+  const status = text(response.result?.status, 'result.status');
   if (status !== 'Success') {
-    throw fail(message !== '' ? String(message) : `response.result.status was '${status}', not 'Success'`);
+    const message = text(response.result?.message, 'result.message');
+    throw fail(message !== '' ? message : `response.result.status was '${status}', not 'Success'`);
   }
   return Array.isArray(response.convertedObjects) ? response.convertedObjects : [];
 }
