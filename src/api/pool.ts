@@ -45,6 +45,8 @@ export interface ContainerInstanceSpec {
    * The host expands each `value` once: `$(NAME)` then refers to a variable it filled in, `$$` is a literal dollar.
    */
   pod: PodSpec;
+  /** The handler of the pod's RuntimeClass, where it names one. */
+  runtimeHandler?: string;
   /** Content of configMap, secret, projected and downwardAPI volumes, by volume name; replaced live. */
   volumeFiles?: Record<string, VolumeFile[]>;
   /** Registry credentials out of imagePullSecrets. */

@@ -24,6 +24,7 @@ export const JOBS = gvr('batch', 'v1', 'jobs');
 export const CRON_JOBS = gvr('batch', 'v1', 'cronjobs');
 export const ENDPOINT_SLICES = gvr('discovery.k8s.io', 'v1', 'endpointslices');
 export const LEASES = gvr('coordination.k8s.io', 'v1', 'leases');
+export const RUNTIME_CLASSES = gvr('node.k8s.io', 'v1', 'runtimeclasses');
 export const CLUSTER_ROLES = gvr('rbac.authorization.k8s.io', 'v1', 'clusterroles');
 export const CERTIFICATE_SIGNING_REQUESTS = gvr('certificates.k8s.io', 'v1', 'certificatesigningrequests');
 export const IP_ADDRESSES = gvr('networking.k8s.io', 'v1', 'ipaddresses');

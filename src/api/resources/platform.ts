@@ -79,6 +79,7 @@ const containerInstance = kind('ContainerInstance', {
       podGeneration: field(int64),
       podLabels: field(mapOf(string)),
       podAnnotations: field(mapOf(string)),
+      runtimeHandler: field(string),
       pod: required(core('PodSpec')),
       volumeFiles: field(
         mapOf(

@@ -95,6 +95,14 @@ describe('a container’s configuration', () => {
     assert.equal(sandboxOf(false, { securityContext: { privileged: true } }), undefined);
   });
 
+  it('runs the pod by the handler of its class, not by the name of the class', () => {
+    const instance = instanceOf({ containers: [containerSpec('a', {})], runtimeClassName: 'safe' });
+    instance.spec.runtimeHandler = 'runsc';
+    const policy = { allowPrivileged: false };
+    const config = sandboxConfig({ instance, attempt: 0, address, logDirectory: '/l', cgroupParent: '/p', policy });
+    assert.equal(config.runtimeHandler, 'runsc');
+  });
+
   it('takes the pod’s security settings where the container has none', () => {
     const { security } = configOf(
       {

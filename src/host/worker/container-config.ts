@@ -144,7 +144,8 @@ export function sandboxConfig({
     ...(security.runAsUser !== undefined && security.runAsGroup !== undefined && { runAsGroup: security.runAsGroup }),
     ...(security.supplementalGroups !== undefined && { supplementalGroups: security.supplementalGroups }),
     seccompProfile: { type: 'RuntimeDefault' },
-    runtimeHandler: pod.runtimeClassName ?? '',
+    // What was written before handlers were looked up went by the name of the class.
+    runtimeHandler: instance.spec.runtimeHandler ?? pod.runtimeClassName ?? '',
     resources: podResources(pod),
   };
 }

@@ -5,9 +5,11 @@ import { type ContainerInstance, type InstancePlacer, METERING_FINALIZER } from 
 import {
   CONFIG_MAPS,
   CONTAINER_INSTANCES,
+  EVENTS,
   HOSTS,
   NODES,
   PODS,
+  RUNTIME_CLASSES,
   SECRETS,
   SERVICE_ACCOUNTS,
 } from '../../api/resources.ts';
@@ -361,6 +363,25 @@ test('a host removed from the pool: its pods fail, so that others may take their
     await until(async () => (await world.pod()).status?.phase === 'Failed');
     assert.match((await world.pod()).status!.message!, /host-1\) was removed/);
     await until(() => world.instance().metadata.deletionGracePeriodSeconds === 0);
+  }));
+
+test('the handler of the pod’s RuntimeClass reaches the instance; without the class the pod waits, and says why', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod({ runtimeClassName: 'safe' }));
+    const told = async () => (await world.client.resource<any>('acme', EVENTS, 'shop').list()).items;
+    await until(async () => (await told()).length > 0);
+    const [{ reason, message }] = await told();
+    assert.equal(reason, 'FailedCreatePodSandBox');
+    assert.equal(message, 'Failed to create pod sandbox: runtimeclass.node.k8s.io "safe" not found');
+    assert.equal((await world.pod()).status?.phase, 'Pending');
+    assert.ok(!world.hasInstance());
+    const runtimeClass: any = { metadata: { name: 'safe' }, handler: 'runsc' };
+    await world.client.resource('acme', RUNTIME_CLASSES).create(runtimeClass);
+    await until(() => {
+      world.clock.advance(1000);
+      return world.hasInstance();
+    });
+    assert.equal(world.instance().spec.runtimeHandler, 'runsc');
   }));
 
 test('a pod bound to a node whose port is taken fails at once', async () => {

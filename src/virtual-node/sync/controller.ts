@@ -154,6 +154,14 @@ export function podController(options: PodControllerOptions): Controller & { clo
     for (const [volume, why] of outcome.resolution.volumeErrors) {
       events.event(target, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${why}`);
     }
+    if (outcome.sandboxError !== undefined) {
+      events.event(
+        target,
+        'Warning',
+        'FailedCreatePodSandBox',
+        `Failed to create pod sandbox: ${outcome.sandboxError}`,
+      );
+    }
     const before = blocked.get(key);
     const failures = before?.uid === pod.metadata.uid ? before.failures + 1 : 0;
     blocked.set(key, { uid: pod.metadata.uid, failures });
