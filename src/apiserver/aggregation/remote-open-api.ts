@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { Steps } from '../../base/steps.ts';
 import { isAvailable } from './api-service.ts';
 import type { Fetch } from './fetch.ts';
 
@@ -9,19 +11,24 @@ type Json = Record<string, any>;
 export interface RemoteOpenApi {
   /** Changes with the content. */
   etag: string;
-  document: Json;
+  /** As it came. Kept so: parsed it may take twenty times as much. */
+  bytes: Buffer;
 }
 
 interface Kept {
   untilMs: number;
   content: Promise<RemoteOpenApi | undefined>;
+  /** 0 while it is on its way. */
+  size: number;
 }
 
 const keptMs = 60_000;
 const timeoutMs = 5000;
-const limitBytes = 8 * 1024 * 1024;
-/** So many servers' documents are kept, the oldest forgotten first. */
+const version2LimitBytes = 4 * 1024 * 1024;
+const version3LimitBytes = 1024 * 1024;
+/** So many servers' documents are kept, and so much of them, the oldest forgotten first. */
 const serversKept = 64;
+const keptLimitBytes = 64 * 1024 * 1024;
 
 /** OpenAPI documents of servers behind APIServices: asked for when a client asks us, and kept for a minute. */
 export class RemoteOpenApis {
@@ -36,36 +43,55 @@ export class RemoteOpenApis {
 
   /** Swagger 2.0; undefined when the server has none or does not answer. */
   version2(tenant: string, service: APIService): Promise<RemoteOpenApi | undefined> {
-    return this.#get(tenant, service, '/openapi/v2');
+    return this.#get(tenant, service, '/openapi/v2', version2LimitBytes);
   }
 
   /** Version 3's list of documents. */
   version3(tenant: string, service: APIService): Promise<RemoteOpenApi | undefined> {
-    return this.#get(tenant, service, '/openapi/v3');
+    return this.#get(tenant, service, '/openapi/v3', version3LimitBytes);
   }
 
-  #get(tenant: string, service: APIService, path: string): Promise<RemoteOpenApi | undefined> {
+  #get(tenant: string, service: APIService, path: string, limitBytes: number): Promise<RemoteOpenApi | undefined> {
     if (!isAvailable(service)) return Promise.resolve(undefined);
     const { name, namespace, port } = service.spec.service!;
     // Another CA or server name is another server.
     const key = [tenant, namespace, name, port, service.metadata.uid, service.metadata.generation ?? 0, path].join('/');
     const known = this.#kept.get(key);
     if (known !== undefined && known.untilMs > this.#clock.now()) return known.content;
-    const content = this.#load(tenant, service, path);
+    const content = this.#load(tenant, service, path, limitBytes);
+    const kept: Kept = { untilMs: this.#clock.now() + keptMs, content, size: 0 };
     this.#kept.delete(key);
-    this.#kept.set(key, { untilMs: this.#clock.now() + keptMs, content });
-    if (this.#kept.size > serversKept) this.#kept.delete(this.#kept.keys().next().value!);
+    this.#kept.set(key, kept);
+    this.#forgetSome();
+    void content.then((loaded) => {
+      kept.size = loaded?.bytes.byteLength ?? 0;
+      this.#forgetSome();
+    });
     return content;
   }
 
-  async #load(tenant: string, service: APIService, path: string): Promise<RemoteOpenApi | undefined> {
+  #forgetSome(): void {
+    let total = 0;
+    for (const { size } of this.#kept.values()) total += size;
+    for (const [key, { size }] of this.#kept) {
+      if (this.#kept.size <= serversKept && total <= keptLimitBytes) return;
+      this.#kept.delete(key);
+      total -= size;
+    }
+  }
+
+  async #load(
+    tenant: string,
+    service: APIService,
+    path: string,
+    limitBytes: number,
+  ): Promise<RemoteOpenApi | undefined> {
     try {
       const options = { accept: 'application/json', timeoutMs, limitBytes };
       const { code, headers, body } = await this.#fetch(tenant, service, path, options);
       if (code !== 200) return undefined;
-      const document = JSON.parse(body.toString());
-      if (typeof document !== 'object' || document === null) return undefined;
-      return { etag: String(headers['etag'] ?? body.length), document };
+      const etag = headers['etag'] ?? createHash('sha1').update(body).digest('hex');
+      return { etag: etag.slice(0, 1024), bytes: body };
     } catch {
       return undefined;
     }
@@ -75,24 +101,40 @@ export class RemoteOpenApis {
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** What it says, an empty document where that is none. */
+export function parsedOpenApi({ bytes }: RemoteOpenApi): Json {
+  try {
+    const document: unknown = JSON.parse(bytes.toString());
+    return isObject(document) ? document : {};
+  } catch {
+    return {};
+  }
+}
+
 /**
  * A Swagger document with the paths of the groups that remote servers serve, and the types and parameters those use.
  * Of what both have the one already there stays. Source: kube-aggregator's openapi aggregator.
  */
-export function mergeVersion2(own: Json, remotes: { services: APIService[]; document: Json }[]): Json {
+export function* mergeVersion2(own: Json, remotes: (RemoteOpenApi & { services: APIService[] })[]): Steps<Json> {
   const paths: Json = { ...own['paths'] };
   const definitions: Json = { ...own['definitions'] };
   const parameters: Json = { ...own['parameters'] };
-  for (const { services, document } of remotes) {
+  for (const remote of remotes) {
+    yield;
+    const document = parsedOpenApi(remote);
+    yield;
+    const { services } = remote;
     const prefixes = services.map(({ spec }) => `/apis/${spec.group}/${spec.version}/`);
     const wanted: string[] = [];
     for (const [path, operations] of Object.entries(isObject(document['paths']) ? document['paths'] : {})) {
+      yield;
       if (paths[path] !== undefined || !prefixes.some((prefix) => `${path}/`.startsWith(prefix))) continue;
       paths[path] = operations;
       collectReferences(operations, wanted);
     }
     const sections = { definitions, parameters };
     for (let reference = wanted.pop(); reference !== undefined; reference = wanted.pop()) {
+      yield;
       const [section, name] = reference.split('/', 2) as [keyof typeof sections, string];
       const theirs = isObject(document[section]) ? document[section] : {};
       if (sections[section][name] !== undefined || theirs[name] === undefined) continue;

@@ -3,7 +3,12 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { pageNotFound } from '../../api/status.ts';
 import { runInTurns, type Steps } from '../../base/steps.ts';
 import type { Aggregation } from '../aggregation/index.ts';
-import { mergeVersion2, type RemoteOpenApi, type RemoteOpenApis } from '../aggregation/remote-open-api.ts';
+import {
+  mergeVersion2,
+  parsedOpenApi,
+  type RemoteOpenApi,
+  type RemoteOpenApis,
+} from '../aggregation/remote-open-api.ts';
 import type { Answer } from '../answer.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import { paceOf } from '../pace.ts';
@@ -55,7 +60,7 @@ export function createOpenApi(
       const encode = (document: object) => inTurns(form === 'protobuf' ? encodeOpenApi2(document) : jsonOf(document));
       if (remotes.length === 0) return encode(own);
       try {
-        return await encode(mergeVersion2(own, remotes));
+        return await encode(await inTurns(mergeVersion2(own, remotes)));
       } catch {
         // What another server says need not have the form that it should have.
         return encode(own);
@@ -68,8 +73,9 @@ export function createOpenApi(
   function list3(context: RequestContext, sources: Map<string, DocumentSource>, remotes: RemoteDocuments[]): Answer {
     const paths: Record<string, object> = {};
     for (const [name, { hash }] of sources) paths[name] = { serverRelativeURL: `${root3}${name}?hash=${hash}` };
-    for (const { services, document } of remotes) {
-      for (const { spec } of services) {
+    for (const remote of remotes) {
+      const document = parsedOpenApi(remote);
+      for (const { spec } of remote.services) {
         const name = `apis/${spec.group}/${spec.version}`;
         const url: unknown = document['paths']?.[name]?.serverRelativeURL;
         if (paths[name] !== undefined || typeof url !== 'string') continue;
@@ -159,10 +165,16 @@ async function remoteDocuments(
     const content = await openApi[which](tenant, services[0]!);
     return content === undefined ? [] : [{ ...content, services }];
   });
-  return (await Promise.all(answers)).flat();
+  let bytes = 0;
+  return (await Promise.all(answers)).flat().filter((one) => {
+    bytes += one.bytes.byteLength;
+    return bytes <= bytesMerged;
+  });
 }
 
+/** Of one tenant; what is more stays out of its documents. */
 const serversAsked = 16;
+const bytesMerged = 8 * 1024 * 1024;
 
 /** The form asked for first among those that there are. */
 function formOf(accept: string, version: 2 | 3): 'json' | 'protobuf' | undefined {
