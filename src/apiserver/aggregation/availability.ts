@@ -15,6 +15,8 @@ const identity = platformIdentity('api-service-availability');
 
 /** As upstream: a healthy server is looked at so often, since a network may fail without any object saying so. */
 const recheckMs = 30_000;
+/** Whoever registers many servers has them looked at less often. */
+const recheckOfEachMs = 500;
 const firstRetryMs = 500;
 const probeTimeoutMs = 5000;
 const discoveryLimitBytes = 1024 * 1024;
@@ -126,7 +128,8 @@ export class AvailabilityController {
       if (!isRemote) return;
       const failures = state.reason === 'FailedDiscoveryCheck' ? (this.#failures.get(key) ?? 0) + 1 : 0;
       this.#failures.set(key, failures);
-      const delayMs = failures === 0 ? recheckMs : Math.min(firstRetryMs * 2 ** (failures - 1), recheckMs);
+      const ofAllMs = Math.max(recheckMs, recheckOfEachMs * catalog.count(tenant));
+      const delayMs = failures === 0 ? ofAllMs : Math.min(firstRetryMs * 2 ** (failures - 1), ofAllMs);
       this.#later(tenant, name, delayMs);
     } catch (error) {
       if (isNotFound(error) || this.#isClosed) return;

@@ -38,6 +38,10 @@ export class ApiServiceCatalog {
     return this.#tenants.get(tenant)?.values() ?? [];
   }
 
+  count(tenant: string): number {
+    return this.#tenants.get(tenant)?.size ?? 0;
+  }
+
   /** Every tenant that registered something, with what it registered. */
   entries(): Iterable<[string, ReadonlyMap<string, APIService>]> {
     return this.#tenants;

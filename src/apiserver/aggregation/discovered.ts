@@ -69,3 +69,43 @@ export function discoveredResources(group: string, version: string, list: unknow
   }
   return [...resources.values()];
 }
+
+/** So much of all that its servers say is kept of one tenant, in bytes of JSON. */
+const tenantLimitBytes = 4 * 1024 * 1024;
+
+interface Discovered {
+  resources: object[];
+  isStale: boolean;
+  bytes: number;
+}
+
+/** What tenants' servers said last, and whether they still answer. What is beyond a tenant's limit shows no resources. */
+export class DiscoveredResources {
+  readonly #tenants = new Map<string, Map<string, Discovered>>();
+
+  get(tenant: string, name: string): Readonly<Discovered> | undefined {
+    return this.#tenants.get(tenant)?.get(name);
+  }
+
+  set(tenant: string, name: string, resources: object[]): void {
+    this.delete(tenant, name);
+    const known = this.#tenants.get(tenant) ?? new Map<string, Discovered>();
+    let total = 0;
+    for (const { bytes } of known.values()) total += bytes;
+    const bytes = JSON.stringify(resources).length;
+    const fits = total + bytes <= tenantLimitBytes;
+    known.set(name, { resources: fits ? resources : [], isStale: false, bytes: fits ? bytes : 0 });
+    this.#tenants.set(tenant, known);
+  }
+
+  markStale(tenant: string, name: string): void {
+    const known = this.#tenants.get(tenant)?.get(name);
+    if (known !== undefined) known.isStale = true;
+  }
+
+  delete(tenant: string, name: string): void {
+    const known = this.#tenants.get(tenant);
+    known?.delete(name);
+    if (known?.size === 0) this.#tenants.delete(tenant);
+  }
+}

@@ -114,5 +114,61 @@ describe('an API server that means harm', { timeout: 120_000 }, () => {
         assert.equal((await call('GET', `${base}/well`)).json.well, true);
       });
     }
+
+    const again = async (priority: number) => {
+      const patched = await call('PATCH', `${apiServices}/v1.${group}`, {
+        body: { spec: { versionPriority: priority } },
+        headers: { 'content-type': 'application/merge-patch+json' },
+      });
+      assert.equal(patched.code, 200, patched.text);
+    };
+
+    it('shows our own documents whatever it says of its own', async () => {
+      const path = `${base}/things`;
+      const documents: [what: string, text: string, isShown: boolean][] = [
+        ['good', JSON.stringify({ paths: { [path]: {} } }), true],
+        ['too long', JSON.stringify({ paths: { [path]: {} } }) + ' '.repeat(4 * 1024 * 1024), false],
+        ['no JSON', '{', false],
+        ['null', 'null', false],
+        ['a list', '[{"paths":{}}]', false],
+        ['texts', '{"paths":"x","definitions":"y","parameters":1}', false],
+        ['deep', `{"paths":{"${path}":${'['.repeat(500_000)}${']'.repeat(500_000)}}}`, false],
+        ['wide', `{"paths":{"${path}":[${'[],'.repeat(1_000_000)}[]]}}`, true],
+      ];
+      for (const [index, [what, text, isShown]] of documents.entries()) {
+        openApi = text;
+        await again(100 + index);
+        const version2 = await call('GET', '/openapi/v2');
+        assert.equal(version2.code, 200, what);
+        assert.ok(version2.json.paths['/api/v1/namespaces/{namespace}/pods'] !== undefined, what);
+        assert.equal(version2.json.paths[path] !== undefined, isShown, what);
+        const version3 = await call('GET', '/openapi/v3');
+        assert.ok(JSON.parse(version3.text).paths['api/v1'] !== undefined, what);
+        await none();
+      }
+      openApi = '{}';
+    });
+
+    it('shows in discovery what is a resource of what it says', async () => {
+      const shown = async () => {
+        const headers = { accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' };
+        const { json } = await call('GET', '/apis', { headers });
+        return json.items.find((one: any) => one.metadata.name === group)?.versions[0].resources as object[];
+      };
+      const lists: [resources: unknown, count: number][] = [
+        ['text', 0],
+        [[null, 1, 'text', [], {}, { name: {} }, { name: 'things', verbs: 'get', kind: [] }], 1],
+        [Array.from({ length: 3000 }, (_, index) => ({ name: `r${index}`, verbs: ['get'] })), 500],
+      ];
+      for (const [index, [resources, count]] of lists.entries()) {
+        list.resources = resources;
+        await again(200 + index);
+        let found: object[] = [];
+        await until(
+          async () => (found = await shown()).length === count,
+          () => JSON.stringify(found).slice(0, 200),
+        );
+      }
+    });
   });
 });

@@ -11,7 +11,7 @@ import type { WatchCache } from '../watch-cache/watch-cache.ts';
 import { API_SERVICES, apiServiceName, prioritiesOf } from './api-service.ts';
 import { AvailabilityController } from './availability.ts';
 import { ApiServiceCatalog } from './catalog.ts';
-import { discoveredResources, type RemoteVersion } from './discovered.ts';
+import { DiscoveredResources, discoveredResources, type RemoteVersion } from './discovered.ts';
 import { createFetch } from './fetch.ts';
 import { authenticationConfig, type FrontProxy } from './front-proxy.ts';
 import { createRemoteHandler, passToServer, type RemoteHandler } from './handler.ts';
@@ -38,8 +38,7 @@ export class Aggregation {
   readonly #catalog = new ApiServiceCatalog();
   readonly #own: ReadonlySet<string>;
   readonly #fetch: ReturnType<typeof createFetch>;
-  /** By `tenant/name`; the last list that came, and whether the server still answers. */
-  readonly #discovered = new Map<string, { resources: object[]; isStale: boolean }>();
+  readonly #discovered = new DiscoveredResources();
 
   constructor({ own, dialService, frontProxy, clock }: AggregationOptions) {
     this.#own = new Set(own.map(({ group, version }) => apiServiceName(group, version)));
@@ -64,7 +63,7 @@ export class Aggregation {
 
   remoteVersions(tenant: string): RemoteVersion[] {
     return this.remotes(tenant).map(({ spec, metadata }) => {
-      const known = this.#discovered.get(`${tenant}/${metadata.name}`);
+      const known = this.#discovered.get(tenant, metadata.name);
       const { group = '', version = '' } = spec;
       return { group, version, resources: known?.resources ?? noResources, isStale: known?.isStale ?? true };
     });
@@ -102,17 +101,14 @@ export class Aggregation {
   }
 
   #onDiscovered(tenant: string, name: string, list: unknown): void {
-    const key = `${tenant}/${name}`;
     const service = this.#catalog.get(tenant, name);
     if (service?.spec?.service == null) {
-      this.#discovered.delete(key);
+      this.#discovered.delete(tenant, name);
       return;
     }
     const { group = '', version = '' } = service.spec;
-    const known = this.#discovered.get(key);
-    if (list !== undefined) {
-      this.#discovered.set(key, { resources: discoveredResources(group, version, list), isStale: false });
-    } else if (known !== undefined) known.isStale = true;
+    if (list === undefined) this.#discovered.markStale(tenant, name);
+    else this.#discovered.set(tenant, name, discoveredResources(group, version, list));
   }
 }
 

@@ -55,7 +55,8 @@ export class RemoteOpenApis {
     if (!isAvailable(service)) return Promise.resolve(undefined);
     const { name, namespace, port } = service.spec.service!;
     // Another CA or server name is another server.
-    const key = [tenant, namespace, name, port, service.metadata.uid, service.metadata.generation ?? 0, path].join('/');
+    const { uid, resourceVersion } = service.metadata;
+    const key = [tenant, namespace, name, port, uid, resourceVersion, path].join('/');
     const known = this.#kept.get(key);
     if (known !== undefined && known.untilMs > this.#clock.now()) return known.content;
     const content = this.#load(tenant, service, path, limitBytes);
