@@ -168,8 +168,20 @@ export interface VpcService extends KubeObject {
     proxiedElsewhere?: boolean;
     sessionAffinitySeconds?: number;
     ports: { name: string; protocol: 'TCP' | 'UDP' | 'SCTP'; port: number; nodePort?: number }[];
-    /** `ports` by port name: target ports differ per endpoint when they are named. */
-    endpoints: { address: string; ready: boolean; hostname?: string; ports: Record<string, number> }[];
+    /** Addresses of all virtual nodes, where node ports lead to endpoints of that node alone (externalTrafficPolicy Local). */
+    localAt?: string[];
+    /**
+     * `ports` by port name: target ports differ per endpoint when they are named. With `localAt` also the address of its
+     * virtual node, and whether it ends and yet serves.
+     */
+    endpoints: {
+      address: string;
+      ready: boolean;
+      serving?: boolean;
+      node?: string;
+      hostname?: string;
+      ports: Record<string, number>;
+    }[];
   };
 }
 

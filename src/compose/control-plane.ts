@@ -37,6 +37,7 @@ import {
   createPodConnector,
   type NodeCapacity,
   startVirtualNode,
+  virtualNodeAddresses,
   virtualNodeTemplates,
 } from '../virtual-node/index.ts';
 import type { AccessSettings } from './access-settings.ts';
@@ -245,7 +246,11 @@ async function startParts(options: PartsOptions): Promise<void> {
     startMetering(of('metering'), stop),
     startTenancy({ ...of('tenancy'), resources: builtinResources }, stop),
     runController(createHostIndexController(common), of('pool'), stop),
-    runController(createServicePublisher({ informers }), of('network'), stop),
+    runController(
+      createServicePublisher({ informers, nodeAddresses: virtualNodeAddresses(zones) }),
+      of('network'),
+      stop,
+    ),
   ]);
 }
 

@@ -17,6 +17,7 @@ export {
   isNodeResource,
   KUBELET_VERSION,
   type NodeCapacity,
+  virtualNodeAddresses,
   virtualNodeName,
   virtualNodes,
   virtualNodeTemplates,

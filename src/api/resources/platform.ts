@@ -175,11 +175,14 @@ const vpcService = kind('VpcService', {
           }),
         ),
       ),
+      localAt: field(list(string)),
       endpoints: field(
         list(
           type('VpcServiceEndpoint', {
             address: required(string),
             ready: field(boolean),
+            serving: field(boolean),
+            node: field(string),
             hostname: field(string),
             ports: field(mapOf(int32)),
           }),

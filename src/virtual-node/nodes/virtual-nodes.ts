@@ -48,6 +48,10 @@ export function virtualNodeAddress(index: number): string {
   return `${first}.${second}.${(index + 1) >> 8}.${(index + 1) & 255}`;
 }
 
+/** Those addresses by the nodes' names. */
+export const virtualNodeAddresses = (zones: readonly string[]): Map<string, string> =>
+  new Map(zones.map((zone, index) => [virtualNodeName(zone), virtualNodeAddress(index)]));
+
 interface LeaseTemplate {
   apiVersion: string;
   kind: string;

@@ -8,7 +8,7 @@ import { ALL_TENANTS, SYSTEM_TENANT } from '../../../client/client.ts';
 import type { Controller } from '../../../client/controller.ts';
 import { watchKeys } from '../../../client/controller.ts';
 import { type InformerFactory, keyOf } from '../../../client/informer.ts';
-import { vpcServiceSpec } from './vpc-service.ts';
+import { type NodeAddresses, vpcServiceSpec } from './vpc-service.ts';
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
@@ -16,7 +16,12 @@ const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
  * Runs in the control plane: every tenant's Services and EndpointSlices become VpcServices in the system tenant, where
  * hosts that carry the tenant read them. Keys are the services' (`tenant/namespace/name`).
  */
-export function createServicePublisher({ informers }: { informers: InformerFactory }): Controller {
+export function createServicePublisher(options: {
+  informers: InformerFactory;
+  /** Addresses in every VPC by virtual nodes' names; without them external traffic policies mean nothing. */
+  nodeAddresses?: NodeAddresses;
+}): Controller {
+  const { informers, nodeAddresses } = options;
   const services = informers.informer<Service>(SERVICES, { tenant: ALL_TENANTS });
   const slices = informers.informer<EndpointSlice>(ENDPOINT_SLICES, {
     tenant: ALL_TENANTS,
@@ -45,7 +50,7 @@ export function createServicePublisher({ informers }: { informers: InformerFacto
         });
         return;
       }
-      const spec = vpcServiceSpec(service, slices.byIndex('service', key));
+      const spec = vpcServiceSpec(service, slices.byIndex('service', key), nodeAddresses);
       if (existing === undefined) {
         await client.create({
           apiVersion: `${VPC_SERVICES.group}/${VPC_SERVICES.version}`,

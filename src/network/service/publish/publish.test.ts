@@ -79,6 +79,34 @@ test('headless and external services have no address; endpoints that still serve
   assert.deepEqual([external.externalName, external.clusterIPs, external.endpoints], ['example.com', [], []]);
 });
 
+test('with a local policy endpoints name their virtual nodes, and those that still serve are told', () => {
+  const nodes = new Map([
+    ['node-a', '10.112.0.1'],
+    ['node-b', '10.112.0.2'],
+  ]);
+  const ending = { ready: false, serving: true, terminating: true };
+  const slice = sliceOf('web', 'a', {
+    endpoints: [
+      { addresses: ['10.128.0.2'], conditions: { ready: true }, nodeName: 'node-a' },
+      { addresses: ['10.128.0.3'], conditions: ending, nodeName: 'node-b' },
+      { addresses: ['10.128.0.4'], conditions: { ready: false }, nodeName: 'other' },
+    ],
+  });
+  const specOf = (externalTrafficPolicy: string, type = 'NodePort') =>
+    vpcServiceSpec(serviceOf('web', { type, externalTrafficPolicy, clusterIPs: ['10.96.0.5'] }), [slice], nodes);
+  const local = specOf('Local');
+  assert.deepEqual(local.localAt, ['10.112.0.1', '10.112.0.2']);
+  assert.deepEqual(local.endpoints, [
+    { address: '10.128.0.2', ready: true, node: '10.112.0.1', ports: { http: 8080 } },
+    { address: '10.128.0.3', ready: false, serving: true, node: '10.112.0.2', ports: { http: 8080 } },
+    { address: '10.128.0.4', ready: false, ports: { http: 8080 } },
+  ]);
+  for (const spec of [specOf('Cluster'), specOf('Local', 'ClusterIP')]) {
+    assert.equal(spec.localAt, undefined);
+    assert.ok(spec.endpoints.every((endpoint) => !('node' in endpoint) && !('serving' in endpoint)));
+  }
+});
+
 test('what is labelled for another proxy keeps its names, and leads nowhere', () => {
   const labels = { 'service.kubernetes.io/service-proxy-name': 'own' };
   const service = serviceOf('web', { clusterIPs: ['10.96.0.5'], ports: [{ name: 'http', port: 80 }] });

@@ -3,6 +3,7 @@ import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import type { VpcService } from '../../../api/pool.ts';
 
 type Spec = VpcService['spec'];
+export type NodeAddresses = ReadonlyMap<string, string>;
 type Endpoint = Spec['endpoints'][number];
 
 /** core/v1's DefaultClientIPServiceAffinitySeconds. */
@@ -15,13 +16,15 @@ const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 /**
  * What hosts need of a service and its slices. Pure, and the same for the same input in any order, so that nothing is
  * written when nothing changed. IPv4 only, as VPCs are.
+ * @param nodes addresses in the VPC by virtual nodes' names
  */
-export function vpcServiceSpec(service: Service, slices: EndpointSlice[]): Spec {
+export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes: NodeAddresses = new Map()): Spec {
   const { namespace = '', name } = service.metadata;
   const { spec } = service;
   const type = (spec.type ?? 'ClusterIP') as Spec['type'];
   const isExternal = type === 'ExternalName';
   const clusterIPs = isExternal ? [] : addresses(spec.clusterIPs ?? [spec.clusterIP ?? '']);
+  const isLocal = nodes.size > 0 && type !== 'ClusterIP' && !isExternal && spec.externalTrafficPolicy === 'Local';
   return {
     serviceRef: { namespace, name },
     type,
@@ -38,29 +41,33 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[]): Spec 
       port: port.port,
       ...(port.nodePort !== undefined && port.nodePort > 0 && { nodePort: port.nodePort }),
     })),
-    endpoints: isExternal ? [] : endpoints(slices, clusterIPs.length > 0),
+    ...(isLocal && { localAt: [...nodes.values()].sort() }),
+    endpoints: isExternal ? [] : endpoints(slices, clusterIPs.length > 0, isLocal ? nodes : undefined),
   };
 }
 
 /**
  * One entry an address: named target ports can put a pod into several slices.
  * @param hasAddress then kube-proxy's rules hold: when none is ready, those that end but still serve count
+ * @param nodes given when each node chooses among its own
  */
-function endpoints(slices: EndpointSlice[], hasAddress: boolean): Endpoint[] {
+function endpoints(slices: EndpointSlice[], hasAddress: boolean, nodes: NodeAddresses | undefined): Endpoint[] {
   const merged = new Map<string, Endpoint & { serving: boolean }>();
   for (const slice of slices) {
     if (slice.addressType !== 'IPv4') continue;
     if (hasAddress && slice.metadata.labels?.[HEADLESS_LABEL] !== undefined) continue;
     const ports: Record<string, number> = {};
     for (const port of slice.ports ?? []) if (port.port !== undefined) ports[port.name ?? ''] = port.port;
-    for (const { addresses: [address] = [], conditions, hostname } of slice.endpoints ?? []) {
+    for (const { addresses: [address] = [], conditions, hostname, nodeName } of slice.endpoints ?? []) {
       if (address === undefined) continue;
       const ready = conditions?.ready ?? true;
       const known = merged.get(address);
+      const node = nodes?.get(nodeName ?? '') ?? known?.node;
       merged.set(address, {
         address,
         ready: ready || known?.ready === true,
         serving: (conditions?.serving ?? ready) || known?.serving === true,
+        ...(node !== undefined && { node }),
         ...((hostname ?? known?.hostname) && { hostname: hostname ?? known?.hostname }),
         ports: sorted({ ...known?.ports, ...ports }),
       });
@@ -68,7 +75,10 @@ function endpoints(slices: EndpointSlice[], hasAddress: boolean): Endpoint[] {
   }
   const all = [...merged.values()].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
   const noneReady = hasAddress && !all.some(({ ready }) => ready);
-  return all.map(({ serving, ...endpoint }) => ({ ...endpoint, ready: noneReady ? serving : endpoint.ready }));
+  return all.map(({ serving, ...endpoint }) => {
+    const ready = noneReady ? serving : endpoint.ready;
+    return { ...endpoint, ready, ...(nodes !== undefined && serving && !ready && { serving }) };
+  });
 }
 
 function sorted(ports: Record<string, number>): Record<string, number> {

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { VPC_API_ADDRESS, VPC_DNS_ADDRESS, VPC_SERVICE_CIDR, type VpcService } from '../../../api/pool.ts';
+import {
+  VPC_API_ADDRESS,
+  VPC_DNS_ADDRESS,
+  VPC_NODE_CIDR,
+  VPC_SERVICE_CIDR,
+  type VpcService,
+} from '../../../api/pool.ts';
 import { contains, isAddress, parseAddress, parseCidr } from '../../addresses/ipv4.ts';
 
 /** The maps and sets of the VPC's table that services fill; `vpc/vpc-rules.ts` says how packets pass through them. */
@@ -44,6 +50,7 @@ export interface StickyPort {
 }
 
 const serviceCidr = parseCidr(VPC_SERVICE_CIDR);
+const nodeCidr = parseCidr(VPC_NODE_CIDR);
 /** Where no ServiceCIDR of a tenant leads: this machine, its links, many at once. */
 const nobodys = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseCidr);
 const protocols: Record<string, string> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
@@ -55,30 +62,21 @@ const protocols: Record<string, string> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp'
 export function serviceElements(service: VpcService): ServiceElements {
   const result: ServiceElements = { elements: [], picks: [], sticky: [] };
   const { spec } = service;
-  const ready = spec.endpoints.filter((endpoint) => endpoint.ready && isAddress(endpoint.address));
+  const ready = spec.endpoints.filter((endpoint) => endpoint.ready);
   const hairpin = new Set<string>();
   for (const port of spec.proxiedElsewhere ? [] : spec.ports) {
     const protocol = protocols[port.protocol];
     if (protocol === undefined || !isPort(port.port)) continue;
-    const endpoints = unique(
-      ready
-        .filter((endpoint) => isPort(endpoint.ports[port.name]))
-        .map((endpoint) => `${endpoint.address} . ${endpoint.ports[port.name]}`),
-    );
-    if (endpoints.length === 0) continue;
-    const frontends: Record<Frontend, string[]> = {
-      service: spec.clusterIPs.filter(isServiceAddress).map((address) => `${address} . ${protocol} . ${port.port}`),
-      node: isPort(port.nodePort) ? [`${protocol} . ${port.nodePort}`] : [],
-    };
-    for (const at of ['service', 'node'] as const) {
-      if (frontends[at].length === 0) continue;
+    const lead = (at: Frontend, frontends: string[], among: Endpoint[], node = ''): void => {
+      const endpoints = targets(among, port.name);
+      if (frontends.length === 0 || endpoints.length === 0) return;
       for (const endpoint of endpoints) hairpin.add(endpoint.slice(0, endpoint.indexOf(' ')));
       const pick = { at, count: endpoints.length };
       result.picks.push(pick);
       let target = `goto ${pickChain(pick)}`;
       const timeoutSeconds = spec.sessionAffinitySeconds;
       if (timeoutSeconds !== undefined && Number.isInteger(timeoutSeconds) && timeoutSeconds > 0) {
-        const sticky = stickyPort(service, at, `${port.protocol}/${port.port}`, timeoutSeconds, endpoints);
+        const sticky = stickyPort(service, at, `${port.protocol}/${port.port}${node}`, timeoutSeconds, endpoints);
         result.sticky.push(sticky);
         target = `goto ${sticky.chain}`;
         result.elements.push({
@@ -87,13 +85,28 @@ export function serviceElements(service: VpcService): ServiceElements {
           value: `jump ${rememberChain(timeoutSeconds)}`,
         });
       }
-      for (const frontend of frontends[at]) {
+      for (const frontend of frontends) {
         result.elements.push({ map: at === 'node' ? 'node-services' : 'services', key: frontend, value: target });
         for (const [index, endpoint] of endpoints.entries()) {
           const map = at === 'node' ? 'node-backends' : 'backends';
           result.elements.push({ map, key: `${frontend} . ${index}`, value: endpoint });
         }
       }
+    };
+    const addresses = spec.clusterIPs.filter(isServiceAddress);
+    lead(
+      'service',
+      addresses.map((address) => `${address} . ${protocol} . ${port.port}`),
+      ready,
+    );
+    if (!isPort(port.nodePort)) continue;
+    lead('node', [`${protocol} . ${port.nodePort}`], ready);
+    // A virtual node's address comes before what all nodes answer; the address of this host stands for no virtual node.
+    for (const node of (spec.localAt ?? []).filter(isNodeAddress)) {
+      const frontend = `${node} . ${protocol} . ${port.nodePort}`;
+      const own = localEndpoints(spec.endpoints, node);
+      if (targets(own, port.name).length > 0) lead('service', [frontend], own, `@${node}`);
+      else result.elements.push({ map: 'services', key: frontend, value: 'drop' });
     }
   }
   for (const address of spec.clusterIPs.filter(isServiceAddress)) {
@@ -103,6 +116,22 @@ export function serviceElements(service: VpcService): ServiceElements {
   }
   for (const address of hairpin) result.elements.push({ map: 'hairpin', key: `${address} . ${address}`, value: '' });
   return result;
+}
+
+type Endpoint = VpcService['spec']['endpoints'][number];
+
+const targets = (endpoints: Endpoint[], portName: string): string[] =>
+  unique(
+    endpoints
+      .filter(({ address, ports }) => isAddress(address) && isPort(ports[portName]))
+      .map(({ address, ports }) => `${address} . ${ports[portName]}`),
+  );
+
+/** Those of the node; when none is ready, those that end but still serve. */
+function localEndpoints(endpoints: Endpoint[], node: string): Endpoint[] {
+  const own = endpoints.filter((endpoint) => endpoint.node === node);
+  const ready = own.filter((endpoint) => endpoint.ready);
+  return ready.length > 0 ? ready : own.filter((endpoint) => endpoint.serving);
 }
 
 export function rememberChain(timeoutSeconds: number): string {
@@ -135,6 +164,8 @@ function isServiceAddress(address: string): boolean {
   if (address === VPC_API_ADDRESS || address === VPC_DNS_ADDRESS || !isAddress(address)) return false;
   return !nobodys.some((cidr) => contains(cidr, parseAddress(address)));
 }
+
+const isNodeAddress = (address: string) => isAddress(address) && contains(nodeCidr, parseAddress(address));
 
 function isPort(port: number | undefined): port is number {
   return port !== undefined && Number.isInteger(port) && port > 0 && port < 65536;

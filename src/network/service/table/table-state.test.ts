@@ -66,6 +66,40 @@ test('a node port is every node’s: it needs no address', () => {
   );
 });
 
+test('with a local policy a node port leads at each virtual node to its own endpoints, and nowhere without any', () => {
+  const service = vpcService('web', '10.96.0.5', [], {
+    type: 'NodePort',
+    ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
+    sessionAffinitySeconds: 60,
+    localAt: ['10.112.0.1', '10.112.0.2', '10.112.0.3', '10.1.1.1'],
+    endpoints: [
+      { address: '10.128.0.2', ready: true, node: '10.112.0.1', ports: { http: 8080 } },
+      { address: '10.128.0.3', ready: false, serving: true, node: '10.112.0.1', ports: { http: 8080 } },
+      { address: '10.128.0.4', ready: false, serving: true, node: '10.112.0.2', ports: { http: 8080 } },
+      { address: '10.128.0.5', ready: false, node: '10.112.0.3', ports: { http: 8080 } },
+    ],
+  });
+  const shown = (text: string) => text.replaceAll(/sticky-[0-9a-f]+/g, 'sticky');
+  const { elements, sticky } = serviceElements(service);
+  assert.deepEqual(
+    elements
+      .filter(({ map }) => map !== 'hairpin' && map !== 'remember')
+      .map(({ map, key, value }) => shown(`${map} ${key}: ${value}`)),
+    [
+      'services 10.96.0.5 . tcp . 80: goto sticky',
+      'backends 10.96.0.5 . tcp . 80 . 0: 10.128.0.2 . 8080',
+      'node-services tcp . 30080: goto node-sticky',
+      'node-backends tcp . 30080 . 0: 10.128.0.2 . 8080',
+      'services 10.112.0.1 . tcp . 30080: goto sticky',
+      'backends 10.112.0.1 . tcp . 30080 . 0: 10.128.0.2 . 8080',
+      'services 10.112.0.2 . tcp . 30080: goto sticky',
+      'backends 10.112.0.2 . tcp . 30080 . 0: 10.128.0.4 . 8080',
+      'services 10.112.0.3 . tcp . 30080: drop',
+    ],
+  );
+  assert.equal(new Set(sticky.map(({ chain }) => chain)).size, 4, 'nodes remember clients apart');
+});
+
 test('a change touches only what differs', () => {
   const state = new TableState();
   state.reset(named(vpcService('web', '10.96.0.5', ['10.128.0.2']), vpcService('other', '10.96.0.6', ['10.128.0.2'])));

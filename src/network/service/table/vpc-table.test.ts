@@ -74,6 +74,31 @@ describe('services in a VPC', { skip }, () => {
     assert.deepEqual(await ask(path(0), '10.112.0.1', 80), ['error ECONNREFUSED'], 'no other port');
   });
 
+  test('a node port with a local policy', async () => {
+    const endpoint = (index: number, node: string) => ({
+      address: ip(index),
+      ready: true,
+      node,
+      ports: { http: 8080 },
+    });
+    const service = vpcService('local', '10.96.7.8', [], {
+      type: 'NodePort',
+      ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30081 }],
+      localAt: ['10.112.0.1', '10.112.0.2', '10.112.0.3'],
+      endpoints: [endpoint(1, '10.112.0.1'), endpoint(2, '10.112.0.2')],
+    });
+    table.set(service);
+    await table.settled();
+    assert.deepEqual(await ask(path(0), '10.112.0.1', 30081, 5), Array(5).fill(`pod1 ${ip(0)}`));
+    assert.deepEqual(await ask(path(0), '10.112.0.2', 30081, 5), Array(5).fill(`pod2 ${ip(0)}`));
+    const [unanswered] = await ask(path(0), '10.112.0.3', 30081);
+    assert.match(unanswered!, /^error/);
+    const seen = new Set(await ask(path(0), '10.96.7.8', 80, 60));
+    assert.equal(seen.size, 2, 'its own address leads to all');
+    table.delete(service.metadata.name);
+    await table.settled();
+  });
+
   test('hostNetwork pods use services too', async () => {
     const host = await network.setUp({ tenant: 'red', uid: 'host', hostNetwork: true });
     assert.deepEqual(await ask(host.namespacePath!, address, 80), [`pod1 ${host.ip}`]);
