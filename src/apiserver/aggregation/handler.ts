@@ -5,6 +5,7 @@ import type { Answer } from '../answer.ts';
 import { forward } from '../connect/forward.ts';
 import { rewritten } from '../connect/proxy.ts';
 import type { ServiceDialer } from '../connect/service-dialer.ts';
+import { isLongRunning, requestTimeoutMs } from '../filters/request-deadline.ts';
 import type { RequestContext } from '../request-context.ts';
 import { isAvailable } from './api-service.ts';
 import type { ApiServiceCatalog } from './catalog.ts';
@@ -38,6 +39,7 @@ export async function passToServer(
   service: APIService,
   dialService: ServiceDialer,
   frontProxy: FrontProxy,
+  answerWithinMs = requestTimeoutMs,
 ): Promise<Answer> {
   if (!isAvailable(service)) return failed(context, 'service unavailable');
   const { info, identity, tenant, rawQuery } = context;
@@ -49,6 +51,7 @@ export async function passToServer(
     tls: await tlsOptions(service, frontProxy, tenant),
     path: `${info.path}${rawQuery === '' ? '' : `?${rawQuery}`}`,
     headers: { ...remoteUserHeaders(identity), 'x-forwarded-uri': `${prefix}${info.path}` },
+    ...(!isLongRunning(info) && { answerWithinMs }),
     onFailure: (error) =>
       failed(
         context,

@@ -4,12 +4,17 @@ import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { platformIdentity } from '../identity/identity.ts';
+import type { RequestContext } from '../request-context.ts';
+import { parseRequestInfo } from '../request-info.ts';
 import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
 import { addBackend, localConnector } from '../testing/local-network.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { conduct, type HostileServer, startHostileServer } from '../webhooks/testing/hostile-server.ts';
+import { withAvailable } from './api-service.ts';
 import { createFetch } from './fetch.ts';
 import { createFrontProxy } from './front-proxy.ts';
+import { passToServer } from './handler.ts';
 
 const group = 'bad.example.com';
 const base = `/apis/${group}/v1`;
@@ -92,6 +97,43 @@ describe('an API server that means harm', { timeout: 120_000 }, () => {
       await assert.rejects(fetch('red', service, '/well', { accept: '*/*', timeoutMs: 20_000, limitBytes: 10 }));
       await none();
     });
+  });
+
+  it('has its time for an answer, and none for a watch', async () => {
+    const frontProxy = await createFrontProxy({ now: () => Date.now(), schedule: () => () => {} });
+    const available = withAvailable(registration(server.caBundle), { status: 'True', reason: '', message: '' }, 0);
+    const service = { ...registration(server.caBundle), status: { conditions: available } };
+    const leave = new AbortController();
+    const pass = (path: string, query = '') => {
+      const info = parseRequestInfo('GET', `${base}${path}`, new URLSearchParams(query));
+      const context = {
+        info,
+        identity: platformIdentity('a'),
+        tenant: 'red',
+        rawQuery: query,
+        headers: {},
+        method: 'GET',
+      };
+      const dial = async () => connect(server.port, '127.0.0.1');
+      return passToServer(
+        { ...context, signal: leave.signal } as unknown as RequestContext,
+        service,
+        dial,
+        frontProxy,
+        50,
+      );
+    };
+    await assert.rejects(pass('/silent'), { code: 504, reason: 'Timeout' });
+    await none();
+    const watch = pass('/silent', 'watch=true').then(
+      () => 'ended',
+      () => 'failed',
+    );
+    const first = await Promise.race([watch, pass('/silent').catch(() => 'the other')]);
+    assert.equal(first, 'the other');
+    leave.abort();
+    await watch;
+    await none();
   });
 
   describe('asked in the name of a user', () => {

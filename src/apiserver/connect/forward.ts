@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders 
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import type { Answer } from '../answer.ts';
+import { tooLate } from '../filters/request-deadline.ts';
 import type { RequestContext } from '../request-context.ts';
 import { limitInterimAnswers } from './interim-answers.ts';
 import { tunnel } from './tunnel.ts';
@@ -16,6 +17,8 @@ export interface ForwardTarget {
   path: string;
   /** Headers that replace the client's. */
   headers: Record<string, string | string[]>;
+  /** An answer that has not begun by then is an error of 504; absent: it may take as long as the client waits. */
+  answerWithinMs?: number;
   /** What a failure to reach the server becomes. */
   onFailure(error: Error): Answer;
   /** Looks at the answer before it goes out. */
@@ -109,14 +112,21 @@ export async function forward(context: RequestContext, target: ForwardTarget): P
   const body = context.bodyStream?.();
   // Without a length there is nothing but chunks, whatever the method.
   if (body !== undefined && headers['content-length'] === undefined) headers['transfer-encoding'] = 'chunked';
-  return new Promise<Answer>((resolve) => {
+  return new Promise<Answer>((resolve, reject) => {
     const outgoing = httpRequest({ ...options, headers: { ...headers, connection: 'close' } });
     limitInterimAnswers(outgoing);
+    const giveUp = () => {
+      reject(tooLate());
+      end();
+    };
+    const timer = target.answerWithinMs === undefined ? undefined : setTimeout(giveUp, target.answerWithinMs);
     outgoing.on('error', (error) => {
+      clearTimeout(timer);
       end();
       resolve(target.onFailure(error));
     });
     outgoing.on('response', (response) => {
+      clearTimeout(timer);
       const answered = passedBack(response);
       const given = target.onResponse?.(response, answered) ?? { headers: answered, body: response };
       response.on('close', end);
@@ -124,6 +134,7 @@ export async function forward(context: RequestContext, target: ForwardTarget): P
     });
     // A server that sends 101 without being asked makes no sense; it must not hang the request.
     outgoing.on('upgrade', () => {
+      clearTimeout(timer);
       end();
       resolve(target.onFailure(new Error('the server switched protocols without being asked')));
     });

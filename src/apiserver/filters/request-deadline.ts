@@ -4,7 +4,7 @@ import type { Filter } from '../chain.ts';
 import type { RequestInfo } from '../request-info.ts';
 
 /** As upstream's --request-timeout: longer wishes, and 0, are none. */
-const maximumMs = 60_000;
+export const requestTimeoutMs = 60_000;
 const longRunningSubresources = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 
 /**
@@ -22,7 +22,7 @@ export function requestDeadlineFilter(): Filter {
       );
     }
     const timeoutMs = Number(nanos) / 1e6;
-    if (timeoutMs <= 0 || timeoutMs >= maximumMs) return next(context);
+    if (timeoutMs <= 0 || timeoutMs >= requestTimeoutMs) return next(context);
     const work = next(context);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
@@ -38,7 +38,8 @@ export function requestDeadlineFilter(): Filter {
   };
 }
 
-function isLongRunning({ verb, subresource }: RequestInfo): boolean {
+/** What may take as long as it likes. */
+export function isLongRunning({ verb, subresource }: RequestInfo): boolean {
   return verb === 'watch' || verb === 'proxy' || longRunningSubresources.has(subresource);
 }
 
@@ -51,6 +52,6 @@ function complaint(text: string): string {
   return known ? 'invalid duration' : `unknown unit ${JSON.stringify(match[1])} in duration`;
 }
 
-function tooLate(): StatusError {
+export function tooLate(): StatusError {
   return new StatusError(504, 'Timeout', 'Timeout: request did not complete within the allotted timeout');
 }
