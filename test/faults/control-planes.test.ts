@@ -77,9 +77,9 @@ async function run(
   const observers = [0, 1, 2, 3, 4, 5].map((first) => observe(first, planes, sessions, stop.signal));
   const pagers = [0, 1].map(() => page(planes, lists, problems, stop.signal));
   const acknowledged = () => journal.filter(({ outcome }) => outcome === 'acknowledged').length;
-  const progress = (what: string) => {
-    const goal = acknowledged() + 30;
-    return eventually(`writes go on ${what}`, () => acknowledged() >= goal, { timeoutMs: 60_000 });
+  const progress = (what: string, writes = 30) => {
+    const goal = acknowledged() + writes;
+    return eventually(`writes go on ${what}`, () => acknowledged() >= goal, { timeoutMs: 120_000 });
   };
   let replicas = 2;
   const scale = async (what: string, through = planes) => {
@@ -225,7 +225,8 @@ async function run(
         const leader = await eventually('there is a leader', () => cluster.leader());
         const follower = planes.find((plane) => plane !== leader)!;
         follower.partition();
-        await progress('through the others');
+        // A third of them meets the one that is cut off, and waits for its client's patience.
+        await progress('through the others', 10);
         await follower.heal();
         await follower.ready();
       },
@@ -236,7 +237,8 @@ async function run(
         const leader = await eventually('there is a leader', () => cluster.leader());
         const follower = planes.find((plane) => plane !== leader)!;
         follower.partition();
-        await progress('through the others');
+        // A third of them meets the one that is cut off, and waits for its client's patience.
+        await progress('through the others', 10);
         await store.compact(recorder.revision);
         await follower.heal();
         await progress('after the compaction');
