@@ -106,7 +106,9 @@ function* attempt(application: Application, before: KubeObject, known: Managed, 
   const manager = managerOf(application);
   const identifier = identifierOfManager(manager);
   const last = managed.get(identifier);
-  let set = recursiveDifference(fieldSetOf(endpoint.type, configuration), endpoint.reset);
+  const configured = fieldSetOf(endpoint.type, configuration);
+  yield;
+  let set = recursiveDifference(configured, endpoint.reset);
   if (endpoint.only !== undefined) set = endpoint.only(set);
   managed.set(identifier, entryOf(manager, set, last?.time));
   yield;
@@ -115,7 +117,7 @@ function* attempt(application: Application, before: KubeObject, known: Managed, 
   const object = yield* prune(endpoint, merged, managed, last);
   yield;
 
-  const changes = new Changes(endpoint, before, object);
+  const changes = yield* Changes.between(endpoint, before, object);
   yield;
   const conflicts = conflictsOf(managed, changes, identifier);
   if (!force && conflicts.size > 0) return { managed, conflicts };

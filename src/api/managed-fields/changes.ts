@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import { type Comparison, compareObjects, excludeFields } from './compare.ts';
 import { difference, equalSets, type FieldSet, isEmptySet, leaf, recursiveDifference, union } from './field-set.ts';
@@ -45,10 +46,11 @@ const known = new WeakMap<Endpoint, Map<string, KnownChange>>();
 const knownLimit = 1000;
 
 /** The change between two objects in the endpoint's version. */
-export function changeAt(endpoint: Endpoint, before: unknown, after: unknown): Change {
+export function* changeAt(endpoint: Endpoint, before: unknown, after: unknown): Steps<Change> {
   const type = trackedTypeOf(endpoint.type, endpoint.reset);
   const signature = signatureOf(type, before, after);
-  if (signature === undefined) return changeOf(endpoint, type, before, after);
+  yield;
+  if (signature === undefined) return yield* changeOf(endpoint, type, before, after);
   let changes = known.get(endpoint);
   if (changes === undefined) known.set(endpoint, (changes = new Map()));
   const { text, address } = signature;
@@ -56,7 +58,7 @@ export function changeAt(endpoint: Endpoint, before: unknown, after: unknown): C
   if (like !== undefined) {
     return like.address === address ? like.change : withAddress(like.change, like.address!, address!);
   }
-  const change = changeOf(endpoint, type, before, after);
+  const change = yield* changeOf(endpoint, type, before, after);
   if (changes.size >= knownLimit) changes.clear();
   changes.set(text, { change, address });
   return change;
@@ -110,10 +112,15 @@ function extended(set: FieldSet, taken: FieldSet, own: FieldSet): FieldSet {
   return equalSets(more, set) ? set : more;
 }
 
-function changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: unknown): Change {
-  const { removed, modified, added } = within(endpoint, compareObjects(type, before, after));
+function* changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: unknown): Steps<Change> {
+  const comparison = yield* compareObjects(type, before, after);
+  yield;
+  const { removed, modified, added } = within(endpoint, comparison);
+  yield;
   const conflicting = union(modified, added);
+  yield;
   const taken = union(conflicting, removed);
+  yield;
   const own = recursiveDifference(difference(conflicting, strippedFields), endpoint.reset);
   return {
     isSame: isEmptySet(taken),
@@ -153,11 +160,15 @@ export class Changes {
   readonly own: Change;
   #others: Map<string, Change | undefined> | undefined;
 
-  constructor(endpoint: Endpoint, before: KubeObject, after: KubeObject) {
+  private constructor(endpoint: Endpoint, before: KubeObject, after: KubeObject, own: Change) {
     this.#endpoint = endpoint;
     this.#before = before;
     this.#after = after;
-    this.own = changeAt(endpoint, before, after);
+    this.own = own;
+  }
+
+  static *between(endpoint: Endpoint, before: KubeObject, after: KubeObject): Steps<Changes> {
+    return new Changes(endpoint, before, after, yield* changeAt(endpoint, before, after));
   }
 
   /** Undefined where the version is not served any more. */
@@ -175,6 +186,6 @@ export class Changes {
     if (type === undefined) return undefined;
     const before = versions.convert(this.#before, own, apiVersion);
     const after = versions.convert(this.#after, own, apiVersion);
-    return changeOf(this.#endpoint, trackedTypeOf(type, this.#endpoint.reset), before, after);
+    return runAtOnce(changeOf(this.#endpoint, trackedTypeOf(type, this.#endpoint.reset), before, after));
   }
 }

@@ -1,6 +1,7 @@
+import type { Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
 import { emptySet, type FieldSet, leaf, nodeOf, recursiveDifference, union } from './field-set.ts';
-import { elementOfItem, equalItems, groupItems } from './list-items.ts';
+import { elementOfItem, equalItems, groupItems, itemsAtOnce } from './list-items.ts';
 import {
   type Alternative,
   alternativeOf,
@@ -34,8 +35,8 @@ const leafModified: Difference = { modified: leaf };
  * Compares two objects of a type. Parts that are the same by identity are not walked. Fields that the type does not
  * know are passed over. Source: structured-merge-diff's TypedValue.Compare.
  */
-export function compareObjects(type: MergeType, before: unknown, after: unknown): Comparison {
-  const difference = compare(type, before, after);
+export function* compareObjects(type: MergeType, before: unknown, after: unknown): Steps<Comparison> {
+  const difference = yield* compare(type, before, after);
   return {
     removed: difference?.removed ?? emptySet,
     modified: difference?.modified ?? emptySet,
@@ -52,57 +53,62 @@ export function excludeFields(comparison: Comparison, fields: FieldSet): Compari
   };
 }
 
-function compare(type: MergeType, before: any, after: any): Difference | undefined {
+function* compare(type: MergeType, before: any, after: any): Steps<Difference | undefined> {
   if (before === after) return undefined;
   if (before === undefined) return { added: everythingOf(type, after) };
   if (after === undefined) return { removed: everythingOf(type, before) };
   const was = alternativeOf(type, before);
   const is = alternativeOf(type, after);
-  const difference = compareAs(type, is, before, after);
+  const difference = yield* compareAs(type, is, before, after);
   if (was === is) return difference;
-  return combine(compareAs(type, was, before, after), difference);
+  return combine(yield* compareAs(type, was, before, after), difference);
 }
 
-function compareAs(type: MergeType, as: Alternative, before: any, after: any): Difference | undefined {
-  if (as === 'map') return compareMaps(type.map!, before, after);
-  if (as === 'list') return compareLists(type.list!, before, after);
+function* compareAs(type: MergeType, as: Alternative, before: any, after: any): Steps<Difference | undefined> {
+  if (as === 'map') return yield* compareMaps(type.map!, before, after);
+  if (as === 'list') return yield* compareLists(type.list!, before, after);
   return deepEqual(before, after) ? undefined : leafModified;
 }
 
-function compareMaps(type: MapType, before: any, after: any): Difference | undefined {
+function* compareMaps(type: MapType, before: any, after: any): Steps<Difference | undefined> {
   const old = mapOf(before);
   const map = mapOf(after);
   if (type.atomic || (isEmptyMap(old) && isEmptyMap(map))) return deepEqual(before, after) ? undefined : leafModified;
   const parts = new Parts();
+  let count = 0;
   for (const name in map) {
+    if (++count % itemsAtOnce === 0) yield;
     const value = map[name];
     const oldValue = old?.[name];
     if (value === oldValue) continue;
     const fieldType = typeOfField(type, name);
-    if (fieldType !== undefined) parts.add(fieldElement(name), compare(fieldType, oldValue, value));
+    if (fieldType !== undefined) parts.add(fieldElement(name), yield* compare(fieldType, oldValue, value));
   }
   for (const name in old) {
+    if (++count % itemsAtOnce === 0) yield;
     if (map?.[name] !== undefined || old[name] === undefined) continue;
     const fieldType = typeOfField(type, name);
-    if (fieldType !== undefined) parts.add(fieldElement(name), compare(fieldType, old[name], undefined));
+    if (fieldType !== undefined) parts.add(fieldElement(name), yield* compare(fieldType, old[name], undefined));
   }
   return parts.difference();
 }
 
-function compareLists(type: ListType, before: any, after: any): Difference | undefined {
+function* compareLists(type: ListType, before: any, after: any): Steps<Difference | undefined> {
   const old = listOf(before);
   const list = listOf(after);
   if (type.atomic || ((old?.length ?? 0) === 0 && (list?.length ?? 0) === 0)) {
     return deepEqual(before, after) ? undefined : leafModified;
   }
-  const oldGroups = groupItems(type, old);
-  const groups = groupItems(type, list);
+  const oldGroups = yield* groupItems(type, old);
+  const groups = yield* groupItems(type, list);
   const parts = new Parts();
+  let count = 0;
   for (const element of new Set([...oldGroups.keys(), ...groups.keys()])) {
+    if (++count % itemsAtOnce === 0) yield;
     const was = oldGroups.get(element) ?? [];
     const is = groups.get(element) ?? [];
     if (was.length <= 1 && is.length <= 1) {
-      parts.add(element, compare(type.items, was[0], is[0]));
+      parts.add(element, yield* compare(type.items, was[0], is[0]));
     } else if (was.length >= 2 && is.length >= 2) {
       if (!equalItems(was, is)) parts.add(element, leafModified);
     } else if (was.length >= 2) {
@@ -114,6 +120,7 @@ function compareLists(type: ListType, before: any, after: any): Difference | und
       parts.add(element, { added: leaf, ...(removed !== undefined && { removed }) });
     }
   }
+  yield;
   return parts.difference();
 }
 

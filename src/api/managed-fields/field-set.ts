@@ -20,6 +20,7 @@ export const emptySet = leaf;
 const member: FieldSet = Object.freeze({ '.': leaf });
 
 export function isEmptySet(set: FieldSet): boolean {
+  if (set === leaf) return true;
   for (const _ in set) return false;
   return true;
 }
@@ -133,6 +134,7 @@ function subtract(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet {
 }
 
 function subtractNode(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet | undefined {
+  if (a === leaf && b === leaf) return undefined;
   const expanded = expand(b);
   if (recursive && '.' in expanded) return undefined;
   const own = expand(a);
@@ -146,7 +148,9 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   for (const element in a) {
     const other = b[element];
     if (other === undefined) continue;
-    const both = element === '.' ? leaf : shrink(intersection(expand(a[element]!), expand(other)));
+    const own = a[element]!;
+    const both =
+      element === '.' || (own === leaf && other === leaf) ? leaf : shrink(intersection(expand(own), expand(other)));
     if (both !== undefined) (result ??= {})[element] = both;
   }
   return result ?? emptySet;
@@ -188,10 +192,11 @@ export function setOfPaths(paths: readonly PathElement[][]): FieldSet {
   );
 }
 
-export const isMember = (node: FieldSet) => '.' in node || isEmptySet(node);
+export const isMember = (node: FieldSet) => node === leaf || '.' in node || isEmptySet(node);
 
 /** Is there anything below the node? */
 export function hasChildren(node: FieldSet): boolean {
+  if (node === leaf) return false;
   for (const element in node) if (element !== '.') return true;
   return false;
 }

@@ -1,3 +1,4 @@
+import { runAtOnce } from '../../base/steps.ts';
 import { cloneJson } from '../json.ts';
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
@@ -24,7 +25,7 @@ export function fieldsOfLastApplied(endpoint: Endpoint, live: KubeObject): Field
   }
   if (configuration?.apiVersion !== endpoint.apiVersion) return undefined;
   try {
-    const { removed, modified, added } = compareObjects(endpoint.type, configuration, live);
+    const { removed, modified, added } = runAtOnce(compareObjects(endpoint.type, configuration, live));
     const fields = fieldSetOf(endpoint.type, configuration);
     return difference(difference(difference(fields, modified), added), removed);
   } catch {

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
 import type { ListType } from './merge-type.ts';
 import { keyElement, type PathElement, valueElement } from './path-element.ts';
@@ -37,12 +38,17 @@ function elementByKeys({ keys, keyDefaults }: ListType, item: any): PathElement 
   return keyElement(fields);
 }
 
+/** So many are worked on between two looks at the clock. */
+export const itemsAtOnce = 256;
+
 const isPlain = /^[\w .:/@-]*$/;
 
 /** Items by element, in order; several of one element are kept together. */
-export function groupItems(list: ListType, items: any[] | undefined): Map<PathElement, any[]> {
+export function* groupItems(list: ListType, items: any[] | undefined): Steps<Map<PathElement, any[]>> {
   const groups = new Map<PathElement, any[]>();
+  let count = 0;
   for (const item of items ?? []) {
+    if (++count % itemsAtOnce === 0) yield;
     const element = elementOfItem(list, item);
     const group = groups.get(element);
     if (group === undefined) groups.set(element, [item]);

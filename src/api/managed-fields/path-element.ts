@@ -94,7 +94,16 @@ export function orderOf(count: number): typeof compareElements {
     if (fields === undefined) parsed.set(element, (fields = keyFields(element)));
     return fields;
   };
-  return (a, b) => (a[0] === 'k' && b[0] === 'k' ? compareKeys(fieldsOf(a), fieldsOf(b)) : compareElements(a, b));
+  const values = new Map<PathElement, Scalar>();
+  const scalarOf = (element: PathElement): Scalar => {
+    let value = values.get(element);
+    if (value === undefined) values.set(element, (value = JSON.parse(element.slice(2)) as Scalar));
+    return value;
+  };
+  return (a, b) => {
+    if (a[0] === 'k' && b[0] === 'k') return compareKeys(fieldsOf(a), fieldsOf(b));
+    return a[0] === 'v' && b[0] === 'v' ? compareValues(scalarOf(a), scalarOf(b)) : compareElements(a, b);
+  };
 }
 
 /** As Go compares strings: by bytes. UTF-16 differs where surrogates meet the end of the basic plane. */

@@ -27,7 +27,9 @@ export function* prune(
     from === to ? object : versions.convert(object, from, to);
 
   const whole = convert(merged, ownVersion, lastVersion);
-  let pruned: KubeObject = removeFields(lastType, whole, withNamedFields(fieldsOf(last), lastType));
+  const named = withNamedFields(fieldsOf(last), lastType);
+  yield;
+  let pruned: KubeObject = removeFields(lastType, whole, named);
   // Back comes what someone owns, in the version of the last configuration first.
   yield;
   const owned = ownedByVersion(managed);
@@ -57,18 +59,32 @@ function ownedByVersion(managed: Managed): Map<string, FieldSet> {
 }
 
 function* addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): Steps<KubeObject> {
-  const all = withNamedFields(fieldSetOf(type, whole), type);
+  const all = yield* namedFieldsOf(type, whole);
+  const left = yield* namedFieldsOf(type, pruned);
+  const kept = union(left, withNamedFields(owned, type));
   yield;
-  const kept = union(withNamedFields(fieldSetOf(type, pruned), type), withNamedFields(owned, type));
+  const gone = difference(all, kept);
   yield;
-  return removeFields(type, whole, difference(all, kept));
+  return removeFields(type, whole, gone);
 }
 
 /** Only what the last configuration had may go: not what stood in the same item or struct and is nobody's. */
 function* addBackDangling(type: MergeType, whole: KubeObject, pruned: KubeObject, last: FieldSet): Steps<KubeObject> {
-  const all = withNamedFields(fieldSetOf(type, whole), type);
+  const all = yield* namedFieldsOf(type, whole);
+  const kept = yield* namedFieldsOf(type, pruned);
+  const gone = difference(all, kept);
   yield;
-  const kept = withNamedFields(fieldSetOf(type, pruned), type);
+  const named = withNamedFields(last, type);
   yield;
-  return removeFields(type, whole, intersection(difference(all, kept), withNamedFields(last, type)));
+  const dangling = intersection(gone, named);
+  yield;
+  return removeFields(type, whole, dangling);
+}
+
+function* namedFieldsOf(type: MergeType, object: KubeObject): Steps<FieldSet> {
+  const set = fieldSetOf(type, object);
+  yield;
+  const named = withNamedFields(set, type);
+  yield;
+  return named;
 }

@@ -14,6 +14,8 @@ import type { PathElement } from './path-element.ts';
 
 /** Longer texts cost more than they save. */
 const signatureLimit = 8192;
+/** Nor are lists of more looked through twice. */
+const itemsLimit = 2048;
 
 export interface Signature {
   text: string;
@@ -115,6 +117,7 @@ function betweenLists(type: ListType, before: any, after: any): string {
     }
     return text;
   }
+  if (old.length > itemsLimit || list.length > itemsLimit) throw unusual;
   const oldItems = itemsByElement(type, old);
   const items = itemsByElement(type, list);
   for (const [element, value] of items) {
@@ -175,6 +178,7 @@ function shapeOf(type: MergeType, value: any): string {
   const { list: listType } = type;
   if (listType!.atomic || list === undefined || list.length === 0) return '';
   if (list.length === 1) return item(elementOfOnly(listType!, list[0]), shapeOf(listType!.items, list[0]));
+  if (list.length > itemsLimit) throw unusual;
   let text = '';
   hasOthers ||= isByAddress(listType!);
   for (const [element, child] of itemsByElement(listType!, list)) {

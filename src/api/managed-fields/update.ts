@@ -64,7 +64,7 @@ export function* trackChange(
 ): Steps<void> {
   reconcileManaged(managed, endpoint);
   yield;
-  const changes = new Changes(endpoint, before, after);
+  const changes = yield* Changes.between(endpoint, before, after);
   const { own } = changes;
   yield;
   if (own.isSame && managed.size === 0) return;

@@ -42,5 +42,7 @@ function positions(list: any[], identity: (element: any) => unknown): Map<unknow
 }
 
 /** Stable; elements without a position keep to the end. */
-const sortedBy = (list: any[], order: Map<unknown, number>, identity: (element: any) => unknown): any[] =>
-  list.sort((a, b) => (order.get(identity(a)) ?? order.size) - (order.get(identity(b)) ?? order.size));
+function sortedBy(list: any[], order: Map<unknown, number>, identity: (element: any) => unknown): any[] {
+  const placed = list.map((element) => ({ element, at: order.get(identity(element)) ?? order.size }));
+  return placed.sort((a, b) => a.at - b.at).map(({ element }) => element);
+}
