@@ -1,10 +1,12 @@
 // A conversion webhook is a tenant's: an answer of any form is refused in words, and reaches nothing behind the conversion.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import type { CustomResourceDefinition } from '../../../api/generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import { StatusError } from '../../../api/status.ts';
-import { WebhookCallError } from '../../webhooks/webhook-client.ts';
+import { conduct, startHostileServer } from '../../webhooks/testing/hostile-server.ts';
+import { createWebhookClient, WebhookCallError, type WebhookClient } from '../../webhooks/webhook-client.ts';
 import { webhookConverter } from './webhook-converter.ts';
 
 type Json = any;
@@ -170,7 +172,41 @@ describe('a conversion webhook that means harm', () => {
     }
   });
 
-  it('fails with its connection', async () => {
+  it('fails with its connection, whatever becomes of that', async () => {
+    const server = await startHostileServer('hook.shop.svc', () => '{}');
+    const client = createWebhookClient({ dialService: async () => connect(server.port, '127.0.0.1') });
+    const clientConfig = { service: { namespace: 'shop', name: 'hook' }, caBundle: server.caBundle };
+    try {
+      for (const [path, [, why]] of Object.entries(conduct)) {
+        const service = { ...clientConfig.service, path };
+        const webhook = { conversionReviewVersions: ['v1'], clientConfig: { ...clientConfig, service } };
+        const ofPath = { spec: { conversion: { webhook } } } as unknown as CustomResourceDefinition;
+        const isFlood = /endless|deep/.test(path);
+        const impatient: WebhookClient = {
+          post: (target, body, options) => client.post(target, body, { ...options, timeoutMs: isFlood ? 20_000 : 200 }),
+          close() {},
+        };
+        await assert.rejects(
+          webhookConverter(ofPath, 'red', impatient)([original], 'example.com/v2'),
+          (error: StatusError) => {
+            assert.equal(error.code, 500, path);
+            const prefix = 'conversion webhook for example.com/v1, Kind=Thing failed: ';
+            assert.ok(error.message.startsWith(prefix) && why.test(error.message.slice(prefix.length)), error.message);
+            return true;
+          },
+        );
+      }
+      for (let tries = 0; server.connections() > 0; tries++) {
+        assert.ok(tries < 500, `${server.connections()} connections are left`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    } finally {
+      client.close();
+      await server.close();
+    }
+  });
+
+  it('fails with the words of its call', async () => {
     await mustBeRefused(
       convert(() => {
         throw new WebhookCallError('Post "https://hook.example.com": EOF');
