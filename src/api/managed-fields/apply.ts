@@ -5,7 +5,7 @@ import { badRequest, StatusError } from '../status.ts';
 import { Changes, type Endpoint } from './changes.ts';
 import { conflictError } from './conflicts.ts';
 import { difference, forEachPath, hasPath, isEmptySet, recursiveDifference, setOfPaths } from './field-set.ts';
-import { fieldSetOf } from './field-set-of.ts';
+import { fieldSetSteps } from './field-set-of.ts';
 import { fieldsOfLastApplied, lastAppliedOf, withLastApplied } from './last-applied.ts';
 import {
   encodeManaged,
@@ -23,7 +23,7 @@ import { prune } from './prune.ts';
 import { type Conflicts, conflictsOf, reconcileManaged, takeFromOthers } from './take-from-others.ts';
 import { strippedFields } from './tracked-type.ts';
 import { trackChange } from './update.ts';
-import { validateConfiguration } from './validate.ts';
+import { validateConfiguration, validationSteps } from './validate.ts';
 
 export interface Application {
   endpoint: Endpoint;
@@ -64,7 +64,7 @@ export const applyConfiguration = (application: Application): KubeObject => runA
 function* applied(application: Application): Steps<KubeObject> {
   const { endpoint, live, empty, configuration } = application;
   checkKind(application);
-  const fault = validateConfiguration(endpoint.type, configuration);
+  const fault = yield* validationSteps(endpoint.type, configuration);
   if (fault !== undefined) {
     throw new StatusError(500, '', `failed to create typed patch object (${describe(configuration)}): ${fault}`);
   }
@@ -106,7 +106,7 @@ function* attempt(application: Application, before: KubeObject, known: Managed, 
   const manager = managerOf(application);
   const identifier = identifierOfManager(manager);
   const last = managed.get(identifier);
-  const configured = fieldSetOf(endpoint.type, configuration);
+  const configured = yield* fieldSetSteps(endpoint.type, configuration);
   yield;
   let set = recursiveDifference(configured, endpoint.reset);
   if (endpoint.only !== undefined) set = endpoint.only(set);
@@ -119,9 +119,9 @@ function* attempt(application: Application, before: KubeObject, known: Managed, 
 
   const changes = yield* Changes.between(endpoint, before, object);
   yield;
-  const conflicts = conflictsOf(managed, changes, identifier);
+  const conflicts = yield* conflictsOf(managed, changes, identifier);
   if (!force && conflicts.size > 0) return { managed, conflicts };
-  takeFromOthers(managed, changes, identifier);
+  yield* takeFromOthers(managed, changes, identifier);
   yield;
 
   const entry = managed.get(identifier);

@@ -33,7 +33,7 @@ export interface Change {
   /** The set without what the write took from it. */
   leave(set: FieldSet): FieldSet;
   /** What the writer had and now has; the same set when that is no more and no less. */
-  extend(set: FieldSet): FieldSet;
+  extend(set: FieldSet): Steps<FieldSet>;
 }
 
 interface KnownChange {
@@ -107,8 +107,11 @@ function renamedAt(set: FieldSet, path: PathElement[], depth: number, from: Path
   return { ...set, [element]: renamedAt(set[element]!, path, depth + 1, from, to) };
 }
 
-function extended(set: FieldSet, taken: FieldSet, own: FieldSet): FieldSet {
-  const more = union(difference(set, taken), own);
+function* extended(set: FieldSet, taken: FieldSet, own: FieldSet): Steps<FieldSet> {
+  const left = difference(set, taken);
+  yield;
+  const more = union(left, own);
+  yield;
   return equalSets(more, set) ? set : more;
 }
 
@@ -128,7 +131,7 @@ function* changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: 
     taken,
     own,
     leave: remembered((set) => difference(set, taken)),
-    extend: remembered((set) => extended(set, taken, own)),
+    extend: rememberedSteps((set) => extended(set, taken, own)),
   };
 }
 
@@ -146,6 +149,18 @@ function remembered(compute: (set: FieldSet) => FieldSet): (set: FieldSet) => Fi
     let result = results.get(set);
     if (result === undefined) {
       result = compute(set);
+      results.set(set, result);
+    }
+    return result;
+  };
+}
+
+function rememberedSteps(compute: (set: FieldSet) => Steps<FieldSet>): (set: FieldSet) => Steps<FieldSet> {
+  const results = new WeakMap<FieldSet, FieldSet>();
+  return function* (set) {
+    let result = results.get(set);
+    if (result === undefined) {
+      result = yield* compute(set);
       results.set(set, result);
     }
     return result;

@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { canonicalElement, compareElements, orderOf, type PathElement, printElement } from './path-element.ts';
 
 /**
@@ -61,13 +62,16 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 /** Of many: each is taken over a few times, not once for each that comes after it. */
-export function unionAll(sets: readonly FieldSet[]): FieldSet {
+export const unionAll = (sets: readonly FieldSet[]): FieldSet => runAtOnce(unionAllSteps(sets));
+
+export function* unionAllSteps(sets: readonly FieldSet[]): Steps<FieldSet> {
   let level = sets;
   while (level.length > 1) {
     const next: FieldSet[] = [];
     for (let index = 0; index < level.length; index += 2) {
       const [a, b] = [level[index]!, level[index + 1]];
       next.push(b === undefined ? a : union(a, b));
+      yield;
     }
     level = next;
   }

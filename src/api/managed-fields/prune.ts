@@ -1,8 +1,8 @@
 import type { Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
-import { difference, type FieldSet, intersection, isEmptySet, union, unionAll } from './field-set.ts';
-import { fieldSetOf } from './field-set-of.ts';
+import { difference, type FieldSet, intersection, isEmptySet, union, unionAllSteps } from './field-set.ts';
+import { fieldSetSteps } from './field-set-of.ts';
 import { fieldsOf, type Managed, type ManagedFieldsEntry } from './managed.ts';
 import type { MergeType } from './merge-type.ts';
 import { withNamedFields } from './reconcile.ts';
@@ -32,7 +32,7 @@ export function* prune(
   let pruned: KubeObject = removeFields(lastType, whole, named);
   // Back comes what someone owns, in the version of the last configuration first.
   yield;
-  const owned = ownedByVersion(managed);
+  const owned = yield* ownedByVersion(managed);
   yield;
   const others = [...owned.keys()].filter((version) => version !== lastVersion);
   for (const version of owned.has(lastVersion) ? [lastVersion, ...others] : others) {
@@ -47,7 +47,7 @@ export function* prune(
   return convert(yield* addBackDangling(lastType, whole, pruned, fieldsOf(last)), lastVersion, ownVersion);
 }
 
-function ownedByVersion(managed: Managed): Map<string, FieldSet> {
+function* ownedByVersion(managed: Managed): Steps<Map<string, FieldSet>> {
   const sets = new Map<string, FieldSet[]>();
   for (const entry of managed.values()) {
     const version = entry.apiVersion ?? '';
@@ -55,7 +55,9 @@ function ownedByVersion(managed: Managed): Map<string, FieldSet> {
     if (known === undefined) sets.set(version, [fieldsOf(entry)]);
     else known.push(fieldsOf(entry));
   }
-  return new Map([...sets].map(([version, all]) => [version, unionAll(all)]));
+  const owned = new Map<string, FieldSet>();
+  for (const [version, all] of sets) owned.set(version, yield* unionAllSteps(all));
+  return owned;
 }
 
 function* addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): Steps<KubeObject> {
@@ -82,7 +84,7 @@ function* addBackDangling(type: MergeType, whole: KubeObject, pruned: KubeObject
 }
 
 function* namedFieldsOf(type: MergeType, object: KubeObject): Steps<FieldSet> {
-  const set = fieldSetOf(type, object);
+  const set = yield* fieldSetSteps(type, object);
   yield;
   const named = withNamedFields(set, type);
   yield;

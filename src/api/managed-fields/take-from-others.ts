@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import type { Changes, Endpoint } from './changes.ts';
 import { type FieldSet, intersection, isEmptySet } from './field-set.ts';
 import { fieldsOf, type Managed, withFields } from './managed.ts';
@@ -18,19 +19,20 @@ export function reconcileManaged(managed: Managed, { versions }: Endpoint): void
 }
 
 /** What of the change belongs to others than `self`. */
-export function conflictsOf(managed: Managed, changes: Changes, self: string): Conflicts {
+export function* conflictsOf(managed: Managed, changes: Changes, self: string): Steps<Conflicts> {
   const conflicts: Conflicts = new Map();
   for (const [identifier, entry] of managed) {
     const change = identifier === self ? undefined : changes.at(entry.apiVersion ?? '');
     if (change === undefined) continue;
     const set = intersection(fieldsOf(entry), change.conflicting);
     if (!isEmptySet(set)) conflicts.set(identifier, set);
+    yield;
   }
   return conflicts;
 }
 
 /** Everyone but `self` loses what changed; who has nothing left goes. */
-export function takeFromOthers(managed: Managed, changes: Changes, self: string | undefined): void {
+export function* takeFromOthers(managed: Managed, changes: Changes, self: string | undefined): Steps<void> {
   for (const [identifier, entry] of managed) {
     const fields = fieldsOf(entry);
     let left = fields;
@@ -41,6 +43,7 @@ export function takeFromOthers(managed: Managed, changes: Changes, self: string 
         continue;
       }
       left = change.leave(fields);
+      yield;
     }
     if (isEmptySet(left)) managed.delete(identifier);
     else if (left !== fields) managed.set(identifier, withFields(entry, left));

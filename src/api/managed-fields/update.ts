@@ -70,8 +70,9 @@ export function* trackChange(
   if (own.isSame && managed.size === 0) return;
   const identifier = identifierOfManager(manager);
   const previous = managed.get(identifier);
-  takeFromOthers(managed, changes, undefined);
+  yield* takeFromOthers(managed, changes, undefined);
   yield;
   if (isEmptySet(own.own)) return;
-  managed.set(identifier, entryOf(manager, previous === undefined ? own.own : own.extend(fieldsOf(previous)), now));
+  const extended = previous === undefined ? own.own : yield* own.extend(fieldsOf(previous));
+  managed.set(identifier, entryOf(manager, extended, now));
 }

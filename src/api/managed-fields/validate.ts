@@ -1,9 +1,16 @@
-import { elementOfItem } from './list-items.ts';
+import { runAtOnce, type Steps } from '../../base/steps.ts';
+import { elementOfItem, itemsAtOnce } from './list-items.ts';
 import { alternativeOf, listOf, type MergeType, mapOf, type ScalarType, typeOfField } from './merge-type.ts';
 import { fieldElement, type PathElement, printElement } from './path-element.ts';
 
+/** Printed only where something is wrong with it. */
+interface Path {
+  parent: Path | undefined;
+  element: PathElement;
+}
+
 interface Finding {
-  path: string;
+  path: Path | undefined;
   message: string;
 }
 
@@ -11,15 +18,24 @@ interface Finding {
  * What keeps a configuration from being merged, in upstream's words: unknown fields, wrong types, duplicates in sets and
  * lists with keys; undefined when it is sound. Source: structured-merge-diff's TypedValue.Validate.
  */
-export function validateConfiguration(type: MergeType, configuration: unknown): string | undefined {
+export const validateConfiguration = (type: MergeType, configuration: unknown): string | undefined =>
+  runAtOnce(validationSteps(type, configuration));
+
+export function* validationSteps(type: MergeType, configuration: unknown): Steps<string | undefined> {
   const findings: Finding[] = [];
-  check(type, configuration, '', findings);
+  yield* check(type, configuration, undefined, findings);
   if (findings.length === 0) return undefined;
-  const lines = findings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const lines = findings.map(({ path, message }) => (path === undefined ? message : `${printed(path)}: ${message}`));
   return lines.length === 1 ? lines[0] : ['errors:', ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-function check(type: MergeType, value: any, path: string, findings: Finding[]): void {
+function printed(path: Path): string {
+  let text = '';
+  for (let at: Path | undefined = path; at !== undefined; at = at.parent) text = printElement(at.element) + text;
+  return text;
+}
+
+function* check(type: MergeType, value: any, path: Path | undefined, findings: Finding[]): Steps<void> {
   const say = (message: string) => findings.push({ path, message });
   switch (alternativeOf(type, value)) {
     case 'scalar': {
@@ -31,11 +47,13 @@ function check(type: MergeType, value: any, path: string, findings: Finding[]): 
       if (value === null || value === undefined) return;
       const map = mapOf(value);
       if (map === undefined) return void say(`expected map, got ${printGo(value)}`);
+      let count = 0;
       for (const name in map) {
-        const at = `${path}${printElement(fieldElement(name))}`;
+        if (++count % itemsAtOnce === 0) yield;
+        const at: Path = { parent: path, element: fieldElement(name) };
         const fieldType = typeOfField(type.map!, name);
         if (fieldType === undefined) return void findings.push({ path: at, message: 'field not declared in schema' });
-        check(fieldType, map[name], at, findings);
+        yield* check(fieldType, map[name], at, findings);
       }
       return;
     }
@@ -46,6 +64,7 @@ function check(type: MergeType, value: any, path: string, findings: Finding[]): 
       const { list: listType } = type;
       const seen = new Set<PathElement>();
       for (let index = 0; index < list.length; index++) {
+        if (index % itemsAtOnce === itemsAtOnce - 1) yield;
         let element: PathElement = `i:${index}`;
         if (!listType!.atomic) {
           try {
@@ -56,7 +75,7 @@ function check(type: MergeType, value: any, path: string, findings: Finding[]): 
           if (seen.has(element)) say(`duplicate entries for key ${printElement(element)}`);
           seen.add(element);
         }
-        check(listType!.items, list[index], `${path}${printElement(element)}`, findings);
+        yield* check(listType!.items, list[index], { parent: path, element }, findings);
       }
     }
   }
