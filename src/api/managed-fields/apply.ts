@@ -80,7 +80,7 @@ function* applied(application: Application): Steps<KubeObject> {
   if (result.conflicts !== undefined) {
     const left =
       application.manager === 'kubectl' ? withoutLastApplied(endpoint, before, result.conflicts) : result.conflicts;
-    if (left.size > 0) throw conflictError(left, managed);
+    if (left.size > 0) throw yield* conflictError(left, managed);
     result = yield* attempt(application, before, managed, true);
   }
   let object = result.object!;

@@ -55,8 +55,8 @@ export function excludeFields(comparison: Comparison, fields: FieldSet): Compari
 
 function* compare(type: MergeType, before: any, after: any): Steps<Difference | undefined> {
   if (before === after) return undefined;
-  if (before === undefined) return { added: everythingOf(type, after) };
-  if (after === undefined) return { removed: everythingOf(type, before) };
+  if (before === undefined) return { added: yield* everythingOf(type, after) };
+  if (after === undefined) return { removed: yield* everythingOf(type, before) };
   const was = alternativeOf(type, before);
   const is = alternativeOf(type, after);
   const difference = yield* compareAs(type, is, before, after);
@@ -113,10 +113,10 @@ function* compareLists(type: ListType, before: any, after: any): Steps<Differenc
       if (!equalItems(was, is)) parts.add(element, leafModified);
     } else if (was.length >= 2) {
       // One of them is left: it is new, and the mark of the duplicates goes.
-      const added = is.length > 0 ? everythingOf(type.items, is[0]) : undefined;
+      const added = is.length > 0 ? yield* everythingOf(type.items, is[0]) : undefined;
       parts.add(element, { removed: leaf, ...(added !== undefined && { added }) });
     } else {
-      const removed = was.length > 0 ? everythingOf(type.items, was[0]) : undefined;
+      const removed = was.length > 0 ? yield* everythingOf(type.items, was[0]) : undefined;
       parts.add(element, { added: leaf, ...(removed !== undefined && { removed }) });
     }
   }
@@ -125,7 +125,7 @@ function* compareLists(type: ListType, before: any, after: any): Steps<Differenc
 }
 
 /** A value that came or went, with all below it: each is a member. */
-function everythingOf(type: MergeType, value: any): FieldSet {
+function* everythingOf(type: MergeType, value: any): Steps<FieldSet> {
   const as = alternativeOf(type, value);
   if (as === 'scalar') return leaf;
   if (as === 'map') {
@@ -135,8 +135,9 @@ function everythingOf(type: MergeType, value: any): FieldSet {
     const elements: [PathElement, FieldSet][] = [];
     for (const name in map) {
       if (map[name] === undefined) continue;
+      if (elements.length % itemsAtOnce === itemsAtOnce - 1) yield;
       const fieldType = typeOfField(mapType!, name);
-      if (fieldType !== undefined) elements.push([fieldElement(name), everythingOf(fieldType, map[name])]);
+      if (fieldType !== undefined) elements.push([fieldElement(name), yield* everythingOf(fieldType, map[name])]);
     }
     return elements.length === 0 ? leaf : nodeOf(elements, true)!;
   }
@@ -145,8 +146,9 @@ function everythingOf(type: MergeType, value: any): FieldSet {
   if (listType!.atomic || list === undefined || list.length === 0) return leaf;
   const elements = new Map<PathElement, FieldSet>();
   for (const item of list) {
+    if (elements.size % itemsAtOnce === itemsAtOnce - 1) yield;
     const element = elementOfItem(listType!, item);
-    elements.set(element, elements.has(element) ? leaf : everythingOf(listType!.items, item));
+    elements.set(element, elements.has(element) ? leaf : yield* everythingOf(listType!.items, item));
   }
   return nodeOf([...elements], true)!;
 }

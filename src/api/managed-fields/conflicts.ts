@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import { StatusError } from '../status.ts';
 import { forEachPath, printPath } from './field-set.ts';
 import { type Managed, type ManagedFieldsEntry, upstreamIdentifierOf } from './managed.ts';
@@ -5,12 +6,13 @@ import { compareText } from './path-element.ts';
 import type { Conflicts } from './take-from-others.ts';
 
 /** 409 with a cause for each field that another manager owns. Source: apimachinery's NewConflictError. */
-export function conflictError(conflicts: Conflicts, managed: Managed): StatusError {
+export function* conflictError(conflicts: Conflicts, managed: Managed): Steps<StatusError> {
   const found: { identifier: string; manager: string; path: string }[] = [];
   const order = (identifier: string) => upstreamIdentifierOf(managed.get(identifier)!);
   for (const identifier of [...conflicts.keys()].sort((a, b) => compareText(order(a), order(b)))) {
     const manager = printManager(managed.get(identifier)!);
     forEachPath(conflicts.get(identifier)!, (path) => found.push({ identifier, manager, path: printPath(path) }));
+    yield;
   }
   const causes = found.map(({ manager, path }) => ({
     reason: 'FieldManagerConflict',
