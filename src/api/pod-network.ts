@@ -7,9 +7,15 @@ import type { Socket } from 'node:net';
 export interface PodNetwork {
   /**
    * Makes the pod's network namespace with lo and eth0, joined to the tenant's VPC on this host.
-   * @param pod uid is the ContainerInstance's name, tenant its namespace.
+   * @param pod uid is the ContainerInstance's name, tenant its namespace, nodeAddress that of its virtual node in the VPC.
    */
-  setUp(pod: { tenant: string; uid: string; hostNetwork: boolean; hostPorts?: HostPort[] }): Promise<PodAddress>;
+  setUp(pod: {
+    tenant: string;
+    uid: string;
+    hostNetwork: boolean;
+    hostPorts?: HostPort[];
+    nodeAddress?: string;
+  }): Promise<PodAddress>;
   tearDown(pod: { tenant: string; uid: string }): Promise<void>;
   /** Every pod that has a namespace here, so that the agent can clear what a crash left behind. */
   list(): Promise<{ tenant: string; uid: string; address: PodAddress }[]>;

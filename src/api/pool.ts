@@ -51,8 +51,8 @@ export interface ContainerInstanceSpec {
   volumeFiles?: Record<string, VolumeFile[]>;
   /** Registry credentials out of imagePullSecrets. */
   registryCredentials?: { registry: string; username: string; password: string }[];
-  /** Address plan of the tenant's VPC and its DNS settings. */
-  vpc: { serviceCidr: string; dnsAddress: string; clusterDomain: string };
+  /** Address plan of the tenant's VPC and its DNS settings; the address there of the pod's virtual node. */
+  vpc: { serviceCidr: string; dnsAddress: string; clusterDomain: string; nodeAddress?: string };
   /** Why the instance could not be resolved yet: CreateContainerConfigError's message by container name. */
   configErrors?: Record<string, string>;
 }
@@ -168,8 +168,12 @@ export interface VpcService extends KubeObject {
     proxiedElsewhere?: boolean;
     sessionAffinitySeconds?: number;
     ports: { name: string; protocol: 'TCP' | 'UDP' | 'SCTP'; port: number; nodePort?: number }[];
-    /** Addresses of all virtual nodes, where node ports lead to endpoints of that node alone (externalTrafficPolicy Local). */
+    /** Addresses of all virtual nodes, where one of the traffic policies is Local. */
     localAt?: string[];
+    /** Pods reach through its addresses none but the endpoints of their own virtual node. */
+    internalLocal?: boolean;
+    /** Its node ports lead at a virtual node's address to that node's endpoints alone. */
+    externalLocal?: boolean;
     /**
      * `ports` by port name: target ports differ per endpoint when they are named. With `localAt` also the address of its
      * virtual node, and whether it ends and yet serves.

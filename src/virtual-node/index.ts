@@ -7,7 +7,7 @@ import { createEventRecorder, type EventRecorder } from '../client/event-recorde
 import type { InformerFactory } from '../client/informer.ts';
 import { eventRelay } from './events/relay.ts';
 import { hostMonitor } from './hosts/host-monitor.ts';
-import { allocatableOf, type NodeCapacity, zonesByNode } from './nodes/virtual-nodes.ts';
+import { allocatableOf, type NodeCapacity, virtualNodeAddresses, zonesByNode } from './nodes/virtual-nodes.ts';
 import { podController } from './sync/controller.ts';
 import { createWorld } from './sync/world.ts';
 
@@ -55,7 +55,7 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
     }
     return recorder;
   };
-  const world = createWorld(informers, allocatableOf(dependencies.capacity));
+  const world = createWorld(informers, allocatableOf(dependencies.capacity), virtualNodeAddresses(dependencies.zones));
   const workers = dependencies.workers ?? 512;
   const { placer } = dependencies;
   const pods = podController({ world, client, clock, events, zones, workers, placer });

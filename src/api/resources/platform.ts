@@ -106,6 +106,7 @@ const containerInstance = kind('ContainerInstance', {
         type('VpcPlan', {
           serviceCidr: required(string),
           dnsAddress: required(string),
+          nodeAddress: field(string),
           clusterDomain: required(string),
         }),
       ),
@@ -176,6 +177,8 @@ const vpcService = kind('VpcService', {
         ),
       ),
       localAt: field(list(string)),
+      internalLocal: field(boolean),
+      externalLocal: field(boolean),
       endpoints: field(
         list(
           type('VpcServiceEndpoint', {

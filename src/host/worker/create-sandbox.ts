@@ -20,6 +20,7 @@ export function networkRequest({ metadata, spec }: ContainerInstance): Parameter
     tenant: metadata.namespace ?? '',
     uid: metadata.name,
     hostNetwork,
+    ...(spec.vpc.nodeAddress !== undefined && { nodeAddress: spec.vpc.nodeAddress }),
     ...(hostPorts.length > 0 && { hostPorts }),
   };
 }

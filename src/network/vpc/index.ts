@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, realpath } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import type { HostPort, PodAddress, PodNetwork } from '../../api/pod-network.ts';
+import type { PodAddress, PodNetwork } from '../../api/pod-network.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { hostBlock } from '../addresses/host-block.ts';
@@ -135,7 +135,7 @@ class KernelVpcNetwork implements VpcNetwork {
     if (vpcs.length > 0) this.#logger.info({ vpcs: vpcs.length, pods: this.#pods.size }, 'took over the pod network');
   }
 
-  async setUp(pod: { tenant: string; uid: string; hostNetwork: boolean; hostPorts?: HostPort[] }): Promise<PodAddress> {
+  async setUp(pod: Parameters<PodNetwork['setUp']>[0]): Promise<PodAddress> {
     requireName(pod.tenant);
     requireName(pod.uid);
     const key = keyOf(pod);
@@ -159,6 +159,7 @@ class KernelVpcNetwork implements VpcNetwork {
         hostNetwork: pod.hostNetwork,
         ip,
         ...(pod.hostPorts !== undefined && pod.hostPorts.length > 0 && { hostPorts: pod.hostPorts }),
+        ...(pod.nodeAddress !== undefined && { nodeAddress: pod.nodeAddress }),
       };
       entry.pods.add(key);
       const work = this.#make(entry.vpc, record, true);
@@ -352,7 +353,7 @@ class KernelVpcNetwork implements VpcNetwork {
     if (fresh) await this.#records.writePod(pod);
     if (pod.hostNetwork) return;
     await Promise.all([
-      vpc.connectPod(this.#names.podNamespace(pod.tenant, pod.uid), pod.ip, fresh),
+      vpc.connectPod(this.#names.podNamespace(pod.tenant, pod.uid), pod.ip, fresh, pod.nodeAddress),
       vpc.hostPorts('add', pod.ip, pod.hostPorts ?? []),
     ]);
   }

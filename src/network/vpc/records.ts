@@ -10,6 +10,7 @@ export interface PodRecord {
   /** The pod's own; the gateway's for hostNetwork. */
   ip: string;
   hostPorts?: HostPort[];
+  nodeAddress?: string;
 }
 
 export interface VpcRecord {

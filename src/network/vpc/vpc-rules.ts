@@ -35,6 +35,9 @@ export const BLOCKED_DESTINATIONS = [
  * Node ports have maps and chains of their own (`node-services`, `node-pick-3`) without an address: they answer at the
  * gateway and at every virtual node's address.
  *
+ * Services for clients of the same virtual node come first (`local-services`, `local-pick-3`): their keys begin with the
+ * interface group of the client's pod, which is its node's number. What comes from elsewhere meets all endpoints.
+ *
  * Host ports answer at all addresses that are local here, or at one of them; the loopback only for pods of the host's
  * network, which it belongs to.
  *
@@ -67,6 +70,8 @@ table ip ${VPC_TABLE} {
   map backends { type ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }
   map node-services { type inet_proto . inet_service : verdict; }
   map node-backends { type inet_proto . inet_service . mark : ipv4_addr . inet_service; }
+  map local-services { type devgroup . ipv4_addr . inet_proto . inet_service : verdict; }
+  map local-backends { type devgroup . ipv4_addr . inet_proto . inet_service . mark : ipv4_addr . inet_service; }
   map affinity {
     type ipv4_addr . mark . inet_proto : ipv4_addr . inet_service
     flags dynamic,timeout
@@ -83,7 +88,8 @@ table ip ${VPC_TABLE} {
     iifname != "lo" ip daddr 127.0.0.0/8 drop
   }
   chain prerouting {
-    type nat hook prerouting priority dstnat; policy accept;${translate}
+    type nat hook prerouting priority dstnat; policy accept;
+    meta iifgroup . ip daddr . meta l4proto . th dport vmap @local-services${translate}
   }
   chain local-out {
     type nat hook output priority -100; policy accept;${translate}

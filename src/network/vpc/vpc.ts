@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import type { HostPort } from '../../api/pod-network.ts';
 import { VPC_NODE_CIDR, VPC_POD_CIDR, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import { type Cidr, isAddress } from '../addresses/ipv4.ts';
+import { nodeGroup } from '../addresses/node-group.ts';
 import { BlockAllocator } from '../ipam/block-allocator.ts';
 import { IpBatch, IpCommandError, runIpOnce } from './ip-batch.ts';
 import type { LinkAddress } from './link-address.ts';
@@ -180,15 +181,17 @@ export class Vpc {
   /**
    * Makes a pod's namespace and joins it to this one.
    * @param fresh nobody can have made it before, so what stands in the way is the rest of a pod that is gone
+   * @param nodeAddress of its virtual node
    */
-  async connectPod(namespaceName: string, address: string, fresh: boolean): Promise<void> {
+  async connectPod(namespaceName: string, address: string, fresh: boolean, nodeAddress?: string): Promise<void> {
     const link = podLink(address);
+    const group = nodeGroup(nodeAddress);
     const { mtu, machineIp, podShell } = this.#options;
     const make = async () => {
       const namespaceMade = machineIp.run([`netns add ${namespaceName}`]);
       await (fresh ? namespaceMade : tolerate(ALREADY, namespaceMade));
       const configured = runIpOnce(podShell, namespaceName, [
-        `link add ${link} up address ${GATEWAY_MAC} mtu ${mtu} netns ${this.namespaceName} type veth peer name eth0 address ${macOf(address)} mtu ${mtu}`,
+        `link add ${link} up group ${group} address ${GATEWAY_MAC} mtu ${mtu} netns ${this.namespaceName} type veth peer name eth0 address ${macOf(address)} mtu ${mtu}`,
         'link set lo up',
         'link set eth0 up',
         `addr replace ${address}/32 dev eth0`,

@@ -10,6 +10,8 @@ export interface Lookups {
   kubernetesService(): Service | undefined;
   /** The token issued for a serviceAccountToken source; undefined when there is none to have. */
   token(request: TokenWish): string | undefined;
+  /** Of the pod's virtual node, in the VPC. */
+  nodeAddress?: string | undefined;
   /** What resourceFieldRef gives for limits a container does not set. */
   allocatable: { cpuMillis: number; memoryBytes: number; ephemeralStorageBytes: number };
 }

@@ -32,7 +32,12 @@ export function resolvePod(pod: Pod, zone: string, lookups: Lookups): Resolution
       pod: resolvedPod,
       ...(Object.keys(files).length > 0 && { volumeFiles: files }),
       ...(credentials.length > 0 && { registryCredentials: credentials }),
-      vpc: { serviceCidr: VPC_SERVICE_CIDR, dnsAddress: VPC_DNS_ADDRESS, clusterDomain: CLUSTER_DOMAIN },
+      vpc: {
+        serviceCidr: VPC_SERVICE_CIDR,
+        dnsAddress: VPC_DNS_ADDRESS,
+        clusterDomain: CLUSTER_DOMAIN,
+        ...(lookups.nodeAddress !== undefined && { nodeAddress: lookups.nodeAddress }),
+      },
       ...(Object.keys(configErrors).length > 0 && { configErrors }),
     },
     volumeErrors,

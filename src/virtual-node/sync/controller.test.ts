@@ -365,6 +365,13 @@ test('a host removed from the pool: its pods fail, so that others may take their
     await until(() => world.instance().metadata.deletionGracePeriodSeconds === 0);
   }));
 
+test('the instance carries the address of its virtual node', () =>
+  withVirtualNode(async (world) => {
+    await world.pods.create(boundPod({ nodeName: 'virtual-node-b' }));
+    await until(world.hasInstance);
+    assert.equal(world.instance().spec.vpc.nodeAddress, '10.112.0.2');
+  }));
+
 test('the handler of the pod’s RuntimeClass reaches the instance; without the class the pod waits, and says why', () =>
   withVirtualNode(async (world) => {
     await world.pods.create(boundPod({ runtimeClassName: 'safe' }));

@@ -48,6 +48,7 @@ export async function gatherLookups(
     services: () => world.services.byIndex(BY_NAMESPACE, `${tenant}/${namespace}`),
     kubernetesService: () => world.services.get(`${tenant}/default/kubernetes`),
     token: (wish) => tokens.get(tokenKey(wish)),
+    nodeAddress: world.nodeAddresses.get(pod.spec.nodeName ?? ''),
     allocatable: world.allocatable,
   };
 }

@@ -30,11 +30,17 @@ export interface World {
   /** The tenants' virtual nodes, as they see them. */
   nodes: Informer<Node>;
   usages: NodeUsages;
+  /** In every VPC, by name. */
+  nodeAddresses: ReadonlyMap<string, string>;
   /** What a node has to give, for containers that ask for their limits and have none. */
   allocatable: Lookups['allocatable'];
 }
 
-export function createWorld(informers: InformerFactory, allocatable: World['allocatable']): World {
+export function createWorld(
+  informers: InformerFactory,
+  allocatable: World['allocatable'],
+  nodeAddresses: World['nodeAddresses'],
+): World {
   const instances = informers.informer<ContainerInstance>(CONTAINER_INSTANCES, {
     tenant: SYSTEM_TENANT,
     indexes: {
@@ -45,6 +51,7 @@ export function createWorld(informers: InformerFactory, allocatable: World['allo
   });
   return {
     allocatable,
+    nodeAddresses,
     pods: informers.informer<Pod>(PODS, {
       tenant: ALL_TENANTS,
       indexes: { [BY_SOURCE]: sourcesOf, [BY_HOST_PORTS]: portHolderOf },

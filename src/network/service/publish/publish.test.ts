@@ -95,6 +95,7 @@ test('with a local policy endpoints name their virtual nodes, and those that sti
   const specOf = (externalTrafficPolicy: string, type = 'NodePort') =>
     vpcServiceSpec(serviceOf('web', { type, externalTrafficPolicy, clusterIPs: ['10.96.0.5'] }), [slice], nodes);
   const local = specOf('Local');
+  assert.deepEqual([local.externalLocal, local.internalLocal], [true, undefined]);
   assert.deepEqual(local.localAt, ['10.112.0.1', '10.112.0.2']);
   assert.deepEqual(local.endpoints, [
     { address: '10.128.0.2', ready: true, node: '10.112.0.1', ports: { http: 8080 } },

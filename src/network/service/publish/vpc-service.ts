@@ -24,7 +24,9 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes:
   const type = (spec.type ?? 'ClusterIP') as Spec['type'];
   const isExternal = type === 'ExternalName';
   const clusterIPs = isExternal ? [] : addresses(spec.clusterIPs ?? [spec.clusterIP ?? '']);
-  const isLocal = nodes.size > 0 && type !== 'ClusterIP' && !isExternal && spec.externalTrafficPolicy === 'Local';
+  const externalLocal = type !== 'ClusterIP' && spec.externalTrafficPolicy === 'Local';
+  const internalLocal = clusterIPs.length > 0 && spec.internalTrafficPolicy === 'Local';
+  const isLocal = nodes.size > 0 && !isExternal && (externalLocal || internalLocal);
   return {
     serviceRef: { namespace, name },
     type,
@@ -41,7 +43,11 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes:
       port: port.port,
       ...(port.nodePort !== undefined && port.nodePort > 0 && { nodePort: port.nodePort }),
     })),
-    ...(isLocal && { localAt: [...nodes.values()].sort() }),
+    ...(isLocal && {
+      localAt: [...nodes.values()].sort(),
+      ...(internalLocal && { internalLocal }),
+      ...(externalLocal && { externalLocal }),
+    }),
     endpoints: isExternal ? [] : endpoints(slices, clusterIPs.length > 0, isLocal ? nodes : undefined),
   };
 }

@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  VPC_API_ADDRESS,
-  VPC_DNS_ADDRESS,
-  VPC_NODE_CIDR,
-  VPC_SERVICE_CIDR,
-  type VpcService,
-} from '../../../api/pool.ts';
+import { VPC_API_ADDRESS, VPC_DNS_ADDRESS, VPC_SERVICE_CIDR, type VpcService } from '../../../api/pool.ts';
 import { contains, isAddress, parseAddress, parseCidr } from '../../addresses/ipv4.ts';
+import { isNodeAddress, nodeGroup } from '../../addresses/node-group.ts';
 
 /** The maps and sets of the VPC's table that services fill; `vpc/vpc-rules.ts` says how packets pass through them. */
 export type TableMap =
@@ -14,6 +9,8 @@ export type TableMap =
   | 'backends'
   | 'node-services'
   | 'node-backends'
+  | 'local-services'
+  | 'local-backends'
   | 'remember'
   | 'hairpin'
   | 'more-services';
@@ -33,10 +30,13 @@ export interface Pick {
   count: number;
 }
 
-/** Where a connection arrives: an address of the service, or a port of every node. */
-export type Frontend = 'service' | 'node';
+/** Where a connection arrives: an address of the service, the same from pods of one node, or a port of every node. */
+export type Frontend = 'service' | 'local' | 'node';
 
-export const pickChain = ({ at, count }: Pick): string => `${at === 'node' ? 'node-' : ''}pick-${count}`;
+/** What the names of its maps and chains begin with. */
+export const prefixOf = (at: Frontend): '' | 'local-' | 'node-' => (at === 'service' ? '' : `${at}-`);
+
+export const pickChain = ({ at, count }: Pick): string => `${prefixOf(at)}pick-${count}`;
 
 export interface StickyPort {
   at: Frontend;
@@ -50,7 +50,6 @@ export interface StickyPort {
 }
 
 const serviceCidr = parseCidr(VPC_SERVICE_CIDR);
-const nodeCidr = parseCidr(VPC_NODE_CIDR);
 /** Where no ServiceCIDR of a tenant leads: this machine, its links, many at once. */
 const nobodys = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].map(parseCidr);
 const protocols: Record<string, string> = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' };
@@ -86,10 +85,9 @@ export function serviceElements(service: VpcService): ServiceElements {
         });
       }
       for (const frontend of frontends) {
-        result.elements.push({ map: at === 'node' ? 'node-services' : 'services', key: frontend, value: target });
+        result.elements.push({ map: `${prefixOf(at)}services`, key: frontend, value: target });
         for (const [index, endpoint] of endpoints.entries()) {
-          const map = at === 'node' ? 'node-backends' : 'backends';
-          result.elements.push({ map, key: `${frontend} . ${index}`, value: endpoint });
+          result.elements.push({ map: `${prefixOf(at)}backends`, key: `${frontend} . ${index}`, value: endpoint });
         }
       }
     };
@@ -99,14 +97,25 @@ export function serviceElements(service: VpcService): ServiceElements {
       addresses.map((address) => `${address} . ${protocol} . ${port.port}`),
       ready,
     );
+    const nodes = (spec.localAt ?? []).filter(isNodeAddress);
+    const leadLocally = (at: Frontend, frontends: string[], node: string) => {
+      const own = localEndpoints(spec.endpoints, node);
+      if (targets(own, port.name).length > 0) lead(at, frontends, own, `@${at}@${node}`);
+      else for (const key of frontends) result.elements.push({ map: `${prefixOf(at)}services`, key, value: 'drop' });
+    };
+    for (const node of spec.internalLocal ? nodes : []) {
+      const group = nodeGroup(node);
+      leadLocally(
+        'local',
+        addresses.map((address) => `${group} . ${address} . ${protocol} . ${port.port}`),
+        node,
+      );
+    }
     if (!isPort(port.nodePort)) continue;
     lead('node', [`${protocol} . ${port.nodePort}`], ready);
     // A virtual node's address comes before what all nodes answer; the address of this host stands for no virtual node.
-    for (const node of (spec.localAt ?? []).filter(isNodeAddress)) {
-      const frontend = `${node} . ${protocol} . ${port.nodePort}`;
-      const own = localEndpoints(spec.endpoints, node);
-      if (targets(own, port.name).length > 0) lead('service', [frontend], own, `@${node}`);
-      else result.elements.push({ map: 'services', key: frontend, value: 'drop' });
+    for (const node of spec.externalLocal ? nodes : []) {
+      leadLocally('service', [`${node} . ${protocol} . ${port.nodePort}`], node);
     }
   }
   for (const address of spec.clusterIPs.filter(isServiceAddress)) {
@@ -150,7 +159,7 @@ function stickyPort(
   const digest = createHash('sha256').update(`${namespace}/${name}/${port}`).digest();
   const mark = digest.readUInt32BE(0) || 1;
   return {
-    chain: `${at === 'node' ? 'node-' : ''}sticky-${mark.toString(16)}`,
+    chain: `${prefixOf(at)}sticky-${mark.toString(16)}`,
     at,
     mark,
     endpointCount: endpoints.length,
@@ -164,8 +173,6 @@ function isServiceAddress(address: string): boolean {
   if (address === VPC_API_ADDRESS || address === VPC_DNS_ADDRESS || !isAddress(address)) return false;
   return !nobodys.some((cidr) => contains(cidr, parseAddress(address)));
 }
-
-const isNodeAddress = (address: string) => isAddress(address) && contains(nodeCidr, parseAddress(address));
 
 function isPort(port: number | undefined): port is number {
   return port !== undefined && Number.isInteger(port) && port > 0 && port < 65536;

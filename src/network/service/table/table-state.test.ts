@@ -71,6 +71,7 @@ test('with a local policy a node port leads at each virtual node to its own endp
     type: 'NodePort',
     ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30080 }],
     sessionAffinitySeconds: 60,
+    externalLocal: true,
     localAt: ['10.112.0.1', '10.112.0.2', '10.112.0.3', '10.1.1.1'],
     endpoints: [
       { address: '10.128.0.2', ready: true, node: '10.112.0.1', ports: { http: 8080 } },

@@ -3,6 +3,7 @@ import { VPC_TABLE } from '../../vpc/vpc-rules.ts';
 import {
   type Pick,
   pickChain,
+  prefixOf,
   rememberChain,
   type ServiceElements,
   type StickyPort,
@@ -30,7 +31,16 @@ export interface EndedFlow {
 
 const table = `ip ${VPC_TABLE}`;
 const sets: TableMap[] = ['hairpin', 'more-services'];
-const maps: TableMap[] = ['services', 'backends', 'node-services', 'node-backends', 'remember', ...sets];
+const maps: TableMap[] = [
+  'services',
+  'backends',
+  'node-services',
+  'node-backends',
+  'local-services',
+  'local-backends',
+  'remember',
+  ...sets,
+];
 const none: ServiceElements = { elements: [], picks: [], sticky: [] };
 
 /**
@@ -116,12 +126,12 @@ export class TableState {
   }
 
   #pick(pick: Pick): string[] {
-    const backend = pick.at === 'node' ? '' : 'ip daddr . ';
+    const backend = { service: 'ip daddr . ', local: 'meta iifgroup . ip daddr . ', node: '' }[pick.at];
     return this.#chain(pickChain(pick), [
       // The number goes through the mark: a map keyed by `numgen` itself can only be declared with `typeof`, and then
       // nft 1.0.6 limits the rule to TCP.
       `meta mark set numgen random mod ${pick.count}`,
-      `dnat ip to ${backend}meta l4proto . th dport . meta mark map @${pick.at === 'node' ? 'node-' : ''}backends`,
+      `dnat ip to ${backend}meta l4proto . th dport . meta mark map @${prefixOf(pick.at)}backends`,
     ]);
   }
 
@@ -157,10 +167,11 @@ function endedFlows(old: ServiceElements, next: ServiceElements): EndedFlow[] {
   const flows = ({ elements }: ServiceElements) =>
     new Map(
       elements
-        .filter(({ map, key }) => (map === 'backends' || map === 'node-backends') && key.includes('udp . '))
+        .filter(({ map, key }) => map.endsWith('backends') && key.includes('udp . '))
         .map(({ map, key, value }) => {
           const parts = key.split(' . ');
-          const address = map === 'backends' ? parts.shift()! : undefined;
+          if (map === 'local-backends') parts.shift();
+          const address = map === 'node-backends' ? undefined : parts.shift()!;
           const port = parts[1]!;
           const [endpoint = ''] = value.split(' . ');
           return [`${address} ${port} ${value}`, { ...(address !== undefined && { address }), port, endpoint }];

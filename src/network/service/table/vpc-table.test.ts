@@ -84,6 +84,7 @@ describe('services in a VPC', { skip }, () => {
     const service = vpcService('local', '10.96.7.8', [], {
       type: 'NodePort',
       ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30081 }],
+      externalLocal: true,
       localAt: ['10.112.0.1', '10.112.0.2', '10.112.0.3'],
       endpoints: [endpoint(1, '10.112.0.1'), endpoint(2, '10.112.0.2')],
     });
@@ -97,6 +98,37 @@ describe('services in a VPC', { skip }, () => {
     assert.equal(seen.size, 2, 'its own address leads to all');
     table.delete(service.metadata.name);
     await table.settled();
+  });
+
+  test('an internal traffic policy leads pods to the endpoints of their own virtual node', async () => {
+    const nodes = ['10.112.0.1', '10.112.0.2', '10.112.0.3'];
+    const clients: PodAddress[] = [];
+    for (const [index, nodeAddress] of nodes.entries()) {
+      clients.push(await network.setUp({ tenant: 'red', uid: `client${index}`, hostNetwork: false, nodeAddress }));
+    }
+    const endpoint = (index: number, node: string) => ({
+      address: ip(index),
+      ready: true,
+      node,
+      ports: { http: 8080 },
+    });
+    for (const sessionAffinitySeconds of [undefined, 60]) {
+      const service = vpcService('local', '10.96.7.9', [], {
+        internalLocal: true,
+        localAt: nodes,
+        endpoints: [endpoint(1, nodes[0]!), endpoint(2, nodes[1]!)],
+        ...(sessionAffinitySeconds !== undefined && { sessionAffinitySeconds }),
+      });
+      table.set(service);
+      await table.settled();
+      const from = (index: number, times: number) => ask(clients[index]!.namespacePath!, '10.96.7.9', 80, times);
+      assert.deepEqual(await from(0, 5), Array(5).fill(`pod1 ${clients[0]!.ip}`));
+      assert.deepEqual(await from(1, 5), Array(5).fill(`pod2 ${clients[1]!.ip}`));
+      assert.match((await from(2, 1))[0]!, /^error/, 'none on its node');
+    }
+    table.delete('default.local');
+    await table.settled();
+    for (const index of nodes.keys()) await network.tearDown({ tenant: 'red', uid: `client${index}` });
   });
 
   test('hostNetwork pods use services too', async () => {
