@@ -1,14 +1,18 @@
 import type { FieldError } from '../status.ts';
 
+/** Many times what is shown (status.ts); every item of a long list may be wrong in ten ways, each with its value. */
+const findingsKept = 10_000;
+
 /** Collects what is wrong with an object, each finding worded as apimachinery's field.Error prints it. */
 export class Findings {
   readonly list: FieldError[] = [];
 
   required(field: string, detail = ''): void {
-    this.list.push({ reason: 'FieldValueRequired', field, message: withDetail('Required value', detail) });
+    this.#add({ reason: 'FieldValueRequired', field, message: withDetail('Required value', detail) });
   }
 
   invalid(field: string, value: unknown, detail: string): void {
+    if (this.#isFull) return;
     this.list.push({
       reason: 'FieldValueInvalid',
       field,
@@ -18,7 +22,7 @@ export class Findings {
 
   /** Where upstream shows no value at all. */
   invalidWithoutValue(field: string, detail: string): void {
-    this.list.push({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${detail}` });
+    this.#add({ reason: 'FieldValueInvalid', field, message: `Invalid value: ${detail}` });
   }
 
   /** One `invalid` for each detail: what the validators of names.ts give. */
@@ -28,6 +32,7 @@ export class Findings {
 
   /** `supported` is printed in the order given; upstream sorts where it holds a set. */
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
+    if (this.#isFull) return;
     const values = supported.map((one) => JSON.stringify(one)).join(', ');
     this.list.push({
       reason: 'FieldValueNotSupported',
@@ -37,6 +42,7 @@ export class Findings {
   }
 
   duplicate(field: string, value: unknown, detail = ''): void {
+    if (this.#isFull) return;
     this.list.push({
       reason: 'FieldValueDuplicate',
       field,
@@ -45,15 +51,16 @@ export class Findings {
   }
 
   forbidden(field: string, detail: string): void {
-    this.list.push({ reason: 'FieldValueForbidden', field, message: withDetail('Forbidden', detail) });
+    this.#add({ reason: 'FieldValueForbidden', field, message: withDetail('Forbidden', detail) });
   }
 
   notFound(field: string, value: unknown): void {
+    if (this.#isFull) return;
     this.list.push({ reason: 'FieldValueNotFound', field, message: `Not found: ${show(value)}` });
   }
 
   tooLong(field: string, maximumBytes: number): void {
-    this.list.push({
+    this.#add({
       reason: 'FieldValueTooLong',
       field,
       message: `Too long: may not be more than ${maximumBytes} ${maximumBytes === 1 ? 'byte' : 'bytes'}`,
@@ -61,11 +68,19 @@ export class Findings {
   }
 
   tooMany(field: string, count: number, maximum: number): void {
-    this.list.push({
+    this.#add({
       reason: 'FieldValueTooMany',
       field,
       message: `Too many: ${count}: must have at most ${maximum} ${maximum === 1 ? 'item' : 'items'}`,
     });
+  }
+
+  get #isFull(): boolean {
+    return this.list.length >= findingsKept;
+  }
+
+  #add(finding: FieldError): void {
+    if (!this.#isFull) this.list.push(finding);
   }
 
   get isEmpty(): boolean {

@@ -114,7 +114,9 @@ function updateFindings(object: KubeObject, old: KubeObject): Findings {
   const [mutable, all, findings] = [new Findings(), new Findings(), new Findings()];
   validateMutableMetadata(object.metadata, mutable);
   validateMetadataUpdate(object.metadata, old.metadata, all);
-  if (all.list.length > 0) findings.list.push(...mutable.list, ...all.list, ...all.list);
+  if (all.list.length > 0) {
+    for (const part of [mutable, all, all]) for (const finding of part.list) findings.list.push(finding);
+  }
   return findings;
 }
 
