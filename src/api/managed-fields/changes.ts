@@ -1,7 +1,16 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import { type Comparison, compareObjects, excludeFields } from './compare.ts';
-import { difference, equalSets, type FieldSet, isEmptySet, leaf, recursiveDifference, union } from './field-set.ts';
+import {
+  difference,
+  equalSets,
+  type FieldSet,
+  isEmptySet,
+  leaf,
+  recursiveDifference,
+  union,
+  unionSteps,
+} from './field-set.ts';
 import type { MergeType } from './merge-type.ts';
 import type { PathElement } from './path-element.ts';
 import { signatureOf } from './signature.ts';
@@ -110,7 +119,7 @@ function renamedAt(set: FieldSet, path: PathElement[], depth: number, from: Path
 function* extended(set: FieldSet, taken: FieldSet, own: FieldSet): Steps<FieldSet> {
   const left = difference(set, taken);
   yield;
-  const more = union(left, own);
+  const more = yield* unionSteps(left, own);
   yield;
   return equalSets(more, set) ? set : more;
 }

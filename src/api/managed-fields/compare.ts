@@ -90,7 +90,7 @@ function* compareMaps(type: MapType, before: any, after: any): Steps<Difference 
     const fieldType = typeOfField(type, name);
     if (fieldType !== undefined) parts.add(fieldElement(name), yield* compare(fieldType, old[name], undefined));
   }
-  return parts.difference();
+  return yield* parts.difference();
 }
 
 function* compareLists(type: ListType, before: any, after: any): Steps<Difference | undefined> {
@@ -121,7 +121,7 @@ function* compareLists(type: ListType, before: any, after: any): Steps<Differenc
     }
   }
   yield;
-  return parts.difference();
+  return yield* parts.difference();
 }
 
 /** A value that came or went, with all below it: each is a member. */
@@ -139,7 +139,7 @@ function* everythingOf(type: MergeType, value: any): Steps<FieldSet> {
       const fieldType = typeOfField(mapType!, name);
       if (fieldType !== undefined) elements.push([fieldElement(name), yield* everythingOf(fieldType, map[name])]);
     }
-    return elements.length === 0 ? leaf : nodeOf(elements, true)!;
+    return elements.length === 0 ? leaf : (yield* nodeOf(elements, true))!;
   }
   const list = listOf(value);
   const { list: listType } = type;
@@ -150,7 +150,7 @@ function* everythingOf(type: MergeType, value: any): Steps<FieldSet> {
     const element = elementOfItem(listType!, item);
     elements.set(element, elements.has(element) ? leaf : yield* everythingOf(listType!.items, item));
   }
-  return nodeOf([...elements], true)!;
+  return (yield* nodeOf([...elements], true))!;
 }
 
 function combine(a: Difference | undefined, b: Difference | undefined): Difference | undefined {
@@ -178,12 +178,12 @@ class Parts {
     if (difference.added !== undefined) (this.#added ??= []).push([element, difference.added]);
   }
 
-  difference(): Difference | undefined {
+  *difference(): Steps<Difference | undefined> {
     if (this.#removed === undefined && this.#modified === undefined && this.#added === undefined) return undefined;
     const difference: Difference = {};
-    if (this.#removed !== undefined) difference.removed = nodeOf(this.#removed, false)!;
-    if (this.#modified !== undefined) difference.modified = nodeOf(this.#modified, false)!;
-    if (this.#added !== undefined) difference.added = nodeOf(this.#added, false)!;
+    if (this.#removed !== undefined) difference.removed = (yield* nodeOf(this.#removed, false))!;
+    if (this.#modified !== undefined) difference.modified = (yield* nodeOf(this.#modified, false))!;
+    if (this.#added !== undefined) difference.added = (yield* nodeOf(this.#added, false))!;
     return difference;
   }
 }

@@ -33,7 +33,7 @@ function* nodeFor(type: MergeType, value: any, isMember: boolean): Steps<FieldSe
       const node = yield* nodeFor(fieldType, field, isOwn);
       if (node !== undefined) elements.push([fieldElement(name), node]);
     }
-    return nodeOf(elements, isMember);
+    return yield* nodeOf(elements, isMember);
   }
   const { list: listType } = type;
   if (listType!.atomic) return leaf;
@@ -44,5 +44,5 @@ function* nodeFor(type: MergeType, value: any, isMember: boolean): Steps<FieldSe
     // Of duplicates only the element itself is told.
     byElement.set(element, byElement.has(element) ? leaf : (yield* nodeFor(listType!.items, item, true))!);
   }
-  return nodeOf([...byElement], isMember);
+  return yield* nodeOf([...byElement], isMember);
 }

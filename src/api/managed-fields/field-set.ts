@@ -36,12 +36,18 @@ function shrink(node: Record<string, FieldSet>): FieldSet | undefined {
   return '.' in node ? leaf : node;
 }
 
+/** So many are worked on between two looks at the clock. */
+const elementsAtOnce = 512;
+
 /** A node of the elements given, in canonical order. `elements` is taken over. */
-export function nodeOf(elements: [PathElement, FieldSet][], isMember: boolean): FieldSet | undefined {
+export function* nodeOf(elements: [PathElement, FieldSet][], isMember: boolean): Steps<FieldSet | undefined> {
   if (elements.length === 0) return isMember ? leaf : undefined;
   sortElements(elements);
   const node: Record<string, FieldSet> = isMember ? { '.': leaf } : {};
-  for (let index = 0; index < elements.length; index++) node[elements[index]![0]] = elements[index]![1];
+  for (let index = 0; index < elements.length; index++) {
+    if (index % elementsAtOnce === 0) yield;
+    node[elements[index]![0]] = elements[index]![1];
+  }
   return node;
 }
 
@@ -55,10 +61,12 @@ function sortElements(elements: [PathElement, FieldSet][]): void {
   }
 }
 
-export function union(a: FieldSet, b: FieldSet): FieldSet {
+export const union = (a: FieldSet, b: FieldSet): FieldSet => runAtOnce(unionSteps(a, b));
+
+export function* unionSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
   if (a === b || isEmptySet(b)) return a;
   if (isEmptySet(a)) return b;
-  return unite(a, b);
+  return yield* unite(a, b);
 }
 
 /** Of many: each is taken over a few times, not once for each that comes after it. */
@@ -70,7 +78,7 @@ export function* unionAllSteps(sets: readonly FieldSet[]): Steps<FieldSet> {
     const next: FieldSet[] = [];
     for (let index = 0; index < level.length; index += 2) {
       const [a, b] = [level[index]!, level[index + 1]];
-      next.push(b === undefined ? a : union(a, b));
+      next.push(b === undefined ? a : yield* unionSteps(a, b));
       yield;
     }
     level = next;
@@ -78,28 +86,33 @@ export function* unionAllSteps(sets: readonly FieldSet[]): Steps<FieldSet> {
   return level[0] ?? emptySet;
 }
 
-function unite(a: FieldSet, b: FieldSet): FieldSet {
+function* unite(a: FieldSet, b: FieldSet): Steps<FieldSet> {
   let merged: Record<string, FieldSet> | undefined;
   let added = false;
+  let count = 0;
   for (const element in b) {
+    if (++count % elementsAtOnce === 0) yield;
     const own = a[element];
     if (own === undefined) {
       merged ??= { ...a };
       merged[element] = b[element]!;
       added = true;
     } else if (element !== '.') {
-      const both = uniteNodes(own, b[element]!);
+      const other = b[element]!;
+      const both = own === other ? own : yield* uniteNodes(own, other);
       if (both !== own) (merged ??= { ...a })[element] = both;
     }
   }
   if (merged === undefined) return a;
-  return added ? sorted(merged) : merged;
+  if (!added) return merged;
+  if (count >= elementsAtOnce) yield;
+  return sorted(merged);
 }
 
-function uniteNodes(a: FieldSet, b: FieldSet): FieldSet {
+function* uniteNodes(a: FieldSet, b: FieldSet): Steps<FieldSet> {
   if (a === b) return a;
   const expanded = expand(a);
-  const both = unite(expanded, expand(b));
+  const both = yield* unite(expanded, expand(b));
   return both === expanded ? a : both;
 }
 
@@ -238,7 +251,7 @@ function parseNode(value: unknown, isRoot: boolean): FieldSet | undefined {
     if (element === undefined) continue;
     const child = parseNode((value as Record<string, unknown>)[key], false);
     if (child === undefined) continue;
-    node[element] = node[element] === undefined ? child : uniteNodes(node[element], child);
+    node[element] = node[element] === undefined ? child : runAtOnce(uniteNodes(node[element], child));
   }
   const ordered = sorted(node);
   if (isRoot) return ordered;

@@ -1,7 +1,7 @@
 import type { Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
-import { difference, type FieldSet, intersection, isEmptySet, union, unionAllSteps } from './field-set.ts';
+import { difference, type FieldSet, intersection, isEmptySet, unionAllSteps, unionSteps } from './field-set.ts';
 import { fieldSetSteps } from './field-set-of.ts';
 import { fieldsOf, type Managed, type ManagedFieldsEntry } from './managed.ts';
 import type { MergeType } from './merge-type.ts';
@@ -63,7 +63,7 @@ function* ownedByVersion(managed: Managed): Steps<Map<string, FieldSet>> {
 function* addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): Steps<KubeObject> {
   const all = yield* namedFieldsOf(type, whole);
   const left = yield* namedFieldsOf(type, pruned);
-  const kept = union(left, withNamedFields(owned, type));
+  const kept = yield* unionSteps(left, withNamedFields(owned, type));
   yield;
   const gone = difference(all, kept);
   yield;
