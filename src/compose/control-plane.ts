@@ -27,7 +27,6 @@ import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { encryptedStore } from '../store/encryption/encrypted-store.ts';
 import { reseal } from '../store/encryption/reseal.ts';
-import { openEtcdStore } from '../store/etcd/etcd-store.ts';
 import { fencedStore } from '../store/fenced-store.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
 import type { Store } from '../store/store.ts';
@@ -77,7 +76,11 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const logger = createLogger('control-plane');
   // Only an etcd can have other control planes on it.
   const isShared = settings.etcd !== undefined;
-  const engine = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcdStore(settings.etcd);
+  // etcd's client is loaded where it is used: with its libraries it would be a tenth of an idle control plane's memory.
+  const engine =
+    settings.etcd === undefined
+      ? openLmdbStore(data.store)
+      : await (await import('../store/etcd/etcd-store.ts')).openEtcdStore(settings.etcd);
   const encrypted = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
   for (const service of settings.encryption?.services ?? []) await service.start();
   // Instances hold copies of secrets, and nobody but the platform writes them: their keys rotate with every start.

@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import * as grpc from '@grpc/grpc-js';
-import protoLoader from '@grpc/proto-loader';
+import { createRequire } from 'node:module';
+import type * as Grpc from '@grpc/grpc-js';
+import type ProtoLoader from '@grpc/proto-loader';
+
+/** Loaded by whoever has a plug-in: it would be a tenth of an idle control plane's memory. */
+const load = createRequire(import.meta.url);
 
 export interface KmsStatus {
   version: string;
@@ -17,11 +21,15 @@ export interface SealedSeed {
 
 /** A KMS plug-in, behind a Unix socket. Source: k8s.io/kms/apis/v2. */
 export class KmsService {
-  readonly #client: grpc.Client & Record<string, any>;
+  readonly #client: Grpc.Client & Record<string, any>;
+  readonly #codes: typeof Grpc.status;
   readonly #timeoutMs: number;
 
   /** `endpoint`: `unix:///run/kms.sock`. */
   constructor(endpoint: string, timeoutMs: number) {
+    const grpc: typeof Grpc = load('@grpc/grpc-js');
+    const protoLoader: typeof ProtoLoader = load('@grpc/proto-loader');
+    this.#codes = grpc.status;
     const definition = protoLoader.loadSync('kms.proto', {
       keepCase: true,
       defaults: true,
@@ -59,8 +67,8 @@ export class KmsService {
   #call(verb: string, request: object): Promise<any> {
     const deadline = new Date(Date.now() + this.#timeoutMs);
     return new Promise((done, fail) => {
-      this.#client[verb](request, { deadline }, (error: grpc.ServiceError | null, answer: unknown) =>
-        error === null ? done(answer) : fail(new Error(`${grpc.status[error.code]}: ${error.details}`)),
+      this.#client[verb](request, { deadline }, (error: Grpc.ServiceError | null, answer: unknown) =>
+        error === null ? done(answer) : fail(new Error(`${this.#codes[error.code]}: ${error.details}`)),
       );
     });
   }
