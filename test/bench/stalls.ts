@@ -10,9 +10,10 @@ import { runInNewContext } from 'node:vm';
 import { startTestServer } from '../../src/apiserver/testing/test-server.ts';
 import { openLmdbStore } from '../../src/store/lmdb/lmdb-store.ts';
 import { openSession } from './http.lib.ts';
-import { type Ask, type Asked, type StallCase, stallCases } from './stalls-cases.lib.ts';
-import { type Measured, StallMeter } from './stalls-meter.lib.ts';
-import { sweep } from './stalls-sweep.lib.ts';
+import { stallCases } from './stalls/cases.lib.ts';
+import { type Measured, StallMeter } from './stalls/meter.lib.ts';
+import type { Ask, Asked, StallCase } from './stalls/requests.lib.ts';
+import { sweep } from './stalls/sweep.lib.ts';
 
 /**
  * How long one request of a tenant holds the event loop: the dearest requests the limits allow, one at a time, each at

@@ -1,11 +1,11 @@
-import { schemaOf } from '../../src/api/generated-schema.ts';
-import { apiVersionOf } from '../../src/api/object.ts';
-import type { ResourceDefinition } from '../../src/api/resource-definition.ts';
-import { builtinResources } from '../../src/api/resources/index.ts';
-import type { TypeSchema, ValueSchema } from '../../src/api/schema.ts';
-import { templates } from '../fuzz/templates.ts';
-import { type Ask, bodyBytes, objectBytes } from './stalls-cases.lib.ts';
-import type { Measured } from './stalls-meter.lib.ts';
+import { schemaOf } from '../../../src/api/generated-schema.ts';
+import { apiVersionOf } from '../../../src/api/object.ts';
+import type { ResourceDefinition } from '../../../src/api/resource-definition.ts';
+import { builtinResources } from '../../../src/api/resources/index.ts';
+import type { TypeSchema, ValueSchema } from '../../../src/api/schema.ts';
+import { templates } from '../../fuzz/templates.ts';
+import type { Measured } from './meter.lib.ts';
+import { type Ask, bodyBytes, objectBytes } from './requests.lib.ts';
 
 export interface SweepOptions {
   kinds: RegExp;
