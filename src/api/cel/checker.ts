@@ -54,8 +54,6 @@ export interface Declarations {
   structs: StructTypes;
 }
 
-export const noStructs: StructTypes = { has: () => false, fieldOf: () => undefined };
-
 const typeNames = new Map<string, CelType>(
   [
     boolType,

@@ -1,7 +1,7 @@
 import { deepEqual, semanticEqual } from '../equality.ts';
 import type { LabelSelector } from '../generated/meta-v1.ts';
 import { isLabelValue, isQualifiedName, nameIsDnsLabel, nameIsDnsSubdomain } from '../names.ts';
-import type { KubeObject, ObjectMeta, OwnerReference } from '../object.ts';
+import type { ObjectMeta, OwnerReference } from '../object.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import { FIELD_IS_IMMUTABLE, type Findings } from './findings.ts';
 
@@ -207,5 +207,3 @@ export function validateLabelSelector(
 export function validateImmutable(value: unknown, old: unknown, path: string, findings: Findings): void {
   if (!deepEqual(value, old) && !semanticEqual(value, old)) findings.invalid(path, value, FIELD_IS_IMMUTABLE);
 }
-
-export const isBeingDeleted = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined;

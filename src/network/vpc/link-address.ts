@@ -7,7 +7,6 @@ import { formatAddress, parseAddress } from '../addresses/ipv4.ts';
  *
  * Example, index 2: the machine's end is 169.254.64.4, the VPC's end 169.254.64.5.
  */
-export const LINK_RANGE = '169.254.64.0/18';
 const LINK_RANGE_BASE = parseAddress('169.254.64.0');
 export const LINK_COUNT = 8192;
 /** Routing tables of the links: one each, numbered from here; far from what people choose by hand. */

@@ -49,6 +49,3 @@ export function validateDisruptionBudgetStatus({ status }: { status?: any }, _ol
     findings.nonnegative(status?.[field], `status.${field}`);
   }
 }
-
-export const validateMetaConditions = ({ status }: { status?: any }, _old: unknown, findings: Findings): void =>
-  validateConditions(status?.conditions, 'status.conditions', findings);
