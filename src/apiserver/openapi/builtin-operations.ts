@@ -1,6 +1,7 @@
 import { schemaOf, schemaOfKind } from '../../api/generated-schema.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
 import { hasProtobuf } from '../protobuf/encode-protobuf.ts';
+import { returnsDeleted } from '../verbs/deleted-answer.ts';
 import { listSchemaOf } from './list-schema.ts';
 import {
   idAndTag,
@@ -25,26 +26,6 @@ const patchTypes = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ];
-
-/** Deleting one answers with the object, not with a Status. Source: the stores in Kubernetes' pkg/registry. */
-const answersDeleted = new Set([
-  '/persistentvolumeclaims',
-  '/persistentvolumes',
-  '/pods',
-  '/podtemplates',
-  '/resourcequotas',
-  '/serviceaccounts',
-  '/services',
-  'resource.k8s.io/deviceclasses',
-  'resource.k8s.io/resourceclaims',
-  'resource.k8s.io/resourceclaimtemplates',
-  'resource.k8s.io/resourceslices',
-  'storage.k8s.io/csidrivers',
-  'storage.k8s.io/csinodes',
-  'storage.k8s.io/storageclasses',
-  'storage.k8s.io/volumeattachments',
-  'storage.k8s.io/volumeattributesclasses',
-]);
 
 const streamMethods: Method[] = ['get', 'post'];
 const proxyMethods: Method[] = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
@@ -217,7 +198,7 @@ function onOne(at: Place, subresource: SubresourceDefinition | undefined): Opera
     delete: () =>
       made('delete', 'delete', 'DeleteOptions', {
         body: deleteOptions(),
-        answer: answersDeleted.has(`${definition.group}/${definition.resource}`) ? schema : metaType('Status'),
+        answer: returnsDeleted(definition) ? schema : metaType('Status'),
         codes: [200, 202],
       }),
   };

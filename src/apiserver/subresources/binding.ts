@@ -7,7 +7,7 @@ import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { dryRunOf } from '../verbs/options.ts';
-import type { ResourceRequest } from '../verbs/scope.ts';
+import { type ResourceRequest, writeOf } from '../verbs/scope.ts';
 import { checkPlace } from '../verbs/update.ts';
 import { updateObject } from '../verbs/update-object.ts';
 
@@ -48,7 +48,7 @@ async function place(
   binding: KubeObject,
   dryRun: boolean,
 ): Promise<Answer> {
-  const { context, definition, tenant, namespace, name } = request;
+  const { definition, name } = request;
   const target: { kind?: string; name?: string } = binding['target'] ?? {};
   const isPod = definition.resource === 'pods';
   const targetKind = isPod ? 'Node' : 'Host';
@@ -65,14 +65,8 @@ async function place(
 
   const bindings = { group: definition.group, resource: `${definition.resource}/binding` };
   await updateObject(environment, {
-    definition,
+    ...writeOf(request, dryRun),
     subresource: 'binding',
-    tenant,
-    namespace,
-    name,
-    identity: context.identity,
-    dryRun,
-    warnings: context.warnings,
     trusted: true,
     change(old) {
       const what = isPod ? 'pod' : 'container instance';

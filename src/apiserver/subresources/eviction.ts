@@ -12,7 +12,7 @@ import type { Environment } from '../environment.ts';
 import { checkPreconditions, deleteObject } from '../verbs/delete-object.ts';
 import { checkDeleteOptions, type DeleteOptions } from '../verbs/delete-options.ts';
 import { dryRunOf } from '../verbs/options.ts';
-import type { ResourceRequest } from '../verbs/scope.ts';
+import { type ResourceRequest, writeOf } from '../verbs/scope.ts';
 import { updateObject } from '../verbs/update-object.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 
@@ -93,16 +93,15 @@ async function remove(
   dryRun: boolean,
 ): Promise<void> {
   checkDeleteOptions(options, (options as { dryRun?: string[] }).dryRun ?? []);
-  const { context, definition, tenant, namespace, name } = request;
-  const place = { definition, tenant, namespace, name, identity: context.identity, dryRun, trusted: true };
+  const write = { ...writeOf(request, dryRun), trusted: true };
   let deleteOptions = options;
   if (!dryRun) {
     const written = await updateObject(environment, {
-      ...place,
+      ...write,
       subresource: 'status',
       warnings: [],
       change(old) {
-        checkPreconditions('Pod', name, options, old);
+        checkPreconditions('Pod', request.name, options, old);
         const { resourceVersion: _, ...metadata } = old.metadata;
         const conditions = withDisruptionTarget(old['status']?.conditions ?? [], environment.clock.now());
         return { ...old, metadata: metadata as KubeObject['metadata'], status: { ...old['status'], conditions } };
@@ -114,7 +113,7 @@ async function remove(
     }
   }
   // Asked about as an eviction already.
-  await deleteObject(environment, { ...place, warnings: context.warnings, options: deleteOptions });
+  await deleteObject(environment, { ...write, options: deleteOptions });
 }
 
 function withDisruptionTarget(conditions: PodCondition[], nowMs: number): PodCondition[] {
@@ -162,16 +161,10 @@ async function takeFromBudget(
   pod: KubeObject,
   dryRun: boolean,
 ): Promise<void> {
-  const { context, tenant, namespace } = request;
-  const definition = environment.registry.find(tenant, BUDGETS.group, BUDGETS.version, BUDGETS.resource)!;
+  const definition = environment.registry.find(request.tenant, BUDGETS.group, BUDGETS.version, BUDGETS.resource)!;
   await updateObject(environment, {
-    definition,
+    ...writeOf({ ...request, definition, name: entry.name }, dryRun),
     subresource: 'status',
-    tenant,
-    namespace,
-    name: entry.name,
-    identity: context.identity,
-    dryRun,
     warnings: [],
     trusted: true,
     change(old) {

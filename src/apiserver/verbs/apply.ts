@@ -13,7 +13,7 @@ import { readYaml } from '../yaml/read.ts';
 import { createObject } from './create-object.ts';
 import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
-import type { ResourceRequest } from './scope.ts';
+import { type ResourceRequest, writeOf } from './scope.ts';
 import { authorizeCreation, checkPlace, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
@@ -60,9 +60,7 @@ export async function apply(
     applyDefaults(spoken, object);
     return toStored(request.view, object);
   };
-  const { identity, warnings } = context;
-  const view = request.view === undefined ? {} : { view: request.view };
-  const place = { definition, tenant, namespace, name, identity, dryRun, warnings, ...view, ...(pace && { pace }) };
+  const write = { ...writeOf(request, dryRun), pace };
   for (let attempt = 1; ; attempt++) {
     const existing = await environment.objects.get(definition, tenant, namespace, name);
     try {
@@ -71,7 +69,7 @@ export async function apply(
         return updateAnswer(
           request,
           await updateObject(environment, {
-            ...place,
+            ...write,
             options: writeOptionsOf(context, 'UpdateOptions'),
             subresource: subresource?.name ?? '',
             change,
@@ -87,7 +85,7 @@ export async function apply(
       object.apiVersion = apiVersionOf(definition);
       if (request.view !== undefined) applyDefaults(definition, object);
       const result = await createObject(environment, {
-        ...place,
+        ...write,
         options: writeOptionsOf(context, 'CreateOptions'),
         object,
       });

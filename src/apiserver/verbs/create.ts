@@ -9,7 +9,7 @@ import { createObject } from './create-object.ts';
 import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
-import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
+import { methodNotAllowedHere, type ResourceRequest, writeOf } from './scope.ts';
 import { toStored } from './views.ts';
 
 /** POST to a collection. */
@@ -29,7 +29,7 @@ export async function createSent(
   sent: KubeObject,
   dryRun: boolean,
 ): Promise<Answer> {
-  const { context, definition, tenant, namespace } = request;
+  const { context, definition, namespace } = request;
   const pace = paceOf(context);
   applyDefaults(request.view ?? definition, sent);
   if (pace?.isDue) await pace.rest();
@@ -49,20 +49,8 @@ export async function createSent(
     'the namespace of the provided object does not match the namespace sent on the request',
   );
   if (request.view !== undefined) applyDefaults(definition, object);
-  const { identity, warnings } = context;
   const options = writeOptionsOf(context, 'CreateOptions');
-  const result = await createObject(environment, {
-    definition,
-    tenant,
-    namespace,
-    object,
-    identity,
-    dryRun,
-    warnings,
-    options,
-    ...(request.view !== undefined && { view: request.view }),
-    ...(pace !== undefined && { pace }),
-  });
+  const result = await createObject(environment, { ...writeOf(request, dryRun), object, options, pace });
   return result.entry !== undefined
     ? { type: 'entry', code: 201, definition, entry: result.entry }
     : { type: 'object', code: 201, definition, object: result.object };

@@ -8,7 +8,7 @@ import { warnOfOrphans } from './delete.ts';
 import { deleteObject } from './delete-object.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import { readListOptions } from './list-options.ts';
-import { methodNotAllowedHere, type ResourceRequest } from './scope.ts';
+import { methodNotAllowedHere, type ResourceRequest, writeOf } from './scope.ts';
 import { filterOf } from './selectors.ts';
 import { viewFilter } from './views.ts';
 
@@ -33,14 +33,16 @@ export async function removeCollection(environment: Environment, request: Resour
     ...(freshness.type === 'exact' && { exactRevision: freshness.revision }),
     ...(turn !== undefined && { pause: () => turn.slice() }),
   });
-  const { identity, warnings } = context;
   const items = [];
   const deadlineMs = performance.now() + webhooksLimitMs;
   for (const entry of list.entries) {
-    const view = request.view === undefined ? {} : { view: request.view };
-    const place = { definition, tenant, namespace: entry.namespace, name: entry.name, ...view };
+    const { namespace, name } = entry;
     try {
-      const result = await deleteObject(environment, { ...place, identity, dryRun, warnings, options, deadlineMs });
+      const result = await deleteObject(environment, {
+        ...writeOf({ ...request, namespace, name }, dryRun),
+        options,
+        deadlineMs,
+      });
       items.push(result.object);
     } catch (error) {
       if (!isNotFound(error)) throw error;

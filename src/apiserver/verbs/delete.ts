@@ -4,48 +4,16 @@ import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { deleteObject } from './delete-object.ts';
 import { type DeleteOptions, readDeleteOptions } from './delete-options.ts';
-import type { ResourceRequest } from './scope.ts';
-
-/** Kinds whose deletion answers with the object; others answer with a Status. Source: ReturnDeletedObject upstream. */
-const returnsObject = new Set([
-  '/namespaces',
-  '/persistentvolumeclaims',
-  '/persistentvolumes',
-  '/pods',
-  '/podtemplates',
-  '/resourcequotas',
-  '/serviceaccounts',
-  '/services',
-  'pool.skypod.io/containerinstances',
-  'resource.k8s.io/deviceclasses',
-  'resource.k8s.io/resourceclaims',
-  'resource.k8s.io/resourceclaimtemplates',
-  'resource.k8s.io/resourceslices',
-  'storage.k8s.io/csidrivers',
-  'storage.k8s.io/csinodes',
-  'storage.k8s.io/storageclasses',
-  'storage.k8s.io/volumeattachments',
-  'storage.k8s.io/volumeattributesclasses',
-]);
+import { answersWithDeleted } from './deleted-answer.ts';
+import { type ResourceRequest, writeOf } from './scope.ts';
 
 /** DELETE of one object. */
 export async function remove(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const { context, definition, tenant, namespace, name } = request;
+  const { context, definition } = request;
   const { options, dryRun } = await readDeleteOptions(context);
-  const { identity, warnings } = context;
-  warnOfOrphans(definition, options, warnings);
-  const result = await deleteObject(environment, {
-    definition,
-    tenant,
-    namespace,
-    name,
-    identity,
-    dryRun,
-    warnings,
-    options,
-    ...(request.view !== undefined && { view: request.view }),
-  });
-  if (result.gone && !returnsObject.has(`${definition.group}/${definition.resource}`)) {
+  warnOfOrphans(definition, options, context.warnings);
+  const result = await deleteObject(environment, { ...writeOf(request, dryRun), options });
+  if (result.gone && !answersWithDeleted(definition)) {
     return { type: 'object', code: 200, object: deletedStatus(request.view ?? definition, result.object) };
   }
   return result.entry !== undefined

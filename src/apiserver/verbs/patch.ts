@@ -15,7 +15,7 @@ import type { RequestContext } from '../request-context.ts';
 import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
 import { checkFieldManager, trackFields, trackFieldsSteps } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
-import type { ResourceRequest } from './scope.ts';
+import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
@@ -36,7 +36,7 @@ export interface PatchBody {
 
 /** PATCH of an object or its status: applied to the newest state, and again when someone wrote in between. */
 export async function patch(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const { context, definition, subresource, tenant, namespace, name } = request;
+  const { context, definition, subresource } = request;
   const dryRun = dryRunOf(context, 'PatchOptions');
   const { contentType, document, findings = [] } = await readPatch(context, definition);
   if (contentType === APPLY_PATCH) return apply(environment, request, document as KubeObject);
@@ -50,17 +50,10 @@ export async function patch(environment: Environment, request: ResourceRequest):
   const pace = paceOf(context);
   let first = true;
   const result = await updateObject(environment, {
-    definition,
+    ...writeOf(request, dryRun),
     subresource: subresource?.name ?? '',
-    tenant,
-    namespace,
-    name,
-    identity: context.identity,
-    dryRun,
-    warnings: context.warnings,
     options: writeOptionsOf(context, 'UpdateOptions'),
-    ...(request.view !== undefined && { view: request.view }),
-    ...(pace !== undefined && { pace }),
+    pace,
     async change(old) {
       // Sets of fields are large, and few patches speak of them: they are neither copied nor read then.
       const { managedFields } = old.metadata;

@@ -22,7 +22,7 @@ import { APPLY_PATCH, applyTo } from './apply.ts';
 import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { readPatch } from './patch.ts';
-import type { ResourceRequest } from './scope.ts';
+import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName } from './update.ts';
 import { updateObject } from './update-object.ts';
 
@@ -72,14 +72,8 @@ export async function scale(environment: Environment, request: ResourceRequest):
   const replicasPath = definition.subresources.find((candidate) => candidate.name === 'scale')!.scale!.specReplicasPath;
   const replicasElements = elementsOfJsonPath(replicasPath);
   const result = await updateObject(environment, {
-    definition,
+    ...writeOf(request, dryRun),
     subresource: 'scale',
-    tenant,
-    namespace,
-    name,
-    identity: context.identity,
-    dryRun,
-    warnings: context.warnings,
     options: writeOptionsOf(context, 'UpdateOptions'),
     form: {
       kind: scaleKind,

@@ -18,6 +18,12 @@ export interface ResourceRequest {
   name: string;
 }
 
+/** What a write of the request's object takes over from it: of CreateRequest, UpdateRequest and DeleteRequest alike. */
+export function writeOf({ context, definition, view, tenant, namespace, name }: ResourceRequest, dryRun: boolean) {
+  const { identity, warnings } = context;
+  return { definition, view, tenant, namespace, name, identity, dryRun, warnings };
+}
+
 export const methodNotAllowedHere = () =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 

@@ -12,13 +12,13 @@ import { createSent } from './create.ts';
 import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
-import { checkNameInPath, type ResourceRequest } from './scope.ts';
+import { checkNameInPath, type ResourceRequest, writeOf } from './scope.ts';
 import { type UpdateResult, updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
 /** PUT of an object or its status. What is not there is created where the kind is made so, else 404. */
 export async function update(environment: Environment, request: ResourceRequest): Promise<Answer> {
-  const { context, definition, subresource, tenant, namespace, name } = request;
+  const { context, definition, subresource, name } = request;
   const dryRun = dryRunOf(context, 'UpdateOptions');
   checkFieldManager(context, 'UpdateOptions');
   const spoken = request.view ?? definition;
@@ -34,17 +34,10 @@ export async function update(environment: Environment, request: ResourceRequest)
   checkPlace(request, decoded);
   const replace = () =>
     updateObject(environment, {
-      definition,
+      ...writeOf(request, dryRun),
       subresource: subresource?.name ?? '',
-      tenant,
-      namespace,
-      name,
-      identity: context.identity,
-      dryRun,
-      warnings: context.warnings,
       options: writeOptionsOf(context, 'UpdateOptions'),
-      ...(request.view !== undefined && { view: request.view }),
-      ...(pace !== undefined && { pace }),
+      pace,
       change: async (old) => {
         // A repeated attempt must not see what the first one filled in.
         const object = decoded ?? decodeValue({ ...context, warnings: [] }, body, target);
