@@ -136,12 +136,6 @@ export function subtractQuantities(a: QuantityLike, b: QuantityLike): string {
   return formatQuantity({ nanos: left.nanos - right.nanos, format: left.nanos === 0n ? right.format : left.format });
 }
 
-/** Canonical form of `value` times a whole number. */
-export function multiplyQuantity(value: QuantityLike, factor: bigint | number): string {
-  const { nanos, format } = parsed(value);
-  return formatQuantity({ nanos: nanos * BigInt(factor), format });
-}
-
 /** In units (bytes, cores), rounded up to a whole number as upstream's Value(). */
 export const quantityValue = (value: QuantityLike): number => Number(roundUp(parsed(value).nanos, NANO));
 

@@ -55,3 +55,19 @@ export type ValueSchema =
   | { kind: 'map'; values: ValueSchema; atomic?: boolean }
   /** `schema` is the type itself where it has no global name (custom resources); otherwise schemaOf(type). */
   | { kind: 'object'; type: string; schema?: TypeSchema; atomic?: boolean };
+
+/** What Go has for a plain value that is not set; undefined for kinds whose zero value depends on who asks. */
+export function zeroScalar({ kind }: ValueSchema): string | boolean | number | undefined {
+  switch (kind) {
+    case 'string':
+      return '';
+    case 'boolean':
+      return false;
+    case 'int32':
+    case 'int64':
+    case 'double':
+      return 0;
+    default:
+      return undefined;
+  }
+}

@@ -1,5 +1,5 @@
 import { resolveObject } from '../generated-schema.ts';
-import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
+import { type FieldSchema, type TypeSchema, type ValueSchema, zeroScalar } from '../schema.ts';
 
 /** What Go's names have in capitals. */
 const initialisms: Record<string, string> = {
@@ -34,18 +34,5 @@ function inside(type: ValueSchema, value: any): unknown {
 }
 
 function zero(type: ValueSchema): unknown {
-  switch (type.kind) {
-    case 'string':
-      return '';
-    case 'boolean':
-      return false;
-    case 'int32':
-    case 'int64':
-    case 'double':
-      return 0;
-    case 'object':
-      return goValue(resolveObject(type), {});
-    default:
-      return null;
-  }
+  return type.kind === 'object' ? goValue(resolveObject(type), {}) : (zeroScalar(type) ?? null);
 }

@@ -1,6 +1,6 @@
 import { resolveObject, structureFactsOf } from '../../api/generated-schema.ts';
 import type { GroupVersionKind } from '../../api/object.ts';
-import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
+import { type FieldSchema, type TypeSchema, type ValueSchema, zeroScalar } from '../../api/schema.ts';
 import type { Steps } from '../../base/steps.ts';
 import { describeType } from './descriptions.ts';
 import { type GroupVersion, groupVersionKindsOf } from './group-version-kinds.ts';
@@ -197,17 +197,5 @@ const describeHeld = (type: ValueSchema): string | undefined =>
 /** What a value is when nothing is said: a Go struct or, unless it may be left out, a Go scalar always has one. */
 function zeroOf(type: ValueSchema, mayBeAbsent: boolean): unknown {
   if (type.kind === 'object') return {};
-  if (mayBeAbsent) return undefined;
-  switch (type.kind) {
-    case 'string':
-      return '';
-    case 'boolean':
-      return false;
-    case 'int32':
-    case 'int64':
-    case 'double':
-      return 0;
-    default:
-      return undefined;
-  }
+  return mayBeAbsent ? undefined : zeroScalar(type);
 }

@@ -1,5 +1,5 @@
 import { resolveObject, schemaOf } from '../../api/generated-schema.ts';
-import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
+import { type FieldSchema, type TypeSchema, type ValueSchema, zeroScalar } from '../../api/schema.ts';
 import { WireWriter } from './wire-writer.ts';
 
 /**
@@ -131,19 +131,11 @@ function writeNamedList(writer: WireWriter, number: number, items: string[]): vo
 /** What Go writes for a value that is not set and no pointer; undefined: nothing. */
 function zeroOf(type: ValueSchema): unknown {
   switch (type.kind) {
-    case 'string':
-    case 'bytes':
-      return '';
-    case 'boolean':
-      return false;
-    case 'int32':
-    case 'int64':
-    case 'double':
-      return 0;
     case 'quantity':
       return '0';
     case 'duration':
       return '0s';
+    case 'bytes':
     case 'time':
     case 'microTime':
       return '';
@@ -152,7 +144,7 @@ function zeroOf(type: ValueSchema): unknown {
     case 'object':
       return {};
     default:
-      return null;
+      return zeroScalar(type) ?? null;
   }
 }
 

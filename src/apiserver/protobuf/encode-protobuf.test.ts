@@ -7,14 +7,7 @@ import { apiVersionOf } from '../../api/object.ts';
 import { builtinResources, platformResources } from '../../api/resources/index.ts';
 import type { TypeSchema, ValueSchema } from '../../api/schema.ts';
 import { decodeProtobuf } from './decode-protobuf.ts';
-import {
-  encodeList,
-  encodeObject,
-  encodeResource,
-  hasProtobuf,
-  protobufSchema,
-  watchFrame,
-} from './encode-protobuf.ts';
+import { encodeObject, encodeResource, hasProtobuf, listParts, protobufSchema, watchFrame } from './encode-protobuf.ts';
 import { WireReader } from './wire.ts';
 import { WireWriter } from './wire-writer.ts';
 
@@ -112,12 +105,8 @@ describe('protobuf', () => {
     const definition = builtinResources.find(({ resource }) => resource === 'configmaps')!;
     const items = ['a', 'b'].map((name) => ({ metadata: { name, namespace: 'n' }, data: { k: name } }));
     const metadata = { resourceVersion: '7', remainingItemCount: 3 };
-    const bytes = encodeList(
-      'ConfigMapList',
-      'v1',
-      metadata,
-      items.map((item) => encodeResource(definition, item)),
-    );
+    const messages = items.map((item) => encodeResource(definition, item));
+    const bytes = Buffer.concat([...listParts('ConfigMapList', 'v1', metadata, messages)]);
     assert.ok(bytes.equals(encodeObject({ kind: 'ConfigMapList', apiVersion: 'v1', metadata, items })!));
     const list = decodeProtobuf(bytes, undefined);
     assert.deepEqual(

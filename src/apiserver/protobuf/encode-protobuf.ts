@@ -72,11 +72,7 @@ export function encodeObject(object: Record<string, any>): Buffer | undefined {
   return schema === undefined ? undefined : envelope(kind, apiVersion, encodeMessage(schema, object));
 }
 
-/** A list out of the bare messages of its items. */
-export const encodeList = (kind: string, apiVersion: string, metadata: object, items: readonly Buffer[]): Buffer =>
-  Buffer.concat([...listParts(kind, apiVersion, metadata, items)]);
-
-/** The same in parts, the items' messages among them as they are: for lists that are sent piece by piece. */
+/** A list out of the bare messages of its items, in parts: they are among them as they are, to be sent piece by piece. */
 export function* listParts(
   kind: string,
   apiVersion: string,
