@@ -3,7 +3,7 @@ import { isConflict, isNotFound } from '../api/status.ts';
 import { aborted } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Informer, InformerHandlers, ObjectKey } from './informer.ts';
+import { type Informer, type InformerHandlers, keyOf, type ObjectKey } from './informer.ts';
 import type { ControllerMetrics } from './queue-metrics.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -50,6 +50,21 @@ export interface ControllerRunOptions {
   clock: Clock;
   logger: Logger;
   metrics?: ControllerMetrics;
+}
+
+/** Adds an object's own key when it comes or changes; `deleted` says what its end means, where it means anything. */
+export function watchOwn<T extends KubeObject>(
+  informer: Informer<T>,
+  deleted?: (object: T, queue: ControllerQueue) => void,
+): Watch {
+  return {
+    informer,
+    handlers: (queue) => ({
+      added: (object: T) => queue.add(keyOf(object)),
+      updated: (_before: T, after: T) => queue.add(keyOf(after)),
+      ...(deleted !== undefined && { deleted: (object: T) => deleted(object, queue) }),
+    }),
+  };
 }
 
 /** Adds the keys that `keys` gives for an object, for its state before and after a change. */

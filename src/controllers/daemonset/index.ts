@@ -3,7 +3,7 @@ import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ReconcileTools } from '../../client/controller.ts';
+import { type Controller, type ReconcileTools, watchOwn } from '../../client/controller.ts';
 import { Expectations, expectationsTimeoutMs, slowStart } from '../../client/expectations.ts';
 import { keyOf } from '../../client/informer.ts';
 import { isSame } from '../common/canonical.ts';
@@ -152,14 +152,7 @@ export function createDaemonSetController(dependencies: ControllerDependencies):
     name: component,
     workers: 8,
     watches: [
-      {
-        informer: sets,
-        handlers: (queue) => ({
-          added: (set: DaemonSet) => queue.add(keyOf(set)),
-          updated: (_: DaemonSet, set: DaemonSet) => queue.add(keyOf(set)),
-          deleted: (set: DaemonSet) => expectations.forget(set.metadata.uid),
-        }),
-      },
+      watchOwn(sets, (set) => expectations.forget(set.metadata.uid)),
       {
         informer: nodes,
         handlers: (queue) => {

@@ -2,7 +2,7 @@ import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../api/resources.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ReconcileTools } from '../../client/controller.ts';
+import { type Controller, type ReconcileTools, watchOwn } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { Dependents } from '../common/dependents.ts';
@@ -38,13 +38,7 @@ export function createDeploymentController(dependencies: ControllerDependencies)
     name: component,
     workers: 32,
     watches: [
-      {
-        informer: deployments,
-        handlers: (queue) => ({
-          added: (deployment: Deployment) => queue.add(keyOf(deployment)),
-          updated: (_: Deployment, deployment: Deployment) => queue.add(keyOf(deployment)),
-        }),
-      },
+      watchOwn(deployments),
       { informer: sets, handlers: (queue) => dependents.handlers(queue) },
       {
         informer: pods,

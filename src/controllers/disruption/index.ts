@@ -6,7 +6,7 @@ import { formatTime, type GroupVersionResource } from '../../api/object.ts';
 import { PODS } from '../../api/resources.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ControllerQueue, ReconcileTools } from '../../client/controller.ts';
+import { type Controller, type ControllerQueue, type ReconcileTools, watchOwn } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import { isSame } from '../common/canonical.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -127,13 +127,7 @@ export function createDisruptionController(
     name: 'disruption-controller',
     workers: 8,
     watches: [
-      {
-        informer: budgets,
-        handlers: (queue) => ({
-          added: (budget: PodDisruptionBudget) => queue.add(keyOf(budget)),
-          updated: (_: PodDisruptionBudget, budget: PodDisruptionBudget) => queue.add(keyOf(budget)),
-        }),
-      },
+      watchOwn(budgets),
       {
         informer: pods,
         handlers: (queue) => ({

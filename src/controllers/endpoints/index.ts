@@ -3,7 +3,7 @@ import { formatTime, type KubeObject } from '../../api/object.ts';
 import { ENDPOINTS, PODS, SERVICES } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller } from '../../client/controller.ts';
+import { type Controller, watchOwn } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import { canonical, isSame } from '../common/canonical.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -44,30 +44,16 @@ export function createEndpointsController(dependencies: ControllerDependencies):
     name: component,
     workers: 16,
     watches: [
-      {
-        informer: services,
-        handlers: (queue) => ({
-          added: (service: Service) => queue.add(keyOf(service)),
-          updated: (_: Service, service: Service) => queue.add(keyOf(service)),
-          deleted: (service: Service) => queue.add(keyOf(service)),
-        }),
-      },
+      watchOwn(services, (service, queue) => queue.add(keyOf(service))),
       {
         informer: pods,
         handlers: (queue) =>
           servicePodHandlers(services, (key) => queue.addAfter(key, batchDelayMs(podCounts.get(key) ?? 0))),
       },
-      {
-        informer: endpoints,
-        handlers: (queue) => ({
-          added: (object: Endpoints) => queue.add(keyOf(object)),
-          updated: (_: Endpoints, object: Endpoints) => queue.add(keyOf(object)),
-          deleted: (object: Endpoints) => {
-            written.observeDeletion(keyOf(object), object);
-            queue.add(keyOf(object));
-          },
-        }),
-      },
+      watchOwn(endpoints, (object, queue) => {
+        written.observeDeletion(keyOf(object), object);
+        queue.add(keyOf(object));
+      }),
     ],
     async reconcile(key, tools) {
       const service = services.get(key);

@@ -3,7 +3,7 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ControllerQueue } from '../../client/controller.ts';
+import { type Controller, type ControllerQueue, watchOwn } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { siblingKey } from '../common/owner.ts';
@@ -42,17 +42,10 @@ export function createEndpointSliceMirroringController(dependencies: ControllerD
     name: component,
     workers: 8,
     watches: [
-      {
-        informer: endpoints,
-        handlers: (queue) => ({
-          added: (object: Endpoints) => queue.add(keyOf(object)),
-          updated: (_: Endpoints, object: Endpoints) => queue.add(keyOf(object)),
-          deleted: (object: Endpoints) => {
-            told.delete(keyOf(object));
-            queue.add(keyOf(object));
-          },
-        }),
-      },
+      watchOwn(endpoints, (object, queue) => {
+        told.delete(keyOf(object));
+        queue.add(keyOf(object));
+      }),
       {
         informer: services,
         handlers: (queue) => ({

@@ -4,7 +4,7 @@ import { formatTime, type KubeObject } from '../../api/object.ts';
 import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller } from '../../client/controller.ts';
+import { type Controller, watchOwn } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import { isSame } from '../common/canonical.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -83,17 +83,10 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
     name: component,
     workers: 16,
     watches: [
-      {
-        informer: services,
-        handlers: (queue) => ({
-          added: (service: Service) => queue.add(keyOf(service)),
-          updated: (_: Service, service: Service) => queue.add(keyOf(service)),
-          deleted: (service: Service) => {
-            written.forget(keyOf(service));
-            podCounts.delete(keyOf(service));
-          },
-        }),
-      },
+      watchOwn(services, (service) => {
+        written.forget(keyOf(service));
+        podCounts.delete(keyOf(service));
+      }),
       {
         informer: nodes,
         handlers: (queue) => {

@@ -1,8 +1,7 @@
 import type { Host } from '../../api/pool.ts';
 import { HOSTS } from '../../api/resources.ts';
 import { SYSTEM_TENANT } from '../../client/client.ts';
-import type { Controller } from '../../client/controller.ts';
-import { keyOf } from '../../client/informer.ts';
+import { type Controller, watchOwn } from '../../client/controller.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { smallestUnused } from './smallest-unused.ts';
 
@@ -19,16 +18,7 @@ export function createHostIndexController({
   return {
     name: 'host-index-controller',
     workers: 1,
-    watches: [
-      {
-        informer: hosts,
-        handlers: (queue) => ({
-          added: (host: Host) => queue.add(keyOf(host)),
-          updated: (_: Host, after: Host) => queue.add(keyOf(after)),
-          deleted: (host: Host) => void given.delete(host.metadata.name),
-        }),
-      },
-    ],
+    watches: [watchOwn(hosts, (host) => void given.delete(host.metadata.name))],
     async reconcile(key) {
       const host = hosts.get(key);
       if (host === undefined) return;

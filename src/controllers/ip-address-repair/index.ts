@@ -6,7 +6,7 @@ import { IP_FAMILY_LABEL, ipAddressLabels } from '../../api/service-addresses.ts
 import { isNotFound } from '../../api/status.ts';
 import { ipFamilyOf, isIpAddress } from '../../api/validation/ip-address.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ReconcileTools } from '../../client/controller.ts';
+import { type Controller, type ReconcileTools, watchOwn } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { splitKey } from '../common/owner.ts';
@@ -184,14 +184,7 @@ export function createIpAddressRepairController(dependencies: ControllerDependen
           };
         },
       },
-      {
-        informer: ranges.addresses,
-        handlers: (queue) => ({
-          added: (address: IPAddress) => queue.add(keyOf(address)),
-          updated: (_: IPAddress, address: IPAddress) => queue.add(keyOf(address)),
-          deleted: (address: IPAddress) => queue.add(keyOf(address)),
-        }),
-      },
+      watchOwn(ranges.addresses, (address, queue) => queue.add(keyOf(address))),
     ],
     reads: [ranges.cidrs],
     async reconcile(key, tools) {

@@ -3,7 +3,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import { JOBS, PODS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ControllerQueue } from '../../client/controller.ts';
+import { type Controller, type ControllerQueue, watchOwn } from '../../client/controller.ts';
 import { Expectations } from '../../client/expectations.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -148,21 +148,14 @@ export function createJobController(dependencies: ControllerDependencies): Contr
     name: component,
     workers: 32,
     watches: [
-      {
-        informer: jobs,
-        handlers: (queue) => ({
-          added: (job: Job) => queue.add(keyOf(job)),
-          updated: (_: Job, job: Job) => queue.add(keyOf(job)),
-          deleted: (job: Job) => {
-            const key = keyOf(job);
-            expectations.forget(job.metadata.uid);
-            untracked.delete(job.metadata.uid);
-            backoffs.delete(key);
-            written.forget(key);
-            queue.add(key);
-          },
-        }),
-      },
+      watchOwn(jobs, (job, queue) => {
+        const key = keyOf(job);
+        expectations.forget(job.metadata.uid);
+        untracked.delete(job.metadata.uid);
+        backoffs.delete(key);
+        written.forget(key);
+        queue.add(key);
+      }),
       {
         informer: pods,
         handlers: (queue) => ({

@@ -3,7 +3,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { GroupVersionResource } from '../../api/object.ts';
 import { PODS, REPLICA_SETS } from '../../api/resources.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ControllerQueue } from '../../client/controller.ts';
+import { type Controller, type ControllerQueue, watchOwn } from '../../client/controller.ts';
 import { Expectations } from '../../client/expectations.ts';
 import { type InformerHandlers, keyOf } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -112,14 +112,7 @@ export function createReplicaSetController(
     name: kind.component,
     workers: 32,
     watches: [
-      {
-        informer: owners,
-        handlers: (queue) => ({
-          added: (owner: ReplicaSet) => queue.add(keyOf(owner)),
-          updated: (_: ReplicaSet, owner: ReplicaSet) => queue.add(keyOf(owner)),
-          deleted: (owner: ReplicaSet) => expectations.forget(owner.metadata.uid),
-        }),
-      },
+      watchOwn(owners, (owner) => expectations.forget(owner.metadata.uid)),
       { informer: pods, handlers: podHandlers },
     ],
     async reconcile(key, tools) {

@@ -2,8 +2,7 @@ import type { ConfigMap, Namespace } from '../../api/generated/core-v1.ts';
 import { CONFIG_MAPS, NAMESPACES } from '../../api/resources.ts';
 import { isAlreadyExists } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller } from '../../client/controller.ts';
-import { keyOf } from '../../client/informer.ts';
+import { type Controller, watchOwn } from '../../client/controller.ts';
 import { isSame } from '../common/canonical.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { isNamespaceTerminating } from '../common/pod-template.ts';
@@ -27,13 +26,7 @@ export function createRootCaController(dependencies: ControllerDependencies, roo
     name: 'root-ca-certificate-publisher-controller',
     workers: 4,
     watches: [
-      {
-        informer: namespaces,
-        handlers: (queue) => ({
-          added: (namespace: Namespace) => queue.add(keyOf(namespace)),
-          updated: (_: Namespace, after: Namespace) => queue.add(keyOf(after)),
-        }),
-      },
+      watchOwn(namespaces),
       {
         informer: maps,
         handlers: (queue) => ({

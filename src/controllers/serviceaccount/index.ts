@@ -2,8 +2,7 @@ import type { Namespace, ServiceAccount } from '../../api/generated/core-v1.ts';
 import { NAMESPACES, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { isAlreadyExists } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller } from '../../client/controller.ts';
-import { keyOf } from '../../client/informer.ts';
+import { type Controller, watchOwn } from '../../client/controller.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { isNamespaceTerminating } from '../common/pod-template.ts';
 
@@ -20,13 +19,7 @@ export function createServiceAccountController(dependencies: ControllerDependenc
     name: 'serviceaccount-controller',
     workers: 4,
     watches: [
-      {
-        informer: namespaces,
-        handlers: (queue) => ({
-          added: (namespace: Namespace) => queue.add(keyOf(namespace)),
-          updated: (_: Namespace, after: Namespace) => queue.add(keyOf(after)),
-        }),
-      },
+      watchOwn(namespaces),
       {
         informer: accounts,
         handlers: (queue) => ({

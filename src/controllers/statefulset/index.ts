@@ -3,7 +3,7 @@ import type { PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts'
 import { CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } from '../../api/resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
-import type { Controller, ReconcileTools } from '../../client/controller.ts';
+import { type Controller, type ReconcileTools, watchOwn } from '../../client/controller.ts';
 import { slowStart } from '../../client/expectations.ts';
 import { keyOf } from '../../client/informer.ts';
 import { isSame } from '../common/canonical.ts';
@@ -170,14 +170,7 @@ export function createStatefulSetController(dependencies: ControllerDependencies
     name: component,
     workers: 16,
     watches: [
-      {
-        informer: sets,
-        handlers: (queue) => ({
-          added: (set: StatefulSet) => queue.add(keyOf(set)),
-          updated: (_: StatefulSet, set: StatefulSet) => queue.add(keyOf(set)),
-          deleted: (set: StatefulSet) => written.forget(keyOf(set)),
-        }),
-      },
+      watchOwn(sets, (set) => written.forget(keyOf(set))),
       {
         informer: claimTools.claims,
         handlers: (queue) => ({

@@ -2,7 +2,7 @@ import { type ContainerInstance, TENANT_FINALIZER, type Tenant } from '../../api
 import { CONTAINER_INSTANCES, TENANTS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
 import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
-import type { Controller, ReconcileTools } from '../../client/controller.ts';
+import { type Controller, type ReconcileTools, watchOwn } from '../../client/controller.ts';
 import { type InformerFactory, keyOf } from '../../client/informer.ts';
 import { removable, removeContent, type TenantResource } from './remove-content.ts';
 
@@ -70,14 +70,7 @@ export function lifecycleController({ informers, client, resources }: LifecycleO
     name: 'tenant-lifecycle',
     workers: 8,
     watches: [
-      {
-        informer: tenants,
-        handlers: (queue) => ({
-          added: (tenant: Tenant) => queue.add(keyOf(tenant)),
-          updated: (_before: Tenant, after: Tenant) => queue.add(keyOf(after)),
-          deleted: (tenant: Tenant) => looks.delete(keyOf(tenant)),
-        }),
-      },
+      watchOwn(tenants, (tenant) => looks.delete(keyOf(tenant))),
       {
         informer: instances,
         handlers: (queue) => ({

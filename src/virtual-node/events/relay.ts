@@ -3,8 +3,8 @@ import type { ContainerInstance } from '../../api/pool.ts';
 import { EVENTS } from '../../api/resources.ts';
 import { isAlreadyExists, isNotFound, StatusError } from '../../api/status.ts';
 import { type Client, SYSTEM_TENANT } from '../../client/client.ts';
-import type { Controller } from '../../client/controller.ts';
-import { type Informer, type InformerFactory, keyOf } from '../../client/informer.ts';
+import { type Controller, watchOwn } from '../../client/controller.ts';
+import type { Informer, InformerFactory } from '../../client/informer.ts';
 import type { World } from '../sync/world.ts';
 
 /** Events older than this when first seen were relayed by an earlier run. */
@@ -29,15 +29,7 @@ export function eventRelay({ informers, client, world, workers }: RelayOptions):
   return {
     name: 'virtual-node-events',
     workers,
-    watches: [
-      {
-        informer: events,
-        handlers: (queue) => ({
-          added: (event: KubeObject) => queue.add(keyOf(event)),
-          updated: (_before: KubeObject, after: KubeObject) => queue.add(keyOf(after)),
-        }),
-      },
-    ],
+    watches: [watchOwn(events)],
     reads: [world.instances],
     async reconcile(key, tools) {
       const event = events.get(key);
