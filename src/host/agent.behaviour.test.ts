@@ -73,6 +73,39 @@ describe('an instance', async () => {
     await until(async () => ((await status('bad-hook'))?.restartCount ?? 0) >= 1);
   });
 
+  it('starts over as a whole when a rule of an exit says so', async () => {
+    const rule = { action: 'RestartAllContainers' as const, exitCodes: { operator: 'In' as const, values: [42] } };
+    await bench.create(
+      'over',
+      {
+        restartPolicy: 'Never',
+        initContainers: [container('init', 'true'), { ...container('beside'), restartPolicy: 'Always' }],
+        containers: [
+          { ...container('source'), restartPolicy: 'Never', restartPolicyRules: [rule] },
+          container('other'),
+        ],
+      },
+      { podAnnotations: { 'skypod.io/simulate.source': 'exit=42 after=1s' } },
+    );
+    const statuses = async () => {
+      const status = await statusOf('over');
+      return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+    };
+    await until(async () => {
+      const all = await statuses();
+      return all.length === 4 && all.every(({ restartCount }) => restartCount >= 2);
+    }, 20_000);
+    assert.deepEqual(
+      (await statuses()).map(({ name, lastState }) => [name, lastState?.terminated?.reason]),
+      ['init', 'beside', 'other', 'source'].map((name) => [name, 'RestartingAllContainers']),
+    );
+    const conditions = (await statusOf('over'))!.conditions!;
+    assert.ok(conditions.some(({ type }) => type === 'AllContainersRestarting'));
+    assert.ok(!['Failed', 'Succeeded'].includes((await statusOf('over'))!.phase));
+    await bench.delete('over', 0);
+    await until(() => isGone('over'), 10_000);
+  });
+
   it('retries its sandbox, and gets a new one when it dies', async () => {
     bench.network.failures.push(new Error('no address left'));
     await bench.create('boxed', { containers: [container('web')] });

@@ -13,6 +13,7 @@ const owned = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'AllContainersRestarting',
 ]);
 
 /** A Go slice of strings as `%s` prints it. */
@@ -48,6 +49,7 @@ function initialized(
   pod: PodSpec,
   byName: Map<string, ContainerStatus>,
   phase: ContainerInstanceStatus['phase'],
+  before: Condition[],
 ): Verdict {
   const unknown: string[] = [];
   const incomplete: string[] = [];
@@ -61,8 +63,18 @@ function initialized(
     const state = byName.get(name)?.state;
     return state?.running !== undefined || state?.terminated !== undefined;
   });
-  const message = started ? '' : messageOf(unknown, incomplete, 'incomplete');
+  // Once initialized it stays so, though init containers may run again.
+  const was = before.some(({ type, status }) => type === 'Initialized' && status === 'True');
+  const message = started || was ? '' : messageOf(unknown, incomplete, 'incomplete');
   return message === '' ? { status: 'True' } : { status: 'False', reason: 'ContainersNotInitialized', message };
+}
+
+function startingOver(phase: ContainerInstanceStatus['phase'], restartsAll: boolean): Verdict {
+  if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' };
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
+  if (!restartsAll) return { status: 'False' };
+  const message = 'container exited with restart policy rule';
+  return { status: 'True', reason: 'RestartAllContainersStarted', message };
 }
 
 /** The conditions of a pod, in the kubelet's order. Times change only with the status of a condition. */
@@ -73,6 +85,8 @@ export function conditionsOf(
   sandboxReady: boolean,
   previous: Condition[],
   now: number,
+  /** Undefined: no exit makes the whole pod start over. */
+  restartsAll: boolean | undefined,
   /** Undefined: the containers have what the spec says. */
   resize?: { error?: string },
 ): Condition[] {
@@ -89,12 +103,13 @@ export function conditionsOf(
   }
   fresh.push(
     ['PodReadyToStartContainers', { status: sandboxReady ? 'True' : 'False' }],
-    ['Initialized', initialized(pod, byName, phase)],
+    ['Initialized', initialized(pod, byName, phase, previous)],
     // As far as the host knows: readiness gates are the tenant's, and the virtual node's to judge.
     ['Ready', containers],
     ['ContainersReady', containers],
     ['PodScheduled', { status: 'True' }],
   );
+  if (restartsAll !== undefined) fresh.push(['AllContainersRestarting', startingOver(phase, restartsAll)]);
   return [
     ...kept,
     ...fresh.map(([type, verdict]) => {

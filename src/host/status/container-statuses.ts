@@ -2,6 +2,7 @@ import type { Container, ContainerStatus, ContainerState as KubeState } from '..
 import { formatTime } from '../../api/object.ts';
 import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
 import { actuatedResources } from '../worker/resize.ts';
+import { isRestartingAll, isSource, RESTARTING_ALL } from '../worker/restart-all.ts';
 import { shouldStart } from '../worker/restart-policy.ts';
 import { type ContainerRole, isRestartableInit, type StepInput } from '../worker/state.ts';
 
@@ -43,6 +44,8 @@ function statusOf(
     ({ id, state }) => !memory.starting.has(id) || (state !== 'created' && state !== 'running'),
   );
   const newest = records[0];
+  const takenAway = role === 'ephemeral' ? undefined : takenAwayStatus(input, container, newest, before);
+  if (takenAway !== undefined) return takenAway;
   const volumeMounts = container.volumeMounts?.map(({ name, mountPath, readOnly }) => ({
     name,
     mountPath,
@@ -54,7 +57,7 @@ function statusOf(
     const requests = container.resources?.requests;
     const lastState =
       older === undefined
-        ? before !== undefined && before.containerID !== undefined
+        ? before !== undefined
           ? lostState(before, newest)
           : {}
         : stateOf(older, terminationMessages);
@@ -105,6 +108,34 @@ function statusOf(
     };
   }
   return status;
+}
+
+/** What is shown of a container that is gone, or going, for the whole pod to start over. */
+function takenAwayStatus(
+  input: StatusInput,
+  container: Container,
+  newest: ContainerState | undefined,
+  before: ContainerStatus | undefined,
+): ContainerStatus | undefined {
+  if (before === undefined || input.terminating) return undefined;
+  if (newest !== undefined && (newest.state !== 'exited' || isSource(container, newest))) return undefined;
+  const wasRestarting = input.memory.status?.conditions?.some(
+    ({ type, status }) => type === 'AllContainersRestarting' && status === 'True',
+  );
+  if (!wasRestarting && !isRestartingAll(input)) return undefined;
+  if (before.state?.waiting !== undefined) return before.state.waiting.reason === RESTARTING_ALL ? before : undefined;
+  if (newest !== undefined && before.state?.terminated !== undefined) return undefined;
+  const message = 'The container is removed because RestartAllContainers in place';
+  return {
+    name: before.name,
+    state: { waiting: { reason: RESTARTING_ALL, message } },
+    lastState: { terminated: { reason: RESTARTING_ALL, message, exitCode: 137 } },
+    ready: false,
+    restartCount: before.restartCount + 1,
+    image: before.image,
+    imageID: '',
+    ...(before.volumeMounts !== undefined && { volumeMounts: before.volumeMounts }),
+  };
 }
 
 /** Stopped only for a new container to take its place, it counts as running: its end is nobody's end. */

@@ -3,6 +3,7 @@ import { formatTime } from '../../api/object.ts';
 import type { ContainerInstanceStatus } from '../../api/pool.ts';
 import { isTerminating } from '../worker/ending.ts';
 import { isPodResizePending, pendingResizes } from '../worker/resize.ts';
+import { canRestartAll, isRestartingAll } from '../worker/restart-all.ts';
 import { latest, type StepInput } from '../worker/state.ts';
 import { conditionsOf } from './conditions.ts';
 import { containerStatuses, type StatusInput } from './container-statuses.ts';
@@ -51,6 +52,7 @@ export function instanceStatus(input: StepInput & { terminationMessages: Map<str
     observed.sandboxes[0]?.state === 'ready',
     previous?.conditions ?? [],
     now,
+    canRestartAll(pod) ? isRestartingAll(input) : undefined,
     isResizing(input) ? { ...(memory.resizeError !== undefined && { error: memory.resizeError }) } : undefined,
   );
   const ended = phase === 'Failed' || phase === 'Succeeded';

@@ -1,7 +1,13 @@
-import type { ContainerStatus, PodSpec } from '../../api/generated/core-v1.ts';
+import type { Container, ContainerStatus, PodSpec } from '../../api/generated/core-v1.ts';
 import type { ContainerInstanceStatus } from '../../api/pool.ts';
+import { RESTARTING_ALL } from '../worker/restart-all.ts';
 import { restartsAfter } from '../worker/restart-policy.ts';
 import { isRestartableInit } from '../worker/state.ts';
+
+type Exit = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
+
+const isForGood = (container: Container, pod: PodSpec, exit: Exit): boolean =>
+  exit.reason !== RESTARTING_ALL && !restartsAfter(container, pod, exit.exitCode);
 
 /**
  * The pod's phase out of its containers' statuses, by the kubelet's rules (getPhase).
@@ -38,7 +44,7 @@ export function phaseOf(
         waiting++;
       }
     } else if (exit === undefined) pendingInit++;
-    else if (exit.exitCode !== 0 && !restartsAfter(container, pod, exit.exitCode)) failedForGood++;
+    else if (exit.exitCode !== 0 && isForGood(container, pod, exit)) failedForGood++;
   }
   for (const container of pod.containers) {
     const status = byName.get(container.name);
@@ -46,14 +52,14 @@ export function phaseOf(
     if (state?.running !== undefined) running++;
     else if (state?.terminated !== undefined) {
       stopped++;
-      if (!restartsAfter(container, pod, state.terminated.exitCode)) stoppedForGood++;
+      if (isForGood(container, pod, state.terminated)) stoppedForGood++;
       if (state.terminated.exitCode === 0) succeeded++;
     } else if (state?.waiting !== undefined) {
       const exit = status?.lastState?.terminated;
       if (exit === undefined) waiting++;
       else {
         stopped++;
-        if (!restartsAfter(container, pod, exit.exitCode)) stoppedForGood++;
+        if (isForGood(container, pod, exit)) stoppedForGood++;
       }
     } else unknown++;
   }

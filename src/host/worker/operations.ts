@@ -74,7 +74,8 @@ export function operationOf(
           const records = [...cache.get(uid).containers.values()].flat();
           const record = records.find(({ id }) => id === action.containerId);
           await runtime.removeContainer(action.containerId);
-          if (record !== undefined) await files.removeLog(uid, record.name, record.attempt);
+          if (action.startsOver && record !== undefined) memory.waiting.delete(record.name);
+          else if (record !== undefined) await files.removeLog(uid, record.name, record.attempt);
           cache.containerRemoved(uid, action.containerId);
         },
       ];

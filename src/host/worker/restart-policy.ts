@@ -1,15 +1,19 @@
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
+import type { Container, ContainerRestartRule, PodSpec } from '../../api/generated/core-v1.ts';
 import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
+
+/** The first of the container's rules that is about this exit. */
+export function matchingRule(container: Container, exitCode: number): ContainerRestartRule | undefined {
+  return container.restartPolicyRules?.find(({ exitCodes }) => {
+    const listed = exitCodes?.values?.includes(exitCode) ?? false;
+    return exitCodes?.operator === 'In' ? listed : exitCodes?.operator === 'NotIn' && !listed;
+  });
+}
 
 /** Whether an exit with `exitCode` leads to a restart: the container's rules, its policy, then the pod's. */
 export function restartsAfter(container: Container, pod: PodSpec, exitCode: number): boolean {
   if (container.restartPolicy !== undefined) {
-    const rule = container.restartPolicyRules?.find(({ exitCodes }) => {
-      const listed = exitCodes?.values?.includes(exitCode) ?? false;
-      if (exitCodes?.operator === 'In') return listed;
-      return exitCodes?.operator === 'NotIn' && !listed;
-    });
-    if (rule?.action === 'Restart' || rule?.action === 'RestartAllContainers') return true;
+    const action = matchingRule(container, exitCode)?.action;
+    if (action === 'Restart' || action === 'RestartAllContainers') return true;
     if (container.restartPolicy === 'Always') return true;
     if (container.restartPolicy === 'OnFailure') return exitCode !== 0;
     if (container.restartPolicy === 'Never') return false;

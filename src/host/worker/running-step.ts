@@ -3,6 +3,7 @@ import { deadline, failedProbe, probeGraceSeconds } from './ending.ts';
 import { initContainersStep } from './init-containers-step.ts';
 import { Plan } from './plan.ts';
 import { isPodResizePending, pendingResizes } from './resize.ts';
+import { restartAllStep } from './restart-all.ts';
 import { restartsAfterKill, shouldStart } from './restart-policy.ts';
 import { latest, type StepInput, type StepResult } from './state.ts';
 
@@ -19,6 +20,7 @@ export function runningStep(input: StepInput): StepResult {
     plan.add('files', { kind: 'prepareFiles' });
     return plan.result;
   }
+  if (restartAllStep(input, plan)) return plan.result;
   const sandbox = observed.sandboxes[0];
   const ready = observed.sandboxes.filter(({ state }) => state === 'ready').length;
   if (sandbox === undefined || sandbox.state !== 'ready' || ready > 1) {

@@ -106,7 +106,12 @@ export type Action =
       restarts?: boolean;
     }
   | { kind: 'resizePod' }
-  | { kind: 'removeContainer'; containerId: string }
+  | {
+      kind: 'removeContainer';
+      containerId: string;
+      /** The container starts anew as if it had never run; its logs stay. */
+      startsOver?: boolean;
+    }
   | { kind: 'writeFinalStatus' }
   | { kind: 'cleanUp' }
   | { kind: 'deleteInstance' };

@@ -35,6 +35,11 @@ function words(action: Action): string {
 
 const sidecar = (name: string, more: object = {}) => containerSpec(name, { restartPolicy: 'Always', ...more });
 const [a, b] = [containerSpec('a'), containerSpec('b')];
+const startsOver = (name: string) =>
+  containerSpec(name, {
+    restartPolicy: 'Never',
+    restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }],
+  });
 const deleted = { deletionTimestamp: '2026-01-02T03:04:05Z', deletionGracePeriodSeconds: 7 };
 
 const cases: { name: string; input: StepInput; expect: string[] }[] = [
@@ -199,6 +204,46 @@ const cases: { name: string; input: StepInput; expect: string[] }[] = [
       ),
     ),
     expect: ['remove a-1'],
+  },
+  {
+    name: 'an exit that makes the pod start over stops what runs, without a grace period',
+    input: stepInput(
+      instanceOf({ restartPolicy: 'Never', initContainers: [b, sidecar('s')], containers: [startsOver('x'), a] }),
+      observation([sandbox()], exited('b', 0), record('s'), exited('x', 42), record('a')),
+    ),
+    expect: ['stop s-0 0s: killing', 'stop a-0 0s: killing'],
+  },
+  {
+    name: 'then everything is removed but the exit that asked for it',
+    input: stepInput(
+      instanceOf({ restartPolicy: 'Never', initContainers: [b], containers: [startsOver('x'), a] }),
+      observation([sandbox()], exited('b', 0), exited('x', 42, { attempt: 1 }), exited('x', 1), exited('a', 137)),
+    ),
+    expect: ['remove b-0', 'remove x-0', 'remove a-0'],
+  },
+  {
+    name: 'then that too',
+    input: stepInput(
+      instanceOf({ restartPolicy: 'Never', initContainers: [b], containers: [startsOver('x'), a] }),
+      observation([sandbox()], exited('x', 42)),
+    ),
+    expect: ['remove x-0'],
+  },
+  {
+    name: 'another exit is left alone',
+    input: stepInput(
+      instanceOf({ restartPolicy: 'Never', containers: [startsOver('x'), a] }),
+      observation([sandbox()], exited('x', 41), record('a')),
+    ),
+    expect: [],
+  },
+  {
+    name: 'a pod that is deleted does not start over',
+    input: stepInput(
+      instanceOf({ restartPolicy: 'Never', containers: [startsOver('x'), a] }, deleted),
+      observation([sandbox()], exited('x', 42), exited('a', 137)),
+    ),
+    expect: ['stopSandboxes'],
   },
   {
     name: 'deletion stops everything, sidecars last',

@@ -11,6 +11,7 @@ const ownedConditions = [
   'Initialized',
   'ContainersReady',
   'Ready',
+  'AllContainersRestarting',
 ] as const;
 
 /** Of these, those that go when they no longer hold. */
