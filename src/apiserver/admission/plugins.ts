@@ -82,7 +82,7 @@ export function createAdmission(
     validatingPolicies(policies),
     validatingWebhooks(webhooks),
     // Last, so that only what is admitted counts.
-    resourceQuotaAdmission(objects, clock),
+    resourceQuotaAdmission(objects, clock, registry),
   ];
   return new Admission(plugins, observer);
 }

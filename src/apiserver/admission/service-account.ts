@@ -1,41 +1,73 @@
+import type { Pod, ServiceAccount } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import type { Objects } from '../objects.ts';
 import { generateName } from '../verbs/metadata.ts';
-import type { AdmissionPlugin } from './admission.ts';
+import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 import { forbid } from './forbid.ts';
+import {
+  isMirrorPod,
+  limitsSecrets,
+  refusalOfMirror,
+  refusalOfSecrets,
+  refusalOfVariables,
+} from './service-account-limits.ts';
 
 const tokenMountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const volumeNamePrefix = 'kube-api-access-';
 /** Seconds; as upstream's extended tokens: the volume is renewed long before. */
 const tokenExpirationSeconds = 3607;
 
-/** A pod runs as a service account that exists, and finds its token mounted. Source: ServiceAccount upstream. */
+/**
+ * A pod runs as a service account that exists, finds its token mounted, and names secrets that the account does where
+ * that is asked for. Source: ServiceAccount upstream.
+ */
 export function serviceAccountAdmission(objects: Objects): AdmissionPlugin {
+  async function accountOf(request: AdmissionRequest, name: string): Promise<ServiceAccount> {
+    const { tenant, namespace } = request;
+    const entry = await objects.get(SERVICE_ACCOUNTS, tenant, namespace, name);
+    if (entry !== undefined) return entry.object as unknown as ServiceAccount;
+    throw forbid(
+      request,
+      `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
+    );
+  }
+
   return {
     name: 'ServiceAccount',
     handles: ({ operation, definition, subresource }) =>
-      operation === 'CREATE' && subresource === '' && definition.resource === 'pods' && definition.group === '',
+      definition.resource === 'pods' &&
+      definition.group === '' &&
+      ((operation === 'CREATE' && subresource === '') ||
+        (operation === 'UPDATE' && subresource === 'ephemeralcontainers')),
     async admit(request) {
       const pod = request.object!;
       const { spec } = pod;
+      if (request.operation !== 'CREATE' || isMirrorPod(pod)) return;
       if (!spec.serviceAccountName) spec.serviceAccountName = 'default';
       // The deprecated twin is kept equal, as conversion does upstream.
       spec.serviceAccount = spec.serviceAccountName;
-      const { tenant, namespace } = request;
-      const name: string = spec.serviceAccountName;
-      const entry = await objects.get(SERVICE_ACCOUNTS, tenant, namespace, name);
-      if (entry === undefined) {
-        throw forbid(
-          request,
-          `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`,
-        );
+      const account = await accountOf(request, spec.serviceAccountName);
+      if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(pod);
+      if ((spec.imagePullSecrets ?? []).length === 0 && (account.imagePullSecrets ?? []).length > 0) {
+        spec.imagePullSecrets = account.imagePullSecrets!.map(({ name }) => ({ name }));
       }
-      const account = entry.object;
-      if (spec.automountServiceAccountToken ?? account['automountServiceAccountToken'] ?? true) mountToken(pod);
-      if ((spec.imagePullSecrets ?? []).length === 0 && (account['imagePullSecrets'] ?? []).length > 0) {
-        spec.imagePullSecrets = account['imagePullSecrets'].map((secret: { name: string }) => ({ name: secret.name }));
-      }
+    },
+    async validate(request) {
+      const pod = request.object as unknown as Pod;
+      const refuse = (why: string | undefined) => {
+        if (why !== undefined) throw forbid(request, why);
+      };
+      if (request.operation === 'CREATE' && isMirrorPod(request.object!)) return refuse(refusalOfMirror(pod));
+      const name = pod.spec?.serviceAccountName;
+      if (!name) return refuse(`no service account specified for pod ${request.namespace}/${request.name}`);
+      const account = await accountOf(request, name);
+      if (!limitsSecrets(account)) return;
+      refuse(
+        request.operation === 'CREATE'
+          ? refusalOfSecrets(account, pod)
+          : refusalOfVariables(account, 'ephemeral container', pod.spec?.ephemeralContainers),
+      );
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { ConfigMap, Pod, Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { secretsOf } from '../../api/pod-secrets.ts';
 import { CONFIG_MAPS, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
@@ -8,7 +9,6 @@ import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { byNamespace, namespaceOf, siblingKey } from '../common/owner.ts';
 import { dayOf, evaluateToken, INVALID_SINCE_LABEL, isDay, TOKEN_TYPE } from './evaluate.ts';
-import { secretsOf } from './pod-secrets.ts';
 
 export const TRACKING_CONFIG_MAP = 'kube-apiserver-legacy-service-account-token-tracking';
 const NAMESPACE = 'kube-system';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ConfigMap, Pod, Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
+import { secretsOf } from '../../api/pod-secrets.ts';
 import { CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { until } from '../../client/testing/until.ts';
 import { createHarness, testTenant } from '../testing/harness.ts';
 import { evaluateToken, INVALID_SINCE_LABEL, isDay, LAST_USED_LABEL, TOKEN_TYPE } from './evaluate.ts';
 import { createLegacyTokenControllers, TRACKING_CONFIG_MAP } from './index.ts';
-import { secretsOf } from './pod-secrets.ts';
 
 const dayMs = 24 * 3_600_000;
 const nowMs = Date.parse('2026-06-15T12:00:00Z');

@@ -1,10 +1,13 @@
 import type { ResourceQuota } from '../../../api/generated/core-v1.ts';
-import type { KubeObject } from '../../../api/object.ts';
+import { trackUpdate } from '../../../api/managed-fields/index.ts';
+import { formatTime, type KubeObject } from '../../../api/object.ts';
 import { charge, evaluatorOf, type QuotaEvaluator, type RunningQuota } from '../../../api/quota/index.ts';
 import { RESOURCE_QUOTAS } from '../../../api/resources.ts';
 import { objectModified, type StatusError } from '../../../api/status.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Objects } from '../../objects.ts';
+import type { ResourceRegistry } from '../../registry.ts';
+import { trackedResource } from '../../verbs/field-management.ts';
 import type { CacheEntry } from '../../watch-cache/watch-cache.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
 import { forbid } from '../forbid.ts';
@@ -26,12 +29,25 @@ const batchSize = 200;
  * come while a charge is being written are charged together by the next write; the write compares, so charges of
  * several control planes never get lost. Source: apiserver's resourcequota plug-in.
  */
-export function resourceQuotaAdmission(objects: Objects, clock: Clock): AdmissionPlugin {
+export function resourceQuotaAdmission(objects: Objects, clock: Clock, registry: ResourceRegistry): AdmissionPlugin {
   /** Of namespaces where a charge is under way: who comes next. */
   const waiting = new Map<string, Waiter[]>();
 
+  const { group, version, resource } = RESOURCE_QUOTAS;
+  const definition = registry.find('', group, version, resource)!;
+
   const quotasOf = ({ tenant, namespace }: AdmissionRequest): Promise<readonly CacheEntry[]> =>
     objects.entries(RESOURCE_QUOTAS, { tenant, namespace });
+
+  /** What is used is the server's own from then on, as upstream. */
+  function charged(live: KubeObject, used: Record<string, string>): KubeObject {
+    const object = { ...live, metadata: { ...live.metadata }, status: { ...live['status'], used } };
+    const now = formatTime(clock.now());
+    const tracked = trackedResource(definition, 'status');
+    const managedFields = trackUpdate({ ...tracked, manager: 'kube-apiserver', live, object, now });
+    if (managedFields !== undefined) object.metadata.managedFields = managedFields;
+    return object;
+  }
 
   async function work(key: string, first: Waiter): Promise<void> {
     const queue: Waiter[] = [first];
@@ -63,7 +79,7 @@ export function resourceQuotaAdmission(objects: Objects, clock: Clock): Admissio
       const changes = entries.flatMap((before, index) => {
         const { quota, used } = real[index]!;
         if (used === quota.status?.used) return [];
-        const after = { ...before.object, status: { ...before.object['status'], used } };
+        const after = charged(before.object, used);
         return [{ resource: RESOURCE_QUOTAS, tenant, namespace, name: before.name, before, after }];
       });
       if (changes.length > 0 && (await objects.commit(changes)) === undefined) continue;

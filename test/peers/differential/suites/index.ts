@@ -1,5 +1,6 @@
 import type { Twin } from '../twin.ts';
 import { access } from './access.ts';
+import { admission } from './admission/index.ts';
 import { customResources } from './custom-resources.ts';
 import { discovery } from './discovery.ts';
 import { openApi } from './open-api.ts';
@@ -22,4 +23,5 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   watching,
   customResources,
   reading,
+  admission,
 };
