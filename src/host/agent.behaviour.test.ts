@@ -160,6 +160,21 @@ describe('an instance', async () => {
     assert.ok(!made.includes('spy') && !made.includes('tuner'));
   });
 
+  it('does not run with less isolation than it asks for', async () => {
+    await bench.create('grouped', {
+      securityContext: { supplementalGroupsPolicy: 'Strict' },
+      containers: [container('web')],
+    });
+    await until(async () => (await statusOf('grouped'))?.phase === 'Failed');
+    assert.equal((await statusOf('grouped'))?.reason, 'SupplementalGroupsPolicyNotSupported');
+    await bench.create('mapped', { hostUsers: false, containers: [container('web')] });
+    const refusal = /spec.hostUsers: false`, runtime does not support user namespaces$/;
+    await until(async () => (await bench.events('mapped')).some(({ message = '' }) => refusal.test(message)));
+    await until(async () => (await statusOf('mapped'))?.phase === 'Pending');
+    const made = (await runtime.listPodSandboxes()).map(({ metadata }) => metadata.uid);
+    assert.ok(!made.includes('grouped') && !made.includes('mapped'));
+  });
+
   it('is held by its finalizer without being worked on again', async () => {
     const instances = bench.client.resource<ContainerInstance>(SYSTEM_TENANT, CONTAINER_INSTANCES, TENANT);
     await bench.create('held', { containers: [container('web')] });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { ManualClock } from '../../base/clock.ts';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import type { SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
 import { containerSpec } from '../testing/fixtures.ts';
 import type { ProbeResults } from '../worker/state.ts';
@@ -135,10 +136,6 @@ describe('a probe', () => {
     stream.on('data', () => {});
     stream.end(Buffer.from([0, 0, 0, 0, 2, 0x08, serving]));
   });
-  const listen = (server: { listen(port: number, host: string, done: () => void): unknown; address(): unknown }) =>
-    new Promise<number>((resolve) =>
-      server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
-    );
   after(() => {
     web.closeAllConnections();
     web.close();
@@ -159,7 +156,7 @@ describe('a probe', () => {
   });
 
   it('by HTTP knows success, redirects, failures and silence', async () => {
-    const port = await listen(web);
+    const port = await listenLocally(web);
     const get = (path: string, more: object = {}) =>
       runProbe({ httpGet: { path, port: 'http', ...more }, timeoutSeconds: 1 }, target(port));
     const headers = [
@@ -188,7 +185,7 @@ describe('a probe', () => {
   });
 
   it('by gRPC asks the health service', async () => {
-    const port = await listen(health);
+    const port = await listenLocally(health);
     const ask = () => runProbe({ grpc: { port, service: 'shop' }, timeoutSeconds: 1 }, target());
     assert.deepEqual(await ask(), { outcome: 'success', output: '' });
     serving = 2;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { decodeRemoteFrame, encodeRemoteFrame, REMOTE_COMMAND_PROTOCOL } from '../../base/remote-command.ts';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import { until } from '../../client/testing/until.ts';
 import { createSimulatedRuntime } from '../../runtime/simulated/simulated-runtime.ts';
 import { createBench } from '../testing/bench.ts';
@@ -95,9 +96,8 @@ describe('the streaming server', async () => {
 
   it('dials the pod’s address, and says when nobody answers', async () => {
     const echo = createServer((socket) => socket.pipe(socket));
-    await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+    bench.network.ports.set(8080, await listenLocally(echo));
     after(() => echo.close());
-    bench.network.ports.set(8080, (echo.address() as { port: number }).port);
     const dial = open('/v1/instances/pod-1/dial?port=8080');
     await until(() => dial.socket.readyState === WebSocket.OPEN);
     const big = 'x'.repeat(3_000_000);

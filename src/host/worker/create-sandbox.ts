@@ -29,6 +29,10 @@ export function networkRequest({ metadata, spec }: ContainerInstance): Parameter
 export async function createSandbox(context: WorkerContext, attempt: number): Promise<void> {
   const { dependencies, instance, memory } = context;
   const { runtime, cache, network, files, clock, starts } = dependencies;
+  // The pod counts on not being root on the machine, and is spared checks for it: it never runs without.
+  if (instance.spec.pod.hostUsers === false) {
+    throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
+  }
   const uid = instance.metadata.name;
   const old = context.observed().sandboxes;
   if (old.length > 0) {

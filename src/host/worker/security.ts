@@ -122,6 +122,11 @@ export function podRefusal(pod: PodSpec): { reason: string; message: string } | 
   if (unsafe !== undefined) {
     return { reason: 'SysctlForbidden', message: `forbidden sysctl: "${unsafe}" not allowlisted` };
   }
+  // containerd 1.6 always adds the groups that the image gives the user: better not at all than with more than asked for.
+  if (pod.securityContext?.supplementalGroupsPolicy === 'Strict') {
+    const message = 'SupplementalGroupsPolicy=Strict is not supported in this node';
+    return { reason: 'SupplementalGroupsPolicyNotSupported', message };
+  }
   for (const field of ['hostPID', 'hostIPC'] as const) {
     if (pod[field] === true) {
       return {
