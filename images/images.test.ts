@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { ContractBench, type TestPod } from '../src/runtime/contract/harness.ts';
-import { type CriTestBench, cannotRunContainers, makeCriTestBench } from '../src/runtime/cri/cri-test-bench.ts';
+import { type CriTestBench, cannotRunContainers, makeCriTestBench } from '../src/runtime/cri/testing/test-bench.ts';
 
 describe('the images', { skip: cannotRunContainers() ?? false }, () => {
   let harness: CriTestBench;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { StatusError } from '../api/status.ts';
 import type { WatchEvent } from '../api/transport.ts';
+import { listenLocally } from '../base/testing/local-server.ts';
 import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
 import { transportFromKubeconfig } from './kubeconfig.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -14,12 +14,12 @@ import { until } from './testing/until.ts';
 
 async function serve(t: TestContext, listener: http.RequestListener): Promise<string> {
   const server = http.createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listenLocally(server);
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${port}`;
 }
 function transportTo(t: TestContext, server: string, options: Partial<HttpTransportOptions> = {}): HttpTransport {
   const transport = new HttpTransport({ server, ...options });

@@ -1,6 +1,7 @@
 import { formatMicroTime, type KubeObject } from '../api/object.ts';
 import { LEASES } from '../api/resources.ts';
 import { isNotFound } from '../api/status.ts';
+import { pause } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Client, ResourceClient } from './client.ts';
@@ -184,18 +185,5 @@ function within(clock: Clock, limitMs: number, answer: Promise<boolean>): Promis
         resolve(false);
       },
     );
-  });
-}
-
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.schedule(delayMs, done);
-    signal.addEventListener('abort', done, { once: true });
   });
 }

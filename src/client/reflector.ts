@@ -1,6 +1,7 @@
 import type { GroupVersionResource, KubeObject } from '../api/object.ts';
 import { isExpired, isNotFound } from '../api/status.ts';
 import type { WatchEvent } from '../api/transport.ts';
+import { pause } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type Client, collectionPath, type ListOptions } from './client.ts';
@@ -104,15 +105,6 @@ export class Reflector {
   #pause(signal: AbortSignal): Promise<void> {
     const delayMs = this.#backoffMs * (1 + Math.random());
     this.#backoffMs = Math.min(this.#backoffMs * 2, longestBackoffMs);
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const done = () => {
-        cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const cancel = this.#options.clock.schedule(delayMs, done);
-      signal.addEventListener('abort', done, { once: true });
-    });
+    return pause(this.#options.clock, delayMs, signal);
   }
 }

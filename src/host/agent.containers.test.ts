@@ -8,7 +8,7 @@ import type { ContainerInstance } from '../api/pool.ts';
 import { CONTAINER_INSTANCES } from '../api/resources.ts';
 import { SYSTEM_TENANT } from '../client/client.ts';
 import { until } from '../client/testing/until.ts';
-import { cannotRunContainers, makeCriTestBench } from '../runtime/cri/cri-test-bench.ts';
+import { cannotRunContainers, makeCriTestBench } from '../runtime/cri/testing/test-bench.ts';
 import { clearHost } from './clear-host.ts';
 import { createBench, TENANT } from './testing/bench.ts';
 import { mountPoints } from './volumes/mounts.ts';

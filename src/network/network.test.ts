@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { decode, encode } from 'dns-packet';
 import type { PodAddress } from '../api/pod-network.ts';
@@ -9,6 +9,7 @@ import type { VpcService } from '../api/pool.ts';
 import { VPC_SERVICES } from '../api/resources.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { listenLocally } from '../base/testing/local-server.ts';
 import { Client, SYSTEM_TENANT } from '../client/client.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { FakeTransport } from '../client/testing/fake-transport.ts';
@@ -61,8 +62,7 @@ describe('a host and its tenants', { skip }, () => {
       socket.on('error', () => {});
       socket.on('data', (data) => socket.end(`control plane heard ${data}`));
     });
-    controlPlane.listen(0, '127.0.0.1');
-    await once(controlPlane, 'listening');
+    const port = await listenLocally(controlPlane);
 
     const shared = { network, clock: systemClock, logger: silentLogger };
     tables = startServiceTables(
@@ -77,7 +77,6 @@ describe('a host and its tenants', { skip }, () => {
       },
       controller.signal,
     );
-    const { port } = controlPlane.address() as AddressInfo;
     await startApiForwarder(
       {
         ...shared,

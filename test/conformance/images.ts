@@ -4,8 +4,8 @@ import { buildImages } from '../../images/build-images.ts';
 import { fillBusybox, type ImageRecipe, PATH, recipes } from '../../images/catalog.ts';
 import type { DebianFiles } from '../../images/debian-files.ts';
 import { type Registry, startRegistry, stopRegistry } from '../../images/registry.ts';
+import { freePort } from '../../src/base/testing/local-server.ts';
 import { cacheDirectory } from '../lib/cache.ts';
-import { freePort } from '../lib/skypod.ts';
 import { moduleDirectory, type ProgramName } from './build.ts';
 
 const directory = join(cacheDirectory, 'images');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { listenLocally } from '../../src/base/testing/local-server.ts';
 import { eventually } from '../lib/eventually.ts';
 import { type Kubectl, kubectlWith, newestKubectl } from '../lib/kubectl.ts';
 import { type Skypod, startSkypod } from '../lib/skypod.ts';
@@ -38,8 +38,7 @@ describe('skypod up with authorizers and tokens of the operator’s', { timeout:
         response.end(JSON.stringify({ ...review, status }));
       });
     });
-    await new Promise<void>((done) => elsewhere.listen(0, '127.0.0.1', done));
-    const { port } = elsewhere.address() as AddressInfo;
+    const port = await listenLocally(elsewhere);
     const kubeconfig = file(
       'webhook.kubeconfig',
       `clusters: [{name: c, cluster: {server: "http://127.0.0.1:${port}/"}}]

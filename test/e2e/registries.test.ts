@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { listenLocally } from '../../src/base/testing/local-server.ts';
 import { eventually } from '../lib/eventually.ts';
 import { isRoot, type Skypod, startSkypod } from '../lib/skypod.ts';
 
@@ -17,7 +18,7 @@ describe('images of registries that the operator does not allow', {
       asked++;
       response.end('{}');
     });
-    await new Promise<void>((done) => secret.listen(0, '127.0.0.1', done));
+    await listenLocally(secret);
     skypod = await startSkypod({ runtime: 'containerd', args: ['--registries', 'public'] });
   });
   after(async () => {

@@ -2,12 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../../src/base/testing/local-server.ts';
 import type { HttpTransport } from '../../src/client/http-transport.ts';
 import { transportFromKubeconfig } from '../../src/client/kubeconfig.ts';
 import { type EtcdCluster, startEtcd } from '../../src/store/etcd/testing/etcd-cluster.ts';
 import { startProxy } from '../../src/store/etcd/testing/proxy.ts';
 import { eventually } from './eventually.ts';
-import { checkout, freePort } from './skypod.ts';
+import { checkout } from './skypod.ts';
 
 /** The time others wait for a silent leader; short, so that a test sees several terms. */
 export const leaseDurationMs = 4_000;
@@ -48,7 +49,7 @@ export interface ControlPlanes {
 export async function startControlPlanes(): Promise<ControlPlanes> {
   const root = mkdtempSync(join(tmpdir(), `skypod-ha-${process.pid}-`));
   const etcd = await startEtcd({ members: 3 });
-  const ports = await Promise.all([freePort(), freePort(), freePort()]);
+  const ports = await freePorts(3);
   // Each control plane reaches each member by a way of its own.
   const ways = await Promise.all(ports.map(() => Promise.all(etcd.endpoints.map(startProxy))));
   const url = (index: number) => `https://127.0.0.1:${ports[index]}`;

@@ -1,8 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../src/base/testing/local-server.ts';
 import { eventually } from './eventually.ts';
 import { type Kubectl, kubectlWith, newestKubectl } from './kubectl.ts';
 
@@ -70,17 +70,6 @@ export function runCommand(
     );
     child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
-  });
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
   });
 }
 

@@ -3,9 +3,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CertificateAuthority } from '../../src/apiserver/identity/certificate-authority.ts';
+import { freePort, freePorts } from '../../src/base/testing/local-server.ts';
 import { buildPrograms } from '../conformance/build.ts';
 import { eventually } from '../lib/eventually.ts';
-import { freePort, launcher } from '../lib/skypod.ts';
+import { launcher } from '../lib/skypod.ts';
 import { type Endpoint, Http2Client, type Request } from './http2-client.ts';
 
 /** A server under load: started for this run alone, and ended by it. */
@@ -63,7 +64,7 @@ export async function startKubernetesPeer(directory: string): Promise<PeerServer
   const tokenKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   const tokenKeyFile = write('token.key', tokenKey.export({ type: 'sec1', format: 'pem' }) as string);
 
-  const [etcdPort, etcdPeerPort, port] = [await freePort(), await freePort(), await freePort()];
+  const [etcdPort, etcdPeerPort, port] = await freePorts(3);
   const etcdLog = join(directory, 'etcd.log');
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
   const etcd = start(

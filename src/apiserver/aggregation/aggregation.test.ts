@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { CertificateAuthority, type PemPair } from '../identity/certificate-authority.ts';
 import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
@@ -93,8 +93,7 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
     servingAuthority = await CertificateAuthority.create('extension');
     const pair = await servingAuthority.issueServing(['wardle.default.svc']);
     extension = extensionServer(pair, frontProxy, state);
-    await new Promise<void>((resolve) => extension.listen(0, '127.0.0.1', resolve));
-    ({ port } = extension.address() as AddressInfo);
+    port = await listenLocally(extension);
     test = await startTestServer(openMemoryStore(), { tenants: ['red', 'blue'], frontProxy });
     test.server.setConnector(connector);
     const { port: apiPort } = await test.server.listen({ host: '127.0.0.1', port: 0 });

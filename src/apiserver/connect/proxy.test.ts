@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import type { PemPair } from '../identity/certificate-authority.ts';
 import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
@@ -68,8 +68,7 @@ describe('the proxy subresources', { timeout: 60_000 }, () => {
 
   before(async () => {
     http = backend();
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-    ({ port } = http.address() as AddressInfo);
+    port = await listenLocally(http);
     test = await startTestServer(openMemoryStore(), { tenants: ['red', 'blue'] });
     test.server.setConnector(connector);
     ({ port: apiPort } = await test.server.listen({ host: '127.0.0.1', port: 0 }));

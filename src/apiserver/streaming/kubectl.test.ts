@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { freePort, listenLocally } from '../../base/testing/local-server.ts';
 import { type StreamingServer, startStreamingServer } from './testing/streaming-server.ts';
 
 /** Every kubectl to be had: a newer one speaks WebSocket, Debian 12's speaks SPDY. */
@@ -31,7 +32,7 @@ for (const { name, path } of kubectls) {
         socket.on('data', (chunk) => (question += chunk));
         socket.on('end', () => socket.end(question.toUpperCase()));
       });
-      await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+      await listenLocally(echo);
     });
 
     after(async () => {
@@ -153,7 +154,7 @@ for (const { name, path } of kubectls) {
 
     test('port-forward carries connections side by side, with half-close, and tells failures', async () => {
       const { port } = echo.address() as AddressInfo;
-      const dead = await unusedPort();
+      const dead = await freePort();
       const child = kubectl('port-forward', 'pod/p', `:${port}`, `:${dead}`);
       const errors: string[] = [];
       child.stderr.on('data', (chunk) => errors.push(String(chunk)));
@@ -189,14 +190,6 @@ for (const { name, path } of kubectls) {
 function speaksWebSocket(path: string): boolean {
   const { stdout } = spawnSync(path, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
   return Number.parseInt(JSON.parse(stdout).clientVersion.minor, 10) >= 31;
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function forwardedPorts(child: ChildProcess, count: number): Promise<number[]> {

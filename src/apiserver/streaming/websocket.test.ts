@@ -5,6 +5,7 @@ import { request } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import { type StreamingServer, startStreamingServer } from './testing/streaming-server.ts';
 
 const pod = '/api/v1/namespaces/default/pods/p';
@@ -18,7 +19,7 @@ before(async () => {
     socket.on('error', () => {});
     socket.pipe(socket);
   });
-  await new Promise<void>((resolve) => echo.listen(0, '127.0.0.1', resolve));
+  await listenLocally(echo);
 });
 
 after(async () => {

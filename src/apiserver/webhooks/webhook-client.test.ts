@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { notFound } from '../../api/status.ts';
 import { isPublic } from '../../base/public-address.ts';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import { RawAnswer, startWebhookServer, type WebhookServer } from './testing/webhook-server.ts';
 import { createWebhookClient, type WebhookClient } from './webhook-client.ts';
 
@@ -103,10 +104,10 @@ describe('the webhook client', () => {
   it('waits no longer for a handshake than it may', async () => {
     let hungUp: (() => void) | undefined;
     const left = new Promise<void>((resolve) => (hungUp = resolve));
-    const silent = createServer((socket) => void socket.on('close', () => hungUp!()).resume()).listen(0, '127.0.0.1');
-    await new Promise((resolve) => silent.once('listening', resolve));
+    const silent = createServer((socket) => void socket.on('close', () => hungUp!()).resume());
+    const silentPort = await listenLocally(silent);
     const own = createWebhookClient({
-      dialService: async () => connect((silent.address() as { port: number }).port, '127.0.0.1'),
+      dialService: async () => connect(silentPort, '127.0.0.1'),
     });
     await assert.rejects(own.post(target(), {}, { timeoutMs: 50 }), /context deadline exceeded$/);
     own.close();

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ContractBench } from '../contract/harness.ts';
 import type { CriRuntime } from './cri-runtime.ts';
-import { type CriTestBench, cannotRunContainers, makeCriTestBench } from './cri-test-bench.ts';
 import { containerdPaths } from './paths.ts';
+import { type CriTestBench, cannotRunContainers, makeCriTestBench } from './testing/test-bench.ts';
 
 describe('a containerd of our own', { skip: cannotRunContainers() ?? false }, () => {
   let bench: ContractBench;

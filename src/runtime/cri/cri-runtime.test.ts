@@ -1,4 +1,4 @@
 import { runtimeContract } from '../contract/runtime-contract.ts';
-import { cannotRunContainers, makeCriTestBench } from './cri-test-bench.ts';
+import { cannotRunContainers, makeCriTestBench } from './testing/test-bench.ts';
 
 runtimeContract('cri', makeCriTestBench, cannotRunContainers());

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -11,6 +9,7 @@ import { StatusError } from '../../api/status.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { decodeRemoteFrame, encodeRemoteFrame, REMOTE_COMMAND_PROTOCOL } from '../../base/remote-command.ts';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import { Client } from '../../client/client.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
 import { FakeTransport } from '../../client/testing/fake-transport.ts';
@@ -70,9 +69,7 @@ async function withHost(
       serve.session?.(client, request.url!, (frame) => client.send(encodeRemoteFrame(frame)));
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listenLocally(server);
 
   const transport = new FakeTransport();
   const client = new Client(transport);

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { CONTAINER_INSTANCES, HOSTS, PODS } from '../../api/resources.ts';
 import { ManualClock, systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
+import { listenLocally } from '../../base/testing/local-server.ts';
 import { Client } from '../../client/client.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
 import { FakeTransport } from '../../client/testing/fake-transport.ts';
@@ -38,9 +37,7 @@ test('a tenantâ€™s pods from all of its hosts; one host away hides nobody elseâ€
       response.end(JSON.stringify({ instances }));
     },
   );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listenLocally(server);
 
   const transport = new FakeTransport();
   const client = new Client(transport);

@@ -5,10 +5,11 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { freePort } from '../../../src/base/testing/local-server.ts';
 import { eventually } from '../../lib/eventually.ts';
 import { image } from '../../lib/images.ts';
 import { everyKubectl, type Kubectl, kubectlWith } from '../../lib/kubectl.ts';
-import { freePort, runCommand } from '../../lib/skypod.ts';
+import { runCommand } from '../../lib/skypod.ts';
 import { type Cluster, podOf, shell } from './cluster.ts';
 
 export function kubectlTests(cluster: Cluster): void {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { ManualClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
+import { listenLocally } from '../../../base/testing/local-server.ts';
 import { openMemoryStore } from '../../../store/memory/memory-store.ts';
 import { FileTokens } from '../../identity/token-file.ts';
 import { WebhookTokens } from '../../identity/webhook-tokens.ts';
@@ -36,9 +36,8 @@ async function startReviewServer(directory: string): Promise<ReviewServer> {
       response.end(JSON.stringify({ ...review, status }));
     });
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const kubeconfig = join(directory, 'webhook.kubeconfig');
-  const { port } = server.address() as AddressInfo;
+  const port = await listenLocally(server);
   writeFileSync(
     kubeconfig,
     `apiVersion: v1

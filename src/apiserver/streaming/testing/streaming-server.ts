@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { badRequest } from '../../../api/status.ts';
+import { listenLocally } from '../../../base/testing/local-server.ts';
 import { handleUpgrade, type StreamingTarget } from '../handle-upgrade.ts';
 import { streamOverWebSocket } from '../websocket/stream-answer.ts';
 import { type LocalSession, startLocalSession } from './local-session.ts';
@@ -53,8 +54,7 @@ export async function startStreamingServer(): Promise<StreamingServer> {
     }
     void handleUpgrade(request, socket, head, targetOf(request.url ?? '', sessions));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listenLocally(server);
   const kubeconfig = join(directory, 'kubeconfig');
   writeFileSync(kubeconfig, JSON.stringify(kubeconfigOf(port)));
   return {

@@ -1,6 +1,5 @@
-// A server of a tenant's that means harm, for tests.
-import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
+import { listenLocally } from '../../../base/testing/local-server.ts';
 import { CertificateAuthority } from '../../identity/certificate-authority.ts';
 
 export const head = (rest: string) => `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${rest}`;
@@ -121,9 +120,9 @@ export async function startHostileServer(name: string, well: (path: string) => s
     });
   });
   server.on('tlsClientError', () => {});
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listenLocally(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     caBundle: Buffer.from(authority.certificatePem).toString('base64'),
     connections: () => sockets.size,
     async close() {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import type { Transport } from '../../../api/transport.ts';
+import { listenLocally } from '../../../base/testing/local-server.ts';
 import { CertificateAuthority } from '../../identity/certificate-authority.ts';
 
 export interface Call {
@@ -63,9 +63,9 @@ export async function startWebhookServer(names: string[]): Promise<WebhookServer
   });
   server.on('connection', () => connections++);
   server.on('tlsClientError', () => {});
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listenLocally(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     caBundle: Buffer.from(authority.certificatePem).toString('base64'),
     calls,
     connections: () => connections,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { listenLocally } from '../../../base/testing/local-server.ts';
 import { RegistryGateway } from './gateway.ts';
 import { leadsElsewhere } from './inspect-manifest.ts';
 import { addressOfRegistry, parseRegistries, registryOf } from './policy.ts';
@@ -24,8 +25,7 @@ async function startFake(): Promise<Fake> {
     fake.asked.push(request);
     fake.handle(request, response);
   });
-  await new Promise<void>((done) => fake.server.listen(0, '127.0.0.1', done));
-  fake.address = `127.0.0.1:${(fake.server.address() as AddressInfo).port}`;
+  fake.address = `127.0.0.1:${await listenLocally(fake.server)}`;
   return fake;
 }
 

@@ -2,19 +2,18 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { listenLocally } from '../../../base/testing/local-server.ts';
 import { ImagePullError } from '../../sandbox-runtime.ts';
 import { type CriRuntime, createCriRuntime } from '../cri-runtime.ts';
-import { cannotRunContainers } from '../cri-test-bench.ts';
+import { cannotRunContainers } from '../testing/test-bench.ts';
 import { parseRegistries } from './policy.ts';
 
 const listen = async (handle: RequestListener): Promise<[Server, string]> => {
   const server = createServer(handle);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return [server, `127.0.0.1:${(server.address() as AddressInfo).port}`];
+  return [server, `127.0.0.1:${await listenLocally(server)}`];
 };
 const digestOf = (bytes: Buffer | string) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 

@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { listenLocally } from '../../../base/testing/local-server.ts';
 
 /** Stands between a client and one etcd member, and loses things. */
 export interface FaultyProxy {
@@ -49,9 +50,9 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
       client.destroy();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const ownPort = await listenLocally(server);
   return {
-    endpoint: `127.0.0.1:${(server.address() as { port: number }).port}`,
+    endpoint: `127.0.0.1:${ownPort}`,
     dropAnswers: () => void (dropping = true),
     holdRequests: () => void (holding = true),
     held: () => [...pairs].reduce((sum, { held }) => sum + held.reduce((bytes, chunk) => bytes + chunk.length, 0), 0),

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { listenLocally } from '../../../../base/testing/local-server.ts';
 import { CertificateAuthority } from '../../certificate-authority.ts';
 
 type Keys = Awaited<ReturnType<typeof generateKeyPair>>;
@@ -47,8 +47,7 @@ export async function startIssuer(): Promise<Issuer> {
     response.statusCode = 404;
     return response.end('{}');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const url = `https://localhost:${await listenLocally(server)}`;
   const rotate = async () => {
     keys = await generateKeyPair('RS256', { extractable: true });
     keyNumber += 1;

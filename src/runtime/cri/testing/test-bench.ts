@@ -1,16 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildImages } from '../../../images/build-images.ts';
-import { type Registry, startRegistry, stopRegistry } from '../../../images/registry.ts';
-import type { RuntimeHarness } from '../contract/harness.ts';
-import type { ContainerdOptions } from './containerd.ts';
-import { Containerd } from './containerd.ts';
-import { type CriRuntime, createCriRuntime } from './cri-runtime.ts';
-import { findProgram } from './find-program.ts';
+import { buildImages } from '../../../../images/build-images.ts';
+import { type Registry, startRegistry, stopRegistry } from '../../../../images/registry.ts';
+import { freePort, listenLocally } from '../../../base/testing/local-server.ts';
+import type { RuntimeHarness } from '../../contract/harness.ts';
+import type { ContainerdOptions } from '../containerd.ts';
+import { Containerd } from '../containerd.ts';
+import { type CriRuntime, createCriRuntime } from '../cri-runtime.ts';
+import { findProgram } from '../find-program.ts';
 
 /** Why this machine cannot run tests with real containers; undefined when it can. */
 export function cannotRunContainers(): string | undefined {
@@ -22,7 +22,7 @@ export function cannotRunContainers(): string | undefined {
   return undefined;
 }
 
-const cacheDirectory = join(import.meta.dirname, '../../../.cache/images');
+const cacheDirectory = join(import.meta.dirname, '../../../../.cache/images');
 
 export interface CriTestBench extends RuntimeHarness {
   open(): Promise<CriRuntime>;
@@ -43,7 +43,7 @@ export async function makeCriTestBench(
   const refusing = createHttpServer((_request, response) => {
     response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
   });
-  await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+  const refusingPort = await listenLocally(refusing);
   refusing.unref();
   const dataDirectory = join(directory, 'data');
   const cgroupRoot = `/skypod-test-${process.pid}`;
@@ -61,7 +61,7 @@ export async function makeCriTestBench(
     },
     registryAddress: registry.address,
     image: `${registry.address}/busybox:1`,
-    failingImages: failingImages(registry, (refusing.address() as AddressInfo).port),
+    failingImages: failingImages(registry, refusingPort),
     async makeNetwork(uid) {
       if (!networks.has(uid)) execFileSync('ip', ['-batch', '-'], { input: `netns add ${uid}\n` });
       execFileSync('ip', ['-n', uid, 'link', 'set', 'lo', 'up']);
@@ -92,12 +92,4 @@ function networkPath(uid: string): string {
 
 function removeNetwork(uid: string): void {
   execFileSync('ip', ['netns', 'delete', uid]);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
