@@ -132,7 +132,8 @@ export function virtualNodes(options: VirtualNodeOptions): NodeTemplate[] {
           { type: 'InternalIP', address: virtualNodeAddress(index) },
           { type: 'Hostname', address: name },
         ],
-        daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+        // What would be there answers at nodes/NAME:PORT/proxy; clients take the port from here.
+        daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
         nodeInfo: {
           machineID: '',
           systemUUID: '',
