@@ -1,3 +1,4 @@
+import type { Endpoint } from '../http2-client.ts';
 import type { Answer, Ask, HttpClient } from './client.ts';
 import { compareJson, compareValue, type Difference } from './compare.ts';
 import type { Normaliser } from './normalise.ts';
@@ -6,6 +7,9 @@ import type { Normaliser } from './normalise.ts';
 export interface Side {
   readonly name: 'kubernetes' | 'skypod';
   readonly client: HttpClient;
+  /** For clients of another make; the tenant's paths begin with `prefix`. */
+  readonly endpoint: Endpoint;
+  readonly prefix: string;
   readonly normaliser: Normaliser;
   /** Notes of a suite: uids, revisions, tokens. */
   readonly notes: Record<string, any>;

@@ -3,6 +3,7 @@ import { access } from './access.ts';
 import { admission } from './admission/index.ts';
 import { customResources } from './custom-resources.ts';
 import { discovery } from './discovery.ts';
+import { kubectl } from './kubectl/index.ts';
 import { openApi } from './open-api.ts';
 import { pods } from './pods.ts';
 import { reading } from './reading/index.ts';
@@ -24,4 +25,5 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   customResources,
   reading,
   admission,
+  kubectl,
 };

@@ -1,0 +1,58 @@
+import type { Kubectl } from './runner.ts';
+
+/** kubectl create in all its forms, run, expose, autoscale. */
+export async function generators(kubectl: Kubectl, run: string): Promise<void> {
+  for (const line of [
+    'create configmap m --from-literal=a=b --from-literal=c=d',
+    'create configmap m --from-literal=a=b',
+    'create configmap hashed --from-literal=a=b --append-hash',
+    'create secret generic s --from-literal=a=b --type=example.com/x',
+    'create secret docker-registry r --docker-username=u --docker-password=p --docker-email=e@x --docker-server=s',
+    'create secret tls t --cert=none --key=none',
+    'create deployment d --image=x --replicas=2 --port=80 -- sleep 5',
+    'create deployment two --image=x --image=y',
+    'create job j --image=x -- sleep 5',
+    'create cronjob c --image=x --schedule=*/5_*_*_*_* -- date',
+    'create job j2 --from=cronjob/c',
+    'create role r --verb=get,list --resource=pods,deployments.apps/scale --resource-name=x',
+    'create role bad --verb=get --resource=nothings',
+    'create clusterrole cr-RUN --verb=get --resource=nodes',
+    'create clusterrole urls-RUN --verb=get --non-resource-url=/logs/*',
+    'create clusterrole sum-RUN --aggregation-rule=a=b',
+    'create rolebinding rb --role=r --user=a --group=b --serviceaccount=NS:default',
+    'create clusterrolebinding crb-RUN --clusterrole=view --user=a',
+    'create serviceaccount sa',
+    'create service clusterip si --tcp=80:8080',
+    'create service nodeport sn --tcp=80:8080',
+    'create service loadbalancer sl --tcp=80:8080',
+    'create service externalname se --external-name=example.com',
+    'create service clusterip sh --clusterip=None',
+    'create quota q --hard=cpu=1,pods=2 --scopes=BestEffort',
+    'create quota q --hard=pods=2 --scopes=BestEffort',
+    'create priorityclass pc-RUN --value=1000 --description=hi',
+    'create poddisruptionbudget pdb --min-available=1 --selector=a=b',
+    'create poddisruptionbudget pdb2 --max-unavailable=50% --selector=a=b',
+    'create ingress i --rule=foo.com/bar*=svc:8080,tls=secret --class=x --annotation=a=b',
+    'create namespace bad_name',
+    'create namespace NS',
+    'create token sa --duration=1m',
+    'create token none',
+    'create token sa --bound-object-kind=Pod --bound-object-name=none',
+    'run p --image=x --labels=a=b --env=A=B --port=80',
+    'run p --image=x',
+    'run q --image=x --restart=Never --dry-run=server -o=yaml',
+    'run e --image=x --expose --port=80',
+    'expose deployment d --port=80 --target-port=8000 --name=exposed',
+    'expose pod p --port=80 --type=NodePort',
+    'expose service si --port=81 --name=again',
+    'expose deployment none --port=80',
+    'autoscale deployment d --min=1 --max=3 --cpu=50%',
+    'autoscale deployment d --max=3',
+    'autoscale deployment two --max=3 --memory=100Mi --name=other',
+    'autoscale deployment none --max=3',
+    'autoscale configmap m --max=3',
+  ]) {
+    const words = line.replaceAll('RUN', run).replaceAll('NS', kubectl.namespace).split(' ');
+    await kubectl.runWords(words.map((word) => (word.startsWith('--schedule') ? word.replaceAll('_', ' ') : word)));
+  }
+}
