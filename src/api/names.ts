@@ -6,12 +6,12 @@ import { randomInt } from 'node:crypto';
  */
 const noFindings: string[] = [];
 
-export const maximumLength = (length: number): string => `must be no more than ${length} characters`;
+const maximumLength = (length: number): string => `must be no more than ${length} characters`;
 const maximumBytes = (length: number): string => `must be no more than ${length} bytes`;
-export const MUST_NOT_BE_EMPTY = 'must be non-empty';
+const MUST_NOT_BE_EMPTY = 'must be non-empty';
 export const inclusiveRange = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`;
 
-export function regexFinding(message: string, regex: string, ...examples: string[]): string {
+function regexFinding(message: string, regex: string, ...examples: string[]): string {
   const quoted = examples.map((example) => `'${example}', `).join(' or ');
   return examples.length === 0
     ? `${message} (regex used for validation is '${regex}')`

@@ -13,7 +13,7 @@ export function requiredNodeAffinityMatches(spec: PodSpec, name: string, labels:
 }
 
 /** Terms are ORed; a selector without terms, like a term without requirements, matches no node. */
-export function nodeSelectorMatches(selector: NodeSelector, name: string, labels: Labels): boolean {
+function nodeSelectorMatches(selector: NodeSelector, name: string, labels: Labels): boolean {
   return selector.nodeSelectorTerms.some((term) => nodeTermMatches(term, name, labels));
 }
 

@@ -105,8 +105,8 @@ function formatRequirement({ key, operator, values }: Requirement): string {
   }
 }
 
-export const selectEverything: Selector = new CompiledSelector([]);
-export const selectNothing: Selector = new CompiledSelector([], true);
+const selectEverything: Selector = new CompiledSelector([]);
+const selectNothing: Selector = new CompiledSelector([], true);
 
 /** Matches objects that carry all of `labels`; an empty map matches everything. */
 export const selectorFromLabels = (labels: Labels): Selector =>

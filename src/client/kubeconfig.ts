@@ -4,7 +4,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
 
 /** What a kubeconfig's current (or named) context says, as options of HttpTransport. Throws when it names no cluster. */
-export function transportOptionsFromKubeconfig(path: string, contextName?: string): HttpTransportOptions {
+function transportOptionsFromKubeconfig(path: string, contextName?: string): HttpTransportOptions {
   const config = new KubeConfig();
   config.loadFromFile(path);
   if (contextName !== undefined) config.setCurrentContext(contextName);

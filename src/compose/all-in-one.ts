@@ -109,7 +109,7 @@ async function awaitOrphans(data: DataDirectory): Promise<void> {
   }
 }
 
-export function parseZones(text: string): string[] {
+function parseZones(text: string): string[] {
   const zones = text
     .split(',')
     .map((zone) => zone.trim())
@@ -131,7 +131,7 @@ function parseRegistryList(text = 'public'): RegistryPolicy {
 }
 
 /** Of --privileged-tenants. */
-export function parseTenants(list = ''): string[] {
+function parseTenants(list = ''): string[] {
   const names = list.split(',').filter((name) => name !== '');
   for (const name of names)
     if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name))
@@ -139,7 +139,7 @@ export function parseTenants(list = ''): string[] {
   return names;
 }
 
-export function parseRuntime(text: string): 'containerd' | 'simulated' {
+function parseRuntime(text: string): 'containerd' | 'simulated' {
   if (text !== 'containerd' && text !== 'simulated')
     throw new CommandError(`--runtime ${text} is not known: containerd or simulated`);
   if (text === 'containerd' && process.getuid?.() !== 0)

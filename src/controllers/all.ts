@@ -58,7 +58,7 @@ export interface ControllersOptions {
 }
 
 /** All controllers, in no particular order: they meet in objects only. */
-export function createControllers(
+function createControllers(
   dependencies: ControllerDependencies,
   options: Pick<ControllersOptions, 'rootCa' | 'resources' | 'signer' | 'legacyTokenCleanUpMs'>,
 ): Controller[] {

@@ -1,7 +1,7 @@
 import type { CommitResult, KeyValue, StoreEvent, Transaction } from './store.ts';
 
 /** What lmdb can index; etcd allows more. Kubernetes' names stay far below. */
-export const MAX_KEY_BYTES = 1024;
+const MAX_KEY_BYTES = 1024;
 
 /** Throws for a transaction that no engine can apply: a programming error of the caller. */
 export function checkTransaction(transaction: Transaction): void {

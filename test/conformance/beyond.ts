@@ -4,7 +4,7 @@ import type { Spec } from './build.ts';
 const sigs = /^\[sig-(api-machinery|auth|cli|apps|scheduling|network|node|instrumentation|architecture|storage)\] /;
 
 /** What no cluster of virtual nodes is asked, the first that matches, and why. The page counts them. */
-export const leftOut: [pattern: RegExp, why: string][] = [
+const leftOut: [pattern: RegExp, why: string][] = [
   [/\[Conformance\]/, 'conformance tests: docs/conformance.md'],
   [/Feature:Windows|\[Provider:GCE\]|Feature:GPUDevicePlugin|AWS KMS/, 'Windows, GPUs and one cloud alone'],
   [/\[Alpha\]|\[Feature:OffByDefault\]|Feature:StorageVersionAPI/, 'feature gates that are off by default'],

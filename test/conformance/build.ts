@@ -21,7 +21,7 @@ export type ProgramName = keyof typeof programs;
 const suitePrograms = (Object.keys(programs) as ProgramName[]).filter((name) => name !== 'kube-apiserver');
 
 /** Where the programs of this state of the module are: `${XDG_CACHE_HOME:-~/.cache}/skypod/conformance/HASH`. */
-export function programsDirectory(): string {
+function programsDirectory(): string {
   const hash = createHash('sha256');
   for (const name of readdirSync(suiteDirectory).sort()) {
     if (/\.go$|^go\.(mod|sum)$/.test(name)) hash.update(name).update(readFileSync(join(suiteDirectory, name)));

@@ -26,7 +26,7 @@ export interface Result {
   commit: string;
 }
 
-export function conformanceTests(): ConformanceTest[] {
+function conformanceTests(): ConformanceTest[] {
   return readFileSync(testsPath, 'utf8')
     .trim()
     .split('\n')
@@ -106,7 +106,7 @@ const conditions = [
 ];
 
 /** `docs/conformance.md`: the totals by sig, then every test. */
-export function conformancePage(tests: ConformanceTest[], results: Map<string, Result>): string {
+function conformancePage(tests: ConformanceTest[], results: Map<string, Result>): string {
   const page = [
     '# Conformance',
     '',
@@ -126,7 +126,7 @@ export function conformancePage(tests: ConformanceTest[], results: Map<string, R
 }
 
 /** `docs/conformance-beyond.md`: the totals by sig, what was left out, then every test that has not passed. */
-export function beyondPage(tests: ConformanceTest[], left: Map<string, number>, results: Map<string, Result>): string {
+function beyondPage(tests: ConformanceTest[], left: Map<string, number>, results: Map<string, Result>): string {
   const page = [
     '# Beyond conformance',
     '',

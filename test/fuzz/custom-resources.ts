@@ -40,7 +40,7 @@ export function expression(random: Random, root = 'self'): string {
 }
 
 /** A property of a structural schema, sometimes not one. */
-export function schemaOfProperty(random: Random, depth = 0): any {
+function schemaOfProperty(random: Random, depth = 0): any {
   const common: any = {};
   if (random.chance(0.1)) common.nullable = true;
   if (random.chance(0.15)) {

@@ -181,7 +181,7 @@ const words = [
 ];
 
 /** A value a schema allows, mostly. */
-export function sampleOf(random: Random, schema: ValueSchema, depth: number): unknown {
+function sampleOf(random: Random, schema: ValueSchema, depth: number): unknown {
   if (random.chance(0.01)) return oddValue(random);
   switch (schema.kind) {
     case 'string':

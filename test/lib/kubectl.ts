@@ -50,7 +50,7 @@ export function newestKubectl(): string {
  * Debian's kubectl 1.20, which speaks SPDY, unpacked beside whatever is on PATH; undefined when Debian's packages
  * cannot be had.
  */
-export function debianKubectl(): string | undefined {
+function debianKubectl(): string | undefined {
   const directory = join(cacheDirectory, 'kubectl-debian');
   const path = join(directory, 'usr', 'bin', 'kubectl');
   if (existsSync(path)) return path;

@@ -24,7 +24,7 @@ import {
  */
 const longestRunMs = 1000;
 const stepsBetweenLooks = 16;
-export const OVERTIME_COST = 10_000_000;
+const OVERTIME_COST = 10_000_000;
 
 /** The state of one run. */
 export class Frame {

@@ -3,7 +3,7 @@ import type { CallNode, ComprehensionNode, IdentNode, ListNode, Node } from './s
 export type MacroReport = (offset: number, message: string) => void;
 
 /** What no source can name. */
-export const ACCUMULATOR = '@result';
+const ACCUMULATOR = '@result';
 const visibleAccumulator = '__result__';
 const unused = '#unused';
 /** `optMap` says its target twice; chains of it must not grow without end. */

@@ -19,9 +19,9 @@ export const nominal = new Set(
   ).split(' '),
 );
 /** Lists are looked through once. */
-export const traversals = new Set(['isSorted', 'sum', 'max', 'min', 'indexOf', 'lastIndexOf']);
+const traversals = new Set(['isSorted', 'sum', 'max', 'min', 'indexOf', 'lastIndexOf']);
 /** A string is looked through once. */
-export const stringTraversals = new Set([
+const stringTraversals = new Set([
   'url',
   'lowerAscii',
   'upperAscii',

@@ -215,7 +215,7 @@ export function jsonValue(value: unknown): unknown {
   return Array.isArray(value) ? new JsonList(value) : new JsonMap(value as Record<string, unknown>);
 }
 
-export class JsonList extends CelList {
+class JsonList extends CelList {
   readonly raw: readonly unknown[];
   constructor(raw: readonly unknown[]) {
     super();
@@ -229,7 +229,7 @@ export class JsonList extends CelList {
   }
 }
 
-export class JsonMap extends CelMap {
+class JsonMap extends CelMap {
   readonly raw: Record<string, unknown>;
   constructor(raw: Record<string, unknown>) {
     super();

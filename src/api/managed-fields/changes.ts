@@ -55,7 +55,7 @@ const known = new WeakMap<Endpoint, Map<string, KnownChange>>();
 const knownLimit = 1000;
 
 /** The change between two objects in the endpoint's version. */
-export function* changeAt(endpoint: Endpoint, before: unknown, after: unknown): Steps<Change> {
+function* changeAt(endpoint: Endpoint, before: unknown, after: unknown): Steps<Change> {
   const type = trackedTypeOf(endpoint.type, endpoint.reset);
   const signature = signatureOf(type, before, after);
   yield;

@@ -45,7 +45,7 @@ export function objectCount(resource: GroupResource): QuotaEvaluator {
   };
 }
 
-export function scopeSelectors({ spec }: ResourceQuota): ScopedResourceSelectorRequirement[] {
+function scopeSelectors({ spec }: ResourceQuota): ScopedResourceSelectorRequirement[] {
   const selectors: ScopedResourceSelectorRequirement[] = (spec?.scopes ?? []).map((scopeName) => ({
     scopeName,
     operator: 'Exists',

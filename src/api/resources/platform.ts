@@ -260,7 +260,7 @@ const usageRecord = kind('UsageRecord', {
   ),
 });
 
-export const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const status = { name: 'status', verbs: ['get', 'patch', 'update'] };
 const binding = {
   name: 'binding',

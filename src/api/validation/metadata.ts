@@ -163,7 +163,7 @@ function validateFinalizers(finalizers: string[] | undefined, findings: Findings
 export const standardFinalizers = ['kubernetes', ORPHAN, FOREGROUND];
 
 /** Of the core group's own kinds: finalizers are upstream's or carry a domain. */
-export function validateStandardFinalizers(finalizers: string[] | undefined, findings: Findings): void {
+function validateStandardFinalizers(finalizers: string[] | undefined, findings: Findings): void {
   finalizers?.forEach((finalizer, index) => {
     const path = `metadata.finalizers[${index}]`;
     if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return;

@@ -40,7 +40,7 @@ export function validateTolerations(tolerations: Toleration[] | undefined, path:
   });
 }
 
-export function validateNodeSelectorRequirement(
+function validateNodeSelectorRequirement(
   requirement: NodeSelectorRequirement,
   path: string,
   findings: Findings,

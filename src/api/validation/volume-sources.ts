@@ -3,7 +3,7 @@ import type { Findings } from './findings.ts';
 
 export type ValidateSource = (source: any, path: string, findings: Findings) => void;
 
-export const hostPathTypes = [
+const hostPathTypes = [
   '',
   'BlockDevice',
   'CharDevice',

@@ -66,7 +66,7 @@ function setScheduling(
 }
 
 /** Both lists without those that another one covers; of equal ones the first stays. */
-export function mergeTolerations(first: Toleration[], second: Toleration[]): Toleration[] {
+function mergeTolerations(first: Toleration[], second: Toleration[]): Toleration[] {
   const all = [...first, ...second];
   const merged: Toleration[] = [];
   for (const [index, one] of all.entries()) {

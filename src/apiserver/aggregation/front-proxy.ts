@@ -18,7 +18,7 @@ export interface FrontProxy {
  * A tenant's servers may hand on whatever reaches them, to another tenant's servers too: those take only the name of
  * their own tenant (`requestheader-allowed-names`).
  */
-export const frontProxyName = (tenant: string) => `front-proxy-client:${tenant}`;
+const frontProxyName = (tenant: string) => `front-proxy-client:${tenant}`;
 
 const certificateDays = 30;
 const renewMs = 15 * 24 * 3600 * 1000;

@@ -26,7 +26,7 @@ export interface AuditOptions {
   logMaxBackup?: number;
 }
 
-export const TENANT_ANNOTATION = 'tenancy.skypod.io/tenant';
+const TENANT_ANNOTATION = 'tenancy.skypod.io/tenant';
 /** Of events whose objects were too large to be recorded. */
 const TRUNCATED_ANNOTATION = 'audit.k8s.io/truncated';
 const userAgentLimit = 1024;

@@ -49,7 +49,7 @@ const webSocketToken = /^base64url\.bearer\.authorization\.k8s\.io\./;
  * The client's headers as another server may see them: without those of the connection, and without everything that
  * says who somebody is. Credentials were meant for us, and whoever trusts X-Remote-User trusts it from us alone.
  */
-export function forwardedHeaders({ headers, method }: RequestContext): Record<string, string | string[]> {
+function forwardedHeaders({ headers, method }: RequestContext): Record<string, string | string[]> {
   const forwarded: Record<string, string | string[]> = {};
   const perConnection = String(headers['connection'] ?? '')
     .split(',')
@@ -147,7 +147,7 @@ export async function forward(context: RequestContext, target: ForwardTarget): P
 }
 
 /** The answer's headers without those of the connection it came on. */
-export function passedBack(response: IncomingMessage): Record<string, string | string[]> {
+function passedBack(response: IncomingMessage): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, values] of Object.entries(response.headersDistinct)) {
     if (values === undefined || connectionHeaders.has(name)) continue;

@@ -69,7 +69,7 @@ export function joinPaths(...paths: string[]): string {
 const attributePattern = /([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'=<>`]+)/g;
 
 /** A start tag with its links rewritten. */
-export function rewriteTag(tag: string, rewriting: LinkRewriting): string {
+function rewriteTag(tag: string, rewriting: LinkRewriting): string {
   const name = /^<([a-z][a-z0-9]*)/i.exec(tag)?.[1];
   const attributes = name === undefined ? undefined : urlAttributes[name.toLowerCase()];
   if (attributes === undefined) return tag;

@@ -17,7 +17,7 @@ const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', '
 const partVerbs = ['get', 'patch', 'update'];
 
 /** `example.com`, `v1`, `Foo` -> `com.example.v1.Foo`: what OpenAPI calls the type. */
-export const modelName = (group: string, version: string, kind: string): string =>
+const modelName = (group: string, version: string, kind: string): string =>
   `${group.split('.').reverse().join('.')}.${version}.${kind}`;
 
 /** What built-in resources have written by hand: one version of a CustomResourceDefinition as a resource. */

@@ -24,7 +24,7 @@ export interface PemPair {
 }
 
 /** Names every API server certificate is good for, besides those of its operator. */
-export const servingNames = [
+const servingNames = [
   'localhost',
   '127.0.0.1',
   '::1',

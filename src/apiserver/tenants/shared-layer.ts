@@ -9,7 +9,7 @@ import { storeKey } from '../watch-cache/keys.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { derivedUid, VirtualEntry } from './virtual-entry.ts';
 
-export const DEFAULT_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
+const DEFAULT_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 
 export interface SharedLayerOptions {
   /** What kube-root-ca.crt holds. */

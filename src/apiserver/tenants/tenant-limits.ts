@@ -16,10 +16,10 @@ export interface TenantLimits {
 }
 
 /** Four times what one Kubernetes cluster's etcd is made for by default would be too much to give everybody. */
-export const defaultTenantLimits: TenantLimits = { objects: 200_000, bytes: 2 * 1024 ** 3 };
+const defaultTenantLimits: TenantLimits = { objects: 200_000, bytes: 2 * 1024 ** 3 };
 
 /** As etcd's --max-request-bytes. */
-export const objectLimitBytes = 1.5 * 1024 * 1024;
+const objectLimitBytes = 1.5 * 1024 * 1024;
 /** The platform's own objects hold several of a tenant's. */
 const platformObjectLimitBytes = 32 * 1024 * 1024;
 

@@ -21,7 +21,7 @@ export async function remove(environment: Environment, request: ResourceRequest)
     : { type: 'object', code: 200, definition, object: result.object };
 }
 
-export function deletedStatus(definition: ResourceDefinition, object: KubeObject): object {
+function deletedStatus(definition: ResourceDefinition, object: KubeObject): object {
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -16,7 +16,7 @@ export interface Position {
 }
 
 /** Opaque to clients; the form is upstream's. */
-export function encodeContinue({ revision, start }: Position): string {
+function encodeContinue({ revision, start }: Position): string {
   return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start })).toString('base64url');
 }
 

@@ -11,7 +11,7 @@ const notFinite: Record<string, number> = { '.inf': Number.POSITIVE_INFINITY, '.
 const inThreeCases = /^\.(?:inf|Inf|INF|nan|NaN|NAN)$/;
 
 /** What a plain scalar that begins with a digit, a sign or a point is to Go's reader: a number, or the text as it is. */
-export function numberOrText(text: string): number | string {
+function numberOrText(text: string): number | string {
   const hasSign = text[0] === '-' || text[0] === '+';
   const sign = text[0] === '-' ? -1 : 1;
   const unsigned = hasSign ? text.slice(1) : text;

@@ -20,7 +20,7 @@ const hostNetworkToleration: Toleration = {
   effect: 'NoSchedule',
 };
 
-export function tolerationsOf(spec: PodSpec): Toleration[] {
+function tolerationsOf(spec: PodSpec): Toleration[] {
   const added = spec.hostNetwork === true ? [...daemonTolerations, hostNetworkToleration] : daemonTolerations;
   const own = spec.tolerations ?? [];
   const isThere = (wanted: Toleration) =>

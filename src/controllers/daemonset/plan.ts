@@ -22,7 +22,7 @@ const surgeOf = (set: DaemonSet, desired: number): number =>
     ? 0
     : scaledValue(set.spec.updateStrategy?.rollingUpdate?.maxSurge ?? 0, desired, true);
 
-export function podsByNode(pods: Pod[]): Map<string, Pod[]> {
+function podsByNode(pods: Pod[]): Map<string, Pod[]> {
   const byNode = new Map<string, Pod[]>();
   for (const pod of pods) {
     const node = nodeOf(pod);

@@ -4,7 +4,7 @@ import { isPodReady } from '../common/pod-state.ts';
 import { hasEndpoint, hostnameIn, isHeadless, targetPortOf } from '../common/service-pods.ts';
 
 /** An Endpoints object holds no more addresses than this. */
-export const mostAddresses = 1000;
+const mostAddresses = 1000;
 
 interface Entry {
   address: EndpointAddress;

@@ -13,7 +13,7 @@ import { byController, byNamespace, controllerOf, namespaceOf, siblingKey } from
 import { isPodReady } from '../common/pod-state.ts';
 import { type ReplicaSetKind, reconcileReplicaSet } from './reconcile.ts';
 
-export const replicaSetKind: ReplicaSetKind = {
+const replicaSetKind: ReplicaSetKind = {
   resource: REPLICA_SETS,
   apiVersion: 'apps/v1',
   kind: 'ReplicaSet',

@@ -4,7 +4,7 @@ import type { Draft } from '../../api/object.ts';
 import { controllerReference } from '../common/owner.ts';
 import { podFromTemplate } from '../common/pod-template.ts';
 
-export const REVISION_LABEL = 'controller-revision-hash';
+const REVISION_LABEL = 'controller-revision-hash';
 const POD_NAME = 'statefulset.kubernetes.io/pod-name';
 const POD_INDEX = 'apps.kubernetes.io/pod-index';
 

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 
 /** Organization of the certificates that the platform's own components hold; tenants' are of the same authority. */
-export const PLATFORM_ORGANIZATION = 'skypod:platform';
+const PLATFORM_ORGANIZATION = 'skypod:platform';
 
 /** Whether the other side of a verified TLS connection is a component of the platform. */
 export function isPlatformPeer(socket: TLSSocket): boolean {

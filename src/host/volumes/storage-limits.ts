@@ -21,7 +21,7 @@ const isLimited = (pod: PodSpec) =>
   pod.containers.some(({ resources }) => storageLimit(resources?.limits) !== undefined);
 
 /** Why the pod is to be evicted, in the kubelet's words; undefined while it keeps to its limits. A pure function. */
-export function storageExcess(pod: PodSpec, usage: StorageUsage): string | undefined {
+function storageExcess(pod: PodSpec, usage: StorageUsage): string | undefined {
   for (const { name, emptyDir } of limitedVolumes(pod)) {
     const limit = emptyDir!.sizeLimit!;
     if (bytes(limit) > 0 && (usage.emptyDirs.get(name) ?? 0) > bytes(limit)) {

@@ -8,7 +8,7 @@ export interface BackOff {
   maximumMs: number;
 }
 
-export const createBackOff = (initialMs: number, maximumMs: number): BackOff => ({
+const createBackOff = (initialMs: number, maximumMs: number): BackOff => ({
   entries: new Map(),
   initialMs,
   maximumMs,

@@ -10,10 +10,10 @@ const FEWEST_SHARES = 2;
 const MOST_SHARES = 262_144;
 const SMALLEST_QUOTA_US = 1000;
 
-export const sharesOf = (milliCpu: number): number =>
+const sharesOf = (milliCpu: number): number =>
   milliCpu === 0 ? FEWEST_SHARES : Math.min(Math.max(Math.floor((milliCpu * 1024) / 1000), FEWEST_SHARES), MOST_SHARES);
 
-export const quotaOf = (milliCpu: number): number =>
+const quotaOf = (milliCpu: number): number =>
   milliCpu === 0 ? 0 : Math.max(Math.floor((milliCpu * PERIOD_US) / 1000), SMALLEST_QUOTA_US);
 
 /** A container's requests and limits as the kernel takes them, by the kubelet's formulas. */

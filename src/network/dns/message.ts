@@ -2,11 +2,11 @@ import { decode, encode, type Packet } from 'dns-packet';
 import type { ZoneRecord } from './zone.ts';
 
 /** Response codes of RFC 1035. */
-export const rcodes = { ok: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4, refused: 5 } as const;
+const rcodes = { ok: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4, refused: 5 } as const;
 export type Rcode = keyof typeof rcodes;
 
 /** Seconds, as CoreDNS' kubernetes plug-in answers by default: endpoints come and go. */
-export const ZONE_TTL_SECONDS = 5;
+const ZONE_TTL_SECONDS = 5;
 /** What fits without fragments (RFC 9715); a client may say less. */
 const LARGEST_UDP_BYTES = 1232;
 const SMALLEST_UDP_BYTES = 512;

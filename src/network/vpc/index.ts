@@ -63,7 +63,7 @@ export interface VpcNetwork extends PodNetwork {
   destroy(): Promise<void>;
 }
 
-export const DEFAULT_LINK_PORTS: LinkPorts = { dns: 10053, api: 10443 };
+const DEFAULT_LINK_PORTS: LinkPorts = { dns: 10053, api: 10443 };
 
 /**
  * The pod network of one host. On start it takes over what an earlier process of the same data directory left, and

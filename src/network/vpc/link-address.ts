@@ -8,7 +8,7 @@ import { formatAddress, parseAddress } from '../addresses/ipv4.ts';
  * Example, index 2: the machine's end is 169.254.64.4, the VPC's end 169.254.64.5.
  */
 const LINK_RANGE_BASE = parseAddress('169.254.64.0');
-export const LINK_COUNT = 8192;
+const LINK_COUNT = 8192;
 /** Routing tables of the links: one each, numbered from here; far from what people choose by hand. */
 const TABLE_BASE = 0x5b000000;
 

@@ -55,7 +55,7 @@ export class ImageMounts {
 const keyOf = (target: string): string => `image-volume-${createHash('sha256').update(target).digest('hex')}`;
 
 /** The name of the snapshot that all layers together make. Source: ChainID of the OCI image specification. */
-export function chainId(diffIds: string[]): string {
+function chainId(diffIds: string[]): string {
   if (diffIds.length === 0) throw new Error('the image has no layers');
   return diffIds.reduce((chain, diffId) => `sha256:${createHash('sha256').update(`${chain} ${diffId}`).digest('hex')}`);
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ContainerConfig, ContainerResources, PodSandboxConfig, SeccompProfile } from '../sandbox-runtime.ts';
 
 /** What the runtime notes in CRI's annotations for itself; never shown to the agent. */
-export const NOTE_PREFIX = 'runtime.skypod.io/';
+const NOTE_PREFIX = 'runtime.skypod.io/';
 export const NOTES = {
   podUid: `${NOTE_PREFIX}pod-uid`,
   tenant: `${NOTE_PREFIX}tenant`,

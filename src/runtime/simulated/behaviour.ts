@@ -31,7 +31,7 @@ export interface Behaviour {
 
 const pullFailures = new Set<string>(['notFound', 'unauthorized', 'invalidName', 'registryUnavailable', 'other']);
 
-export const SIMULATE_ANNOTATION = 'skypod.io/simulate';
+const SIMULATE_ANNOTATION = 'skypod.io/simulate';
 
 /** The words that hold for a container; see Behaviour. */
 export function behaviourWords(container: string, image: string, annotations: Record<string, string>): string {
@@ -122,7 +122,7 @@ function integer(word: string, value: string): number {
 }
 
 /** `500ms`, `2s`, `1m`, `1h`; a bare number is seconds. */
-export function parseDurationMs(text: string): number {
+function parseDurationMs(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   if (!match) throw new Error(`${JSON.stringify(text)} is not a duration`);
   const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's']!;

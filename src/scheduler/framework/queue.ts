@@ -21,8 +21,8 @@ export interface QueuedUnit<Unit> {
 
 type Place = 'active' | 'backoff' | 'unschedulable' | 'taken';
 
-export const INITIAL_BACKOFF_MS = 1_000;
-export const MAX_BACKOFF_MS = 10_000;
+const INITIAL_BACKOFF_MS = 1_000;
+const MAX_BACKOFF_MS = 10_000;
 /** A unit that nothing seemed to help is tried again anyway after so long (upstream: 5 minutes). */
 export const UNSCHEDULABLE_RETRY_MS = 300_000;
 

@@ -284,7 +284,7 @@ export class Scheduler<Unit, T extends Target, View> {
 }
 
 /** Upstream's numFeasibleNodesToFind: all up to 100, then 50 % less 1 % for every 125 targets, at least 5 %. */
-export function sampleSize(targets: number): number {
+function sampleSize(targets: number): number {
   if (targets <= SAMPLE_TARGETS) return targets;
   const percent = Math.max(50 - targets / 125, 5);
   return Math.max(Math.floor((targets * percent) / 100), SAMPLE_TARGETS);

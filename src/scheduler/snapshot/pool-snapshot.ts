@@ -21,7 +21,7 @@ export interface Overcommit {
 }
 
 /** CPU that one pod leaves idle another takes; memory cannot be taken back. */
-export const DEFAULT_OVERCOMMIT: Overcommit = { cpu: 4, memory: 1 };
+const DEFAULT_OVERCOMMIT: Overcommit = { cpu: 4, memory: 1 };
 
 /** An instance that asks for nothing still keeps some processes in memory. */
 const LEAST_CPU_MILLIS = 1;

@@ -7,7 +7,7 @@ import type { Client } from '../../client/client.ts';
 export type TenantResource = Pick<ResourceDefinition, 'group' | 'version' | 'resource' | 'verbs'>;
 
 /** So long an object may be held by finalizers: whoever was to remove them runs in the tenant, and that is being emptied. */
-export const FINALIZER_PATIENCE_MS = 60_000;
+const FINALIZER_PATIENCE_MS = 60_000;
 const PARALLEL_DELETIONS = 32;
 
 /**

@@ -13,7 +13,7 @@ import { BY_HOST, podKeyOf, type World } from '../sync/world.ts';
 import { toleratedMs } from './eviction.ts';
 
 /** A Lease not renewed for so long makes its Host not ready, as pool.ts says. */
-export const LEASE_GRACE_MS = 40_000;
+const LEASE_GRACE_MS = 40_000;
 const LOST_REASON = 'LeaseExpired';
 
 interface Lease extends KubeObject {

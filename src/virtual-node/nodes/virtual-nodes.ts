@@ -43,7 +43,7 @@ export const zonesByNode = (zones: readonly string[]): Map<string, string> =>
   new Map(zones.map((zone) => [virtualNodeName(zone), zone]));
 
 /** The node's address in each tenant's VPC: the first of VPC_NODE_CIDR for the first zone, and so on. */
-export function virtualNodeAddress(index: number): string {
+function virtualNodeAddress(index: number): string {
   const [first, second] = VPC_NODE_CIDR.split('.');
   return `${first}.${second}.${(index + 1) >> 8}.${(index + 1) & 255}`;
 }

@@ -11,8 +11,8 @@ const GIBIBYTE = 1024 ** 3;
  * | vCPU                                          | memory                                       |
  * | 0.25 0.5 1 2 4 8 16 32 64 128, then by 128     | to 8 GiB by 0.5, to 64 GiB by 1, then by 8   |
  */
-export const CPU_SIZES_MILLIS = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000];
-export const MEMORY_STEPS = [
+const CPU_SIZES_MILLIS = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000];
+const MEMORY_STEPS = [
   { upToGib: 8, stepGib: 0.5 },
   { upToGib: 64, stepGib: 1 },
   { upToGib: Infinity, stepGib: 8 },

@@ -84,7 +84,7 @@ function summarizeContainers(pod: Pod, statuses: ContainerStatus[], initial: str
   return hasRunning ? 'NotReady' : status;
 }
 
-export function summarizePod(pod: Pod, nowMs: number): Summary {
+function summarizePod(pod: Pod, nowMs: number): Summary {
   const phase = pod.status?.phase ?? '';
   let status = pod.status?.reason || phase;
   for (const condition of pod.status?.conditions ?? []) {

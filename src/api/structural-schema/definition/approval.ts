@@ -1,7 +1,7 @@
 import type { CustomResourceDefinition } from '../../generated/apiextensions-v1.ts';
 import type { Findings } from '../../validation/findings.ts';
 
-export const APPROVAL_ANNOTATION = 'api-approved.kubernetes.io';
+const APPROVAL_ANNOTATION = 'api-approved.kubernetes.io';
 
 export interface Approval {
   state: 'Missing' | 'Bypassed' | 'Approved' | 'Invalid';

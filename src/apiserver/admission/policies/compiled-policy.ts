@@ -131,7 +131,7 @@ function compileCommon(
 }
 
 /** Each variable may name those before it. What does not compile has any type: whoever uses it hears of it. */
-export function compileVariables(
+function compileVariables(
   variables: readonly Variable[],
   base: AdmissionNames,
 ): { variables: CompiledVariable[]; types: Map<string, CelType> } {

@@ -12,7 +12,7 @@ import { keysOfIdentity } from './subjects.ts';
 const group = 'rbac.authorization.k8s.io';
 export const ROLES: GroupResource = { group, resource: 'roles' };
 export const CLUSTER_ROLES: GroupResource = { group, resource: 'clusterroles' };
-export const ROLE_BINDINGS: GroupResource = { group, resource: 'rolebindings' };
+const ROLE_BINDINGS: GroupResource = { group, resource: 'rolebindings' };
 export const CLUSTER_ROLE_BINDINGS: GroupResource = { group, resource: 'clusterrolebindings' };
 
 interface Caches {

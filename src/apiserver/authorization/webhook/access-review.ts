@@ -23,7 +23,7 @@ export interface AccessReviewSpec {
 }
 
 /** Whose API is asked, among the user's extra: a name means another user in every tenant. */
-export const TENANT_EXTRA = 'tenancy.skypod.io/tenant';
+const TENANT_EXTRA = 'tenancy.skypod.io/tenant';
 
 export function accessReviewSpec(identity: Identity, attributes: Attributes): AccessReviewSpec {
   const { isResourceRequest, path, verb, namespace, group, version, resource, subresource, name } = attributes;

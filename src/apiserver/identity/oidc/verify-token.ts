@@ -13,7 +13,7 @@ const notBeforeLeewaySeconds = 300;
 const tokenLimit = 64 * 1024;
 
 /** What a token says before anybody has looked at its signature; undefined where it is no compact JWT. */
-export function untrustedClaims(token: string): Claims | undefined {
+function untrustedClaims(token: string): Claims | undefined {
   if (token.length > tokenLimit || token.split('.', 4).length !== 3) return undefined;
   try {
     const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString());
