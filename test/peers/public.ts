@@ -33,7 +33,7 @@ function sideOf(name: Side['name'], endpoint: Endpoint, prefix: string): Side {
   const client = new HttpClient(endpoint, prefix);
   closing.push(() => client.close());
   const own: [RegExp | string, string][] = prefix === '' ? [] : [[prefix, '']];
-  return { name, client, normaliser: normaliser([...own, ...chosen]), notes: {} };
+  return { name, endpoint, prefix, client, normaliser: normaliser([...own, ...chosen]), notes: {} };
 }
 
 /** What each server chooses for itself, or was told. */
