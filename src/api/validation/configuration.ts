@@ -9,6 +9,7 @@ import {
   isPortNumber,
   isQualifiedName,
 } from '../names.ts';
+import { TOKEN_SECRET_TYPE } from '../well-known.ts';
 import type { Findings } from './findings.ts';
 import { addressFindings, cidrFindings, isCidr } from './ip-address.ts';
 import { validateImmutable } from './metadata.ts';
@@ -75,7 +76,7 @@ export function validateSecret({ type = '', data = {}, metadata }: Secret, findi
     findings.required('data[username]');
     findings.required('data[password]');
   }
-  if (type === 'kubernetes.io/service-account-token' && !metadata.annotations?.['kubernetes.io/service-account.name']) {
+  if (type === TOKEN_SECRET_TYPE && !metadata.annotations?.['kubernetes.io/service-account.name']) {
     findings.required('metadata.annotations[kubernetes.io/service-account.name]');
   }
 }

@@ -1,8 +1,9 @@
+import { ZONE_LABEL } from '../../api/well-known.ts';
 import type { Objects } from '../objects.ts';
 import type { AdmissionPlugin } from './admission.ts';
 
 const NODES = { group: '', resource: 'nodes' };
-const copied = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'];
+const copied = [ZONE_LABEL, 'topology.kubernetes.io/region'];
 
 /**
  * A pod carries the topology labels of its node, so that the downward API can show them: put on the binding, which hands

@@ -3,6 +3,7 @@ import type { GroupResource, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { ENDPOINT_SLICES, SERVICES } from '../../api/resources.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
+import { SERVICE_NAME_LABEL } from '../../api/well-known.ts';
 import type { Environment } from '../environment.ts';
 import { platformIdentity } from '../identity/identity.ts';
 import { updateOwn } from '../verbs/own-update.ts';
@@ -170,7 +171,7 @@ export class AvailabilityController {
   }
 
   async #slicesOf(tenant: string, namespace: string, serviceName: string): Promise<KubeObject[]> {
-    const matches = (object: KubeObject) => object.metadata.labels?.['kubernetes.io/service-name'] === serviceName;
+    const matches = (object: KubeObject) => object.metadata.labels?.[SERVICE_NAME_LABEL] === serviceName;
     const { objects } = this.#options.environment;
     return (await objects.entries(ENDPOINT_SLICES, { tenant, namespace }, { matches })).map(({ object }) => object);
   }
@@ -239,7 +240,7 @@ export class AvailabilityController {
       start().catch(again);
     };
     follow(SERVICES, (object) => object.metadata.name);
-    follow(ENDPOINT_SLICES, (object) => object.metadata.labels?.['kubernetes.io/service-name']);
+    follow(ENDPOINT_SLICES, (object) => object.metadata.labels?.[SERVICE_NAME_LABEL]);
   }
 
   #backendsChanged(events: CacheEvent[], serviceOf: (object: KubeObject) => string | undefined): void {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { ENDPOINT_SLICES, PODS, SERVICES } from '../../api/resources.ts';
 import { notFound, type StatusError, serviceUnavailable } from '../../api/status.ts';
+import { SERVICE_NAME_LABEL } from '../../api/well-known.ts';
 import type { Objects } from '../objects.ts';
 import type { PodConnector } from '../pod-connector.ts';
 
@@ -43,7 +44,7 @@ async function endpointsOf(objects: Objects, { tenant, namespace, name, port }: 
   if (wanted === undefined) throw noEndpoints(name);
   const candidates: { podName: string; port: number }[] = [];
   for (const { object } of await objects.entries(ENDPOINT_SLICES, { tenant, namespace })) {
-    if (object.metadata.labels?.['kubernetes.io/service-name'] !== name) continue;
+    if (object.metadata.labels?.[SERVICE_NAME_LABEL] !== name) continue;
     const portNumber = (object['ports'] ?? []).find(
       (one: { name?: string }) => (one.name ?? '') === (wanted.name ?? ''),
     )?.port;

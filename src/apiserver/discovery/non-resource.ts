@@ -8,7 +8,7 @@ import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
 import { methodNotAllowedHere } from '../verbs/scope.ts';
 import { createDiscovery } from './handler.ts';
-import { type HealthCheck, HealthRecord, health } from './health.ts';
+import { checksOf, type HealthCheck, HealthRecord, health } from './health.ts';
 
 /** GET /version. Source: apimachinery's version.Info. */
 export interface VersionInfo {
@@ -92,8 +92,8 @@ function rootPaths({ registry, aggregation, checks }: NonResourceOptions, { tena
   const paths = served.flatMap(({ group, version }) =>
     group === '' ? [] : [`/apis/${group}`, `/apis/${group}/${version}`],
   );
-  for (const root of ['/healthz', '/livez', '/readyz']) {
-    paths.push(root, ...checks.map(({ name }) => `${root}/${name}`));
+  for (const root of ['healthz', 'livez', 'readyz']) {
+    paths.push(`/${root}`, ...checksOf(root, checks).map(({ name }) => `/${root}/${name}`));
   }
   return [...new Set([...plainPaths, ...paths])].sort();
 }

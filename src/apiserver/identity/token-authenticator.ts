@@ -1,6 +1,7 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
 import { NODES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { notFound } from '../../api/status.ts';
+import { TOKEN_INVALID_SINCE_LABEL, TOKEN_LAST_USED_LABEL, TOKEN_SECRET_TYPE } from '../../api/well-known.ts';
 import type { Clock } from '../../base/clock.ts';
 import { quotedList } from '../authorization/rbac/cover.ts';
 import type { Objects } from '../objects.ts';
@@ -135,9 +136,9 @@ export class ServiceAccountAuthenticator {
   #useOf(entry: CacheEntry, account: KubeObject): NonNullable<Identity['secretToken']> {
     const { name, namespace = '', labels } = entry.object.metadata;
     this.#noteUse(entry);
-    if (labels?.[INVALID_SINCE_LABEL]) {
+    if (labels?.[TOKEN_INVALID_SINCE_LABEL]) {
       throw new TokenRefused(
-        `the token in secret ${namespace}/${name} for service account ${namespace}/${account.metadata.name} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${INVALID_SINCE_LABEL}' label from the secret to temporarily allow use of this token`,
+        `the token in secret ${namespace}/${name} for service account ${namespace}/${account.metadata.name} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${TOKEN_INVALID_SINCE_LABEL}' label from the secret to temporarily allow use of this token`,
       );
     }
     const isGenerated = account['secrets']?.some((reference: { name?: string }) => reference.name === name) === true;
@@ -153,12 +154,12 @@ export class ServiceAccountAuthenticator {
   #noteUse(entry: CacheEntry): void {
     const nowMs = this.#clock.now();
     const { object, tenant, namespace, name } = entry;
-    const lastUsed = object.metadata.labels?.[LAST_USED_LABEL];
+    const lastUsed = object.metadata.labels?.[TOKEN_LAST_USED_LABEL];
     if (lastUsed === dayOf(nowMs) || lastUsed === dayOf(nowMs + dayMs)) return;
     const key = `${tenant}/${namespace}/${name}`;
     if (this.#noting.has(key)) return;
     this.#noting.add(key);
-    const labels = { ...object.metadata.labels, [LAST_USED_LABEL]: dayOf(nowMs) };
+    const labels = { ...object.metadata.labels, [TOKEN_LAST_USED_LABEL]: dayOf(nowMs) };
     const after = { ...object, metadata: { ...object.metadata, labels } };
     this.#objects
       .commit([{ resource: SECRETS, tenant, namespace, name, before: entry, after }])
@@ -172,14 +173,12 @@ export class ServiceAccountAuthenticator {
   }
 }
 
-const LAST_USED_LABEL = 'kubernetes.io/legacy-token-last-used';
-const INVALID_SINCE_LABEL = 'kubernetes.io/legacy-token-invalid-since';
 const dayMs = 24 * 3_600_000;
 const dayOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
 /** Whether the token is the one that the secret holds, not one of another kind that ends with it. */
 function isTokenOf({ type, data }: KubeObject, token: string): boolean {
-  if (type !== 'kubernetes.io/service-account-token') return false;
+  if (type !== TOKEN_SECRET_TYPE) return false;
   return Buffer.from(String(data?.token ?? ''), 'base64').equals(Buffer.from(token));
 }
 

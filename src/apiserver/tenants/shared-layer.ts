@@ -3,6 +3,7 @@ import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS, VPC_SERVICE_CIDR
 import { DEFAULT_SERVICE_CIDR_NAME, ipAddressLabels, SERVICE_CIDR_FINALIZER } from '../../api/service-addresses.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
+import { SERVICE_NAME_LABEL } from '../../api/well-known.ts';
 import { bootstrapObjects } from '../authorization/bootstrap/policy.ts';
 import { flowControlObjects } from '../fairness/bootstrap.ts';
 import { storeKey } from '../watch-cache/keys.ts';
@@ -329,7 +330,7 @@ function kubernetesEndpointSlice({ addresses, port }: ServerEndpoints): Template
   return {
     kind: 'EndpointSlice',
     apiVersion: 'discovery.k8s.io/v1',
-    metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { [SERVICE_NAME_LABEL]: 'kubernetes' } },
     addressType: 'IPv4',
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ name: 'https', port, protocol: 'TCP' }],

@@ -2,6 +2,7 @@ import type { Endpoints, Pod, Service } from '../../api/generated/core-v1.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { ENDPOINTS, PODS, SERVICES } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
+import { HEADLESS_LABEL, TRIGGER_TIME_ANNOTATION } from '../../api/well-known.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import { type Controller, watchOwn } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
@@ -15,9 +16,7 @@ import { subsetsOf, truncated } from './subsets.ts';
 
 const component = 'endpoint-controller';
 const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
-const HEADLESS = 'service.kubernetes.io/headless';
 const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
-const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 /** Keeps the older Endpoints object of each service with a selector. */
 export function createEndpointsController(dependencies: ControllerDependencies): Controller {
@@ -79,7 +78,7 @@ export function createEndpointsController(dependencies: ControllerDependencies):
         ...wanted,
         metadata: {
           ...wanted.metadata,
-          annotations: { ...wanted.metadata.annotations, [TRIGGER_TIME]: formatTime(tools.now()) },
+          annotations: { ...wanted.metadata.annotations, [TRIGGER_TIME_ANNOTATION]: formatTime(tools.now()) },
         },
       };
       const endpointsClient = client.resource(service.metadata.clusterName!, ENDPOINTS, service.metadata.namespace);
@@ -117,7 +116,7 @@ function endpointsOf(
   isCut: boolean,
 ): KubeObject {
   const { [OVER_CAPACITY]: _, ...annotations } = current?.metadata.annotations ?? {};
-  const { [HEADLESS]: __, ...labels } = service.metadata.labels ?? {};
+  const { [HEADLESS_LABEL]: __, ...labels } = service.metadata.labels ?? {};
   return {
     ...current,
     apiVersion: 'v1',
@@ -126,7 +125,7 @@ function endpointsOf(
       ...current?.metadata,
       name: service.metadata.name,
       namespace: service.metadata.namespace!,
-      labels: { ...labels, ...(isHeadless(service) && { [HEADLESS]: '' }), [MANAGED_BY]: component },
+      labels: { ...labels, ...(isHeadless(service) && { [HEADLESS_LABEL]: '' }), [MANAGED_BY]: component },
       annotations: { ...annotations, ...(isCut && { [OVER_CAPACITY]: 'truncated' }) },
     } as KubeObject['metadata'],
     ...(subsets !== undefined && subsets.length > 0 ? { subsets } : { subsets: undefined }),
@@ -135,6 +134,6 @@ function endpointsOf(
 
 /** What is compared: all but the time of the last change. */
 function shapeOf(object: KubeObject): string {
-  const { [TRIGGER_TIME]: _, ...annotations } = object.metadata.annotations ?? {};
+  const { [TRIGGER_TIME_ANNOTATION]: _, ...annotations } = object.metadata.annotations ?? {};
   return canonical({ labels: object.metadata.labels ?? {}, annotations, subsets: object['subsets'] ?? [] });
 }

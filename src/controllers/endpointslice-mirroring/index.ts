@@ -2,6 +2,7 @@ import type { Endpoints, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
+import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL } from '../../api/well-known.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import { type Controller, type ControllerQueue, watchOwn } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
@@ -12,8 +13,6 @@ import { WrittenVersions } from '../common/written-versions.ts';
 import { isMirrored, MIRRORER, planMirror } from './mirror.ts';
 
 const component = 'endpointslice-mirroring-controller';
-const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
-const SERVICE_NAME = 'kubernetes.io/service-name';
 
 /** Endpoints written by hand, for services without a selector, become EndpointSlices: those are what is routed by. */
 export function createEndpointSliceMirroringController(dependencies: ControllerDependencies): Controller {
@@ -21,8 +20,8 @@ export function createEndpointSliceMirroringController(dependencies: ControllerD
   const services = informers.informer<Service>(SERVICES, { tenant: ALL_TENANTS });
   const endpoints = informers.informer<Endpoints>(ENDPOINTS, { tenant: ALL_TENANTS });
   const mirrorKeys = (slice: EndpointSlice): string[] =>
-    slice.metadata.labels?.[MANAGED_BY] === MIRRORER
-      ? [siblingKey(slice, slice.metadata.labels[SERVICE_NAME] ?? '')]
+    slice.metadata.labels?.[SLICE_MANAGER_LABEL] === MIRRORER
+      ? [siblingKey(slice, slice.metadata.labels[SERVICE_NAME_LABEL] ?? '')]
       : [];
   const slices = informers.informer<EndpointSlice>(ENDPOINT_SLICES, {
     tenant: ALL_TENANTS,

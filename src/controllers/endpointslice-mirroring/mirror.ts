@@ -1,16 +1,12 @@
 import { isIP } from 'node:net';
 import type { EndpointAddress, EndpointSubset, Endpoints } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL, TRIGGER_TIME_ANNOTATION } from '../../api/well-known.ts';
 import { canonical, isSame } from '../common/canonical.ts';
 import { controllerReference } from '../common/owner.ts';
 
 export const MIRRORER = 'endpointslicemirroring-controller.k8s.io';
-const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
-const SERVICE_NAME = 'kubernetes.io/service-name';
-const notMirrored = new Set([
-  'endpoints.kubernetes.io/last-change-trigger-time',
-  'kubectl.kubernetes.io/last-applied-configuration',
-]);
+const notMirrored = new Set([TRIGGER_TIME_ANNOTATION, 'kubectl.kubernetes.io/last-applied-configuration']);
 const mostPerSlice = 1000;
 
 export type MirroredSlice = Omit<EndpointSlice, 'metadata'> & { metadata: Partial<EndpointSlice['metadata']> };
@@ -144,7 +140,7 @@ function sliceOf(endpoints: Endpoints, ports: EndpointPort[], addressType: strin
     metadata: {
       generateName: `${name}-`,
       namespace: namespace!,
-      labels: { ...labels, [SERVICE_NAME]: name, [MANAGED_BY]: MIRRORER },
+      labels: { ...labels, [SERVICE_NAME_LABEL]: name, [SLICE_MANAGER_LABEL]: MIRRORER },
       annotations: Object.fromEntries(annotations),
       ownerReferences: [controllerReference(endpoints, 'v1', 'Endpoints')],
     },

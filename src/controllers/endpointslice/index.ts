@@ -3,6 +3,7 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { ENDPOINT_SLICES, NODES, PODS, SERVICES } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
+import { SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL, TRIGGER_TIME_ANNOTATION } from '../../api/well-known.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import { type Controller, watchOwn } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
@@ -12,14 +13,14 @@ import { byNamespace, namespaceOf, siblingKey } from '../common/owner.ts';
 import { isNamespaceTerminating, messageOf } from '../common/pod-template.ts';
 import { batchDelayMs, matchesService, selectsPods, servicePodHandlers } from '../common/service-pods.ts';
 import { WrittenVersions } from '../common/written-versions.ts';
-import { MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
+import { MANAGER, planSlices, type SlicePlan } from './plan.ts';
 import { isTopologyAware, zoneSharesOf } from './topology.ts';
 
 const component = 'endpoint-slice-controller';
-const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 
-const isManaged = (slice: KubeObject): boolean => slice.metadata.labels?.[MANAGED_BY] === MANAGER;
-const serviceKeyOf = (slice: KubeObject): ObjectKey => siblingKey(slice, slice.metadata.labels?.[SERVICE_NAME] ?? '');
+const isManaged = (slice: KubeObject): boolean => slice.metadata.labels?.[SLICE_MANAGER_LABEL] === MANAGER;
+const serviceKeyOf = (slice: KubeObject): ObjectKey =>
+  siblingKey(slice, slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? '');
 
 const zoneFacts = ({ metadata, status }: Node) => [
   metadata.labels,
@@ -57,7 +58,7 @@ export function createEndpointSliceController(dependencies: ControllerDependenci
       ...slice,
       metadata: {
         ...slice.metadata,
-        annotations: { ...slice.metadata.annotations, [TRIGGER_TIME]: formatTime(nowMs) },
+        annotations: { ...slice.metadata.annotations, [TRIGGER_TIME_ANNOTATION]: formatTime(nowMs) },
       },
     });
     for (const slice of plan.create) {

@@ -1,18 +1,16 @@
 import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { HEADLESS_LABEL, SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL, ZONE_LABEL } from '../../api/well-known.ts';
 import { canonical, isSame } from '../common/canonical.ts';
 import { controllerOf, controllerReference } from '../common/owner.ts';
 import { isPodReady } from '../common/pod-state.ts';
 import { hasEndpoint, hostnameIn, isHeadless, targetPortOf } from '../common/service-pods.ts';
 import { isTopologyAware, type ZoneShares, zoneHints } from './topology.ts';
 
-export const SERVICE_NAME = 'kubernetes.io/service-name';
-export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 export const MANAGER = 'endpointslice-controller.k8s.io';
-const HEADLESS = 'service.kubernetes.io/headless';
 
 const mostPerSlice = 100;
-const reservedLabels = new Set([SERVICE_NAME, MANAGED_BY, HEADLESS]);
+const reservedLabels = new Set([SERVICE_NAME_LABEL, SLICE_MANAGER_LABEL, HEADLESS_LABEL]);
 
 /** A slice to write: without a uid it is new. */
 export type PlannedSlice = Omit<EndpointSlice, 'metadata'> & { metadata: Partial<EndpointSlice['metadata']> };
@@ -203,9 +201,9 @@ function labelsOf(service: Service): Record<string, string> {
   const own = Object.entries(service.metadata.labels ?? {}).filter(([name]) => !reservedLabels.has(name));
   return {
     ...Object.fromEntries(own),
-    ...(isHeadless(service) && { [HEADLESS]: '' }),
-    [SERVICE_NAME]: service.metadata.name,
-    [MANAGED_BY]: MANAGER,
+    ...(isHeadless(service) && { [HEADLESS_LABEL]: '' }),
+    [SERVICE_NAME_LABEL]: service.metadata.name,
+    [SLICE_MANAGER_LABEL]: MANAGER,
   };
 }
 
@@ -252,7 +250,7 @@ function endpointOf(service: Service, pod: Pod, addresses: string[], node: Node 
   const serving = isPodReady(pod);
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const hostname = hostnameIn(service, pod);
-  const zone = node?.metadata.labels?.['topology.kubernetes.io/zone'];
+  const zone = node?.metadata.labels?.[ZONE_LABEL];
   const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
   const hints = ready ? hintsOf(service, zone, pod.spec?.nodeName) : undefined;
   return {

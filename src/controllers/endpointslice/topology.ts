@@ -1,6 +1,7 @@
 import type { Node, Service } from '../../api/generated/core-v1.ts';
 import type { Endpoint } from '../../api/generated/discovery-v1.ts';
 import { quantityMilliValue } from '../../api/quantity.ts';
+import { ZONE_LABEL } from '../../api/well-known.ts';
 
 /** What part of the nodes' CPU each zone has; undefined: not known of every node, or all of one zone. */
 export type ZoneShares = ReadonlyMap<string, number>;
@@ -8,7 +9,6 @@ export type ZoneShares = ReadonlyMap<string, number>;
 /** So much more than its share an endpoint may be asked. */
 const OVERLOAD_THRESHOLD = 0.2;
 
-const ZONE = 'topology.kubernetes.io/zone';
 const notForPods = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
 
 /** Whether the service asks for hints by the zones' sizes (its older way; trafficDistribution took its place). */
@@ -25,7 +25,7 @@ export function zoneSharesOf(nodes: readonly Node[]): ZoneShares | undefined {
   for (const { metadata, status } of nodes) {
     if (notForPods.some((label) => metadata.labels?.[label] !== undefined)) continue;
     if (status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') continue;
-    const zone = metadata.labels?.[ZONE] ?? '';
+    const zone = metadata.labels?.[ZONE_LABEL] ?? '';
     const cpuMillis = quantityMilliValue(status.allocatable?.['cpu'] ?? 0);
     if (zone === '' || cpuMillis === 0) return undefined;
     cpus.set(zone, (cpus.get(zone) ?? 0) + cpuMillis);

@@ -1,8 +1,5 @@
 import type { Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
-
-export const TOKEN_TYPE = 'kubernetes.io/service-account-token';
-export const LAST_USED_LABEL = 'kubernetes.io/legacy-token-last-used';
-export const INVALID_SINCE_LABEL = 'kubernetes.io/legacy-token-invalid-since';
+import { TOKEN_INVALID_SINCE_LABEL, TOKEN_LAST_USED_LABEL, TOKEN_SECRET_TYPE } from '../../api/well-known.ts';
 
 const dayMs = 24 * 3_600_000;
 
@@ -35,15 +32,15 @@ export function evaluateToken(facts: TokenFacts, periodMs: number, nowMs: number
   const { metadata, type } = secret;
   const { creationTimestamp, deletionTimestamp, labels, name } = metadata;
   if (!isDay(trackedSince) || nowMs < Date.parse(trackedSince) + dayMs + periodMs) return 'keep';
-  if (type !== TOKEN_TYPE || deletionTimestamp !== undefined) return 'keep';
+  if (type !== TOKEN_SECRET_TYPE || deletionTimestamp !== undefined) return 'keep';
   if (Date.parse(creationTimestamp ?? '') >= nowMs - periodMs) return 'keep';
   const keptFrom = dayOf(nowMs - periodMs);
-  const lastUsed = labels?.[LAST_USED_LABEL];
+  const lastUsed = labels?.[TOKEN_LAST_USED_LABEL];
   if (lastUsed !== undefined && (!isDay(lastUsed) || lastUsed >= keptFrom)) return 'keep';
   // Only those that an account lists were made by themselves.
   if (account?.secrets?.some((reference) => reference.name === name) !== true) return 'keep';
   if (isMounted()) return 'keep';
-  const invalidSince = labels?.[INVALID_SINCE_LABEL];
+  const invalidSince = labels?.[TOKEN_INVALID_SINCE_LABEL];
   if (!isDay(invalidSince)) return 'invalidate';
   return invalidSince >= keptFrom ? 'keep' : 'delete';
 }

@@ -3,12 +3,13 @@ import type { KubeObject } from '../../api/object.ts';
 import { secretsOf } from '../../api/pod-secrets.ts';
 import { CONFIG_MAPS, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
+import { TOKEN_INVALID_SINCE_LABEL, TOKEN_SECRET_TYPE } from '../../api/well-known.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller } from '../../client/controller.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 import { byNamespace, namespaceOf, siblingKey } from '../common/owner.ts';
-import { dayOf, evaluateToken, INVALID_SINCE_LABEL, isDay, TOKEN_TYPE } from './evaluate.ts';
+import { dayOf, evaluateToken, isDay } from './evaluate.ts';
 
 export const TRACKING_CONFIG_MAP = 'kube-apiserver-legacy-service-account-token-tracking';
 const NAMESPACE = 'kube-system';
@@ -31,7 +32,7 @@ export function createLegacyTokenControllers(
   const tenantOf = ({ metadata }: KubeObject) => metadata.clusterName ?? '';
   const secrets = informers.informer<Secret>(SECRETS, {
     tenant: ALL_TENANTS,
-    indexes: { [BY_TENANT]: (secret) => (secret.type === TOKEN_TYPE ? ['', tenantOf(secret)] : []) },
+    indexes: { [BY_TENANT]: (secret) => (secret.type === TOKEN_SECRET_TYPE ? ['', tenantOf(secret)] : []) },
   });
   const configMaps = informers.informer<ConfigMap>(CONFIG_MAPS, { tenant: ALL_TENANTS });
   const accounts = informers.informer<ServiceAccount>(SERVICE_ACCOUNTS, { tenant: ALL_TENANTS });
@@ -55,7 +56,7 @@ export function createLegacyTokenControllers(
         informer: secrets,
         handlers: (queue) => ({
           added: (secret: Secret) => {
-            if (secret.type === TOKEN_TYPE && configMaps.get(trackingKey(secret)) === undefined) {
+            if (secret.type === TOKEN_SECRET_TYPE && configMaps.get(trackingKey(secret)) === undefined) {
               queue.add(trackingKey(secret));
             }
           },
@@ -124,7 +125,7 @@ export function createLegacyTokenControllers(
           const verdict = evaluateToken(facts, periodMs, now());
           if (verdict === 'delete') await secretClient.delete(name, { preconditions: { resourceVersion } });
           if (verdict === 'invalidate') {
-            const labels = { [INVALID_SINCE_LABEL]: dayOf(now()) };
+            const labels = { [TOKEN_INVALID_SINCE_LABEL]: dayOf(now()) };
             await secretClient.patch(name, 'merge', { metadata: { uid, labels } });
           }
         } catch (error) {

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import type { ConfigMap, Pod, Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
 import { secretsOf } from '../../api/pod-secrets.ts';
 import { CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
+import { TOKEN_INVALID_SINCE_LABEL, TOKEN_LAST_USED_LABEL, TOKEN_SECRET_TYPE } from '../../api/well-known.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { until } from '../../client/testing/until.ts';
 import { createHarness, testTenant } from '../testing/harness.ts';
-import { evaluateToken, INVALID_SINCE_LABEL, isDay, LAST_USED_LABEL, TOKEN_TYPE } from './evaluate.ts';
+import { evaluateToken, isDay } from './evaluate.ts';
 import { createLegacyTokenControllers, TRACKING_CONFIG_MAP } from './index.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -24,7 +25,14 @@ interface Case {
 }
 
 const verdictOf = (given: Case) => {
-  const { labels, created = '2025-01-01T00:00:00Z', deleted, type = TOKEN_TYPE, listed = true, account = true } = given;
+  const {
+    labels,
+    created = '2025-01-01T00:00:00Z',
+    deleted,
+    type = TOKEN_SECRET_TYPE,
+    listed = true,
+    account = true,
+  } = given;
   const metadata = {
     name: 'token',
     creationTimestamp: created,
@@ -44,9 +52,9 @@ const verdictOf = (given: Case) => {
 test('a token is kept, marked or deleted', () => {
   const cases: [string, Case, string][] = [
     ['never used', {}, 'invalidate'],
-    ['used long ago', { labels: { [LAST_USED_LABEL]: '2026-05-15' } }, 'invalidate'],
-    ['used on the last day that counts', { labels: { [LAST_USED_LABEL]: '2026-05-16' } }, 'keep'],
-    ['used on no day', { labels: { [LAST_USED_LABEL]: 'yesterday' } }, 'keep'],
+    ['used long ago', { labels: { [TOKEN_LAST_USED_LABEL]: '2026-05-15' } }, 'invalidate'],
+    ['used on the last day that counts', { labels: { [TOKEN_LAST_USED_LABEL]: '2026-05-16' } }, 'keep'],
+    ['used on no day', { labels: { [TOKEN_LAST_USED_LABEL]: 'yesterday' } }, 'keep'],
     ['young', { created: '2026-05-17T00:00:00Z' }, 'keep'],
     ['going', { deleted: true }, 'keep'],
     ['of another type', { type: 'Opaque' }, 'keep'],
@@ -56,12 +64,12 @@ test('a token is kept, marked or deleted', () => {
     ['not tracked', { since: '' }, 'keep'],
     ['not tracked for long', { since: '2026-05-16' }, 'keep'],
     ['just tracked for long enough', { since: '2026-05-15' }, 'invalidate'],
-    ['marked lately', { labels: { [INVALID_SINCE_LABEL]: '2026-05-16' } }, 'keep'],
-    ['marked long ago', { labels: { [INVALID_SINCE_LABEL]: '2026-05-15' } }, 'delete'],
-    ['marked in no way', { labels: { [INVALID_SINCE_LABEL]: 'x' } }, 'invalidate'],
+    ['marked lately', { labels: { [TOKEN_INVALID_SINCE_LABEL]: '2026-05-16' } }, 'keep'],
+    ['marked long ago', { labels: { [TOKEN_INVALID_SINCE_LABEL]: '2026-05-15' } }, 'delete'],
+    ['marked in no way', { labels: { [TOKEN_INVALID_SINCE_LABEL]: 'x' } }, 'invalidate'],
     [
       'marked long ago and used since',
-      { labels: { [INVALID_SINCE_LABEL]: '2026-05-01', [LAST_USED_LABEL]: '2026-06-01' } },
+      { labels: { [TOKEN_INVALID_SINCE_LABEL]: '2026-05-01', [TOKEN_LAST_USED_LABEL]: '2026-06-01' } },
       'keep',
     ],
   ];
@@ -95,13 +103,13 @@ test('tokens are tracked where there are any; what is not used is marked, and go
   await harness.run(...controllers);
   assert.equal(harness.all(CONFIG_MAPS).length, 0);
   const annotations = { 'kubernetes.io/service-account.name': 'robot' };
-  await harness.create<Secret>(SECRETS, { metadata: { name: 'token', annotations }, type: TOKEN_TYPE } as any);
+  await harness.create<Secret>(SECRETS, { metadata: { name: 'token', annotations }, type: TOKEN_SECRET_TYPE } as any);
   const tracked = () => harness.get<ConfigMap>(CONFIG_MAPS, TRACKING_CONFIG_MAP)?.data?.['since'];
   await until(() => tracked() === '2026-06-15');
   const maps = harness.client.resource<ConfigMap>(testTenant, CONFIG_MAPS, 'kube-system');
   await maps.patch(TRACKING_CONFIG_MAP, 'merge', { data: { since: 'ever' } });
   await until(() => tracked() === '2026-06-15');
-  const label = () => harness.get<Secret>(SECRETS, 'token')?.metadata.labels?.[INVALID_SINCE_LABEL];
+  const label = () => harness.get<Secret>(SECRETS, 'token')?.metadata.labels?.[TOKEN_INVALID_SINCE_LABEL];
   const passDays = (until_: () => boolean) =>
     until(() => {
       if (until_()) return true;

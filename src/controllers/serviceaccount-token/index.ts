@@ -1,12 +1,12 @@
 import type { Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
 import { SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
+import { TOKEN_SECRET_TYPE } from '../../api/well-known.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
 
-const TYPE = 'kubernetes.io/service-account-token';
 const NAME_ANNOTATION = 'kubernetes.io/service-account.name';
 const UID_ANNOTATION = 'kubernetes.io/service-account.uid';
 const BY_ACCOUNT = 'serviceaccount-token/account';
@@ -27,7 +27,7 @@ export function createServiceAccountTokenController(dependencies: ControllerDepe
     tenant: ALL_TENANTS,
     indexes: {
       [BY_ACCOUNT]: (secret) =>
-        secret.type === TYPE
+        secret.type === TOKEN_SECRET_TYPE
           ? [`${secret.metadata.clusterName}/${secret.metadata.namespace}/${accountOf(secret)}`]
           : [],
     },
@@ -73,7 +73,7 @@ export function createServiceAccountTokenController(dependencies: ControllerDepe
         informer: secrets,
         handlers: (queue) => {
           const wake = (secret: Secret) => {
-            if (secret.type === TYPE) queue.add(keyOf(secret));
+            if (secret.type === TOKEN_SECRET_TYPE) queue.add(keyOf(secret));
           };
           return { added: wake, updated: (_: Secret, after: Secret) => wake(after) };
         },
@@ -90,7 +90,7 @@ export function createServiceAccountTokenController(dependencies: ControllerDepe
     ],
     async reconcile(key) {
       const secret = secrets.get(key);
-      if (secret?.type !== TYPE || secret.metadata.deletionTimestamp !== undefined) return;
+      if (secret?.type !== TOKEN_SECRET_TYPE || secret.metadata.deletionTimestamp !== undefined) return;
       const account = await accountFor(secret);
       const secretClient = client.for(SECRETS, secret);
       if (account === undefined) {

@@ -3,6 +3,7 @@ import { formatMicroTime } from '../../api/object.ts';
 import { VPC_NODE_CIDR } from '../../api/pool.ts';
 import { quantityMilliValue, quantityValue } from '../../api/quantity.ts';
 import { NODES } from '../../api/resources.ts';
+import { ZONE_LABEL } from '../../api/well-known.ts';
 
 export interface VirtualNodeOptions {
   /** Names of the pool's zones, as the tenant sees them; a zone's place decides its node's address. */
@@ -119,7 +120,7 @@ export function virtualNodes(options: VirtualNodeOptions): NodeTemplate[] {
           'node-role.kubernetes.io/virtual': '',
           'node.kubernetes.io/instance-type': 'virtual',
           'topology.kubernetes.io/region': region,
-          'topology.kubernetes.io/zone': zone,
+          [ZONE_LABEL]: zone,
           type: 'virtual',
         },
       },

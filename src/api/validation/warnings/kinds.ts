@@ -3,6 +3,7 @@ import type { EndpointSlice } from '../../generated/discovery-v1.ts';
 import type { NetworkPolicy } from '../../generated/networking-v1.ts';
 import { isDns1123Label } from '../../names.ts';
 import { appArmorFromAnnotations } from '../../strategies/app-armor.ts';
+import { SLICE_MANAGER_LABEL } from '../../well-known.ts';
 import { warnOfAddress, warnOfCidr } from './addresses.ts';
 import { warnOfFormats } from './custom-resources.ts';
 import { keyPairFault } from './key-pair.ts';
@@ -177,7 +178,7 @@ function warnOfNode({ spec }: any, warnings: string[]): void {
 
 /** Addresses of controllers' own are right. */
 function warnOfSlice({ metadata, endpoints }: EndpointSlice, warnings: string[]): void {
-  const author = (metadata as any).labels?.['endpointslice.kubernetes.io/managed-by'] ?? '';
+  const author = (metadata as any).labels?.[SLICE_MANAGER_LABEL] ?? '';
   if (['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'].includes(author)) return;
   endpoints?.forEach(({ addresses }, index) => {
     addresses?.forEach((address, at) => {

@@ -4,13 +4,12 @@ import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import type { VpcService } from '../../../api/pool.ts';
 import { ENDPOINT_SLICES, SERVICES, VPC_SERVICES } from '../../../api/resources.ts';
 import { isNotFound } from '../../../api/status.ts';
+import { SERVICE_NAME_LABEL } from '../../../api/well-known.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../../client/client.ts';
 import type { Controller } from '../../../client/controller.ts';
 import { watchKeys } from '../../../client/controller.ts';
 import { type InformerFactory, keyOf } from '../../../client/informer.ts';
 import { type NodeAddresses, vpcServiceSpec } from './vpc-service.ts';
-
-const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 /**
  * Runs in the control plane: every tenant's Services and EndpointSlices become VpcServices in the system tenant, where

@@ -1,6 +1,7 @@
 import type { Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import type { VpcService } from '../../../api/pool.ts';
+import { HEADLESS_LABEL } from '../../../api/well-known.ts';
 
 type Spec = VpcService['spec'];
 export type NodeAddresses = ReadonlyMap<string, string>;
@@ -11,7 +12,6 @@ const DEFAULT_AFFINITY_SECONDS = 10_800;
 
 /** Services with it, and slices with the second, are no affair of kube-proxy's; DNS knows neither label. */
 const PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
-const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
 /**
  * What hosts need of a service and its slices. Pure, and the same for the same input in any order, so that nothing is
