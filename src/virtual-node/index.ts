@@ -7,6 +7,7 @@ import { createEventRecorder, type EventRecorder } from '../client/event-recorde
 import type { InformerFactory } from '../client/informer.ts';
 import { eventRelay } from './events/relay.ts';
 import { hostMonitor } from './hosts/host-monitor.ts';
+import { extendedResources } from './nodes/extended-resources.ts';
 import { allocatableOf, type NodeCapacity, virtualNodeAddresses, zonesByNode } from './nodes/virtual-nodes.ts';
 import { podController } from './sync/controller.ts';
 import { createWorld } from './sync/world.ts';
@@ -65,6 +66,7 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
     pods,
     eventRelay({ informers, client, world, workers: 32 }),
     hostMonitor(informers, client, world, evictions),
+    extendedResources(world.nodes, client, zones),
   ];
   await Promise.all([
     ...controllers.map((controller) => runController(controller, runOptions, signal)),
