@@ -1,7 +1,7 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
 import type { VersionedForm } from '../api/resource-definition.ts';
 import { ALL_TENANTS } from '../api/tenants.ts';
-import type { Compare, Store, WriteOperation } from '../store/store.ts';
+import { type Compare, type Store, UnknownOutcomeError, type WriteOperation } from '../store/store.ts';
 import {
   nameFilter,
   versionedEntries,
@@ -208,8 +208,13 @@ export class Objects {
     const entries: (CacheEntry | undefined)[] = [];
     for (let index = 0; index < changes.length; index++) {
       const { resource } = changes[index]!;
-      const cache = this.#caches.peek(resource) ?? (await this.#caches.for(resource));
-      if (cache.revision < result.revision) await cache.waitForRevision(result.revision);
+      const cache = this.#caches.peek(resource) ?? (await this.#reload(resource, result.committed));
+      if (cache.revision < result.revision) {
+        // A store that went away in this moment must not make a write that was done look like one that was not.
+        await cache.waitForRevision(result.revision).catch((error) => {
+          if (!result.committed) throw error;
+        });
+      }
       if (!result.committed) continue;
       const value = values[index];
       const entry = value === undefined ? undefined : cache.entryAt(compare[index]!.key, result.revision, value);
@@ -217,6 +222,16 @@ export class Objects {
       entries.push(entry === undefined || form === undefined ? entry : (await versionedEntries(form, [entry]))[0]!);
     }
     return result.committed ? { revision: result.revision, entries } : undefined;
+  }
+
+  /** The cache of what was just written, or found changed, when it has been lost since. */
+  async #reload(resource: GroupResource, isWritten: boolean): Promise<WatchCache> {
+    try {
+      return await this.#caches.for(resource);
+    } catch (error) {
+      if (isWritten) throw new UnknownOutcomeError((error as Error).message);
+      throw error;
+    }
   }
 
   /**

@@ -29,7 +29,7 @@ import {
   definitionHooks,
   followCustomResources,
 } from './custom-resources/index.ts';
-import type { HealthCheck } from './discovery/health.ts';
+import { type HealthCheck, storeChecks } from './discovery/health.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
 import { createDispatch } from './dispatch.ts';
 import type { Environment } from './environment.ts';
@@ -249,7 +249,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     version,
     checks: [
       { name: 'ping', check() {} },
-      { name: 'etcd', check: async () => void (await store.currentRevision()) },
+      ...storeChecks(() => store.currentRevision()),
       ...(options.healthChecks ?? []),
     ],
     aggregation,

@@ -5,6 +5,8 @@ import type { RequestContext } from '../request-context.ts';
 
 export interface HealthCheck {
   name: string;
+  /** Part of this endpoint alone; of all three when absent. */
+  only?: 'readyz';
   /** Rejects when it is not well. */
   check(): Promise<void> | void;
 }
@@ -43,6 +45,31 @@ export class HealthRecord {
   }
 }
 
+/** As upstream's --etcd-healthcheck-timeout and --etcd-readycheck-timeout. */
+const storeTimeoutMs = 2_000;
+
+/** Whether the store answers in time. It can be asked by anybody at any rate: all who ask at once share a read. */
+export function storeChecks(read: () => Promise<unknown>): HealthCheck[] {
+  const check = async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('the store does not answer')), storeTimeoutMs);
+    });
+    try {
+      await Promise.race([read(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return [
+    { name: 'etcd', check },
+    { name: 'etcd-readiness', only: 'readyz', check },
+  ];
+}
+
+export const checksOf = (root: string, checks: readonly HealthCheck[]): HealthCheck[] =>
+  checks.filter(({ only }) => only === undefined || only === root);
+
 const contentType = 'text/plain; charset=utf-8';
 const headers = { 'x-content-type-options': 'nosniff' };
 const text = (code: number, bytes: string): Answer => ({
@@ -59,8 +86,9 @@ const plain = (bytes: string): Answer => ({ type: 'bytes', code: 200, contentTyp
  * /healthz, /livez and /readyz, with `?verbose`, `?exclude=NAME` and `/NAME`. Why a check failed is not for strangers.
  * Source: "Kubernetes API health endpoints", and apiserver/pkg/server/healthz.
  */
-export async function health(context: RequestContext, checks: HealthCheck[], record: HealthRecord): Promise<Answer> {
+export async function health(context: RequestContext, all: HealthCheck[], record: HealthRecord): Promise<Answer> {
   const [, root = '', ...rest] = context.info.path.split('/');
+  const checks = checksOf(root, all);
   const only = rest.join('/');
   if (rest.length > 0) {
     const asked = checks.find(({ name }) => name === only);
@@ -68,6 +96,8 @@ export async function health(context: RequestContext, checks: HealthCheck[], rec
     return (await isWell(asked)) ? plain('ok') : text(500, `internal server error: ${only} failed\n`);
   }
   const excluded = new Set(context.query.getAll('exclude'));
+  // All at once: what takes its time to fail takes it once.
+  const outcomes = new Map(checks.filter(({ name }) => !excluded.has(name)).map((one) => [one, isWell(one)] as const));
   const lines: string[] = [];
   let failed = false;
   for (const one of checks) {
@@ -75,7 +105,7 @@ export async function health(context: RequestContext, checks: HealthCheck[], rec
       lines.push(`[+]${one.name} excluded: ok`);
       continue;
     }
-    const well = await isWell(one);
+    const well = (await outcomes.get(one))!;
     record.observe(one.name, root, well);
     failed ||= !well;
     lines.push(well ? `[+]${one.name} ok` : `[-]${one.name} failed: reason withheld`);

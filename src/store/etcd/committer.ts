@@ -9,7 +9,7 @@ import {
   type WriteOperation,
 } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { asStoreError, EtcdError, failureOf } from './errors.ts';
+import { asStoreError, EtcdError, failureOf, saidOf } from './errors.ts';
 import type { Feed } from './feed.ts';
 import type { Keyspace } from './keys.ts';
 import type {
@@ -28,8 +28,11 @@ export interface CommitterOptions {
   toKeyValue(kv: EtcdKeyValue): KeyValue;
 }
 
-/** So long a commit is tried again, and its outcome looked for, before its caller is told that it is not known. */
-const commitTimeoutMs = 15_000;
+/**
+ * So long a commit is tried again, and its outcome looked for, before its caller is told that it is not known. What was
+ * never sent is given up as soon as nobody answers.
+ */
+const commitTimeoutMs = 10_000;
 const attemptTimeoutMs = 3_000;
 const retryPauseMs = 50;
 /** How long an acknowledgement waits for this process' own watch to tell of the write. */
@@ -80,10 +83,10 @@ export class Committer {
         } catch (error) {
           const failure = error instanceof EtcdError ? failureOf(error) : 'refused';
           if (failure === 'refused') throw asStoreError(error);
-          if (Date.now() > deadlineMs) {
-            throw failure === 'unsent' ? asStoreError(error) : new UnknownOutcomeError((error as Error).message);
-          }
+          const isLate = Date.now() > deadlineMs;
+          if (failure === 'unsent' && (isLate || this.#options.connection.isAway)) throw asStoreError(error);
           if (failure === 'unknown') {
+            if (isLate) throw new UnknownOutcomeError(saidOf(error as EtcdError));
             const revision = await this.#settle(transaction, epoch, since, removal, deadlineMs);
             if (revision !== undefined) return { committed: true, revision };
           }
@@ -92,7 +95,7 @@ export class Committer {
         }
         const { revision } = response.header;
         if (response.succeeded) {
-          await this.#options.feed().reached(revision, toldWithinMs);
+          await this.#options.feed().told(revision, toldWithinMs);
           return { committed: true, revision };
         }
         const [epochRange, ...ranges] = response.responses.map(({ responseRange }) => responseRange?.kvs[0]);
@@ -164,8 +167,9 @@ export class Committer {
   ): Promise<number | undefined> {
     const feed = this.#options.feed();
     const fence = this.#epoch > epoch ? this.#epoch : await this.#fence(deadlineMs);
-    if (!(await feed.reached(fence, Math.max(deadlineMs - Date.now(), 0)))) {
-      throw new UnknownOutcomeError('etcd: no member tells what has happened');
+    while (!(await feed.told(fence, Math.max(deadlineMs - Date.now(), 0)))) {
+      if (Date.now() >= deadlineMs) throw new UnknownOutcomeError('etcd: no member tells what has happened');
+      await sleep(retryPauseMs);
     }
     if (feed.recent.completeAfter > since) throw new UnknownOutcomeError('etcd: it took too long');
     if (removal !== undefined) return this.#removals.get(removal);
@@ -194,7 +198,7 @@ export class Committer {
         return header.revision;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
-        if (Date.now() > deadlineMs || failureOf(error) === 'refused') throw new UnknownOutcomeError(error.message);
+        if (Date.now() > deadlineMs || failureOf(error) === 'refused') throw new UnknownOutcomeError(saidOf(error));
         await sleep(retryPauseMs);
       }
     }

@@ -2,7 +2,8 @@ import * as grpc from '@grpc/grpc-js';
 import protoLoader from '@grpc/proto-loader';
 import { sleep } from '../../base/abort.ts';
 import { ClosedError } from '../store.ts';
-import { EtcdError, failureOf } from './errors.ts';
+import { Availability } from './availability.ts';
+import { awayMessage, EtcdError, failureOf, reasonOf } from './errors.ts';
 import type { EtcdWatchCreate, EtcdWatchResponse, Verbs } from './messages.ts';
 
 export interface EtcdTls {
@@ -18,6 +19,10 @@ export interface ConnectionOptions {
   tls?: EtcdTls;
   /** How long a read is tried again on other members. A cluster without a leader elects one within a second or two. */
   callTimeoutMs?: number;
+  /** No member answers any more, for the reason that one of them gave. */
+  onAway?(reason: string): void;
+  /** One answers again, after so long. */
+  onBack?(awayMs: number): void;
 }
 
 interface Member {
@@ -29,19 +34,25 @@ interface Member {
 /** A member that does not answer within this is left for another. */
 const attemptTimeoutMs = 3_000;
 const retryPauseMs = 50;
+const nothing = { key: Buffer.from('/'), countOnly: true };
 
 /**
  * A cluster of etcd as one: calls go to one member until it fails them, then to the next. Members without a leader turn
- * calls and watches away (`hasleader`), so that one cut off from the others is left too.
+ * calls and watches away (`hasleader`), so that one cut off from the others is left too. While no member answers, calls
+ * and watches fail at once (`availability.ts`).
  */
 export class Connection {
   readonly #members: Member[];
+  readonly #connect: (endpoint: string) => Member;
   readonly #metadata = new grpc.Metadata();
   readonly #callTimeoutMs: number;
+  readonly #availability: Availability;
+  /** What ends the watches that run. */
+  readonly #watches = new Set<(error: EtcdError) => void>();
   #current = 0;
   #closed = false;
 
-  constructor({ endpoints, tls, callTimeoutMs = 10_000 }: ConnectionOptions) {
+  constructor({ endpoints, tls, callTimeoutMs = 10_000, onAway, onBack }: ConnectionOptions) {
     this.#callTimeoutMs = callTimeoutMs;
     const definition = protoLoader.loadSync('etcd.proto', {
       longs: Number,
@@ -61,40 +72,59 @@ export class Connection {
       'grpc.max_reconnect_backoff_ms': 500,
       'grpc.service_config_disable_resolution': 1,
       'grpc.enable_retries': 0,
+      // Or a new channel would take over the connection that it is to replace.
+      'grpc.use_local_subchannel_pool': 1,
     };
     const credentials =
       tls === undefined
         ? grpc.credentials.createInsecure()
         : grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
-    this.#members = endpoints.map((endpoint) => {
+    this.#connect = (endpoint) => {
       const kv: grpc.Client = new services.KV(endpoint, credentials, options);
       return { endpoint, kv, watch: new services.Watch(endpoint, credentials, { channelOverride: kv.getChannel() }) };
-    });
+    };
+    this.#members = endpoints.map(this.#connect);
     this.#metadata.set('hasleader', 'true');
+    this.#availability = new Availability({
+      members: endpoints.length,
+      ask: (member, timeoutMs) => this.#ask(member, timeoutMs),
+      onAnswer: (member) => (this.#current = member),
+      onAway: (error) => {
+        for (const end of [...this.#watches]) end(this.#awayError('Watch'));
+        onAway?.(reasonOf(error));
+      },
+      onBack: (awayMs) => onBack?.(awayMs),
+    });
+  }
+
+  /** No member answers: to send anything is of no use. */
+  get isAway(): boolean {
+    return this.#availability.away !== undefined;
   }
 
   /** One attempt on the member in use; a failure makes the next one the member in use. */
-  attempt<Verb extends keyof Verbs>(
+  async attempt<Verb extends keyof Verbs>(
     verb: Verb,
     request: Verbs[Verb][0],
     timeoutMs = attemptTimeoutMs,
   ): Promise<Verbs[Verb][1]> {
+    if (this.#closed) throw new ClosedError();
+    if (this.isAway) throw this.#awayError(verb);
     const member = this.#members[this.#current]!;
-    return new Promise((resolve, reject) => {
+    this.#availability.started();
+    try {
+      const answer = await this.#send(member, verb, request, timeoutMs);
+      this.#availability.answered();
+      return answer;
+    } catch (error) {
       if (this.#closed) throw new ClosedError();
-      (member.kv as any)[verb](
-        request,
-        this.#metadata,
-        { deadline: Date.now() + timeoutMs },
-        (error: grpc.ServiceError | null, answer: Verbs[Verb][1]) => {
-          if (error === null) return resolve(answer);
-          if (this.#closed) return reject(new ClosedError());
-          const failed = new EtcdError(verb, error.code, error.details);
-          if (failureOf(failed) !== 'refused') this.#leave(member);
-          reject(failed);
-        },
-      );
-    });
+      if (failureOf(error as EtcdError) === 'refused') this.#availability.answered();
+      else {
+        this.#leave(member);
+        this.#availability.failed();
+      }
+      throw error;
+    }
   }
 
   /** Tries member after member until one answers: for calls that may be made twice. */
@@ -104,7 +134,8 @@ export class Connection {
       try {
         return await this.attempt(verb, request);
       } catch (error) {
-        if (!(error instanceof EtcdError) || failureOf(error) === 'refused' || Date.now() > deadlineMs) throw error;
+        if (!(error instanceof EtcdError) || failureOf(error) === 'refused') throw error;
+        if (this.isAway || Date.now() > deadlineMs) throw error;
       }
       // The others may be well: only a round without success is a reason to wait.
       if (attempt % this.#members.length === 0) await sleep(retryPauseMs);
@@ -117,16 +148,22 @@ export class Connection {
     onResponse: (response: EtcdWatchResponse) => void,
     onEnd: (error: EtcdError) => void,
   ): { close(): void; leave(): void } {
+    if (this.isAway) {
+      const timer = setTimeout(() => onEnd(this.#awayError('Watch')));
+      return { close: () => clearTimeout(timer), leave() {} };
+    }
     const member = this.#members[this.#current]!;
     const stream = (member.watch as any).Watch(this.#metadata) as grpc.ClientDuplexStream<object, EtcdWatchResponse>;
     let over = false;
     const end = (error: EtcdError) => {
       if (over) return;
       over = true;
+      this.#watches.delete(end);
       stream.cancel();
       this.#leave(member);
       onEnd(error);
     };
+    this.#watches.add(end);
     stream.on('data', (response: EtcdWatchResponse) => {
       if (!over) onResponse(response);
     });
@@ -134,8 +171,9 @@ export class Connection {
     stream.on('end', () => end(new EtcdError('Watch', grpc.status.UNAVAILABLE, 'the watch ended')));
     stream.write({ createRequest: create });
     return {
-      close() {
+      close: () => {
         over = true;
+        this.#watches.delete(end);
         stream.cancel();
       },
       leave: () => end(new EtcdError('Watch', grpc.status.DEADLINE_EXCEEDED, 'the member lags behind')),
@@ -144,10 +182,61 @@ export class Connection {
 
   close(): void {
     this.#closed = true;
+    this.#availability.close();
     for (const { kv } of this.#members) kv.close();
   }
 
   #leave(member: Member): void {
     if (this.#members[this.#current] === member) this.#current = (this.#current + 1) % this.#members.length;
+  }
+
+  #send<Verb extends keyof Verbs>(
+    member: Member,
+    verb: Verb,
+    request: Verbs[Verb][0],
+    timeoutMs: number,
+  ): Promise<Verbs[Verb][1]> {
+    return new Promise((resolve, reject) => {
+      (member.kv as any)[verb](
+        request,
+        this.#metadata,
+        { deadline: Date.now() + timeoutMs },
+        (error: grpc.ServiceError | null, answer: Verbs[Verb][1]) =>
+          error === null ? resolve(answer) : reject(new EtcdError(verb, error.code, error.details)),
+      );
+    });
+  }
+
+  /** A linearizable read of what is never there, as kube-apiserver's health check of etcd. */
+  async #ask(index: number, timeoutMs: number): Promise<void> {
+    const member = this.#members[index]!;
+    const asked = this.#send(member, 'Range', nothing, timeoutMs * 2).catch((error) => {
+      if (failureOf(error) !== 'refused') throw error;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      const giveUp = () => {
+        reject(new EtcdError('Range', grpc.status.DEADLINE_EXCEEDED, `${member.endpoint} does not answer`));
+        // Packets of a connection that the network has lost are sent again ever more seldom: a new one is quicker.
+        if (this.isAway && !this.#closed) this.#replace(index);
+      };
+      // In a process that slept the timer comes first, though the answer lies in the socket.
+      timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), timeoutMs);
+    });
+    try {
+      await Promise.race([asked, silence]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #replace(index: number): void {
+    const { endpoint, kv } = this.#members[index]!;
+    this.#members[index] = this.#connect(endpoint);
+    kv.close();
+  }
+
+  #awayError(verb: string): EtcdError {
+    return new EtcdError(verb, grpc.status.UNAVAILABLE, awayMessage);
   }
 }

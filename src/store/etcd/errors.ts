@@ -32,19 +32,31 @@ const refusals = new Set<status>([
   status.UNAUTHENTICATED,
 ]);
 
-export function failureOf(error: EtcdError): Failure {
-  if (refusals.has(error.code)) return 'refused';
-  if (error.code === status.UNAVAILABLE && /^(No connection established|Name resolution failed)/.test(error.message)) {
-    return 'unsent';
-  }
+/** Said of calls that are not made, since nobody would answer them. */
+export const awayMessage = 'no member answers';
+
+export function failureOf({ code, message }: EtcdError): Failure {
+  if (refusals.has(code)) return 'refused';
+  if (code === status.UNAVAILABLE && neverConnected.test(message)) return 'unsent';
+  // It waited for a connection all its time.
+  if (code === status.DEADLINE_EXCEEDED && message.includes('Waiting for LB pick')) return 'unsent';
   return 'unknown';
 }
+
+const neverConnected = /^(No connection established|Name resolution failed|no member answers$)/;
+
+/** For a log: gRPC's decoration aside. */
+export const reasonOf = ({ message }: Error): string => message.replace(/\.? Resolution note:.*$/s, '');
 
 export const isCompacted = (error: unknown) =>
   error instanceof EtcdError && error.code === status.OUT_OF_RANGE && error.message.includes('has been compacted');
 
 export const isFutureRevision = (error: unknown) =>
   error instanceof EtcdError && error.code === status.OUT_OF_RANGE && error.message.includes('future revision');
+
+/** For whoever asked: etcd's own words, but not where its members are. */
+export const saidOf = ({ message }: EtcdError): string =>
+  `etcd: ${message.startsWith('etcdserver: ') ? message.slice('etcdserver: '.length) : awayMessage}`;
 
 /** The port's error for one that names no revision. */
 export function asStoreError(error: unknown): Error {
@@ -57,5 +69,5 @@ export function asStoreError(error: unknown): Error {
   if (failureOf(error) === 'refused' && error.code !== status.RESOURCE_EXHAUSTED) {
     return new Error(`etcd refused ${error.verb}: ${message}`, { cause: error });
   }
-  return new UnavailableError(`etcd: ${message.replace(/\s*Resolution note:\s*$/, '')}`);
+  return Object.assign(new UnavailableError(saidOf(error)), { cause: error });
 }

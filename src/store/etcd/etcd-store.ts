@@ -170,7 +170,7 @@ class EtcdStore implements Store {
     if (start >= end) return { items: [], count: 0, revision: revision ?? (await this.currentRevision()) };
     const items: KeyValue[] = [];
     const rangeEnd = this.#keyspace.encode(end);
-    let key = this.#keyspace.encode(start);
+    let key = this.#keyspace.encodeStart(start);
     let count: number | undefined;
     let at = revision;
     for (;;) {

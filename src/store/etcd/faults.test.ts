@@ -249,6 +249,23 @@ describe('etcd that fails', { skip: etcdMissing, timeout: 120_000 }, () => {
     }
   });
 
+  it('shows none of its own keys', async () => {
+    const { revision } = await put(store, key, 'x', 0);
+    // Leaves a name behind, and the next an epoch.
+    await remove(store, key, revision);
+    await losingTheAnswer(
+      () => put(store, key, 'y', 0),
+      async () => (await other.get(key)) !== undefined,
+    );
+    const { items, count } = await other.range({ start: '/', end: '0' });
+    assert.equal(count, items.length);
+    assert.deepEqual(
+      items.filter(({ key: found }) => !found.startsWith('/p/')),
+      [],
+    );
+    assert.equal((await other.range({ start: '/', end: '/!' })).count, 0);
+  });
+
   it('reads whole resources in pages at one revision', async () => {
     for (let round = 0; round < 30; round++) {
       await store.commit({

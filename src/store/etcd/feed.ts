@@ -91,6 +91,15 @@ export class Feed {
     });
   }
 
+  /** As `reached`, of a revision that changed something here: a member whose watch does not tell of it is left. */
+  async told(revision: number, timeoutMs: number): Promise<boolean> {
+    const stream = this.#stream;
+    const firstMs = Math.min(timeoutMs, lagLimitMs);
+    if (await this.reached(revision, firstMs)) return true;
+    if (this.#stream === stream) stream?.leave();
+    return this.reached(revision, timeoutMs - firstMs);
+  }
+
   /** The cluster is at `revision`: sees to it that this process gets there. */
   expect(revision: number): void {
     this.#expected = Math.max(this.#expected, revision);
@@ -147,6 +156,8 @@ export class Feed {
       { ...keyspace.everything, startRevision: this.#revision + 1, fragment: true },
       (response) => this.#take(response),
       () => {
+        // Nothing will be told for a while.
+        if (connection.isAway) for (const waiter of [...this.#waiters]) this.#giveUp(waiter);
         this.#reconnect = setTimeout(() => this.#connect(), reconnectPauseMs);
       },
     );
@@ -175,6 +186,10 @@ export class Feed {
     for (const revision of revisions) if (revision.events.length > 0) this.#recent.push(revision);
     this.#revision = revisions.at(-1)!.revision;
     this.#hub.publish(revisions);
+    this.#wake();
+  }
+
+  #wake(): void {
     if (this.#waiters.length === 0) return;
     for (const waiter of this.#waiters.filter((each) => each.revision <= this.#revision)) this.#giveUp(waiter);
   }
@@ -185,7 +200,7 @@ export class Feed {
     this.noteCompaction(compacted);
     let revision: number | undefined;
     while (revision === undefined && !this.#closed) {
-      revision = await this.#options.currentRevision().catch(() => undefined);
+      revision = await this.#options.currentRevision().catch(() => sleep(reconnectPauseMs).then(() => undefined));
     }
     if (revision === undefined || this.#closed) return;
     const hub = this.#hub;
@@ -194,6 +209,7 @@ export class Feed {
     this.#hub = this.#newHub();
     this.#connect();
     hub.close(new CompactedError(compacted));
+    this.#wake();
   }
 
   /**
@@ -205,7 +221,8 @@ export class Feed {
       try {
         return await this.#tryReadHistory(after, limit, upTo);
       } catch (error) {
-        if (!(error instanceof EtcdError) || Date.now() > deadlineMs) throw asStoreError(error);
+        if (!(error instanceof EtcdError)) throw error;
+        if (this.#options.connection.isAway || Date.now() > deadlineMs) throw asStoreError(error);
       }
       await sleep(reconnectPauseMs);
     }

@@ -26,6 +26,11 @@ export class Keyspace {
     return { key: Buffer.from(`${this.#prefix}/`), rangeEnd: Buffer.from(`${this.#prefix}0`) };
   }
 
+  /** The start of a range: the engine's own keys come before all of the port's. */
+  encodeStart(start: string): Buffer {
+    return this.encode(start < afterOwn ? afterOwn : start);
+  }
+
   own(name: string): Buffer {
     return Buffer.from(`${this.#prefix}/!${name}`);
   }
@@ -53,3 +58,4 @@ export class Keyspace {
 }
 
 const bang = '!'.charCodeAt(0);
+const afterOwn = '/"';
