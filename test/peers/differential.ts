@@ -53,7 +53,7 @@ async function run(): Promise<boolean> {
     closing.push(() => client.close());
     const replacements: [RegExp | string, string][] = [[id, '<run>']];
     if (prefix !== '') replacements.push([prefix, '']);
-    return { name, client, normaliser: normaliser(replacements), notes: {} };
+    return { name, client, endpoint, prefix, normaliser: normaliser(replacements), notes: {} };
   };
   const kubernetesSide = sideOf('kubernetes', kubernetes, '');
   const skypodSide = sideOf('skypod', skypod.endpoint, tenantPrefix);

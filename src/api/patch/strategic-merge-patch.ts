@@ -36,7 +36,7 @@ function fieldAt(place: Place, key: string): FieldSchema | undefined {
   const field = place.object.fields[key];
   if (field === undefined || !Object.hasOwn(place.object.fields, key)) {
     const struct = place.object.name.split('.').slice(-2).join('.');
-    throw patchDoesNotApply(
+    throw badPatch(
       `unable to find api field in struct ${struct.split('.')[1]} for the json field ${JSON.stringify(key)}`,
     );
   }
@@ -61,7 +61,7 @@ function mergeMap(original: any, patch: any, place: Place): any {
       return patch;
     }
     if (directive === 'delete') return {};
-    throw patchDoesNotApply(`unknown patch type: ${directive} in map: ${goMap(patch)}`);
+    throw badPatch(`unknown patch type: ${directive} in map: ${goMap(patch)}`);
   }
   applyRetainKeys(original, patch);
   applyElementOrders(original, patch, place);
@@ -106,7 +106,7 @@ function mergeList(original: any[], patch: any[], mergeKey: string, place: Place
     }
     return mergeOrder([...new Set([...original, ...patch])], patch, original, mergeKey);
   }
-  if (mergeKey === '') throw patchDoesNotApply('cannot merge lists without merge key for struct');
+  if (mergeKey === '') throw badPatch('cannot merge lists without merge key for struct');
   const { list, additions } = applyElementDirectives(original, patch, mergeKey);
   const merged = additions === undefined ? list : mergeElements(list, additions, mergeKey, place);
   return mergeOrder(merged, additions ?? [], list, mergeKey);
@@ -122,8 +122,8 @@ function applyElementDirectives(original: any[], patch: any[], mergeKey: string)
     if (directive === undefined) additions.push(element);
     else if (directive === 'delete') deleted.add(mergeKeyOf(element, mergeKey));
     else if (directive === 'replace') replace = true;
-    else if (directive === 'merge') throw patchDoesNotApply('merging lists cannot yet be specified in the patch');
-    else throw patchDoesNotApply(`unknown patch type: ${directive} in map: ${goMap(element)}`);
+    else if (directive === 'merge') throw badPatch('merging lists cannot yet be specified in the patch');
+    else throw badPatch(`unknown patch type: ${directive} in map: ${goMap(element)}`);
   }
   const list = deleted.size === 0 ? original : original.filter((existing) => !deleted.has(existing[mergeKey]));
   return replace ? { list: additions, additions: undefined } : { list, additions };
@@ -153,12 +153,12 @@ function applyRetainKeys(original: any, patch: any): void {
   const retained = patch[RETAIN_KEYS];
   if (retained === undefined) return;
   delete patch[RETAIN_KEYS];
-  if (!Array.isArray(retained)) throw patchDoesNotApply('invalid patch format of retainKeys');
+  if (!Array.isArray(retained)) throw badPatch('invalid patch format of retainKeys');
   const keys = new Set(retained);
   for (const key in patch) {
     const isDirective = key.startsWith(DELETE_FROM_PRIMITIVE_LIST) || key.startsWith(SET_ELEMENT_ORDER);
     if (patch[key] !== null && !isDirective && !keys.has(key)) {
-      throw patchDoesNotApply('invalid patch format of retainKeys');
+      throw badPatch('invalid patch format of retainKeys');
     }
   }
   for (const key of Object.keys(original)) if (!keys.has(key)) delete original[key];
@@ -173,7 +173,7 @@ function applyElementOrders(original: any, patch: any, place: Place): void {
     const originalList = original[key];
     const patchList = patch[key];
     for (const list of [order, ...(key in original ? [originalList] : []), ...(key in patch ? [patchList] : [])]) {
-      if (!Array.isArray(list)) throw patchDoesNotApply(`expected a []interface {}, but received a ${goTypeOf(list)}`);
+      if (!Array.isArray(list)) throw badPatch(`expected a []interface {}, but received a ${goTypeOf(list)}`);
     }
     const field = fieldAt(place, key);
     const mergeKey = field?.patchMergeKey ?? '';
@@ -202,7 +202,7 @@ function checkOrder(patchList: any[], order: any[], mergeKey: string): void {
     const wanted = identity(element);
     while (at < order.length && identity(order[at]) !== wanted) at++;
     if (at === order.length) {
-      throw patchDoesNotApply(
+      throw badPatch(
         `The order in patch list:\n${JSON.stringify(patchList)}\n doesn't match ${SET_ELEMENT_ORDER} list:\n${JSON.stringify(order)}\n`,
       );
     }
@@ -211,10 +211,9 @@ function checkOrder(patchList: any[], order: any[], mergeKey: string): void {
 }
 
 function mergeKeyOf(element: any, mergeKey: string): unknown {
-  if (!isMap(element))
-    throw patchDoesNotApply(`expected a map[string]interface {}, but received a ${goTypeOf(element)}`);
+  if (!isMap(element)) throw badPatch(`expected a map[string]interface {}, but received a ${goTypeOf(element)}`);
   if (element[mergeKey] === undefined) {
-    throw patchDoesNotApply(`map: ${goMap(element)} does not contain declared merge key: ${mergeKey}`);
+    throw badPatch(`map: ${goMap(element)} does not contain declared merge key: ${mergeKey}`);
   }
   return element[mergeKey];
 }
@@ -241,7 +240,7 @@ function withoutDirectives(value: any): any {
 
 function keyAfter(directive: string, otherwise: string): string {
   const slash = directive.indexOf('/');
-  if (slash < 0) throw patchDoesNotApply(otherwise);
+  if (slash < 0) throw badPatch(otherwise);
   return directive.slice(slash + 1);
 }
 
@@ -254,7 +253,7 @@ function elementKind(...lists: any[][]): string {
       const found = kindOf(element);
       if (found === 'list') throw patchDoesNotApply('lists of lists are not supported');
       if (kind !== undefined && kind !== found) {
-        throw patchDoesNotApply(`list element types are not identical: ${JSON.stringify(lists)}`);
+        throw badPatch(`list element types are not identical: ${JSON.stringify(lists)}`);
       }
       kind = found;
     }

@@ -76,6 +76,8 @@ export async function changing(kubectl: Kubectl): Promise<void> {
   for (const [type, patch] of [
     ['strategic', '{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"x:2"}]}}}}'],
     ['strategic', '{"spec":{"template":{"spec":{"containers":[{"image":"x:2"}]}}}}'],
+    ['strategic', '{"spec":{"nothing":{"a":1}}}'],
+    ['strategic', '{"spec":{"nothing":1}}'],
     ['merge', '{"spec":{"replicas":4}}'],
     ['merge', '{"spec":{"replicas":4}}'],
     ['json', '[{"op":"replace","path":"/spec/replicas","value":5}]'],
@@ -161,7 +163,7 @@ export async function changing(kubectl: Kubectl): Promise<void> {
     'wait --for=create cm/conf --timeout=1s',
     'wait --for=condition=x cm/none --timeout=1s',
   ])
-    await kubectl.run(line, { replace: restarted });
+    await kubectl.run(line, { replace: restarted, sorted: line.endsWith('--list') });
   const now = { replace: restarted };
   await kubectl.run('replace -f -', { input: map('r: s'), ...now });
   await kubectl.run('replace -f -', { input: map('r: s').replace('conf', 'none'), ...now });

@@ -10,6 +10,8 @@ export interface RunOptions {
   /** Lines have an order that means nothing. */
   sorted?: boolean;
   replace?: [RegExp, string][];
+  /** Of what is printed, these lines alone. */
+  only?: RegExp;
 }
 
 /** What passes between two servers' answers, and what each server chooses. */
@@ -23,6 +25,12 @@ const passing: [RegExp, string][] = [
   [/Resource Version: +\d+/g, 'Resource Version: <revision>'],
   [/resourceVersion: "\d+"/g, 'resourceVersion: <revision>'],
   [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000/g, '<date>'],
+  [/^[IWE]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ /gm, '<log> '],
+  // A watch that ends with its program.
+  [/^<log> reflector.*\n/gm, ''],
+  [/HealthCheck NodePort: +\d+/g, 'HealthCheck NodePort: <port>'],
+  // Skypod has one group more.
+  [/^.*metrics\.k8s\.io.*\n/gm, ''],
   [/https:\/\/<address>/g, '<server>'],
 ];
 
@@ -56,7 +64,7 @@ export class Kubectl {
       const seen = (text: string) => {
         let out = side.normaliser.text(text);
         for (const [from, to] of [...passing, ...(options.replace ?? [])]) out = out.replaceAll(from, to);
-        const all = out.split('\n');
+        const all = out.split('\n').filter((one) => options.only?.test(one) ?? true);
         return options.sorted ? all.sort() : all;
       };
       return { code, stdout: seen(stdout), stderr: seen(stderr) };
