@@ -6,7 +6,9 @@ export function findDuplicateFields(text: string): string[] {
   return new Scanner(text).run();
 }
 
-const duplicatesKept = 1000;
+export const duplicatesKept = 1000;
+
+export const duplicateField = (path: string) => `duplicate field ${JSON.stringify(path)}`;
 
 class Scanner {
   readonly #text: string;
@@ -51,8 +53,7 @@ class Scanner {
       const raw = this.#text.slice(start + 1, this.#at - 1);
       const key = raw.includes('\\') ? JSON.parse(`"${raw}"`) : raw;
       this.#path.push(this.#path.length === 0 ? key : `.${key}`);
-      if (seen.has(key) && this.#found.size < duplicatesKept)
-        this.#found.add(`duplicate field ${JSON.stringify(this.#path.join(''))}`);
+      if (seen.has(key) && this.#found.size < duplicatesKept) this.#found.add(duplicateField(this.#path.join('')));
       seen.add(key);
       this.#space();
       this.#at++;

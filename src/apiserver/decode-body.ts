@@ -3,8 +3,10 @@ import { strictErrorsKept } from '../api/decode-issues.ts';
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { schemaOfKind } from '../api/generated-schema.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../api/object.ts';
+import { longText, readJson } from '../api/read-json.ts';
 import type { TypeSchema } from '../api/schema.ts';
 import { badRequest, invalid, unsupportedMediaType } from '../api/status.ts';
+import { runInTurns } from '../base/steps.ts';
 import { describeJsonError } from './json-syntax.ts';
 import { paceOf } from './pace.ts';
 import { decodeProtobuf } from './protobuf/decode-protobuf.ts';
@@ -233,11 +235,16 @@ export async function parseBody(
     );
   }
   try {
-    const value = JSON.parse(text);
-    if (options.wantDuplicates !== true) return { value, duplicates: [], text };
     const pace = paceOf(context);
-    if (pace?.isDue) await pace.rest();
-    return { value, duplicates: findDuplicateFields(text), text };
+    if (text.length < longText || pace === undefined) {
+      return {
+        value: JSON.parse(text),
+        duplicates: options.wantDuplicates === true ? findDuplicateFields(text) : [],
+        text,
+      };
+    }
+    const read = await runInTurns(readJson(text), pace);
+    return { value: read.value, duplicates: options.wantDuplicates === true ? read.duplicates : [], text };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw badRequest(

@@ -87,6 +87,9 @@ class SyntaxScanner {
   #string(): void {
     this.#at++;
     for (;;) {
+      plainText.lastIndex = this.#at;
+      plainText.test(this.#text);
+      this.#at = plainText.lastIndex;
       const character = this.#text[this.#at];
       if (character === undefined || character < ' ') this.#refuse('in string literal');
       this.#at++;
@@ -141,6 +144,9 @@ class SyntaxScanner {
     throw new SyntaxFinding(`invalid character ${quoted(character)} ${context}`);
   }
 }
+
+/** What a string holds that needs no look. */
+const plainText = /[^"\\\x00-\x1f]*/y;
 
 const isDigit = (character: string | undefined) => character !== undefined && character >= '0' && character <= '9';
 

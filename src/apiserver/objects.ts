@@ -1,6 +1,7 @@
 import type { GroupResource, KubeObject } from '../api/object.ts';
 import type { VersionedForm } from '../api/resource-definition.ts';
 import { ALL_TENANTS } from '../api/tenants.ts';
+import { type Pace, runInTurns } from '../base/steps.ts';
 import { type Compare, type Store, UnknownOutcomeError, type WriteOperation } from '../store/store.ts';
 import {
   nameFilter,
@@ -15,7 +16,7 @@ import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import type { TenantQuota } from './tenants/tenant-limits.ts';
 import { VirtualEntry } from './tenants/virtual-entry.ts';
-import { encodeForStore } from './watch-cache/encoding.ts';
+import { encodeForStore, encodeMembers } from './watch-cache/encoding.ts';
 import { storeKey } from './watch-cache/keys.ts';
 import type {
   CacheEntry,
@@ -173,10 +174,11 @@ export class Objects {
 
   /**
    * All changes at one revision, or none. Returns the entry of each change (undefined for deletions), readable by
-   * everyone from now on; undefined when some object is no longer as its writer saw it.
+   * everyone from now on; undefined when some object is no longer as its writer saw it. `pace`: of the request that writes.
    */
   async commit(
     changes: ObjectChange[],
+    pace?: Pace,
   ): Promise<{ revision: number; entries: (CacheEntry | undefined)[] } | undefined> {
     const compare: Compare[] = [];
     const operations: WriteOperation[] = [];
@@ -193,10 +195,10 @@ export class Objects {
         continue;
       }
       const form = versionedFormOf(resource);
-      const value =
-        form === undefined
-          ? encodeForStore(after, before?.encodedSpec?.(after['spec']))
-          : encodeForStore(await form.toStored(after));
+      const stored = form === undefined ? after : await form.toStored(after);
+      const spec = form === undefined ? before?.encodedSpec?.(after['spec']) : undefined;
+      const texts = pace?.isLong === true ? await runInTurns(encodeMembers(stored, spec), pace) : undefined;
+      const value = encodeForStore(stored, spec, texts);
       const isNew = modRevision === 0;
       const bytesBefore = isNew ? 0 : (this.#caches.peek(resource)?.get(tenant, namespace, name)?.size ?? 0);
       const checked = this.#quota.check({ resource, tenant, isNew, bytesBefore, bytesAfter: value.length });

@@ -10,6 +10,7 @@ export class RequestPace implements Pace {
   readonly #turn: RequestTurn;
   readonly #nowMs: () => number;
   #sinceMs: number;
+  isLong = false;
 
   constructor(turn: RequestTurn, nowMs: () => number = () => performance.now()) {
     this.#turn = turn;
@@ -23,6 +24,7 @@ export class RequestPace implements Pace {
   }
 
   async rest(): Promise<void> {
+    this.isLong = true;
     await this.#turn.slice();
     this.#sinceMs = this.#nowMs();
   }

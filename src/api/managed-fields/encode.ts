@@ -1,3 +1,5 @@
+import type { Steps } from '../../base/steps.ts';
+import { writeJson } from '../write-json.ts';
 import type { FieldSet } from './field-set.ts';
 import type { ManagedFieldsEntry } from './managed.ts';
 
@@ -10,6 +12,18 @@ export function encodeEntries(entries: readonly ManagedFieldsEntry[]): string {
   let text = '[';
   for (let index = 0; index < entries.length; index++) text += (index > 0 ? ',' : '') + encodeEntry(entries[index]!);
   return `${text}]`;
+}
+
+/** Makes the texts in steps: encodeEntries has little to do then. */
+export function* prepareEntries(entries: readonly ManagedFieldsEntry[]): Steps<void> {
+  for (const entry of entries) {
+    const { fieldsV1 } = entry;
+    if (fieldsV1 !== undefined && !entryTexts.has(entry) && !setTexts.has(fieldsV1)) {
+      setTexts.set(fieldsV1, yield* writeJson(fieldsV1));
+    }
+    encodeEntry(entry);
+    yield;
+  }
 }
 
 function encodeEntry(entry: ManagedFieldsEntry): string {

@@ -1,5 +1,6 @@
+import { sortSteps } from '../../base/sort-steps.ts';
 import { runAtOnce, type Steps } from '../../base/steps.ts';
-import { canonicalElement, compareElements, orderOf, type PathElement, printElement } from './path-element.ts';
+import { canonicalElement, orderOf, type PathElement, printElement } from './path-element.ts';
 
 /**
  * A set of fields, in the very form in which FieldsV1 writes it: an object by path element, sorted. A set that holds
@@ -42,7 +43,7 @@ const elementsAtOnce = 512;
 /** A node of the elements given, in canonical order. `elements` is taken over. */
 export function* nodeOf(elements: [PathElement, FieldSet][], isMember: boolean): Steps<FieldSet | undefined> {
   if (elements.length === 0) return isMember ? leaf : undefined;
-  sortElements(elements);
+  yield* sortElements(elements);
   const node: Record<string, FieldSet> = isMember ? { '.': leaf } : {};
   for (let index = 0; index < elements.length; index++) {
     if (index % elementsAtOnce === 0) yield;
@@ -51,13 +52,14 @@ export function* nodeOf(elements: [PathElement, FieldSet][], isMember: boolean):
   return node;
 }
 
-function sortElements(elements: [PathElement, FieldSet][]): void {
+function* sortElements(elements: [PathElement, FieldSet][]): Steps<void> {
+  const order = orderOf(elements.length);
   for (let index = 1; index < elements.length; index++) {
-    if (compareElements(elements[index - 1]![0], elements[index]![0]) > 0) {
-      const order = orderOf(elements.length);
-      elements.sort((a, b) => order(a[0], b[0]));
-      return;
-    }
+    if (index % elementsAtOnce === 0) yield;
+    if (order(elements[index - 1]![0], elements[index]![0]) <= 0) continue;
+    if (elements.length <= elementsAtOnce) elements.sort((a, b) => order(a[0], b[0]));
+    else yield* sortSteps(elements, (a, b) => order(a[0], b[0]));
+    return;
   }
 }
 
@@ -106,7 +108,7 @@ function* unite(a: FieldSet, b: FieldSet): Steps<FieldSet> {
   if (merged === undefined) return a;
   if (!added) return merged;
   if (count >= elementsAtOnce) yield;
-  return sorted(merged);
+  return yield* sorted(merged);
 }
 
 function* uniteNodes(a: FieldSet, b: FieldSet): Steps<FieldSet> {
@@ -116,15 +118,20 @@ function* uniteNodes(a: FieldSet, b: FieldSet): Steps<FieldSet> {
   return both === expanded ? a : both;
 }
 
-function sorted(node: Record<string, FieldSet>): FieldSet {
+function* sorted(node: Record<string, FieldSet>): Steps<FieldSet> {
   const elements = Object.keys(node);
+  const order = orderOf(elements.length);
   for (let index = 1; index < elements.length; index++) {
-    if (compareElements(elements[index - 1]!, elements[index]!) > 0) {
-      elements.sort(orderOf(elements.length));
-      const result: Record<string, FieldSet> = {};
-      for (const element of elements) result[element] = node[element]!;
-      return result;
+    if (index % elementsAtOnce === 0) yield;
+    if (order(elements[index - 1]!, elements[index]!) <= 0) continue;
+    if (elements.length <= elementsAtOnce) elements.sort(order);
+    else yield* sortSteps(elements, order);
+    const result: Record<string, FieldSet> = {};
+    for (let at = 0; at < elements.length; at++) {
+      if (at % elementsAtOnce === elementsAtOnce - 1) yield;
+      result[elements[at]!] = node[elements[at]!]!;
     }
+    return result;
   }
   return node;
 }
@@ -231,29 +238,33 @@ export function forEachPath(set: FieldSet, visit: (path: PathElement[]) => void,
 export const printPath = (path: PathElement[]): string => path.map(printElement).join('');
 
 /** A set as somebody else wrote it, in canonical form. Throws for malformed ones. */
-export function parseFieldSet(value: unknown): FieldSet {
-  return parseNode(value, true) ?? emptySet;
+export const parseFieldSet = (value: unknown): FieldSet => runAtOnce(fieldSetSteps(value));
+
+export function* fieldSetSteps(value: unknown): Steps<FieldSet> {
+  return (yield* parseNode(value, true)) ?? emptySet;
 }
 
-function parseNode(value: unknown, isRoot: boolean): FieldSet | undefined {
+function* parseNode(value: unknown, isRoot: boolean): Steps<FieldSet | undefined> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     // A value that is no object says nothing about children.
     if (isRoot && value !== null && value !== undefined) throw new Error('expected an object');
     return leaf;
   }
   const node: Record<string, FieldSet> = {};
+  let count = 0;
   for (const key in value) {
+    if (++count % elementsAtOnce === 0) yield;
     if (key === '.') {
       if (!isRoot) node['.'] = leaf;
       continue;
     }
     const element = canonicalElement(key);
     if (element === undefined) continue;
-    const child = parseNode((value as Record<string, unknown>)[key], false);
+    const child = yield* parseNode((value as Record<string, unknown>)[key], false);
     if (child === undefined) continue;
-    node[element] = node[element] === undefined ? child : runAtOnce(uniteNodes(node[element], child));
+    node[element] = node[element] === undefined ? child : yield* uniteNodes(node[element], child);
   }
-  const ordered = sorted(node);
+  const ordered = yield* sorted(node);
   if (isRoot) return ordered;
   return isEmptySet(ordered) ? leaf : shrink(ordered as Record<string, FieldSet>);
 }

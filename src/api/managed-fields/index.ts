@@ -1,6 +1,6 @@
 export { type Application, applyConfiguration, applySteps } from './apply.ts';
 export type { Endpoint } from './changes.ts';
-export { encodeEntries } from './encode.ts';
+export { encodeEntries, prepareEntries } from './encode.ts';
 export { emptySet, type FieldSet, setOf } from './field-set.ts';
 export type { ManagedFieldsEntry } from './managed.ts';
 export { mergeObjects } from './merge.ts';

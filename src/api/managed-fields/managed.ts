@@ -1,5 +1,6 @@
+import type { Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
-import { emptySet, type FieldSet, isEmptySet, parseFieldSet, union } from './field-set.ts';
+import { emptySet, type FieldSet, fieldSetSteps, isEmptySet, union } from './field-set.ts';
 import { compareText, goJson } from './path-element.ts';
 
 /** metav1.ManagedFieldsEntry. Shared: never mutate one. */
@@ -67,9 +68,10 @@ export function managedOfStored(entries: readonly ManagedFieldsEntry[] | undefin
 }
 
 /** Of entries that a client sent. Throws, in upstream's words, for entries that are none. */
-export function managedOfSent(entries: readonly any[]): Managed {
+export function* managedOfSent(entries: readonly any[]): Steps<Managed> {
   const managed: Managed = new Map();
-  entries.forEach((entry, index) => {
+  for (const [index, entry] of entries.entries()) {
+    yield;
     if (entry?.operation !== 'Apply' && entry?.operation !== 'Update') {
       throw new Error('operation must be `Apply` or `Update`');
     }
@@ -91,10 +93,10 @@ export function managedOfSent(entries: readonly any[]): Managed {
       apiVersion,
       ...(time && { time }),
       fieldsType: 'FieldsV1',
-      fieldsV1: parseFieldSet(entry.fieldsV1 ?? {}),
+      fieldsV1: yield* fieldSetSteps(entry.fieldsV1 ?? {}),
       ...(subresource && { subresource }),
     });
-  });
+  }
   return managed;
 }
 
@@ -102,15 +104,15 @@ export function managedOfSent(entries: readonly any[]): Managed {
  * The entries an update starts from: what the client sent when that says anything, for clients may rewrite them; else
  * the live object's. `sent` as it came, undefined when absent. An empty list, or one empty entry, clears them.
  */
-export function managedOfUpdate(
+export function* managedOfUpdate(
   live: readonly ManagedFieldsEntry[] | undefined,
   sent: readonly unknown[] | undefined,
   subresource: string,
-): Managed {
+): Steps<Managed> {
   if (subresource !== '' || sent === undefined || deepEqual(sent, live)) return managedOfStored(live);
   if (sent.length === 0 || (sent.length === 1 && isEmptySet((sent[0] ?? {}) as FieldSet))) return new Map();
   try {
-    return managedOfSent(sent);
+    return yield* managedOfSent(sent);
   } catch {
     return managedOfStored(live);
   }

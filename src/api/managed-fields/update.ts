@@ -35,7 +35,7 @@ export interface TrackedUpdate {
 export function* trackUpdateSteps(update: TrackedUpdate): Steps<ManagedFieldsEntry[] | undefined> {
   const { endpoint, live, object } = update;
   const liveEntries = live?.metadata.managedFields as ManagedFieldsEntry[] | undefined;
-  const managed = managedOfUpdate(liveEntries, object.metadata.managedFields, endpoint.subresource);
+  const managed = yield* managedOfUpdate(liveEntries, object.metadata.managedFields, endpoint.subresource);
   yield;
   if (managed.size === 0 && live !== undefined) return undefined;
   const manager: Manager = {

@@ -2,6 +2,7 @@ import { applyDefaults } from '../../api/defaults.ts';
 import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { type Application, applyConfiguration, applySteps } from '../../api/managed-fields/index.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
+import { longText, readJson } from '../../api/read-json.ts';
 import { badRequest, conflict, notFound, StatusError } from '../../api/status.ts';
 import { runInTurns } from '../../base/steps.ts';
 import type { Answer } from '../answer.ts';
@@ -170,15 +171,20 @@ export async function readConfiguration(context: RequestContext, body: RequestBo
   let value: unknown;
   const isJson = text.trimStart().startsWith('{');
   let duplicates: string[] = [];
-  try {
-    if (isJson) value = JSON.parse(text);
-  } catch {
-    // YAML has a flow style that only looks like JSON.
-  }
   const pace = paceOf(context);
-  if (pace?.isDue) await pace.rest();
   const wantDuplicates = fieldValidationOf(context) !== 'Ignore';
-  if (value === undefined || (wantDuplicates && findDuplicateFields(text).length > 0)) {
+  try {
+    if (isJson && text.length >= longText && pace !== undefined) {
+      ({ value, duplicates } = await runInTurns(readJson(text), pace));
+    } else if (isJson) {
+      value = JSON.parse(text);
+      if (wantDuplicates) duplicates = findDuplicateFields(text);
+    }
+  } catch (error) {
+    // YAML has a flow style that only looks like JSON.
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  if (value === undefined || (wantDuplicates && duplicates.length > 0)) {
     let failure: string | undefined;
     ({ value, duplicates, failure } = await readYaml(text, context.tenant));
     if (failure !== undefined) {

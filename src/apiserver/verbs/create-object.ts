@@ -120,10 +120,8 @@ async function write(environment: Environment, request: CreateRequest, object: K
     const alongside =
       hooks?.onCreate === undefined ? [] : await hooks.onCreate(object, { tenant, namespace, name, dryRun });
     if (dryRun) return { object: await readBack(definition, object) };
-    const written = await environment.objects.commit([
-      { resource: definition, tenant, namespace, name, before: undefined, after: object },
-      ...alongside,
-    ]);
+    const change = { resource: definition, tenant, namespace, name, before: undefined, after: object };
+    const written = await environment.objects.commit([change, ...alongside], request.pace);
     if (written !== undefined) return { entry: written.entries[0]! };
     const present = await environment.objects.get(definition, tenant, namespace, name);
     if (present !== undefined) throw existsError(definition, name, present.object);

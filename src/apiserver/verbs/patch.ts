@@ -3,6 +3,7 @@ import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { JSON_PATCH, patchSteps, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
+import { longText, type ReadText, readJson } from '../../api/read-json.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../../api/status.ts';
 import { runInTurns } from '../../base/steps.ts';
@@ -200,8 +201,13 @@ function checkForm(contentType: string, document: unknown): unknown {
 
 const operationMembers = new Set(['op', 'path', 'from', 'value']);
 
-function findingsOf(contentType: string, document: unknown, text: string): string[] {
-  const findings = contentType === STRATEGIC_MERGE_PATCH ? [] : findDuplicateFields(text);
+const readShort = (text: string, wantsDuplicates: boolean): ReadText => ({
+  value: JSON.parse(text),
+  duplicates: wantsDuplicates ? findDuplicateFields(text) : [],
+});
+
+function findingsOf(contentType: string, document: unknown, duplicates: string[]): string[] {
+  const findings = contentType === STRATEGIC_MERGE_PATCH ? [] : duplicates;
   if (contentType !== JSON_PATCH || !Array.isArray(document)) return findings;
   for (const [index, operation] of document.entries()) {
     if (typeof operation !== 'object' || operation === null) continue;
@@ -233,15 +239,20 @@ export async function readPatch(context: RequestContext, definition: ResourceDef
   if (contentType === APPLY_PATCH) return { contentType, document: await readConfiguration(context, body) };
   if (body.type === 'value') return { contentType, document: body.value };
   const text = body.bytes.toString('utf8');
+  const wantsFindings = fieldValidationOf(context) !== 'Ignore';
   let document: unknown;
+  let duplicates: string[] = [];
   try {
-    document = JSON.parse(text);
-  } catch {
+    const pace = paceOf(context);
+    const isLong = text.length >= longText && pace !== undefined;
+    ({ value: document, duplicates } = isLong
+      ? await runInTurns(readJson(text), pace)
+      : readShort(text, wantsFindings));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     const why = describeJsonError(text);
     throw badRequest(contentType === STRATEGIC_MERGE_PATCH ? why : `error decoding patch: ${why}`);
   }
-  const pace = paceOf(context);
-  if (pace?.isDue) await pace.rest();
-  const findings = fieldValidationOf(context) === 'Ignore' ? [] : findingsOf(contentType, document, text);
+  const findings = wantsFindings ? findingsOf(contentType, document, duplicates) : [];
   return { contentType, document: checkForm(contentType, document), findings };
 }

@@ -95,7 +95,7 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     const gone = isDone(definition, object);
     if (gone) alongside.push(...((await hooks?.onDelete?.(old, scope)) ?? []));
     const place = { resource: definition, tenant, namespace, name, before };
-    const written = await objects.commit([{ ...place, after: gone ? undefined : object }, ...alongside]);
+    const written = await objects.commit([{ ...place, after: gone ? undefined : object }, ...alongside], pace);
     if (written !== undefined) {
       if (!gone) return { entry: written.entries[0]! };
       return { object: { ...object, metadata: { ...object.metadata, resourceVersion: String(written.revision) } } };

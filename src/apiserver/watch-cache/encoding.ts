@@ -1,5 +1,7 @@
-import { encodeEntries, type ManagedFieldsEntry } from '../../api/managed-fields/index.ts';
+import { encodeEntries, type ManagedFieldsEntry, prepareEntries } from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { writeJson } from '../../api/write-json.ts';
+import type { Steps } from '../../base/steps.ts';
 
 /** A member of an object's JSON: where its value stands in `bytes`. */
 export interface EncodedMember {
@@ -25,14 +27,13 @@ const handedOver = new WeakMap<Uint8Array, HandedOver>();
  * The stored form of an object: JSON with kind, apiVersion and metadata first, so that the served bytes are one splice
  * away, and without resourceVersion and clusterName, which the key and the revision say. `object` must not be changed
  * afterwards: it becomes the shared, cached object.
+ * @param texts as encodeMembers made them
  * @param spec its spec as it was written before, where that is the same: most of what is written often stays as it is
  */
-export function encodeForStore(object: KubeObject, spec?: EncodedMember): Buffer {
+export function encodeForStore(object: KubeObject, spec?: EncodedMember, texts?: MemberTexts): Buffer {
   const { kind, apiVersion, metadata } = object;
   const { managedFields } = metadata;
-  // What is undefined is not written; leaving it out by a rest pattern costs several times as much.
-  const stored = { ...metadata, resourceVersion: undefined, clusterName: undefined, managedFields: undefined };
-  const metadataText = JSON.stringify(stored);
+  const metadataText = texts?.get('metadata') ?? JSON.stringify(storedMetadata(object));
   const hasOthers = metadataText.length > 2;
   // Put together in the buffer: joined as texts, all would be copied once more.
   const pieces: string[] = [
@@ -50,7 +51,7 @@ export function encodeForStore(object: KubeObject, spec?: EncodedMember): Buffer
     if (value === undefined) continue;
     pieces.push(`,${JSON.stringify(field)}:`);
     if (field === 'spec') specAt = pieces.length;
-    pieces.push(field === 'spec' && spec !== undefined ? '' : JSON.stringify(value));
+    pieces.push(field === 'spec' && spec !== undefined ? '' : (texts?.get(field) ?? JSON.stringify(value)));
   }
   pieces.push('}');
   let length = spec === undefined || specAt === 0 ? 0 : spec.end - spec.start;
@@ -71,6 +72,30 @@ export function encodeForStore(object: KubeObject, spec?: EncodedMember): Buffer
   }
   handedOver.set(bytes, { object, specStart, specEnd });
   return bytes;
+}
+
+// What is undefined is not written; leaving it out by a rest pattern costs several times as much.
+const storedMetadata = ({ metadata }: KubeObject) => ({
+  ...metadata,
+  resourceVersion: undefined,
+  clusterName: undefined,
+  managedFields: undefined,
+});
+
+/** The JSON of an object's members, by name. */
+export type MemberTexts = ReadonlyMap<string, string>;
+
+/** What encodeForStore takes long for where the object is large, in steps. */
+export function* encodeMembers(object: KubeObject, spec?: EncodedMember): Steps<MemberTexts> {
+  const texts = new Map<string, string>();
+  const { managedFields } = object.metadata;
+  if (managedFields !== undefined) yield* prepareEntries(managedFields as ManagedFieldsEntry[]);
+  texts.set('metadata', yield* writeJson(storedMetadata(object)));
+  for (const field in object) {
+    if (field === 'metadata' || object[field] === undefined || (field === 'spec' && spec !== undefined)) continue;
+    texts.set(field, yield* writeJson(object[field]));
+  }
+  return texts;
 }
 
 /** A slice of Node's pool would keep its neighbours alive as long as the object. */
@@ -108,16 +133,20 @@ const closingBrace = 0x7d;
 /**
  * Bytes of an object with other members at the start of its metadata: `removed` bytes leave there and `members` (ASCII,
  * each followed by a comma) come in. The first `"metadata":{` is the object's own: only kind and apiVersion stand
- * before, and in their strings the quotes would be escaped.
+ * before, and in their strings the quotes would be escaped. `head` and `tail` (ASCII) go around it all.
  */
-export function spliceMetadata(bytes: Uint8Array, removed: number, members: string): Buffer {
+export function spliceMetadata(bytes: Uint8Array, removed: number, members: string, head = '', tail = ''): Buffer {
   const source = asBuffer(bytes);
   const at = source.indexOf(metadataStart) + metadataStart.length;
   const inserted = source[at + removed] === closingBrace ? members.slice(0, -1) : members;
-  const out = Buffer.allocUnsafeSlow(source.length - removed + inserted.length);
-  source.copy(out, 0, 0, at);
-  out.write(inserted, at, 'latin1');
-  source.copy(out, at + inserted.length, at + removed);
+  const rest = head.length + at + inserted.length;
+  const length = rest + source.length - at - removed;
+  const out = Buffer.allocUnsafeSlow(length + tail.length);
+  if (head !== '') out.write(head, 0, 'latin1');
+  source.copy(out, head.length, 0, at);
+  out.write(inserted, head.length + at, 'latin1');
+  source.copy(out, rest, at + removed);
+  if (tail !== '') out.write(tail, length, 'latin1');
   return out;
 }
 

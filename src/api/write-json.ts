@@ -1,0 +1,61 @@
+import type { Steps } from '../base/steps.ts';
+
+/** So many values are written at once. */
+const valuesAtOnce = 256;
+
+/** The JSON of a value (no text of its own for what is undefined: as JSON.stringify within an object), in steps. */
+export function* writeJson(value: unknown): Steps<string> {
+  const pieces: string[] = [];
+  yield* write(value, pieces);
+  return pieces.join('');
+}
+
+function* write(value: unknown, pieces: string[]): Steps<void> {
+  if (isShort(value)) {
+    pieces.push(JSON.stringify(value) ?? 'null');
+    return;
+  }
+  let count = 0;
+  if (Array.isArray(value)) {
+    pieces.push('[');
+    for (let index = 0; index < value.length; index++) {
+      if (index > 0) pieces.push(',');
+      const item: unknown = value[index];
+      if (typeof item === 'object' && item !== null) yield* write(item, pieces);
+      else pieces.push(JSON.stringify(item) ?? 'null');
+      if (++count % valuesAtOnce === 0) yield;
+    }
+    pieces.push(']');
+    return;
+  }
+  const members = value as Record<string, unknown>;
+  let before = '{';
+  for (const name in members) {
+    const member = members[name];
+    if (member === undefined) continue;
+    pieces.push(before, JSON.stringify(name), ':');
+    before = ',';
+    if (typeof member === 'object' && member !== null) yield* write(member, pieces);
+    else pieces.push(JSON.stringify(member));
+    if (++count % valuesAtOnce === 0) yield;
+  }
+  pieces.push(before === '{' ? '{}' : '}');
+  yield;
+}
+
+const isShort = (value: unknown): boolean => valuesLeft(value, valuesAtOnce) >= 0;
+
+/** Of those allowed; negative when the value holds more. */
+function valuesLeft(value: unknown, allowed: number): number {
+  if (typeof value !== 'object' || value === null) return allowed - 1;
+  let left = allowed - 1;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && left >= 0; index++) left = valuesLeft(value[index], left);
+    return left;
+  }
+  for (const name in value) {
+    left = valuesLeft((value as Record<string, unknown>)[name], left);
+    if (left < 0) return left;
+  }
+  return left;
+}
