@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { canonicalIpv6, parseCidr } from './validation/ip-address.ts';
+import { canonicalIpv6, parseCidr } from './validation/networking/ip-address.ts';
 
 /** An address as a number, with its family; undefined: no address. IPv4 in IPv6 counts as IPv6. */
 export interface IpNumber {

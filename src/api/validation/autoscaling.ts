@@ -5,7 +5,7 @@ import { isDns1123Label, isPathSegmentName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { Findings } from './findings.ts';
 import { validateLabelSelector } from './metadata.ts';
-import { validateContainerResourceName } from './resources.ts';
+import { validateContainerResourceName } from './pods/resources.ts';
 import { validateAtMostAll, validateIntOrPercent } from './workloads.ts';
 
 /** Of either version: v1 differs in the metric only. Source: pkg/apis/autoscaling/validation. */

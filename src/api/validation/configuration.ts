@@ -11,11 +11,11 @@ import {
 } from '../names.ts';
 import { TOKEN_SECRET_TYPE } from '../well-known.ts';
 import type { Findings } from './findings.ts';
-import { addressFindings, cidrFindings, isCidr } from './ip-address.ts';
 import { validateImmutable } from './metadata.ts';
-import { validateQuantity } from './resources.ts';
-import { taintEffects } from './scheduling.ts';
-import { validateEndpointIp } from './service.ts';
+import { addressFindings, cidrFindings, isCidr } from './networking/ip-address.ts';
+import { validateEndpointIp } from './networking/service.ts';
+import { validateQuantity } from './pods/resources.ts';
+import { taintEffects } from './pods/scheduling.ts';
 
 const MAX_BYTES = 1024 * 1024;
 const IMMUTABLE_SET = 'field is immutable when `immutable` is set';

@@ -5,7 +5,7 @@ import { isQualifiedName } from '../names.ts';
 import { compareQuantities, quantityNumber } from '../quantity.ts';
 import { computeQuotaResources, standardQuotaResources } from '../resource-names.ts';
 import type { Findings } from './findings.ts';
-import { isStandardResource, validateContainerResourceName, validateQuantity } from './resources.ts';
+import { isStandardResource, validateContainerResourceName, validateQuantity } from './pods/resources.ts';
 
 const scopes = new Set([
   'BestEffort',

@@ -4,7 +4,7 @@ import { isDns1123Label } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
 import { validateImmutable, validateLabels } from './metadata.ts';
-import { validateTolerations } from './scheduling.ts';
+import { validateTolerations } from './pods/scheduling.ts';
 
 /** Source: pkg/apis/node/validation. */
 export function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass, findings: Findings): void {

@@ -6,8 +6,8 @@ import { isDns1123Label, isPercent } from '../names.ts';
 import { type Selector, selectorFromLabelSelector, selectorFromLabels } from '../selectors.ts';
 import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
-import { validatePodTemplate } from './pod-spec.ts';
-import { validateClaimSpec } from './storage.ts';
+import { validatePodTemplate } from './pods/spec.ts';
+import { validateClaimSpec } from './volumes/storage.ts';
 
 /** Source: pkg/apis/apps/validation. Every workload selects the pods of its own template. */
 function validateSelector(

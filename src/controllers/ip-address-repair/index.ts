@@ -4,7 +4,7 @@ import { VPC_API_ADDRESS } from '../../api/pool.ts';
 import { IP_ADDRESSES, SERVICES } from '../../api/resources.ts';
 import { IP_FAMILY_LABEL, ipAddressLabels } from '../../api/service-addresses.ts';
 import { isNotFound } from '../../api/status.ts';
-import { ipFamilyOf, isIpAddress } from '../../api/validation/ip-address.ts';
+import { ipFamilyOf, isIpAddress } from '../../api/validation/networking/ip-address.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import { type Controller, type ReconcileTools, watchOwn } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { CustomResourceConversion, CustomResourceDefinition } from '../../generated/apiextensions-v1.ts';
 import { isDns1035Label } from '../../names.ts';
-import { validateClientConfig } from '../../validation/client-config.ts';
+import { validateClientConfig } from '../../validation/admission/client-config.ts';
 import type { Findings } from '../../validation/findings.ts';
 
 const accepted = ['v1', 'v1beta1'];

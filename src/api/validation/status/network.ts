@@ -1,6 +1,6 @@
 import { isDns1123Subdomain } from '../../names.ts';
 import type { Findings } from '../findings.ts';
-import { addressFindings, isIpAddress } from '../ip-address.ts';
+import { addressFindings, isIpAddress } from '../networking/ip-address.ts';
 
 interface Balanced {
   spec?: any;

@@ -2,8 +2,8 @@ import { semanticEqual } from '../../equality.ts';
 import type { ContainerStatus, Pod } from '../../generated/core-v1.ts';
 import { isDns1123Subdomain, isQualifiedName } from '../../names.ts';
 import { FIELD_IS_IMMUTABLE, type Findings } from '../findings.ts';
-import { addressFindings, ipFamilyOf } from '../ip-address.ts';
-import { validatePodAnnotationsUpdate } from '../pod-annotations.ts';
+import { addressFindings, ipFamilyOf } from '../networking/ip-address.ts';
+import { validatePodAnnotationsUpdate } from '../pods/annotations.ts';
 
 const ownConditions = ['PodScheduled', 'Ready', 'Initialized'];
 const NONNEGATIVE = 'must be a non-negative integer';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { canonicalIpv6, parseCidr, plainIpv4 } from '../ip-address.ts';
+import { canonicalIpv6, parseCidr, plainIpv4 } from '../networking/ip-address.ts';
 
 /**
  * What upstream says of addresses that older versions accepted and of spellings that are not the usual ones. Values
