@@ -8,7 +8,7 @@ import { assertPortFree, type ListenAddress, parseListenAddress } from './listen
 import { createLogger } from './logger.ts';
 import { acquireProcessLock, lockHolder, type ProcessLock } from './process-lock.ts';
 import { parseServers } from './server-endpoint.ts';
-import { reportFatal, reportReady, shutdownSignal, supervise } from './supervisor.ts';
+import { reportFatal, reportNotice, reportReady, shutdownSignal, supervise } from './supervisor.ts';
 
 interface UpOptions extends ControlPlaneFlags {
   dataDir: string;
@@ -53,6 +53,7 @@ export async function runUp(options: UpOptions): Promise<void> {
       logFile: join(data.logs, 'control-plane.log'),
       logger,
       stopTimeoutMs: 20_000,
+      onNotice: say,
     });
     try {
       if (!(await readyOrStopped(controlPlane.ready, stop))) return;
@@ -183,7 +184,8 @@ export async function runControlPlaneCommand(
     const { runControlPlane } = await import('./control-plane.ts');
     const listen: ListenAddress = parseListenAddress(options.listen);
     const settings = parseControlPlaneFlags(options);
-    await runControlPlane({ data, listen, zones: parseZones(options.zones), settings, onReady: reportReady, stop });
+    const common = { data, listen, zones: parseZones(options.zones), settings, stop };
+    await runControlPlane({ ...common, onReady: reportReady, onNotice: reportNotice });
   });
 }
 

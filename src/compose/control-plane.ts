@@ -57,6 +57,7 @@ import {
 import { followAccessFiles } from './reload-access.ts';
 import { reachable, urlOf, writeEndpoint } from './server-endpoint.ts';
 import { shareIdentity } from './shared-identity.ts';
+import { openSharedStore } from './shared-store.ts';
 
 export interface ControlPlaneOptions {
   data: DataDirectory;
@@ -64,6 +65,8 @@ export interface ControlPlaneOptions {
   zones: string[];
   settings: ControlPlaneSettings;
   onReady(): void;
+  /** Why the start takes so long, a line each. */
+  onNotice(line: string): void;
   stop: AbortSignal;
 }
 
@@ -71,16 +74,15 @@ const instancesPrefix = `/${CONTAINER_INSTANCES.group}/${CONTAINER_INSTANCES.res
 
 /** The control-plane process: API server, controllers, scheduler, virtual nodes, metering and tenancy. */
 export async function runControlPlane(options: ControlPlaneOptions): Promise<void> {
-  const { data, listen, zones, settings, onReady, stop } = options;
+  const { data, listen, zones, settings, onReady, onNotice, stop } = options;
   const clock = systemClock;
   const logger = createLogger('control-plane');
   // Only an etcd can have other control planes on it.
   const isShared = settings.etcd !== undefined;
-  // etcd's client is loaded where it is used: with its libraries it would be a tenth of an idle control plane's memory.
   const engine =
     settings.etcd === undefined
       ? openLmdbStore(data.store)
-      : await (await import('../store/etcd/etcd-store.ts')).openEtcdStore(settings.etcd);
+      : await openSharedStore({ etcd: settings.etcd, logger, onWait: onNotice, stop });
   const encrypted = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
   for (const service of settings.encryption?.services ?? []) await service.start();
   // Instances hold copies of secrets, and nobody but the platform writes them: their keys rotate with every start.

@@ -21,12 +21,15 @@ export interface SupervisedOptions {
   logger: Logger;
   /** How long a child may take to end after SIGTERM before SIGKILL. */
   stopTimeoutMs: number;
+  /** What a child that starts has to say in the meantime, a line each. */
+  onNotice?(line: string): void;
 }
 
 interface ChildMessage {
   ready?: boolean;
   /** A one-line reason the child cannot run at all; the supervisor gives up. */
   fatal?: string;
+  notice?: string;
 }
 
 export function supervise(options: SupervisedOptions): SupervisedProcess {
@@ -59,6 +62,7 @@ export function supervise(options: SupervisedOptions): SupervisedProcess {
         markReady();
       }
       if (message.fatal !== undefined) fatal = message.fatal;
+      if (message.notice !== undefined) options.onNotice?.(message.notice);
     });
     current.once('exit', (code, signal) => {
       if (child === current) child = undefined;
@@ -104,6 +108,11 @@ export function reportReady(): void {
 /** In a child: says in one line why it cannot run. */
 export function reportFatal(message: string): void {
   process.send?.({ fatal: message } satisfies ChildMessage);
+}
+
+/** In a child: why its start takes so long, in a line. */
+export function reportNotice(line: string): void {
+  process.send?.({ notice: line } satisfies ChildMessage);
 }
 
 /** Aborts on SIGTERM, SIGINT, or when the supervisor is gone. */

@@ -45,8 +45,12 @@ export function failureOf({ code, message }: EtcdError): Failure {
 
 const neverConnected = /^(No connection established|Name resolution failed|no member answers$)/;
 
-/** For a log: gRPC's decoration aside. */
-export const reasonOf = ({ message }: Error): string => message.replace(/\.? Resolution note:.*$/s, '');
+/** For the operator, in a line: without gRPC's decoration. */
+export const reasonOf = ({ message }: Error): string =>
+  message
+    .replace(/\.? Resolution note:.*$/s, '')
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/\s+/g, ' ');
 
 export const isCompacted = (error: unknown) =>
   error instanceof EtcdError && error.code === status.OUT_OF_RANGE && error.message.includes('has been compacted');
@@ -67,7 +71,7 @@ export function asStoreError(error: unknown): Error {
     return new ValueTooLargeError(message);
   }
   if (failureOf(error) === 'refused' && error.code !== status.RESOURCE_EXHAUSTED) {
-    return new Error(`etcd refused ${error.verb}: ${message}`, { cause: error });
+    return new Error(`etcd refused ${error.verb}: ${message}`, { cause: new Error(reasonOf(error)) });
   }
-  return Object.assign(new UnavailableError(saidOf(error)), { cause: error });
+  return Object.assign(new UnavailableError(saidOf(error)), { cause: new Error(reasonOf(error)) });
 }

@@ -24,11 +24,22 @@ export interface EtcdCluster {
   destroy(): Promise<void>;
 }
 
+export interface EtcdClusterOptions {
+  members?: number;
+  /** TLS with a certificate that each member makes for itself. */
+  secure?: boolean;
+  /** TLS with these files (PEM), and for clients with a certificate of the authority alone. */
+  tls?: { certFile: string; keyFile: string; caFile: string };
+  /** Processes are started by `start` alone. */
+  stopped?: boolean;
+}
+
 /** Fresh etcd processes, one or a cluster. They answer some hundred milliseconds later. */
-export async function startEtcd({ members = 1, secure = false } = {}): Promise<EtcdCluster> {
+export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdCluster> {
+  const { members = 1, secure = false, tls, stopped = false } = options;
   const root = mkdtempSync(join(tmpdir(), `skypod-etcd-${process.pid}-`));
   const ports = await freePorts(members * 2);
-  const client = (member: number) => `http${secure ? 's' : ''}://127.0.0.1:${ports[member]}`;
+  const client = (member: number) => `http${secure || tls !== undefined ? 's' : ''}://127.0.0.1:${ports[member]}`;
   const peer = (member: number) => `http://127.0.0.1:${ports[members + member]}`;
   const initial = Array.from({ length: members }, (_, member) => `m${member}=${peer(member)}`).join(',');
   const processes: (ChildProcess | undefined)[] = [];
@@ -45,6 +56,8 @@ export async function startEtcd({ members = 1, secure = false } = {}): Promise<E
         // Quicker than etcd's own: the members are on one machine.
         ...(members === 1 ? ['--heartbeat-interval', '10', '--election-timeout', '100'] : []),
         ...(secure ? ['--auto-tls'] : []),
+        ...(tls === undefined ? [] : ['--cert-file', tls.certFile, '--key-file', tls.keyFile]),
+        ...(tls === undefined ? [] : ['--client-cert-auth', '--trusted-ca-file', tls.caFile]),
       ],
       { stdio: 'ignore' },
     );
@@ -57,7 +70,7 @@ export async function startEtcd({ members = 1, secure = false } = {}): Promise<E
     child.kill('SIGKILL');
     await ended;
   };
-  for (let member = 0; member < members; member++) start(member);
+  for (let member = 0; member < members && !stopped; member++) start(member);
   return {
     endpoints: Array.from({ length: members }, (_, member) => `127.0.0.1:${ports[member]}`),
     directory: root,

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { CertificateAuthority, type PemPair } from '../apiserver/identity/certificate-authority.ts';
+import { silentLogger } from '../base/log.ts';
+import { etcdMissing, startEtcd } from '../store/etcd/testing/etcd-cluster.ts';
+import type { Store } from '../store/store.ts';
+import { CommandError } from './command-error.ts';
+import { type ControlPlaneFlags, parseControlPlaneFlags } from './control-plane-settings.ts';
+import { openSharedStore } from './shared-store.ts';
+
+const never = new AbortController().signal;
+const noPatienceMs = 1;
+
+function open(flags: Partial<ControlPlaneFlags>, onWait: (line: string) => void, patienceMs?: number): Promise<Store> {
+  const election = { leaderElectLeaseDuration: '15s', leaderElectRenewDeadline: '10s', leaderElectRetryPeriod: '2s' };
+  const { etcd } = parseControlPlaneFlags({ store: 'lmdb', ...election, ...flags });
+  return openSharedStore({
+    etcd: etcd!,
+    logger: silentLogger,
+    onWait,
+    stop: never,
+    ...(patienceMs !== undefined && { patienceMs }),
+  });
+}
+
+const oneLine = (pattern: RegExp) => (error: Error) =>
+  error instanceof CommandError && !error.message.includes('\n') && pattern.test(error.message);
+
+describe('the store that control planes share', { timeout: 120_000 }, () => {
+  it('is waited for, and its absence told in a line', async () => {
+    const said: string[] = [];
+    // Nobody listens there.
+    await assert.rejects(
+      open({ store: 'etcd://127.0.0.1:1,127.0.0.1:2' }, (line) => said.push(line), 4_000),
+      oneLine(/^etcd at 127\.0\.0\.1:1, 127\.0\.0\.1:2 does not answer \(.*\): start it, or correct --store/),
+    );
+    assert.equal(said.length, 1);
+    assert.match(said[0]!, /^etcd at .* does not answer \(.+\): waiting for it$/);
+    await assert.rejects(
+      open({ store: 'etcd://nowhere.invalid:2379' }, () => {}, noPatienceMs),
+      oneLine(/^etcd at nowhere\.invalid:2379 does not answer \(.+\)/),
+    );
+  });
+
+  it('is used as soon as it is there', { skip: etcdMissing }, async () => {
+    const etcd = await startEtcd({ stopped: true });
+    try {
+      const store = await open({ store: `etcd://${etcd.endpoints}` }, () => etcd.start(0));
+      assert.ok((await store.currentRevision()) >= 1);
+      await store.close();
+    } finally {
+      await etcd.destroy();
+    }
+  });
+
+  it('is reached by TLS with a client certificate, at whichever member is there', { skip: etcdMissing }, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'shared-store-'));
+    const authority = await CertificateAuthority.create('etcd');
+    const file = (name: string, pem: string) => {
+      writeFileSync(join(directory, name), pem);
+      return join(directory, name);
+    };
+    const files = (name: string, { certificatePem, keyPem }: PemPair): [string, string] => [
+      file(`${name}.crt`, certificatePem),
+      file(`${name}.key`, keyPem),
+    ];
+    const caFile = file('ca.crt', authority.certificatePem);
+    const [certFile, keyFile] = files('server', await authority.issueServing(['127.0.0.1', 'localhost']));
+    const etcd = await startEtcd({ members: 3, tls: { certFile, keyFile, caFile } });
+    try {
+      const store = `etcd://${etcd.endpoints}`;
+      const [etcdCertfile, etcdKeyfile] = files('client', await authority.issuePlatformClient('skypod'));
+      const flags = { store, etcdCafile: caFile, etcdCertfile, etcdKeyfile };
+      const opened = await open(flags, () => {});
+      for (const member of [0, 1]) {
+        await etcd.kill(member);
+        const key = `/p/${member}`;
+        const operations = [{ type: 'put' as const, key, value: Buffer.from('x') }];
+        assert.equal((await opened.commit({ compare: [], operations })).committed, true);
+        etcd.start(member);
+        const back = await open({ ...flags, store: `etcd://${etcd.endpoints[member]}` }, () => {});
+        assert.ok((await back.get(key)) !== undefined);
+        await back.close();
+      }
+      await opened.close();
+
+      const stranger = await CertificateAuthority.create('stranger');
+      const [strangerCert, strangerKey] = files('stranger', await stranger.issuePlatformClient('skypod'));
+      const refused: [Partial<ControlPlaneFlags>, RegExp][] = [
+        [{ store, etcdCafile: caFile }, /does not answer \(.*\): start it, or correct --store and --etcd-\*$/],
+        [{ ...flags, etcdCertfile: strangerCert, etcdKeyfile: strangerKey }, /does not answer \(/],
+        [{ ...flags, etcdCafile: strangerCert }, /does not answer \(/],
+        [{ store }, /does not answer \(/],
+      ];
+      const attempts = refused.map(([wrong, why]) =>
+        assert.rejects(
+          open(wrong, () => {}, noPatienceMs),
+          oneLine(why),
+        ),
+      );
+      await Promise.all(attempts);
+    } finally {
+      await etcd.destroy();
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
