@@ -19,7 +19,7 @@ import { startDnsServer } from './dns/index.ts';
 import { type ServiceTables, startServiceTables } from './service/table/index.ts';
 import { vpcService } from './service/table/testing.ts';
 import type { VpcNetwork } from './vpc/index.ts';
-import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from './vpc/testing.ts';
+import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from './vpc/testing/network.ts';
 
 const skip = whyNoNamespaces();
 

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { whyNoNamespaces } from './testing.ts';
+import { whyNoNamespaces } from './testing/network.ts';
 
 test('pods reach the world behind the machine, and neither the machine nor its metadata', {
   skip: whyNoNamespaces(),
 }, async () => {
-  const script = fileURLToPath(new URL('./testing-egress.ts', import.meta.url));
+  const script = fileURLToPath(new URL('./testing/egress.ts', import.meta.url));
   const child = spawn('unshare', ['--net', process.execPath, script], { stdio: ['ignore', 'pipe', 'inherit'] });
   const output = (await Array.fromAsync(child.stdout.setEncoding('utf8') as AsyncIterable<string>)).join('');
   const { podToMetadata, podToBlocked, podToMachine, podToOtherLink, hostNetworkToMachine, ...reached } =

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { kernelNames } from './names.ts';
-import { answerIn, ask, testNetwork, whyNoNamespaces } from './testing.ts';
+import { answerIn, ask, testNetwork, whyNoNamespaces } from './testing/network.ts';
 
 describe('after kill -9', { skip: whyNoNamespaces() }, () => {
   let dataDirectory: string;
@@ -70,7 +70,7 @@ describe('after kill -9', { skip: whyNoNamespaces() }, () => {
   });
 
   test('killed at any moment, again and again: every pod is whole, no address has two owners', async () => {
-    const script = fileURLToPath(new URL('./testing-churn.ts', import.meta.url));
+    const script = fileURLToPath(new URL('./testing/churn.ts', import.meta.url));
     for (let round = 0; round < 6; round++) {
       const child = spawn(process.execPath, [script, dataDirectory], { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(child.stdout, 'data');

@@ -7,7 +7,7 @@ import { ManualClock } from '../../base/clock.ts';
 import { until } from '../../client/testing/until.ts';
 import type { VpcNetwork } from './index.ts';
 import { kernelNames } from './names.ts';
-import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from './testing.ts';
+import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from './testing/network.ts';
 
 const skip = whyNoNamespaces();
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { until } from '../../../client/testing/until.ts';
 import type { VpcNetwork } from '../../vpc/index.ts';
-import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from '../../vpc/testing.ts';
+import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from '../../vpc/testing/network.ts';
 import { vpcService } from './testing.ts';
 import { VpcTable } from './vpc-table.ts';
 

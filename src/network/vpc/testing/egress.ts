@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { answerIn, ask, testNetwork } from './testing.ts';
+import { answerIn, ask, testNetwork } from './network.ts';
 
 /**
  * Run by egress.test.ts in a network namespace that plays the machine: it has an uplink to another namespace that plays

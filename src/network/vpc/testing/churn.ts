@@ -1,4 +1,4 @@
-import { testNetwork } from './testing.ts';
+import { testNetwork } from './network.ts';
 
 /** Run by recovery.test.ts and killed at any moment: sets pods up and tears some down for ever. */
 const { network } = await testNetwork({ dataDirectory: process.argv[2]!, idleVpcMs: 5 });

@@ -2,9 +2,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../base/clock.ts';
-import { silentLogger } from '../../base/log.ts';
-import { createVpcNetwork, type VpcNetwork, type VpcNetworkOptions } from './index.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { silentLogger } from '../../../base/log.ts';
+import { createVpcNetwork, type VpcNetwork, type VpcNetworkOptions } from '../index.ts';
 
 /** Why tests with real namespaces can't run here; false when they can. */
 export function whyNoNamespaces(): string | false {
