@@ -3,13 +3,14 @@ import { strictErrorsKept } from '../api/decode-issues.ts';
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { schemaOfKind } from '../api/generated-schema.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../api/object.ts';
-import { longText, readJson } from '../api/read-json.ts';
+import { longText, mostMembers, readJson } from '../api/read-json.ts';
 import type { TypeSchema } from '../api/schema.ts';
-import { badRequest, invalid, unsupportedMediaType } from '../api/status.ts';
-import { runInTurns } from '../base/steps.ts';
+import { badRequest, invalid, StatusError, unsupportedMediaType } from '../api/status.ts';
+import { runInTurns, type Steps } from '../base/steps.ts';
+import { mostValues } from './http/nesting.ts';
 import { describeJsonError } from './json-syntax.ts';
 import { paceOf } from './pace.ts';
-import { decodeProtobuf } from './protobuf/decode-protobuf.ts';
+import { protobufSteps } from './protobuf/decode-protobuf.ts';
 import type { RequestBody, RequestContext } from './request-context.ts';
 import { readYaml } from './yaml/read.ts';
 
@@ -218,8 +219,11 @@ export async function parseBody(
       );
     }
     try {
-      return { value: decodeProtobuf(body.bytes, options.schema), duplicates: [], text: '' };
+      const value = await runInTurns(protobufSteps(body.bytes, options.schema), paceOf(context));
+      if (body.bytes.length >= longText) await runInTurns(checkSize(value), paceOf(context));
+      return { value, duplicates: [], text: '' };
     } catch (error) {
+      if (error instanceof StatusError) throw error;
       throw badRequest(
         `the object provided is unrecognized (must be of type ${kind}): ${(error as Error).message} (${summarize(body.bytes.toString('latin1'))})`,
       );
@@ -227,7 +231,9 @@ export async function parseBody(
   }
   const text = body.bytes.toString('utf8');
   if (mediaType === 'application/yaml') {
-    return { ...(await fromYaml(text, kind, context.tenant)), text };
+    const read = await fromYaml(text, kind, context.tenant);
+    if (text.length >= longText && read.value) await runInTurns(checkSize(read.value), paceOf(context));
+    return { ...read, text };
   }
   if (body.contentType !== '' && mediaType !== 'application/json') {
     throw unsupportedMediaType(
@@ -250,6 +256,24 @@ export async function parseBody(
     throw badRequest(
       `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${describeJsonError(text)} (${summarize(text)})`,
     );
+  }
+}
+
+/** What the text of a body is held to before it is read. */
+function* checkSize(value: object): Steps<void> {
+  const lists: object[] = [value];
+  let count = 0;
+  for (let next = lists.pop(); next !== undefined; next = lists.pop()) {
+    let members = 0;
+    for (const name in next) {
+      const member = (next as Record<string, unknown>)[name];
+      if (typeof member === 'object' && member !== null) lists.push(member);
+      if (++count > mostValues || (++members > mostMembers && !Array.isArray(next))) {
+        const message = `Request entity too large: the body holds more than ${mostValues} values, or ${mostMembers} in one object`;
+        throw new StatusError(413, 'RequestEntityTooLarge', message);
+      }
+      if (count % 1024 === 0) yield;
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import type { KubeObject } from '../object.ts';
 import { type Comparison, compareObjects, excludeFields } from './compare.ts';
 import {
   difference,
+  differenceSteps,
   equalSets,
   type FieldSet,
   isEmptySet,
@@ -40,7 +41,7 @@ export interface Change {
   /** The writer's from now on. */
   own: FieldSet;
   /** The set without what the write took from it. */
-  leave(set: FieldSet): FieldSet;
+  leave(set: FieldSet): Steps<FieldSet>;
   /** What the writer had and now has; the same set when that is no more and no less. */
   extend(set: FieldSet): Steps<FieldSet>;
 }
@@ -84,7 +85,7 @@ function withAddress({ isSame, ...like }: Change, from: PathElement, to: PathEle
     conflicting,
     taken,
     own,
-    leave: (set) => difference(set, taken),
+    leave: (set) => differenceSteps(set, taken),
     extend: (set) => extended(set, taken, own),
   };
 }
@@ -117,7 +118,7 @@ function renamedAt(set: FieldSet, path: PathElement[], depth: number, from: Path
 }
 
 function* extended(set: FieldSet, taken: FieldSet, own: FieldSet): Steps<FieldSet> {
-  const left = difference(set, taken);
+  const left = yield* differenceSteps(set, taken);
   yield;
   const more = yield* unionSteps(left, own);
   yield;
@@ -139,8 +140,8 @@ function* changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: 
     conflicting,
     taken,
     own,
-    leave: remembered((set) => difference(set, taken)),
-    extend: rememberedSteps((set) => extended(set, taken, own)),
+    leave: remembered((set) => differenceSteps(set, taken)),
+    extend: remembered((set) => extended(set, taken, own)),
   };
 }
 
@@ -152,19 +153,7 @@ function within({ reset, only }: Endpoint, comparison: Comparison): Comparison {
 }
 
 /** Sets are shared among objects that are alike, so what was computed for one serves all. */
-function remembered(compute: (set: FieldSet) => FieldSet): (set: FieldSet) => FieldSet {
-  const results = new WeakMap<FieldSet, FieldSet>();
-  return (set) => {
-    let result = results.get(set);
-    if (result === undefined) {
-      result = compute(set);
-      results.set(set, result);
-    }
-    return result;
-  };
-}
-
-function rememberedSteps(compute: (set: FieldSet) => Steps<FieldSet>): (set: FieldSet) => Steps<FieldSet> {
+function remembered(compute: (set: FieldSet) => Steps<FieldSet>): (set: FieldSet) => Steps<FieldSet> {
   const results = new WeakMap<FieldSet, FieldSet>();
   return function* (set) {
     let result = results.get(set);

@@ -23,6 +23,8 @@ const member: FieldSet = Object.freeze({ '.': leaf });
 
 export function isEmptySet(set: FieldSet): boolean {
   if (set === leaf) return true;
+  // To begin to list a large set takes long: most have this.
+  if (set['.'] !== undefined) return false;
   for (const _ in set) return false;
   return true;
 }
@@ -137,32 +139,37 @@ function* sorted(node: Record<string, FieldSet>): Steps<FieldSet> {
 }
 
 /** What is in `a` and not in `b`; a parent in `b` does not take its children along. */
-export const difference = (a: FieldSet, b: FieldSet): FieldSet => subtract(a, b, false);
+export const difference = (a: FieldSet, b: FieldSet): FieldSet => runAtOnce(differenceSteps(a, b));
+
+export const differenceSteps = (a: FieldSet, b: FieldSet): Steps<FieldSet> => subtract(a, b, false);
 
 /** The same, where a member of `b` takes everything below it along. */
-export const recursiveDifference = (a: FieldSet, b: FieldSet): FieldSet => subtract(a, b, true);
+export const recursiveDifference = (a: FieldSet, b: FieldSet): FieldSet => runAtOnce(subtract(a, b, true));
 
-function subtract(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet {
+function* subtract(a: FieldSet, b: FieldSet, recursive: boolean): Steps<FieldSet> {
   if (a === b) return emptySet;
   let result: Record<string, FieldSet> | undefined;
+  let count = 0;
   for (const element in b) {
+    if (++count % elementsAtOnce === 0) yield;
     const own = a[element];
     if (own === undefined) continue;
-    const rest = element === '.' ? undefined : subtractNode(own, b[element]!, recursive);
+    const rest = element === '.' ? undefined : yield* subtractNode(own, b[element]!, recursive);
     if (rest === own) continue;
     result ??= { ...a };
     if (rest === undefined) delete result[element];
     else result[element] = rest;
   }
+  if (count >= elementsAtOnce) yield;
   return result === undefined ? a : result;
 }
 
-function subtractNode(a: FieldSet, b: FieldSet, recursive: boolean): FieldSet | undefined {
+function* subtractNode(a: FieldSet, b: FieldSet, recursive: boolean): Steps<FieldSet | undefined> {
   if (a === leaf && b === leaf) return undefined;
   const expanded = expand(b);
   if (recursive && '.' in expanded) return undefined;
   const own = expand(a);
-  const rest = subtract(own, expanded, recursive);
+  const rest = yield* subtract(own, expanded, recursive);
   return rest === own ? a : shrink(rest);
 }
 

@@ -1,7 +1,7 @@
 import type { Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
-import { difference, type FieldSet, intersection, isEmptySet, unionAllSteps, unionSteps } from './field-set.ts';
+import { differenceSteps, type FieldSet, intersection, isEmptySet, unionAllSteps, unionSteps } from './field-set.ts';
 import { fieldSetSteps } from './field-set-of.ts';
 import { fieldsOf, type Managed, type ManagedFieldsEntry } from './managed.ts';
 import type { MergeType } from './merge-type.ts';
@@ -65,7 +65,7 @@ function* addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, o
   const left = yield* namedFieldsOf(type, pruned);
   const kept = yield* unionSteps(left, withNamedFields(owned, type));
   yield;
-  const gone = difference(all, kept);
+  const gone = yield* differenceSteps(all, kept);
   yield;
   return removeFields(type, whole, gone);
 }
@@ -74,7 +74,7 @@ function* addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, o
 function* addBackDangling(type: MergeType, whole: KubeObject, pruned: KubeObject, last: FieldSet): Steps<KubeObject> {
   const all = yield* namedFieldsOf(type, whole);
   const kept = yield* namedFieldsOf(type, pruned);
-  const gone = difference(all, kept);
+  const gone = yield* differenceSteps(all, kept);
   yield;
   const named = withNamedFields(last, type);
   yield;

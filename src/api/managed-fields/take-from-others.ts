@@ -42,7 +42,7 @@ export function* takeFromOthers(managed: Managed, changes: Changes, self: string
         managed.delete(identifier);
         continue;
       }
-      left = change.leave(fields);
+      left = yield* change.leave(fields);
       yield;
     }
     if (isEmptySet(left)) managed.delete(identifier);

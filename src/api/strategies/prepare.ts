@@ -37,10 +37,13 @@ export function preparePodStatus(pod: KubeObject, old: KubeObject): void {
   if (!status.observedGeneration && before.observedGeneration) status.observedGeneration = before.observedGeneration;
   const seen = new Map<string, number[]>();
   for (const { type, observedGeneration } of before.conditions ?? []) {
-    seen.set(type, [...(seen.get(type) ?? []), observedGeneration ?? 0]);
+    const generations = seen.get(type);
+    if (generations === undefined) seen.set(type, [observedGeneration ?? 0]);
+    else generations.push(observedGeneration ?? 0);
   }
+  for (const generations of seen.values()) generations.reverse();
   for (const condition of status.conditions ?? []) {
-    const generation = seen.get(condition.type)?.shift() ?? 0;
+    const generation = seen.get(condition.type)?.pop() ?? 0;
     if (!condition.observedGeneration && generation > 0) condition.observedGeneration = generation;
   }
 }

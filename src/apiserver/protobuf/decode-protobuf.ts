@@ -1,7 +1,9 @@
 import { decodeObject } from '../../api/decode.ts';
 import { resolveObject, schemaOf, schemaOfKind } from '../../api/generated-schema.ts';
+import { setOwn } from '../../api/json.ts';
 import { formatTime, parseApiVersion } from '../../api/object.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { WireError, WireReader } from './wire.ts';
 
 /**
@@ -12,7 +14,11 @@ const magic = Buffer.from('k8s\0');
 const deleteOptions = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
 
 /** `expected` is what the request is about, for bodies that don't say. Throws WireError for what is no message. */
-export function decodeProtobuf(bytes: Buffer, expected: TypeSchema | undefined): Record<string, any> {
+export const decodeProtobuf = (bytes: Buffer, expected: TypeSchema | undefined): Record<string, any> =>
+  runAtOnce(protobufSteps(bytes, expected));
+
+/** The same, of long bodies, in steps. */
+export function* protobufSteps(bytes: Buffer, expected: TypeSchema | undefined): Steps<Record<string, any>> {
   if (!bytes.subarray(0, magic.length).equals(magic)) {
     throw new WireError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
   }
@@ -34,7 +40,39 @@ export function decodeProtobuf(bytes: Buffer, expected: TypeSchema | undefined):
   const schema = kind === 'DeleteOptions' ? schemaOf(deleteOptions) : (schemaOfKind(group, version, kind) ?? expected);
   if (schema === undefined)
     throw new WireError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`);
-  return { ...(kind !== '' && { kind }), ...(apiVersion !== '' && { apiVersion }), ...readMessage(raw, schema) };
+  const read = raw.length < longBytes ? readMessage(raw, schema) : yield* longMessage(raw, schema);
+  return { ...(kind !== '' && { kind }), ...(apiVersion !== '' && { apiVersion }), ...read };
+}
+
+/** Messages from here on are read in steps, and what they hold of such length too. */
+const longBytes = 16 * 1024;
+const fieldsAtOnce = 64;
+
+function* longMessage(bytes: Buffer, schema: TypeSchema): Steps<Record<string, any>> {
+  const object: Record<string, any> = {};
+  yield* readLong(object, bytes, fieldsOf(schema));
+  return object;
+}
+
+function* readLong(object: Record<string, any>, bytes: Buffer, fields: MessageFields): Steps<void> {
+  const reader = new WireReader(bytes);
+  for (let count = 1; !reader.done; count++) {
+    if (count % fieldsAtOnce === 0) yield;
+    const { number, wireType } = reader.tag();
+    const embedded = fields.embedded.get(number);
+    const [name, field] = fields.direct.get(number) ?? [];
+    const type = field?.type.kind === 'array' ? field.type.items : field?.type;
+    const isMessage = type?.kind === 'object' && unions[field!.goType ?? ''] === undefined;
+    if (wireType !== 2 || reader.nextLength < longBytes || (embedded === undefined && !isMessage)) {
+      readField(object, number, wireType, reader, fields);
+    } else if (embedded !== undefined) {
+      yield* readLong(object, reader.bytes(), embedded);
+    } else {
+      const message = yield* longMessage(reader.bytes(), resolveObject(type as Parameters<typeof resolveObject>[0]));
+      if (field!.type.kind === 'array') (object[name!] ??= []).push(message);
+      else object[name!] = message;
+    }
+  }
 }
 
 function forEachField(bytes: Buffer, visit: (number: number, wireType: number, reader: WireReader) => void): void {
@@ -78,28 +116,43 @@ function readMessage(bytes: Buffer, schema: TypeSchema): Record<string, any> {
 }
 
 function readInto(object: Record<string, any>, bytes: Buffer, fields: MessageFields): void {
-  forEachField(bytes, (number, wireType, reader) => {
-    const embedded = fields.embedded.get(number);
-    if (embedded !== undefined) return readInto(object, reader.bytes(), embedded);
-    const found = fields.direct.get(number);
-    if (found === undefined) return reader.skip(wireType);
-    const [name, { type, goType = '' }] = found;
-    const readUnion = unions[goType];
-    if (readUnion !== undefined) {
-      object[name] = readUnion(reader.bytes());
-      return;
-    }
-    if (type.kind === 'array' && goType !== 'v1.Verbs') {
-      const list: unknown[] = (object[name] ??= []);
-      readItems(list, type.items, wireType, reader);
-    } else if (type.kind === 'map') {
-      const [key, value] = readMapEntry(reader.bytes(), type.values);
-      object[name] = { ...object[name], [key]: value };
-    } else {
-      const value = readValue(type, wireType, reader);
-      if (value !== undefined) object[name] = value;
-    }
-  });
+  forEachField(bytes, (number, wireType, reader) => readField(object, number, wireType, reader, fields));
+}
+
+function readField(
+  object: Record<string, any>,
+  number: number,
+  wireType: number,
+  reader: WireReader,
+  fields: MessageFields,
+): void {
+  const embedded = fields.embedded.get(number);
+  const found = fields.direct.get(number);
+  if (embedded !== undefined) readInto(object, reader.bytes(), embedded);
+  else if (found === undefined) reader.skip(wireType);
+  else readKnown(object, found, wireType, reader);
+}
+
+function readKnown(
+  object: Record<string, any>,
+  [name, { type, goType = '' }]: [name: string, field: FieldSchema],
+  wireType: number,
+  reader: WireReader,
+): void {
+  const readUnion = unions[goType];
+  if (readUnion !== undefined) {
+    object[name] = readUnion(reader.bytes());
+  } else if (type.kind === 'array' && goType !== 'v1.Verbs') {
+    const list: unknown[] = (object[name] ??= []);
+    readItems(list, type.items, wireType, reader);
+  } else if (type.kind === 'map') {
+    const [key, value] = readMapEntry(reader.bytes(), type.values);
+    // An own member whatever its name, and no copy of the map for each.
+    setOwn((object[name] ??= {}), key, value);
+  } else {
+    const value = readValue(type, wireType, reader);
+    if (value !== undefined) object[name] = value;
+  }
 }
 
 /** A CustomResourceDefinition's schemas hold values of several types under one name. */

@@ -6,7 +6,7 @@ import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import { builtinResources, platformResources } from '../../api/resources/index.ts';
 import type { TypeSchema, ValueSchema } from '../../api/schema.ts';
-import { decodeProtobuf } from './decode-protobuf.ts';
+import { decodeProtobuf, protobufSteps } from './decode-protobuf.ts';
 import { encodeObject, encodeResource, hasProtobuf, listParts, protobufSchema, watchFrame } from './encode-protobuf.ts';
 import { WireReader } from './wire.ts';
 import { WireWriter } from './wire-writer.ts';
@@ -93,6 +93,33 @@ describe('protobuf', () => {
       assert.deepEqual(decodeObject(schema, again).object, empty);
     });
   }
+
+  it('reads long messages, and maps of many members, in steps', () => {
+    const many = <T>(count: number, make: (index: number) => T) =>
+      Array.from({ length: count }, (_, index) => make(index));
+    const data = Object.fromEntries(many(20_000, (index) => [index === 7 ? '__proto__' : `k${index}`, `v${index}`]));
+    const containers = many(3000, (index) => ({
+      name: `c${index}`,
+      image: 'a',
+      env: many(index === 5 ? 3000 : 2, (other) => ({
+        name: `E${other}`,
+        value: 'x'.repeat(index === 6 ? 20_000 : 1),
+      })),
+    }));
+    for (const object of [
+      { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'wide' }, data },
+      { kind: 'Pod', apiVersion: 'v1', metadata: { name: 'long' }, spec: { containers } },
+    ]) {
+      const schema = protobufSchema(object.kind, object.apiVersion)!;
+      const canonical = decodeObject(schema, object).object;
+      const reading = protobufSteps(encodeObject(canonical)!, schema);
+      let steps = 0;
+      let read = reading.next();
+      for (; read.done !== true; read = reading.next()) steps++;
+      assert.ok(steps > 10);
+      assert.deepEqual(decodeObject(schema, read.value).object, canonical);
+    }
+  });
 
   it('has a form for what is built in, and none for the platform’s own', () => {
     assert.ok(builtinResources.every(hasProtobuf));

@@ -13,11 +13,16 @@ export class WireReader {
 
   /** The next field; its value has to be read, or skipped, right after. */
   tag(): { number: number; wireType: number } {
-    const tag = Number(this.varint());
+    const tag = this.#number();
     return { number: Math.floor(tag / 8), wireType: tag & 7 };
   }
 
   varint(): bigint {
+    const first = this.#bytes[this.#at]!;
+    if (first < 0x80) {
+      this.#at++;
+      return BigInt(first);
+    }
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.#bytes[this.#at++];
@@ -37,7 +42,22 @@ export class WireReader {
   }
 
   bytes(): Buffer {
-    return this.#take(Number(this.varint()));
+    return this.#take(this.#number());
+  }
+
+  /** Of the bytes that come next, where bytes come next. */
+  get nextLength(): number {
+    const at = this.#at;
+    const length = this.#number();
+    this.#at = at;
+    return length;
+  }
+
+  #number(): number {
+    const first = this.#bytes[this.#at]!;
+    if (first >= 0x80 || first === undefined) return Number(this.varint());
+    this.#at++;
+    return first;
   }
 
   skip(wireType: number): void {

@@ -169,9 +169,14 @@ interface Placed {
 }
 
 function containersOf(spec: PodSpec, at: string): Placed[] {
-  return (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((field) =>
-    (spec[field] ?? []).map((container, index) => ({ container, at: `${at}.${field}[${index}]` })),
-  );
+  const placed: Placed[] = [];
+  for (const field of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
+    const list = spec[field] ?? [];
+    for (let index = 0; index < list.length; index++) {
+      placed.push({ container: list[index]!, at: `${at}.${field}[${index}]` });
+    }
+  }
+  return placed;
 }
 
 /** A repeated name is fine only where the new value builds on the old one. */
@@ -189,6 +194,9 @@ function warnOfHiddenVariables({ env }: Container | EphemeralContainer, at: stri
   });
 }
 
+/** Ports of one number that the next are compared with: ten thousands, each with each, would take minutes. */
+const comparedPorts = 32;
+
 function warnOfPorts(containers: Placed[], warnings: string[]): void {
   const known = new Map<string, { at: string; port: ContainerPort }[]>();
   for (const { container, at } of containers) {
@@ -200,7 +208,8 @@ function warnOfPorts(containers: Placed[], warnings: string[]): void {
         warnings.push(`${where}: hostIP set without hostPort: ${shown}`);
       }
       const key = `${containerPort}/${protocol}`;
-      const others = known.get(key) ?? [];
+      let others = known.get(key);
+      if (others === undefined) known.set(key, (others = []));
       for (const other of others) {
         const { hostPort: otherPort = 0, hostIP: otherIP = '' } = other.port;
         if (hostIP === otherIP && hostPort === otherPort) {
@@ -211,7 +220,7 @@ function warnOfPorts(containers: Placed[], warnings: string[]): void {
           warnings.push(`${where}: dangerously ambiguous port definition with ${other.at}`);
         }
       }
-      known.set(key, [...others, { at: where, port }]);
+      if (others.length < comparedPorts) others.push({ at: where, port });
     });
   }
 }
