@@ -56,7 +56,7 @@ import { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
 import { createInProcessTransport } from './in-process.ts';
 import { ApiMetrics } from './metrics/api-metrics.ts';
 import { Objects } from './objects.ts';
-import { createOpenApi } from './openapi/handler.ts';
+import { createOpenApi } from './openapi/serving/handler.ts';
 import type { PodConnector } from './pod-connector.ts';
 import { ResourceRegistry } from './registry.ts';
 import { deviceClaimHooks } from './resources/device-claims.ts';

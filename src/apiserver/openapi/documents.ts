@@ -1,13 +1,13 @@
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import type { Steps } from '../../base/steps.ts';
-import { builtinOperations } from './builtin-operations.ts';
-import { customOperations } from './custom-operations.ts';
+import { builtinOperations } from './operations/builtin-operations.ts';
+import { customOperations } from './operations/custom-operations.ts';
 
-import type { Operation } from './operations.ts';
-import { otherTypes } from './other-types.ts';
-import { renderPaths2, renderPaths3 } from './render.ts';
-import { type JsonSchema, SchemaCollector } from './schemas.ts';
-import { groupOperation, serverOperations, versionOperation } from './server-operations.ts';
+import type { Operation } from './operations/operations.ts';
+import { groupOperation, serverOperations, versionOperation } from './operations/server-operations.ts';
+import { otherTypes } from './schemas/other-types.ts';
+import { type JsonSchema, SchemaCollector } from './schemas/schemas.ts';
+import { renderPaths2, renderPaths3 } from './serving/render.ts';
 
 const info = (version: string) => ({ title: 'Kubernetes', version });
 

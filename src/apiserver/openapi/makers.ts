@@ -1,7 +1,7 @@
 /** All that makes documents, loaded together when the first one is asked for: an idle control plane never is. */
 export { openApi2 } from './documents.ts';
 export { type DocumentSource, documentsOf } from './documents-of.ts';
-export { encodeOpenApi2 } from './encode-v2.ts';
-export { encodeOpenApi3 } from './encode-v3.ts';
-export { fingerprint } from './fingerprint.ts';
-export { jsonOf } from './json-steps.ts';
+export { encodeOpenApi2 } from './serving/encode-v2.ts';
+export { encodeOpenApi3 } from './serving/encode-v3.ts';
+export { fingerprint } from './serving/fingerprint.ts';
+export { jsonOf } from './serving/json-steps.ts';

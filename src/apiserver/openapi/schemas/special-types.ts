@@ -1,4 +1,4 @@
-import type { ValueSchema } from '../../api/schema.ts';
+import type { ValueSchema } from '../../../api/schema.ts';
 
 type SpecialKind = Exclude<
   ValueSchema['kind'],

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import type { Steps } from '../../base/steps.ts';
-import { descriptionsVersion } from './descriptions.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import type { Steps } from '../../../base/steps.ts';
+import { descriptionsVersion } from '../schemas/descriptions.ts';
 
 const hashes = new WeakMap<ResourceDefinition, string>();
 let makers: string | undefined;
@@ -42,8 +42,8 @@ function partsOf(definition: ResourceDefinition): unknown[] {
  * the table of types, the descriptions) changes all hashes.
  */
 function hashOfMakers(): string {
-  const here = import.meta.dirname;
-  const files = readdirSync(here)
+  const here = join(import.meta.dirname, '..');
+  const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
     .sort()
     .map((name) => join(here, name));

@@ -1,4 +1,4 @@
-import type { Steps } from '../../base/steps.ts';
+import type { Steps } from '../../../base/steps.ts';
 
 /** Members at this depth are written whole: an operation, a schema. */
 const wholeAtDepth = 3;

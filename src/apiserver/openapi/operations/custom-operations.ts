@@ -1,5 +1,5 @@
-import { schemaOf } from '../../api/generated-schema.ts';
-import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
+import { schemaOf } from '../../../api/generated-schema.ts';
+import type { ResourceDefinition, SubresourceDefinition } from '../../../api/resource-definition.ts';
 import { listSchemaOf } from './list-schema.ts';
 import {
   idAndTag,

@@ -1,6 +1,6 @@
-import type { Steps } from '../../base/steps.ts';
-import type { Operation, Parameter } from './operations.ts';
-import type { JsonSchema, SchemaCollector } from './schemas.ts';
+import type { Steps } from '../../../base/steps.ts';
+import type { Operation, Parameter } from '../operations/operations.ts';
+import type { JsonSchema, SchemaCollector } from '../schemas/schemas.ts';
 
 type Paths = Record<string, JsonSchema>;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { builtinResources } from '../../api/resources/index.ts';
-import { runAtOnce } from '../../base/steps.ts';
+import { builtinResources } from '../../../api/resources/index.ts';
+import { runAtOnce } from '../../../base/steps.ts';
+import { openApi3 } from '../documents.ts';
 import { describeType } from './descriptions.ts';
-import { openApi3 } from './documents.ts';
 
 const core = 'io.k8s.api.core.v1';
 

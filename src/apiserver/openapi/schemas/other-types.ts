@@ -1,9 +1,9 @@
-import { resolveObject, schemaOfKind } from '../../api/generated-schema.ts';
-import type { GroupVersionKind } from '../../api/object.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { publishedSchema } from '../../api/structural-schema/open-api.ts';
+import { resolveObject, schemaOfKind } from '../../../api/generated-schema.ts';
+import type { GroupVersionKind } from '../../../api/object.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import { publishedSchema } from '../../../api/structural-schema/open-api.ts';
+import { listSchemaOf } from '../operations/list-schema.ts';
 import { describeType } from './descriptions.ts';
-import { listSchemaOf } from './list-schema.ts';
 import type { JsonSchema, OtherTypes } from './schemas.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';

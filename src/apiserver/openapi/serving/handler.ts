@@ -1,20 +1,20 @@
-import type { APIService } from '../../api/generated/apiregistration-v1.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { pageNotFound } from '../../api/status.ts';
-import { runInTurns, type Steps } from '../../base/steps.ts';
-import type { Aggregation } from '../aggregation/index.ts';
+import type { APIService } from '../../../api/generated/apiregistration-v1.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import { pageNotFound } from '../../../api/status.ts';
+import { runInTurns, type Steps } from '../../../base/steps.ts';
+import type { Aggregation } from '../../aggregation/index.ts';
 import {
   mergeVersion2,
   parsedOpenApi,
   type RemoteOpenApi,
   type RemoteOpenApis,
-} from '../aggregation/remote-open-api.ts';
-import type { Answer } from '../answer.ts';
-import { parseAccept } from '../http/negotiate.ts';
-import { paceOf } from '../pace.ts';
-import type { ResourceRegistry } from '../registry.ts';
-import type { RequestContext } from '../request-context.ts';
-import type { DocumentSource } from './documents-of.ts';
+} from '../../aggregation/remote-open-api.ts';
+import type { Answer } from '../../answer.ts';
+import { parseAccept } from '../../http/negotiate.ts';
+import { paceOf } from '../../pace.ts';
+import type { ResourceRegistry } from '../../registry.ts';
+import type { RequestContext } from '../../request-context.ts';
+import type { DocumentSource } from '../documents-of.ts';
 import { KeptBytes } from './kept-bytes.ts';
 import { serveContent } from './serve-content.ts';
 
@@ -46,7 +46,7 @@ export function createOpenApi(
     definitions: ResourceDefinition[],
     remotes: RemoteDocuments[],
   ): Promise<Answer> {
-    const { openApi2, encodeOpenApi2, fingerprint, jsonOf } = await import('./makers.ts');
+    const { openApi2, encodeOpenApi2, fingerprint, jsonOf } = await import('../makers.ts');
     const inTurns = turnsOf(context);
     const headers = { vary: 'Accept-Encoding, Accept' };
     const form = formOf(context.accept, 2);
@@ -90,7 +90,7 @@ export function createOpenApi(
   }
 
   async function document3(context: RequestContext, name: string, { hash, make }: DocumentSource): Promise<Answer> {
-    const { encodeOpenApi3, jsonOf } = await import('./makers.ts');
+    const { encodeOpenApi3, jsonOf } = await import('../makers.ts');
     const inTurns = turnsOf(context);
     const headers: Record<string, string> = { vary: 'Accept' };
     const form = formOf(context.accept, 3);
@@ -124,7 +124,7 @@ export function createOpenApi(
     const remotes = async (which: 'version2' | 'version3') =>
       registered.length === 0 ? [] : remoteDocuments(aggregation.openApi, context.tenant, registered, which);
     if (path === '/openapi/v2') return version2(context, definitions, await remotes('version2'));
-    const { documentsOf } = await import('./makers.ts');
+    const { documentsOf } = await import('../makers.ts');
     const sources = await turnsOf(context)(documentsOf(definitions, version));
     if (path === '/openapi/v3') return list3(context, sources, await remotes('version3'));
     const name = path.slice(root3.length);

@@ -1,5 +1,5 @@
-import type { Steps } from '../../base/steps.ts';
-import { WireWriter } from '../protobuf/wire-writer.ts';
+import type { Steps } from '../../../base/steps.ts';
+import { WireWriter } from '../../protobuf/wire-writer.ts';
 
 /**
  * Writes documents as the protobuf messages of google/gnostic-models, of which there is one a type: a shape says under

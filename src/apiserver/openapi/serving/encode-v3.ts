@@ -1,4 +1,5 @@
-import type { Steps } from '../../base/steps.ts';
+import type { Steps } from '../../../base/steps.ts';
+import type { JsonSchema } from '../schemas/schemas.ts';
 import {
   any,
   boolean,
@@ -18,7 +19,6 @@ import {
   whole,
   wrapped,
 } from './protobuf.ts';
-import type { JsonSchema } from './schemas.ts';
 
 /**
  * OpenAPI 3.0 as a protobuf message. Message names and numbers: openapiv3/OpenAPIv3.proto of google/gnostic-models.

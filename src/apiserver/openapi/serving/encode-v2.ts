@@ -1,4 +1,5 @@
-import type { Steps } from '../../base/steps.ts';
+import type { Steps } from '../../../base/steps.ts';
+import type { JsonSchema } from '../schemas/schemas.ts';
 import {
   any,
   boolean,
@@ -16,7 +17,6 @@ import {
   whole,
   wrapped,
 } from './protobuf.ts';
-import type { JsonSchema } from './schemas.ts';
 
 /**
  * Swagger 2.0 as the protobuf message kubectl up to 1.26 (and newer ones as a last resort) asks for. Message names and

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { builtinResources } from '../../api/resources/index.ts';
-import type { Answer } from '../answer.ts';
-import { ResourceRegistry } from '../registry.ts';
+import { builtinResources } from '../../../api/resources/index.ts';
+import type { Answer } from '../../answer.ts';
+import { ResourceRegistry } from '../../registry.ts';
 import { createOpenApi } from './handler.ts';
 
 const aggregation = { remotes: () => [] } as never;

@@ -1,7 +1,7 @@
-import { resolveObject, structureFactsOf } from '../../api/generated-schema.ts';
-import type { GroupVersionKind } from '../../api/object.ts';
-import { type FieldSchema, type TypeSchema, type ValueSchema, zeroScalar } from '../../api/schema.ts';
-import type { Steps } from '../../base/steps.ts';
+import { resolveObject, structureFactsOf } from '../../../api/generated-schema.ts';
+import type { GroupVersionKind } from '../../../api/object.ts';
+import { type FieldSchema, type TypeSchema, type ValueSchema, zeroScalar } from '../../../api/schema.ts';
+import type { Steps } from '../../../base/steps.ts';
 import { describeType } from './descriptions.ts';
 import { type GroupVersion, groupVersionKindsOf } from './group-version-kinds.ts';
 import { specialType } from './special-types.ts';

@@ -1,5 +1,5 @@
-import { generatedKinds } from '../../api/generated-schema.ts';
-import type { GroupVersionKind } from '../../api/object.ts';
+import { generatedKinds } from '../../../api/generated-schema.ts';
+import type { GroupVersionKind } from '../../../api/object.ts';
 
 export interface GroupVersion {
   group: string;

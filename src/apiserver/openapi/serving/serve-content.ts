@@ -1,5 +1,5 @@
-import type { Answer } from '../answer.ts';
-import type { RequestContext } from '../request-context.ts';
+import type { Answer } from '../../answer.ts';
+import type { RequestContext } from '../../request-context.ts';
 
 export interface Content {
   contentType: string;

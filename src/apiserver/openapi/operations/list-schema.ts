@@ -1,5 +1,5 @@
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import type { FieldSchema, TypeSchema, ValueSchema } from '../../../api/schema.ts';
 
 const field = (type: ValueSchema, more: Partial<FieldSchema> = {}): FieldSchema => ({
   type,
