@@ -2,7 +2,7 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import type { Steps } from '../../base/steps.ts';
 import { document3, documentName, groupsOf, openApi3 } from './documents.ts';
 import { groupOperation, serverOperations } from './operations/server-operations.ts';
-import type { JsonSchema } from './schemas/schemas.ts';
+import type { JsonSchema } from './schemas/schema-collector.ts';
 import { fingerprint } from './serving/fingerprint.ts';
 
 /** One of version 3's documents, known before it is made. */

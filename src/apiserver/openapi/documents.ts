@@ -3,10 +3,10 @@ import type { Steps } from '../../base/steps.ts';
 import { builtinOperations } from './operations/builtin-operations.ts';
 import { customOperations } from './operations/custom-operations.ts';
 
-import type { Operation } from './operations/operations.ts';
+import type { Operation } from './operations/operation.ts';
 import { groupOperation, serverOperations, versionOperation } from './operations/server-operations.ts';
 import { otherTypes } from './schemas/other-types.ts';
-import { type JsonSchema, SchemaCollector } from './schemas/schemas.ts';
+import { type JsonSchema, SchemaCollector } from './schemas/schema-collector.ts';
 import { renderPaths2, renderPaths3 } from './serving/render.ts';
 
 const info = (version: string) => ({ title: 'Kubernetes', version });

@@ -14,7 +14,7 @@ import {
   parametersOf,
   pretty,
   titleOf,
-} from './operations.ts';
+} from './operation.ts';
 
 const protobufType = 'application/vnd.kubernetes.protobuf';
 const textTypes = ['application/json', 'application/yaml'];

@@ -11,7 +11,7 @@ import {
   type Parameter,
   pretty,
   titleOf,
-} from './operations.ts';
+} from './operation.ts';
 
 const types = ['application/json', 'application/yaml'];
 /** Nothing says how lists of custom resources are merged. */

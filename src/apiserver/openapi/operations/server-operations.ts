@@ -1,6 +1,6 @@
 import { versionInfo } from '../version-info.ts';
 import { objectTypes } from './builtin-operations.ts';
-import { idAndTag, metaType, type Operation } from './operations.ts';
+import { idAndTag, metaType, type Operation } from './operation.ts';
 
 /** What can be asked of the server itself. Source: apiserver's discovery handlers and routes. */
 function reading(path: string, verb: string, words: string, more: Partial<Operation>): Operation {

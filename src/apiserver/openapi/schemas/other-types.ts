@@ -4,7 +4,7 @@ import type { ResourceDefinition } from '../../../api/resource-definition.ts';
 import { publishedSchema } from '../../../api/structural-schema/open-api.ts';
 import { listSchemaOf } from '../operations/list-schema.ts';
 import { describeType } from './descriptions.ts';
-import type { JsonSchema, OtherTypes } from './schemas.ts';
+import type { JsonSchema, OtherTypes } from './schema-collector.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 

@@ -1,5 +1,5 @@
 import type { Steps } from '../../../base/steps.ts';
-import type { JsonSchema } from '../schemas/schemas.ts';
+import type { JsonSchema } from '../schemas/schema-collector.ts';
 import {
   any,
   boolean,

@@ -1,6 +1,6 @@
 import type { Steps } from '../../../base/steps.ts';
-import type { Operation, Parameter } from '../operations/operations.ts';
-import type { JsonSchema, SchemaCollector } from '../schemas/schemas.ts';
+import type { Operation, Parameter } from '../operations/operation.ts';
+import type { JsonSchema, SchemaCollector } from '../schemas/schema-collector.ts';
 
 type Paths = Record<string, JsonSchema>;
 

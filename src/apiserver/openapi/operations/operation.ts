@@ -1,7 +1,7 @@
 import { schemaOf } from '../../../api/generated-schema.ts';
 import type { GroupVersionKind } from '../../../api/object.ts';
 import type { FieldSchema } from '../../../api/schema.ts';
-import type { Payload } from '../schemas/schemas.ts';
+import type { Payload } from '../schemas/schema-collector.ts';
 
 export type Method = 'get' | 'put' | 'post' | 'delete' | 'options' | 'head' | 'patch';
 
