@@ -113,6 +113,15 @@ export const requestBodyCases: StallCase[] = [
     ],
   },
   {
+    name: 'pod: 10,000s of ports that are all the same',
+    requests: (round, namespace) => [
+      post(
+        core(namespace, 'pods'),
+        podOf(`m-${round}`, containersOf(`"ports":[${filled(objectBytes, () => '{"containerPort":1}')}]`)),
+      ),
+    ],
+  },
+  {
     name: 'pod: 10,000s of volumes and mounts',
     requests: (round, namespace) => [
       post(
@@ -139,7 +148,7 @@ export const requestBodyCases: StallCase[] = [
     ],
   },
   {
-    name: 'labels: 3 MiB of bad ones',
+    name: 'labels: 32,000 bad ones',
     requests: (_round, namespace) => [
       post(
         core(namespace, 'configmaps'),
@@ -148,7 +157,7 @@ export const requestBodyCases: StallCase[] = [
     ],
   },
   {
-    name: 'labels: 1.4 MiB of good ones',
+    name: 'labels: 32,000 good ones',
     requests: (round, namespace) => [
       post(
         core(namespace, 'configmaps'),

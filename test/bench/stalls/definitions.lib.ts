@@ -119,7 +119,7 @@ export const definitionCases: StallCase[] = [
               made.path(namespace),
               made.object(
                 'o',
-                longList(() => '{"a":[1,2,3]}'),
+                longList(() => '{"a":[1,2,3]}', 400_000),
               ),
             ),
           );

@@ -122,7 +122,7 @@ export const patchCases: StallCase[] = [
     ],
   },
   {
-    name: 'apply: a map of 60,000, again, with conflicts, without them',
+    name: 'apply: a map of 32,000, again, with conflicts, without them',
     requests: (round, namespace) => [
       ...['a', 'b', 'c'].map((manager) =>
         patch(

@@ -32,13 +32,21 @@ export const core = (namespace: string, resource: string) => `/api/v1/namespaces
 export const cluster = (group: string, resource: string) => `/apis/${group}/${resource}`;
 export const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
-/** As many of `make` as fit. */
+/** A body may hold so many values, and an object of it so many members; some are around what `filled` makes. */
+const bodyValues = 149_000;
+const objectMembers = 32_000;
+const isMember = /^"(?:[^"\\]|\\.)*":/;
+
+/** As many of `make` as fit in the bytes, the values and the members that a body may have. */
 export function filled(bytes: number, make: (index: number) => string, separator = ','): string {
   const parts: string[] = [];
-  for (let size = 0, index = 0; ; index++) {
+  for (let size = 0, values = 0, index = 0; ; index++) {
     const part = make(index);
     size += part.length + separator.length;
-    if (size > bytes) return parts.join(separator);
+    values += 1 + (part.match(/[,{[]/g)?.length ?? 0);
+    if (size > bytes || values > bodyValues || (index >= objectMembers && isMember.test(part))) {
+      return parts.join(separator);
+    }
     parts.push(part);
   }
 }
@@ -57,7 +65,10 @@ export const get = (path: string, headers: Record<string, string> = {}): Asked =
 
 export const map = (name: string, data: string) =>
   `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"${name}"},"data":{${data}}}`;
-export const smallFields = (bytes: number) => filled(bytes, (index) => `"k${index}":"v"`);
+export const smallFields = (bytes: number) => {
+  const value = 'v'.repeat(Math.max(1, bytes / objectMembers - 12));
+  return filled(bytes, (index) => `"k${index}":"${value}"`);
+};
 
 export const podOf = (name: string, spec: string) =>
   `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"${name}"},"spec":{${spec}}}`;
