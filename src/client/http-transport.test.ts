@@ -174,30 +174,35 @@ test('goes to the next server when one is gone, and does nothing twice', async (
   assert.deepEqual(seen, ['good GET']);
 });
 
-test('leaves a server that hangs with its connections open', async (t) => {
-  t.mock.timers.enable({ apis: ['setInterval'] });
-  let hangs = false;
-  const asked: string[] = [];
-  const hanging = await serve(t, (request, response) => {
-    asked.push(request.url!);
-    if (request.url!.includes('watch=true')) response.write('{"type":"BOOKMARK","object":{}}\n');
-    else if (hangs) request.socket.destroy();
-    else response.end('ok');
+const ways: [string, (request: http.IncomingMessage, response: http.ServerResponse) => void][] = [
+  ['that hangs with its connections open', (request) => request.socket.destroy()],
+  ['that says it is not well', (_request, response) => response.writeHead(500).end('livez check failed')],
+];
+for (const [which, fail] of ways)
+  test(`leaves a server ${which}`, async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    let isIll = false;
+    const asked: string[] = [];
+    const ill = await serve(t, (request, response) => {
+      asked.push(request.url!);
+      if (request.url!.includes('watch=true')) response.write('{"type":"BOOKMARK","object":{}}\n');
+      else if (isIll) fail(request, response);
+      else response.end('ok');
+    });
+    const good = await serve(t, (_request, response) => response.end('{}'));
+    const transport = new HttpTransport({ server: [ill, good] });
+    t.after(() => transport.close());
+    let heard = 0;
+    const signal = AbortSignal.timeout(30_000);
+    const watching = transport.watch({ path: '/api/v1/pods', signal, onEvents: () => heard++ });
+    watching.catch(() => {});
+    await until(() => heard === 1);
+    t.mock.timers.tick(10_000);
+    await until(() => asked.length === 2);
+    assert.equal(asked[1], '/livez');
+    isIll = true;
+    t.mock.timers.tick(10_000);
+    await assert.rejects(watching);
+    await transport.request({ method: 'POST', path: '/api/v1/pods', body: {} });
+    assert.equal(asked.length, 3, 'the other was asked');
   });
-  const good = await serve(t, (_request, response) => response.end('{}'));
-  const transport = new HttpTransport({ server: [hanging, good] });
-  t.after(() => transport.close());
-  let heard = 0;
-  const signal = AbortSignal.timeout(30_000);
-  const watching = transport.watch({ path: '/api/v1/pods', signal, onEvents: () => heard++ });
-  watching.catch(() => {});
-  await until(() => heard === 1);
-  t.mock.timers.tick(10_000);
-  await until(() => asked.length === 2);
-  assert.equal(asked[1], '/livez');
-  hangs = true;
-  t.mock.timers.tick(10_000);
-  await assert.rejects(watching);
-  await transport.request({ method: 'POST', path: '/api/v1/pods', body: {} });
-  assert.equal(asked.length, 3, 'the other was asked');
-});

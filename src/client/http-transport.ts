@@ -148,12 +148,17 @@ export class HttpTransport implements Transport {
 
   #checkLiveness(url: URL): void {
     const options = { ...this.#place(url), path: '/livez', agent: this.#requestAgent, timeout: livenessTimeoutMs };
-    const question = this.#send(options, (response) => response.resume());
-    question.on('timeout', () => question.destroy(new Error('the API server does not answer')));
-    question.on('error', (error) => {
+    const leave = (error: Error) => {
       this.#leave(url);
       for (const [end, server] of this.#watches) if (server === url) end(error);
+    };
+    const question = this.#send(options, (response) => {
+      response.resume();
+      // It lives, but is cut off from its store: its watches are silent whatever happens.
+      if ((response.statusCode ?? 0) >= 500) leave(new Error('the API server is not well'));
     });
+    question.on('timeout', () => question.destroy(new Error('the API server does not answer')));
+    question.on('error', leave);
     question.end();
   }
 
