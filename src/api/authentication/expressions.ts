@@ -3,7 +3,7 @@ import { CompileError } from '../cel/issues.ts';
 import { Kept } from '../cel/kept.ts';
 import { kubernetesFunctions } from '../cel/library.ts';
 import { compileProgram, type Environment, type Program } from '../cel/program.ts';
-import { nodesOf } from '../cel/syntax-tree.ts';
+import { nodesOf } from '../cel/syntax/syntax-tree.ts';
 import { boolType, dynType, listOf, mapOf, sameType, stringType, structOf } from '../cel/types.ts';
 
 /** What an expression about a token may name: `claims` of the token, or the `user` that came of it. */

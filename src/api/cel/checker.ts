@@ -1,6 +1,6 @@
 import type { FunctionDeclaration, Functions, Overload } from './declarations.ts';
 import type { Issue } from './issues.ts';
-import { assign, assignAll, mostGeneral, Substitution, substitute } from './substitution.ts';
+import { assign, assignAll, mostGeneral, Substitution, substitute } from './syntax/substitution.ts';
 import {
   type CallNode,
   type ComprehensionNode,
@@ -12,7 +12,7 @@ import {
   qualifiedName,
   type SelectNode,
   type StructNode,
-} from './syntax-tree.ts';
+} from './syntax/syntax-tree.ts';
 import {
   boolType,
   bytesType,

@@ -1,4 +1,4 @@
-import { estimateCost } from './cost-estimate.ts';
+import { estimateCost } from './cost/cost-estimate.ts';
 import { DeclaredStructs } from './declared-structs.ts';
 import { CompileError } from './issues.ts';
 import { Kept } from './kept.ts';

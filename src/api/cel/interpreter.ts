@@ -1,7 +1,15 @@
+import { callCost, LIST_COST, MAP_COST, STRUCT_COST } from './cost/runtime-cost.ts';
 import { type Functions, implementationOf } from './declarations.ts';
 import { find, index, insert } from './libraries/arithmetic.ts';
-import { callCost, LIST_COST, MAP_COST, STRUCT_COST } from './runtime-cost.ts';
-import type { CallNode, ComprehensionNode, ListNode, MapNode, Node, SelectNode, StructNode } from './syntax-tree.ts';
+import type {
+  CallNode,
+  ComprehensionNode,
+  ListNode,
+  MapNode,
+  Node,
+  SelectNode,
+  StructNode,
+} from './syntax/syntax-tree.ts';
 import {
   ArrayList,
   CelList,

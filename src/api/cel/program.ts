@@ -1,9 +1,9 @@
 import { check, type Declarations } from './checker.ts';
 import { type Construct, Frame, plan, type Run } from './interpreter.ts';
 import { CompileError, type Issue } from './issues.ts';
-import { checkLiterals } from './literal-rules.ts';
-import { parse } from './parser.ts';
-import { type Node, nodesOf } from './syntax-tree.ts';
+import { checkLiterals } from './syntax/literal-rules.ts';
+import { parse } from './syntax/parser.ts';
+import { type Node, nodesOf } from './syntax/syntax-tree.ts';
 import type { CelType } from './types.ts';
 import { EvaluationFailure, EvaluationStop } from './values.ts';
 

@@ -1,4 +1,4 @@
-import { estimateCost } from '../../cel/cost-estimate.ts';
+import { estimateCost } from '../../cel/cost/cost-estimate.ts';
 import { PlanFailure } from '../../cel/interpreter.ts';
 import { CompileError } from '../../cel/issues.ts';
 import { kubernetesFunctions } from '../../cel/library.ts';

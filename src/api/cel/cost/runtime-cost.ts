@@ -1,5 +1,5 @@
-import { CelFormat } from './libraries/formats.ts';
-import { CelList, CelMap, isOpaque, Optional, sizeOf } from './values.ts';
+import { CelFormat } from '../libraries/formats.ts';
+import { CelList, CelMap, isOpaque, Optional, sizeOf } from '../values.ts';
 
 export const LIST_COST = 10;
 export const MAP_COST = 30;

@@ -1,4 +1,4 @@
-import { CompileError, type Issue } from './issues.ts';
+import { CompileError, type Issue } from '../issues.ts';
 import { type Token, tokensOf } from './lexer.ts';
 import { bytesLiteral, intLiteral, stringLiteral, uintLiteral } from './literals.ts';
 import { expandMacro } from './macros.ts';

@@ -1,9 +1,9 @@
-import { compilePattern } from '../structural-schema/regular-expression.ts';
-import type { Issue } from './issues.ts';
-import { checkFormat } from './libraries/string-format.ts';
+import { compilePattern } from '../../structural-schema/regular-expression.ts';
+import type { Issue } from '../issues.ts';
+import { checkFormat } from '../libraries/string-format.ts';
+import { durationOf, nanosOf } from '../times.ts';
+import { type CelType, formatType, sameType, unwrapOptional } from '../types.ts';
 import { type ListNode, type MapNode, type Node, nodesOf, partsOf } from './syntax-tree.ts';
-import { durationOf, nanosOf } from './times.ts';
-import { type CelType, formatType, sameType, unwrapOptional } from './types.ts';
 
 const isPattern = (text: unknown): boolean => {
   try {

@@ -1,3 +1,5 @@
+import type { CallNode } from '../syntax/syntax-tree.ts';
+import { type CelType, sameType } from '../types.ts';
 import {
   add,
   type Cost,
@@ -14,8 +16,6 @@ import {
   unknownSize,
 } from './cost-ranges.ts';
 import { CHECK_COST, LIST_COST, nominal, PATTERN_FACTOR, STRING_FACTOR, STRUCT_COST } from './runtime-cost.ts';
-import type { CallNode } from './syntax-tree.ts';
-import { type CelType, sameType } from './types.ts';
 
 export interface CallEstimate {
   cost: Cost;

@@ -1,4 +1,4 @@
-import { type CelType, isDyn, sameType } from './types.ts';
+import { type CelType, isDyn, sameType } from '../types.ts';
 
 /**
  * What type parameters stand for. Names are unique: the checker numbers those it makes. What was added since a mark can be

@@ -1,4 +1,4 @@
-import type { Issue } from './issues.ts';
+import type { Issue } from '../issues.ts';
 
 export type TokenKind =
   | 'end'

@@ -1,4 +1,4 @@
-import { Uint } from './values.ts';
+import { Uint } from '../values.ts';
 
 const largestInt = 2n ** 63n - 1n;
 

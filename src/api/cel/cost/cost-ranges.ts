@@ -1,5 +1,5 @@
-import type { Node } from './syntax-tree.ts';
-import type { CelType } from './types.ts';
+import type { Node } from '../syntax/syntax-tree.ts';
+import type { CelType } from '../types.ts';
 
 /** Costs and sizes are ranges, and end where Go's unsigned integers end. Source: cel-go's checker/cost.go. */
 export interface Range {

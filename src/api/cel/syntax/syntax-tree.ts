@@ -1,4 +1,4 @@
-import type { CelType } from './types.ts';
+import type { CelType } from '../types.ts';
 
 /** Where it stands, and what the checker found out about it. */
 interface Common {

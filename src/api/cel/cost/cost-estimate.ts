@@ -1,3 +1,6 @@
+import type { CallNode, ComprehensionNode, Node } from '../syntax/syntax-tree.ts';
+import { isScalar } from '../types.ts';
+import { sizeOf } from '../values.ts';
 import { estimateCall } from './cost-of-calls.ts';
 import {
   add,
@@ -14,9 +17,6 @@ import {
   unknownSize,
 } from './cost-ranges.ts';
 import { LIST_COST, MAP_COST, STRUCT_COST } from './runtime-cost.ts';
-import type { CallNode, ComprehensionNode, Node } from './syntax-tree.ts';
-import { isScalar } from './types.ts';
-import { sizeOf } from './values.ts';
 
 interface Local {
   path: string[] | undefined;
