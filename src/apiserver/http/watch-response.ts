@@ -103,11 +103,14 @@ function frameBuilder(
   const place = `${group}/${version}/${resource} ${context.showTenant}`;
   const said = `${place} ${form.format} ${form.as} ${form.version}`;
   if (form.format === 'protobuf') {
-    return (event) => sharedFrame(event, said, () => protobufFrame(answer.definition, event, form));
+    const same = sameText(said);
+    return (event) => sharedFrame(event, same, () => protobufFrame(answer.definition, event, form));
   }
   if (form.as === undefined) return undefined;
   const includeObject = parseIncludeObject(context.query.get('includeObject'));
   let columnsSent = false;
+  const first = sameText(`${said} ${includeObject} first`);
+  const later = sameText(`${said} ${includeObject} later`);
   const shape = (object: KubeObject): object => {
     if (form.as === 'PartialObjectMetadata') return partialMetadata(object, form.version!);
     return tableOf(
@@ -118,7 +121,7 @@ function frameBuilder(
     );
   };
   return (event) => {
-    const frame = sharedFrame(event, `${said} ${includeObject} ${columnsSent}`, () => {
+    const frame = sharedFrame(event, columnsSent ? later : first, () => {
       const object = visibleObject(event.entry, context.showTenant);
       return Buffer.from(`${JSON.stringify({ type: event.type, object: shape(object) })}\n`);
     });
@@ -127,18 +130,43 @@ function frameBuilder(
   };
 }
 
-const framesOfTurn = new Map<object, Map<string, Buffer>>();
+/** What events of a type look like in a form, by the form; of an entry. */
+type Frames = Map<string, Buffer>;
+const framesOfTurn = new Map<object, Map<CacheEvent['type'], Frames>>();
+/** The last that was asked for: an event goes from watcher to watcher. */
+let last: { entry: object; type: CacheEvent['type']; said: string; frame: Buffer } | undefined;
 
 /**
  * What watchers in one form are told in one turn of the event loop is made once: a thousand of them, and an object of a
- * megabyte, were seconds otherwise.
+ * megabyte, were seconds otherwise. `said` tells forms apart, and is of sameText: it is compared for every watcher.
  */
 function sharedFrame(event: CacheEvent, said: string, build: () => Buffer): Buffer {
-  if (framesOfTurn.size === 0) setImmediate(() => framesOfTurn.clear());
-  let frames = framesOfTurn.get(event.entry);
-  if (frames === undefined) framesOfTurn.set(event.entry, (frames = new Map()));
-  const key = `${event.type} ${said}`;
-  let frame = frames.get(key);
-  if (frame === undefined) frames.set(key, (frame = build()));
+  const { entry, type } = event;
+  if (last !== undefined && last.entry === entry && last.type === type && last.said === said) return last.frame;
+  if (framesOfTurn.size === 0) {
+    setImmediate(() => {
+      framesOfTurn.clear();
+      last = undefined;
+    });
+  }
+  let ofEntry = framesOfTurn.get(entry);
+  if (ofEntry === undefined) framesOfTurn.set(entry, (ofEntry = new Map()));
+  let frames = ofEntry.get(type);
+  if (frames === undefined) ofEntry.set(type, (frames = new Map()));
+  let frame = frames.get(said);
+  if (frame === undefined) frames.set(said, (frame = build()));
+  last = { entry, type, said, frame };
   return frame;
+}
+
+const texts = new Map<string, string>();
+const textsLimit = 1000;
+
+/** One text for all that are equal: those are compared at once. */
+function sameText(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size >= textsLimit) texts.clear();
+  texts.set(text, text);
+  return text;
 }
