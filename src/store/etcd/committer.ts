@@ -9,7 +9,7 @@ import {
   type WriteOperation,
 } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { asStoreError, EtcdError, failureOf, saidOf } from './errors.ts';
+import { asStoreError, awayMessage, EtcdError, failureOf, saidOf } from './errors.ts';
 import type { Feed } from './feed.ts';
 import type { Keyspace } from './keys.ts';
 import type {
@@ -37,6 +37,7 @@ const attemptTimeoutMs = 3_000;
 const retryPauseMs = 50;
 /** How long an acknowledgement waits for this process' own watch to tell of the write. */
 const toldWithinMs = 3_000;
+const epochKeptMs = 24 * 3_600_000;
 const removalsRemembered = 4_096;
 
 /**
@@ -104,6 +105,7 @@ export class Committer {
           // Fenced off, by this process on behalf of another transaction: this one has not happened.
           if (epochNow > this.#epoch) this.#epoch = epochNow;
           if (Date.now() > deadlineMs) throw new UnavailableError('etcd: too many interruptions');
+          if (epochNow === 0) await this.#renew(deadlineMs);
           continue;
         }
         // Its caller wants to see what was in the way.
@@ -134,6 +136,17 @@ export class Committer {
   /** Leaves nothing behind: the epoch key of a process that is no more means nothing. */
   async close(): Promise<void> {
     if (this.#epoch > 0) await this.#options.connection.attempt('DeleteRange', { key: this.#epochKey }).catch(() => {});
+  }
+
+  /** Removes what processes left behind that were killed. So late as then nothing of theirs is under way any more. */
+  async sweep(nowMs = Date.now()): Promise<void> {
+    const { connection, keyspace } = this.#options;
+    const { kvs } = await connection.call('Range', { key: keyspace.own('epoch/'), rangeEnd: keyspace.own('epoch0') });
+    for (const { key, value, modRevision } of kvs) {
+      if (!(Date.parse(value.toString()) < nowMs - epochKeptMs)) continue;
+      const success = [{ requestDeleteRange: { key } }];
+      await connection.attempt('Txn', { compare: [equal(key, modRevision)], success, failure: [] });
+    }
   }
 
   #send(transaction: Transaction, epoch: number, removal: string | undefined): Promise<EtcdTransactionResponse> {
@@ -181,6 +194,15 @@ export class Committer {
     return undefined;
   }
 
+  /** The epoch key is gone: it was thought to be that of a process that is no more. */
+  async #renew(deadlineMs: number): Promise<void> {
+    try {
+      await this.#fence(deadlineMs);
+    } catch (error) {
+      throw error instanceof UnknownOutcomeError ? new UnavailableError(awayMessage) : error;
+    }
+  }
+
   /** One for all whose outcome is open. A fence that may have been written is only followed by another. */
   #fence(deadlineMs: number): Promise<number> {
     this.#fencing ??= this.#writeFence(deadlineMs).finally(() => (this.#fencing = undefined));
@@ -192,7 +214,7 @@ export class Committer {
       try {
         const { header } = await this.#options.connection.attempt('Put', {
           key: this.#epochKey,
-          value: Buffer.alloc(0),
+          value: Buffer.from(new Date().toISOString()),
         });
         this.#epoch = Math.max(this.#epoch, header.revision);
         return header.revision;

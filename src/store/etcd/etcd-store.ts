@@ -77,6 +77,8 @@ class EtcdStore implements Store {
       },
       revision,
     );
+    // Of no hurry: the next process that starts does it as well.
+    this.#committer.sweep().catch(() => {});
   }
 
   async get(key: string): Promise<KeyValue | undefined> {

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { CompactedError, prefixEnd, type Store, type StoreEvent, ValueTooLargeError } from '../store.ts';
+import { Committer } from './committer.ts';
+import { Connection } from './connection.ts';
 import { openEtcdStore } from './etcd-store.ts';
+import { Keyspace } from './keys.ts';
 import { type EtcdCluster, etcdMissing, startEtcd } from './testing/etcd-cluster.ts';
 import { type FaultyProxy, startProxy } from './testing/proxy.ts';
 
@@ -264,6 +267,35 @@ describe('etcd that fails', { skip: etcdMissing, timeout: 120_000 }, () => {
       [],
     );
     assert.equal((await other.range({ start: '/', end: '/!' })).count, 0);
+  });
+
+  it('sweeps away what processes left behind that were killed, and lives when its own is swept', async () => {
+    await losingTheAnswer(
+      () => put(store, key, 'created', 0),
+      async () => (await other.get(key)) !== undefined,
+    );
+    const keyspace = new Keyspace('/skypod');
+    const raw = new Connection(etcd);
+    const later = async (days: number) => {
+      const sweeper = new Committer({
+        connection: raw,
+        keyspace,
+        feed: () => assert.fail('it is not followed'),
+        toKeyValue: () => assert.fail('it is not read'),
+      });
+      await sweeper.sweep(Date.now() + days * 24 * 3_600_000);
+      return (await raw.call('Range', { key: keyspace.own('epoch/'), rangeEnd: keyspace.own('epoch0') })).count;
+    };
+    try {
+      assert.ok((await later(0)) > 0);
+      assert.equal(await later(2), 0);
+      const { modRevision } = (await store.get(key))!;
+      assert.equal((await put(store, key, 'changed', modRevision)).committed, true);
+      assert.equal(await later(0), 1, 'it has a new one');
+      assert.equal(Buffer.from((await other.get(key))!.value).toString(), 'changed');
+    } finally {
+      raw.close();
+    }
   });
 
   it('reads whole resources in pages at one revision', async () => {
