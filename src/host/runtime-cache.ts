@@ -97,7 +97,8 @@ export class RuntimeCache {
     for (const sandbox of sandboxes) podOf(sandbox.metadata.uid).sandboxes.push(sandbox);
     for (const container of containers) podOf(container.podUid).containers.push(container);
     for (const [uid, pod] of fresh) {
-      if ((this.#touched.get(uid) ?? 0) <= before) this.#replace(uid, pod.sandboxes, pod.containers);
+      if ((this.#touched.get(uid) ?? 0) > before || this.#isKnown(uid, pod.sandboxes, pod.containers)) continue;
+      this.#replace(uid, pod.sandboxes, pod.containers);
     }
     for (const uid of [...this.#pods.keys()]) {
       if (!fresh.has(uid) && (this.#touched.get(uid) ?? 0) <= before) this.#replace(uid, [], []);
@@ -170,6 +171,19 @@ export class RuntimeCache {
 
   #touch(podUid: string): void {
     this.#touched.set(podUid, ++this.#changes);
+  }
+
+  /** Whether it is a pod as nearly all are, one sandbox and containers that ran once, just as it was at the last look. */
+  #isKnown(uid: string, sandboxes: PodSandbox[], containers: ContainerState[]): boolean {
+    const known = this.#pods.get(uid);
+    if (known?.sandboxes.length !== 1 || sandboxes.length !== 1 || known.containers.size !== containers.length)
+      return false;
+    if (!sameSandbox(known.sandboxes[0]!, sandboxes[0]!)) return false;
+    for (const container of containers) {
+      const records = known.containers.get(container.name);
+      if (records?.length !== 1 || !sameContainer(records[0]!, container)) return false;
+    }
+    return true;
   }
 
   #replace(uid: string, sandboxes: PodSandbox[], containers: ContainerState[]): void {

@@ -31,13 +31,7 @@ export class Event implements CacheEvent {
   }
 
   #build(variant: Variant): Buffer {
-    const head = `{"type":"${this.type}","object":`;
-    const bytes = this.entry.bytes(variant);
-    const frame = Buffer.allocUnsafeSlow(head.length + bytes.length + 2);
-    frame.write(head, 'latin1');
-    bytes.copy(frame, head.length);
-    frame.write('}\n', head.length + bytes.length, 'latin1');
-    return frame;
+    return this.entry.wrapped(`{"type":"${this.type}","object":`, variant, '}\n');
   }
 }
 

@@ -16,7 +16,6 @@ export class Entry implements CacheEntry {
   #bytes: Uint8Array;
   /** How many bytes of metadata were spliced in; 0: as stored. */
   #spliced = 0;
-  #platformBytes: Buffer | undefined;
   #object: KubeObject | undefined;
   /** Where the spec stands in the stored bytes; 0: not known. */
   #specStart = 0;
@@ -62,7 +61,10 @@ export class Entry implements CacheEntry {
       this.#specStart = written.specStart;
       this.#specEnd = written.specEnd;
     }
-    return (this.#object = decodeStored(this.#bytes, this.revision, this.tenant));
+    this.#object = decodeStored(this.#bytes, this.revision, this.tenant);
+    // Tens of thousands that hang on their bytes for good are looked through by every collection.
+    if (written !== undefined) forgetHandedOver(this.#bytes);
+    return this.#object;
   }
 
   /** The bytes of the spec, if this is the object's (the same one, not one like it). */
@@ -79,9 +81,14 @@ export class Entry implements CacheEntry {
       this.#bytes = spliceMetadata(this.#bytes, 0, members);
       this.#spliced = members.length;
     }
-    if (variant === 'tenant' || this.tenant === '') return this.#bytes as Buffer;
-    this.#platformBytes ??= spliceMetadata(this.#bytes, 0, `"clusterName":${JSON.stringify(this.tenant)},`);
-    return this.#platformBytes;
+    return variant === 'tenant' || this.tenant === '' ? (this.#bytes as Buffer) : this.wrapped('', variant, '');
+  }
+
+  /** `head`, the bytes, `tail`, in one copy: what passes once to watchers need not be kept for readers too. */
+  wrapped(head: string, variant: Variant, tail: string): Buffer {
+    const tenant = variant === 'tenant' || this.tenant === '' ? '' : `"clusterName":${JSON.stringify(this.tenant)},`;
+    const members = this.#spliced === 0 ? tenant + this.#resourceVersionMember() : tenant;
+    return spliceMetadata(this.#bytes, 0, members, head, tail);
   }
 
   representation<T>(name: string, build: (object: KubeObject) => T): T {
@@ -94,7 +101,6 @@ export class Entry implements CacheEntry {
   release(): void {
     forgetHandedOver(this.#bytes);
     this.#object = undefined;
-    this.#platformBytes = undefined;
     this.#representations = undefined;
   }
 

@@ -8,13 +8,18 @@ const SAMPLE_INTERVAL_MS = 10_000;
 /** Two looks closer together than this say little about a rate. */
 const SHORTEST_WINDOW_MS = 1000;
 
+interface Sample {
+  now: ContainerStats;
+  before: ContainerStats | undefined;
+}
+
 /** Turns the runtime's ever-growing CPU counters into rates, from samples some seconds apart. */
 export class StatsSampler {
   readonly #runtime: SandboxRuntime;
   readonly #cache: RuntimeCache;
   readonly #clock: Clock;
-  #samples = new Map<string, ContainerStats>();
-  #rates: InstanceStats[] = [];
+  #samples = new Map<string, Sample>();
+  #rates: InstanceStats[] | undefined;
 
   constructor(runtime: SandboxRuntime, cache: RuntimeCache, clock: Clock) {
     this.#runtime = runtime;
@@ -30,32 +35,22 @@ export class StatsSampler {
   }
 
   get latest(): { timestamp: string; instances: InstanceStats[] } {
-    return { timestamp: new Date(this.#clock.now()).toISOString(), instances: this.#rates };
+    return {
+      timestamp: new Date(this.#clock.now()).toISOString(),
+      instances: (this.#rates ??= ratesOf(this.#samples)),
+    };
   }
 
   async sample(): Promise<void> {
     const rows = await this.#runtime.stats();
-    const samples = new Map<string, ContainerStats>();
-    const byPod = new Map<string, InstanceStats>();
-    for (const row of rows) {
-      const before = this.#samples.get(row.containerId) ?? this.#birthOf(row);
-      const windowMs = before === undefined ? 0 : row.timestamp - before.timestamp;
-      samples.set(row.containerId, row);
-      let instance = byPod.get(row.podUid);
-      if (instance === undefined) byPod.set(row.podUid, (instance = { uid: row.podUid, containers: [] }));
-      const used = before === undefined ? 0n : row.cpuUsageCoreNanoSeconds - before.cpuUsageCoreNanoSeconds;
-      instance.containers.push({
-        name: row.name,
-        ...(windowMs >= SHORTEST_WINDOW_MS && {
-          cpuNanoCores: Math.max(Math.round((Number(used) * 1000) / windowMs), 0),
-        }),
-        memoryWorkingSetBytes: row.memoryWorkingSetBytes,
-        timestamp: new Date(row.timestamp).toISOString(),
-        windowSeconds: windowMs / 1000,
-      });
+    const samples = new Map<string, Sample>();
+    for (const now of rows) {
+      const before = this.#samples.get(now.containerId)?.now ?? this.#birthOf(now);
+      samples.set(now.containerId, { now, before });
     }
     this.#samples = samples;
-    this.#rates = [...byPod.values()];
+    // Worked out when somebody asks, which is rare beside the samples.
+    this.#rates = undefined;
   }
 
   /** A container that began after the last sample had used nothing when it began. */
@@ -74,4 +69,24 @@ export class StatsSampler {
       memoryWorkingSetBytes: 0,
     };
   }
+}
+
+function ratesOf(samples: ReadonlyMap<string, Sample>): InstanceStats[] {
+  const byPod = new Map<string, InstanceStats>();
+  for (const { now, before } of samples.values()) {
+    const windowMs = before === undefined ? 0 : now.timestamp - before.timestamp;
+    let instance = byPod.get(now.podUid);
+    if (instance === undefined) byPod.set(now.podUid, (instance = { uid: now.podUid, containers: [] }));
+    const used = before === undefined ? 0n : now.cpuUsageCoreNanoSeconds - before.cpuUsageCoreNanoSeconds;
+    instance.containers.push({
+      name: now.name,
+      ...(windowMs >= SHORTEST_WINDOW_MS && {
+        cpuNanoCores: Math.max(Math.round((Number(used) * 1000) / windowMs), 0),
+      }),
+      memoryWorkingSetBytes: now.memoryWorkingSetBytes,
+      timestamp: new Date(now.timestamp).toISOString(),
+      windowSeconds: windowMs / 1000,
+    });
+  }
+  return [...byPod.values()];
 }
