@@ -7,10 +7,10 @@ import { type TestContext, test } from 'node:test';
 import { StatusError } from '../api/status.ts';
 import type { WatchEvent } from '../api/transport.ts';
 import { listenLocally } from '../base/testing/local-server.ts';
+import { until } from '../base/testing/until.ts';
 import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
 import { transportFromKubeconfig } from './kubeconfig.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { until } from './testing/until.ts';
 
 async function serve(t: TestContext, listener: http.RequestListener): Promise<string> {
   const server = http.createServer(listener);

@@ -4,10 +4,10 @@ import type { KubeObject } from '../api/object.ts';
 import { CONFIG_MAPS } from '../api/resources.ts';
 import { ManualClock, systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { until } from '../base/testing/until.ts';
 import { ALL_TENANTS, Client } from './client.ts';
 import { createInformerFactory } from './informer-factory.ts';
 import { FakeTransport } from './testing/fake-transport.ts';
-import { until } from './testing/until.ts';
 
 const draft = (name: string, labels: Record<string, string> = {}) => ({ metadata: { name, labels }, data: {} });
 

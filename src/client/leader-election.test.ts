@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { until } from '../base/testing/until.ts';
 import { Client } from './client.ts';
 import { runWhileLeader } from './leader-election.ts';
 import { FakeTransport } from './testing/fake-transport.ts';
-import { until } from './testing/until.ts';
 
 function candidate(
   transport: FakeTransport,

@@ -3,8 +3,8 @@ import { after, describe, it } from 'node:test';
 import type { ContainerInstance } from '../api/pool.ts';
 import { CONTAINER_INSTANCES } from '../api/resources.ts';
 import { serviceUnavailable } from '../api/status.ts';
+import { until } from '../base/testing/until.ts';
 import { SYSTEM_TENANT } from '../client/client.ts';
-import { until } from '../client/testing/until.ts';
 import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { createBench, TENANT } from './testing/bench.ts';
 

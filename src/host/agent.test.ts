@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Host } from '../api/pool.ts';
 import { HOSTS } from '../api/resources.ts';
+import { until } from '../base/testing/until.ts';
 import { SYSTEM_TENANT } from '../client/client.ts';
-import { until } from '../client/testing/until.ts';
 import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { createBench } from './testing/bench.ts';
 

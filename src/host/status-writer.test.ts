@@ -5,8 +5,8 @@ import { notFound, serviceUnavailable } from '../api/status.ts';
 import type { ApiRequest, Transport } from '../api/transport.ts';
 import { ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { until } from '../base/testing/until.ts';
 import { Client } from '../client/client.ts';
-import { until } from '../client/testing/until.ts';
 import { StatusWriter, statusPatch } from './status-writer.ts';
 import { instanceOf } from './testing/fixtures.ts';
 

@@ -7,10 +7,10 @@ import { internalError } from '../api/status.ts';
 import type { ApiRequest } from '../api/transport.ts';
 import { ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { until } from '../base/testing/until.ts';
 import { Client } from '../client/client.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { FakeTransport } from '../client/testing/fake-transport.ts';
-import { until } from '../client/testing/until.ts';
 import { startMetering, summarize } from './index.ts';
 import { rowsFor } from './ledger/rows.ts';
 

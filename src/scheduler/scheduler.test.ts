@@ -5,10 +5,10 @@ import type { ContainerInstance, Host, InstancePlacer } from '../api/pool.ts';
 import { CONTAINER_INSTANCES, EVENTS, HOSTS, NODES, PODS } from '../api/resources.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { until } from '../base/testing/until.ts';
 import { Client } from '../client/client.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { FakeTransport } from '../client/testing/fake-transport.ts';
-import { until } from '../client/testing/until.ts';
 import { startScheduler } from './index.ts';
 
 interface World {

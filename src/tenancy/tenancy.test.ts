@@ -5,10 +5,10 @@ import { tenantNameFindings } from '../api/resources/tenant-strategy.ts';
 import { CONFIG_MAPS, CONTAINER_INSTANCES, DEPLOYMENTS, NAMESPACES, PODS, TENANTS } from '../api/resources.ts';
 import { ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { until } from '../base/testing/until.ts';
 import { Client } from '../client/client.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { FakeTransport } from '../client/testing/fake-transport.ts';
-import { until } from '../client/testing/until.ts';
 import { startTenancy } from './index.ts';
 import { removable } from './lifecycle/remove-content.ts';
 

@@ -7,9 +7,9 @@ import type { Transport } from '../../src/api/transport.ts';
 import { startTestServer } from '../../src/apiserver/testing/test-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import { until } from '../../src/base/testing/until.ts';
 import { Client } from '../../src/client/client.ts';
 import { createInformerFactory } from '../../src/client/informer-factory.ts';
-import { until } from '../../src/client/testing/until.ts';
 import { startControllers } from '../../src/controllers/all.ts';
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts';
 

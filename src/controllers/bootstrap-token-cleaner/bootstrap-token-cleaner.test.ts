@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SECRETS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness } from '../testing/harness.ts';
 import { createBootstrapTokenCleaner, endOfTokenMs } from './index.ts';
 

@@ -4,7 +4,7 @@ import type { CronJob, Job } from '../../api/generated/batch-v1.ts';
 import { CRON_JOBS, JOBS } from '../../api/resources.ts';
 import type { ApiRequest } from '../../api/transport.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, type Harness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createCronJobController } from './index.ts';
 import { parseSchedule } from './schedule.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { DaemonSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { DAEMON_SETS, NODES, PODS } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, type Harness, runningStatus, testNamespace, testTenant } from '../testing/harness.ts';
 import { createDaemonSetController } from './index.ts';
 import { nodeOf } from './nodes.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { DEPLOYMENTS, PODS, REPLICA_SETS } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createReplicaSetController } from '../replicaset/index.ts';
 import { createHarness, type Harness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createDeploymentController } from './index.ts';

@@ -5,7 +5,7 @@ import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import { PODS, REPLICA_SETS } from '../../api/resources.ts';
 import { StatusError } from '../../api/status.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createReplicaSetController } from '../replicaset/index.ts';
 import { createHarness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createDisruptionController } from './index.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Endpoints, Service } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { ENDPOINT_SLICES, ENDPOINTS, SERVICES } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createEndpointSliceMirroringController } from './index.ts';
 import { planMirror } from './mirror.ts';

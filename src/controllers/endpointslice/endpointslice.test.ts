@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Endpoints, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { ENDPOINT_SLICES, ENDPOINTS, NODES, PODS, SERVICES } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createEndpointsController } from '../endpoints/index.ts';
 import { createHarness, type Harness, runningStatus, testNamespace, testTenant } from '../testing/harness.ts';
 import { createEndpointSliceController } from './index.ts';

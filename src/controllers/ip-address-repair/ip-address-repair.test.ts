@@ -5,7 +5,7 @@ import type { IPAddress } from '../../api/generated/networking-v1.ts';
 import { IP_ADDRESSES, SERVICES } from '../../api/resources.ts';
 import { ipAddressLabels } from '../../api/service-addresses.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createIpAddressRepairController } from './index.ts';
 

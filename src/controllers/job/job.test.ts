@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Job } from '../../api/generated/batch-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { JOBS, PODS } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, type Harness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createJobController } from './index.ts';
 import { IndexSet } from './indexes.ts';

@@ -5,7 +5,7 @@ import { secretsOf } from '../../api/pod-secrets.ts';
 import { CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { TOKEN_INVALID_SINCE_LABEL, TOKEN_LAST_USED_LABEL, TOKEN_SECRET_TYPE } from '../../api/well-known.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, testTenant } from '../testing/harness.ts';
 import { evaluateToken, isDay } from './evaluate.ts';
 import { createLegacyTokenControllers, TRACKING_CONFIG_MAP } from './index.ts';

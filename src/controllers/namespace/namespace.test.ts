@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import type { ResourceInfo } from '../common/resources.ts';
 import { createRootCaController } from '../root-ca/index.ts';
 import { createServiceAccountController } from '../serviceaccount/index.ts';

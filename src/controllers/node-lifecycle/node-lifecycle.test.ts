@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Node } from '../../api/generated/core-v1.ts';
 import { NODES } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, testTenant } from '../testing/harness.ts';
 import { createNodeLifecycleController } from './index.ts';
 import { taintsFor } from './taints.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { NODES, PODS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, runningStatus, testTenant } from '../testing/harness.ts';
 import { createPodGarbageCollector } from './index.ts';
 

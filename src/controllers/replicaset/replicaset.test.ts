@@ -4,7 +4,7 @@ import type { ReplicaSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { PODS, REPLICA_SETS } from '../../api/resources.ts';
 import { forbidden } from '../../api/status.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createReplicaSetController } from './index.ts';
 

@@ -4,7 +4,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { ResourceClaim } from '../../api/generated/resource-v1.ts';
 import type { GroupVersionResource } from '../../api/object.ts';
 import { PODS } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, testNamespace, testTenant } from '../testing/harness.ts';
 import { generateNameFor } from './claims-of-pod.ts';
 import { createResourceClaimController } from './index.ts';

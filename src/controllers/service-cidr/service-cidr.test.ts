@@ -4,7 +4,7 @@ import type { IPAddress, ServiceCIDR } from '../../api/generated/networking-v1.t
 import { IP_ADDRESSES, SERVICE_CIDRS } from '../../api/resources.ts';
 import { ipAddressLabels, SERVICE_CIDR_FINALIZER } from '../../api/service-addresses.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness, testTenant } from '../testing/harness.ts';
 import { createServiceCidrController } from './index.ts';
 

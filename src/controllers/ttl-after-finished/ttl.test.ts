@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Job } from '../../api/generated/batch-v1.ts';
 import { JOBS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness } from '../testing/harness.ts';
 import { createTtlAfterFinishedController } from './index.ts';
 

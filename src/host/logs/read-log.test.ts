@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { lastLines } from './last-lines.ts';
 import { type ReadLogOptions, readLog } from './read-log.ts';
 import { rotateLog } from './rotate-log.ts';

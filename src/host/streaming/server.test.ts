@@ -7,7 +7,7 @@ import { after, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { decodeRemoteFrame, encodeRemoteFrame, REMOTE_COMMAND_PROTOCOL } from '../../base/remote-command.ts';
 import { listenLocally } from '../../base/testing/local-server.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { createSimulatedRuntime } from '../../runtime/simulated/simulated-runtime.ts';
 import { createBench } from '../testing/bench.ts';
 

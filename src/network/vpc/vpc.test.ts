@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { PodAddress } from '../../api/pod-network.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import type { VpcNetwork } from './index.ts';
 import { kernelNames } from './names.ts';
 import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from './testing/network.ts';

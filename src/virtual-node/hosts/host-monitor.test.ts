@@ -5,10 +5,10 @@ import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES, EVENTS, HOSTS, LEASES, PODS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
+import { until } from '../../base/testing/until.ts';
 import { Client } from '../../client/client.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
 import { FakeTransport } from '../../client/testing/fake-transport.ts';
-import { until } from '../../client/testing/until.ts';
 import { startVirtualNode } from '../index.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');

@@ -13,7 +13,7 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
 } from '../../api/resources.ts';
-import { until } from '../../client/testing/until.ts';
+import { until } from '../../base/testing/until.ts';
 import { boundPod, createHost, read, running, withVirtualNode } from '../testing/virtual-node.ts';
 
 test('a bound pod becomes an instance, held for metering, in the namespace of its tenant', () =>

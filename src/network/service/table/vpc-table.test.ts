@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import type { PodAddress } from '../../../api/pod-network.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
-import { until } from '../../../client/testing/until.ts';
+import { until } from '../../../base/testing/until.ts';
 import type { VpcNetwork } from '../../vpc/index.ts';
 import { answerIn, ask, inNamespace, testNetwork, whyNoNamespaces } from '../../vpc/testing/network.ts';
 import { vpcService } from './testing.ts';
