@@ -295,10 +295,10 @@ function instanceGracePeriodSeconds(object: { [field: string]: any }, asked: num
   return asked ?? object.spec?.pod?.terminationGracePeriodSeconds ?? 30;
 }
 
-/** A host is chosen once, and never again; what the pod is, is settled when the instance is made. */
+/** A host is chosen once, and never again; whose pod it is and where is settled when the instance is made. Sizes change in place. */
 function validateInstanceUpdate(object: KubeObject, old: KubeObject): FieldError[] {
   const findings = new Findings();
-  for (const field of ['podRef', 'zone', 'resources', ...(old['spec'].hostName ? ['hostName'] : [])]) {
+  for (const field of ['podRef', 'zone', ...(old['spec'].hostName ? ['hostName'] : [])]) {
     validateImmutable(object['spec'][field], old['spec'][field], `spec.${field}`, findings);
   }
   return findings.list;

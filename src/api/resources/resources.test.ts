@@ -93,21 +93,22 @@ test('new objects get what the server sets', () => {
   assert.deepEqual(create('', 'services', { metadata: { name: 'a' } })['status'], { loadBalancer: {} });
 });
 
-test('an instance keeps its host', () => {
+test('an instance keeps its host, not its size', () => {
   const instances = find('pool.skypod.io', 'v1alpha1', 'containerinstances');
-  const instance = (hostName?: string) =>
+  const instance = (hostName?: string, cpu = '1') =>
     ({
       metadata: { name: 'a', namespace: 'b', uid: 'u', resourceVersion: '1', creationTimestamp: 'x' },
       spec: {
         podRef: { namespace: 'n', name: 'p', uid: 'u' },
         zone: 'z',
-        resources: { cpu: '1', memory: '1Gi' },
+        resources: { cpu, memory: '1Gi' },
         pod: { containers: [{ name: 'c' }] },
         vpc: { serviceCidr: 'x', dnsAddress: 'y', clusterDomain: 'z' },
         ...(hostName !== undefined && { hostName }),
       },
     }) as KubeObject;
   assert.deepEqual(validateObjectUpdate(instances, instance('h'), instance()), []);
+  assert.deepEqual(validateObjectUpdate(instances, instance('h', '2'), instance('h')), []);
   assert.deepEqual(validateObjectUpdate(instances, instance('other'), instance('h')), [
     { reason: 'FieldValueInvalid', field: 'spec.hostName', message: 'Invalid value: "other": field is immutable' },
   ]);
