@@ -25,6 +25,7 @@ const leaseName = 'skypod-control-plane';
 const termKey = '/skypod.internal/terms/control-plane';
 /** How long the work may take to end once the lease is lost, before the process ends it. */
 const stepDownMs = 4_000;
+const termRetryMs = 500;
 
 /**
  * Of several control planes one at a time does `work`, all the others wait. What the client given to `work` writes is
@@ -40,7 +41,7 @@ export function leadInTurn(
   const client = new Client(transport);
 
   const lead = async (signal: AbortSignal): Promise<void> => {
-    const modRevision = await beginTerm(store, client, identity, signal);
+    const modRevision = await beginTerm(options, client, identity, signal);
     if (modRevision === undefined) return;
     const replaced = new AbortController();
     const fence = { key: termKey, modRevision, onLost: () => replaced.abort() };
@@ -61,9 +62,12 @@ export function leadInTurn(
   return runWhileLeader({ client, clock, logger, ...lease, ...election }, lead, stop);
 }
 
-/** Writes the term, if the lease is held at that very moment. undefined when it is not. */
+/**
+ * Writes the term, if the lease is held at that very moment. undefined when it is not, or no longer: until then a store
+ * that is away is waited for.
+ */
 async function beginTerm(
-  store: FencedStore,
+  { store, logger }: LeadershipOptions,
   client: Client,
   identity: string,
   signal: AbortSignal,
@@ -71,15 +75,20 @@ async function beginTerm(
   const leaseKey = `/${LEASES.group}/${LEASES.resource}/${SYSTEM_TENANT}/${namespace}/${leaseName}`;
   const leases = client.resource(SYSTEM_TENANT, LEASES, namespace);
   while (!signal.aborted) {
-    const lease = await leases.get(leaseName);
-    if (lease['spec']?.holderIdentity !== identity) return undefined;
-    const result = await store.commit({
-      compare: [{ key: leaseKey, modRevision: Number(lease.metadata.resourceVersion) }],
-      operations: [{ type: 'put', key: termKey, value: Buffer.from(identity) }],
-    });
-    if (result.committed) return result.revision;
-    // Renewed in between, or taken by another.
-    await sleep(10, signal);
+    try {
+      const lease = await leases.get(leaseName);
+      if (lease['spec']?.holderIdentity !== identity) return undefined;
+      const result = await store.commit({
+        compare: [{ key: leaseKey, modRevision: Number(lease.metadata.resourceVersion) }],
+        operations: [{ type: 'put', key: termKey, value: Buffer.from(identity) }],
+      });
+      if (result.committed) return result.revision;
+      // Renewed in between, or taken by another.
+      await sleep(10, signal);
+    } catch (error) {
+      logger.warn({ error }, 'the term could not be begun; trying again');
+      await sleep(termRetryMs, signal);
+    }
   }
   return undefined;
 }
