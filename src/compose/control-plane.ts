@@ -14,6 +14,7 @@ import { ReviewClient } from '../apiserver/webhooks/review-client.ts';
 import { aborted } from '../base/abort.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { dropStartGarbage } from '../base/start-garbage.ts';
 import { Client, SYSTEM_TENANT } from '../client/client.ts';
 import { type ControllerMetrics, runController } from '../client/controller.ts';
 import type { InformerFactory } from '../client/informer.ts';
@@ -175,9 +176,11 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   await informers.waitForSync();
   onReady();
   logger.info({ listen, zones, store: isShared ? 'etcd' : 'lmdb' }, 'the control plane serves');
+  const keepGarbage = dropStartGarbage();
 
   await Promise.race([aborted(stop), parts]);
   await parts;
+  keepGarbage();
   stopFollowing();
   connector.close();
   metrics.close();
