@@ -54,10 +54,12 @@ function effective(spec: PodSpec, field: ResourceField): PodResources {
 
 /** A resource list (requests, allocatable) as numbers; absent is 0. */
 export function resourcesOf(list: Readonly<Record<string, string>> | undefined): PodResources {
+  if (list === undefined) return { ...NO_RESOURCES };
+  const { cpu, memory, 'ephemeral-storage': storage } = list;
   return {
-    cpuMillis: quantityMilliValue(list?.['cpu'] ?? 0),
-    memoryBytes: quantityValue(list?.['memory'] ?? 0),
-    ephemeralStorageBytes: quantityValue(list?.['ephemeral-storage'] ?? 0),
+    cpuMillis: cpu ? quantityMilliValue(cpu) : 0,
+    memoryBytes: memory ? quantityValue(memory) : 0,
+    ephemeralStorageBytes: storage ? quantityValue(storage) : 0,
   };
 }
 

@@ -17,8 +17,23 @@ const decimalExponents: Record<string, number> = { n: -9, u: -6, m: -3, '': 0, k
 const decimalSuffixes = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 
-/** Throws an Error with upstream's message when `text` is no quantity. */
+/** What was read lately: a pod's few quantities are asked for by all who count it. */
+const read = new Map<string | number, Quantity>();
+const readAtMost = 512;
+const longestKept = 16;
+
+/** Shared: never mutate. Throws an Error with upstream's message when `text` is no quantity. */
 export function parseQuantity(text: string | number): Quantity {
+  let quantity = read.get(text);
+  if (quantity !== undefined) return quantity;
+  quantity = parseAnew(text);
+  if (typeof text === 'string' && text.length > longestKept) return quantity;
+  if (read.size >= readAtMost) read.clear();
+  read.set(text, quantity);
+  return quantity;
+}
+
+function parseAnew(text: string | number): Quantity {
   const match = pattern.exec(typeof text === 'number' ? String(text) : text);
   if (match === null || match[0] === '') throw new Error(wrongFormat);
   const [, sign, whole = '', fraction = '', suffix = ''] = match;

@@ -177,9 +177,12 @@ export class HttpTransport implements Transport {
     };
   }
 
-  async request<T>(request: ApiRequest): Promise<T> {
+  async request<T>(asked: ApiRequest): Promise<T> {
     const headers = await this.#headers();
-    if (request.metadataOnly === true) headers['Accept'] = metadataForm;
+    if (asked.metadataOnly === true) headers['Accept'] = metadataForm;
+    // Who looks at no answer sees no warnings: they need not be looked for.
+    const isSilent = asked.metadataOnly === true && asked.body !== undefined && asked.method !== 'DELETE';
+    const request = isSilent ? { ...asked, query: { fieldValidation: 'Ignore', ...asked.query } } : asked;
     const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     if (payload !== undefined) {
       headers['Content-Type'] = request.contentType ?? 'application/json';

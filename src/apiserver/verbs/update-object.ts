@@ -130,9 +130,10 @@ async function prepare(
   if (subresource !== '' && subresource in parts) {
     restrictTo(subresource, object, old);
   } else if (subresource === 'status') {
-    for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
+    for (const field of Object.keys(object))
       if (field !== 'status' && field !== 'metadata') copyField(object, old, field);
-    }
+    for (const field of Object.keys(old))
+      if (object[field] === undefined && field !== 'status') copyField(object, old, field);
     for (const field of metadataKeptByStatus(definition)) copyField(object.metadata, old.metadata, field);
   } else if (hasStatus && subresource === '') {
     copyField(object, old, 'status');
@@ -208,10 +209,11 @@ function* updateChecks(
 
 /** Anything but metadata and status. */
 function specChanged(object: KubeObject, old: KubeObject, statusCounts: boolean): boolean {
-  for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
-    if (field === 'metadata' || (field === 'status' && !statusCounts)) continue;
-    if (!deepEqual(object[field], old[field])) return true;
-  }
+  const counts = (field: string) => field !== 'metadata' && (field !== 'status' || statusCounts);
+  for (const field of Object.keys(object))
+    if (object[field] !== old[field] && counts(field) && !deepEqual(object[field], old[field])) return true;
+  for (const field of Object.keys(old))
+    if (object[field] === undefined && old[field] !== undefined && counts(field)) return true;
   return false;
 }
 

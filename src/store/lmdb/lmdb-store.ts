@@ -41,7 +41,8 @@ export function openLmdbStore(directory: string, options: LmdbStoreOptions = {})
   }
 }
 
-const recentBytes = 8 * 2 ** 20;
+/** Mostly the watch cache's own bytes: they take no memory besides. */
+const recentBytes = 32 * 2 ** 20;
 
 /** The newest durable versions by key, the oldest forgotten first. Deleted keys are not kept: they are not read again. */
 class RecentHeads {

@@ -82,11 +82,11 @@ export const podKeyOf = ({ metadata, spec }: ContainerInstance): ObjectKey =>
 export const sourceKey = (kind: 'configmap' | 'secret', { metadata }: KubeObject): string =>
   `${metadata.clusterName}/${metadata.namespace}/${kind}/${metadata.name}`;
 
-// Indexes are asked twice for each version of a pod: when it comes and when it goes.
-const known = new WeakMap<Pod, string[]>();
+// Indexes are asked twice for each version of a pod, when it comes and when it goes, and most have the spec of the last.
+const known = new WeakMap<Pod['spec'], string[]>();
 
 function sourcesOf(pod: Pod): string[] {
-  let sources = known.get(pod);
+  let sources = known.get(pod.spec);
   if (sources !== undefined) return sources;
   const { configMaps, secrets } = referencesOf(pod.spec);
   const scope = `${pod.metadata.clusterName}/${pod.metadata.namespace}`;
@@ -94,6 +94,6 @@ function sourcesOf(pod: Pod): string[] {
     ...[...configMaps].map((name) => `${scope}/configmap/${name}`),
     ...[...secrets].map((name) => `${scope}/secret/${name}`),
   ];
-  known.set(pod, sources);
+  known.set(pod.spec, sources);
   return sources;
 }
