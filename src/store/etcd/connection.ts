@@ -5,6 +5,7 @@ import { ClosedError } from '../store.ts';
 import { Availability } from './availability.ts';
 import { awayMessage, EtcdError, failureOf, reasonOf } from './errors.ts';
 import type { EtcdWatchCreate, EtcdWatchResponse, Verbs } from './messages.ts';
+import { takesConnections } from './tcp-probe.ts';
 
 export interface EtcdTls {
   /** PEM; the system's authorities when absent. */
@@ -29,11 +30,14 @@ interface Member {
   endpoint: string;
   kv: grpc.Client;
   watch: grpc.Client;
+  /** It was asked in vain to take a connection. */
+  isUnreachable: boolean;
 }
 
 /** A member that does not answer within this is left for another. */
 const attemptTimeoutMs = 3_000;
 const retryPauseMs = 50;
+const reachableWithinMs = 1_000;
 const nothing = { key: Buffer.from('/'), countOnly: true };
 
 /**
@@ -81,7 +85,8 @@ export class Connection {
         : grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
     this.#connect = (endpoint) => {
       const kv: grpc.Client = new services.KV(endpoint, credentials, options);
-      return { endpoint, kv, watch: new services.Watch(endpoint, credentials, { channelOverride: kv.getChannel() }) };
+      const watch: grpc.Client = new services.Watch(endpoint, credentials, { channelOverride: kv.getChannel() });
+      return { endpoint, kv, watch, isUnreachable: false };
     };
     this.#members = endpoints.map(this.#connect);
     this.#metadata.set('hasleader', 'true');
@@ -217,8 +222,7 @@ export class Connection {
     const silence = new Promise<never>((_, reject) => {
       const giveUp = () => {
         reject(new EtcdError('Range', grpc.status.DEADLINE_EXCEEDED, `${member.endpoint} does not answer`));
-        // Packets of a connection that the network has lost are sent again ever more seldom: a new one is quicker.
-        if (this.isAway && !this.#closed) this.#replace(index);
+        if (this.isAway) void this.#freshen(index);
       };
       // In a process that slept the timer comes first, though the answer lies in the socket.
       timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), timeoutMs);
@@ -230,10 +234,22 @@ export class Connection {
     }
   }
 
-  #replace(index: number): void {
-    const { endpoint, kv } = this.#members[index]!;
-    this.#members[index] = this.#connect(endpoint);
-    kv.close();
+  /**
+   * Gives a member that is silent a new connection, where that may be of use: what the network has lost is sent again
+   * ever more seldom, be it data or the first packet. One that hangs takes connections all the time, and gets no more.
+   */
+  async #freshen(index: number): Promise<void> {
+    const member = this.#members[index]!;
+    const wasConnected = member.kv.getChannel().getConnectivityState(false) === grpc.connectivityState.READY;
+    if (!wasConnected) {
+      const isReachable = await takesConnections(member.endpoint, reachableWithinMs);
+      const isBack = isReachable && member.isUnreachable;
+      member.isUnreachable = !isReachable;
+      if (!isBack) return;
+    }
+    if (!this.isAway || this.#closed || this.#members[index] !== member) return;
+    this.#members[index] = this.#connect(member.endpoint);
+    member.kv.close();
   }
 
   #awayError(verb: string): EtcdError {
