@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { KubeObject } from '../api/object.ts';
 import type { WatchEvent } from '../api/transport.ts';
-import { configMaps, pod, pods, refusal, root, serverOfSuite, until } from './testing/in-process-caller.ts';
+import { until } from '../base/testing/until.ts';
+import { configMaps, pod, pods, refusal, root, serverOfSuite } from './testing/in-process-caller.ts';
 
 describe('the API server, in process', { timeout: 60_000 }, () => {
   const { send, get, post, started } = serverOfSuite();
@@ -140,8 +141,16 @@ describe('the API server, in process', { timeout: 60_000 }, () => {
       (await get('/clusters/b/api/v1/namespaces/default/configmaps/kube-root-ca.crt')).data.extra,
       undefined,
     );
-    await send('DELETE', path);
+    const uidsOfTheEnd = [(await send('DELETE', path)).details.uid];
     assert.equal((await get(path)).data.extra, undefined);
+    uidsOfTheEnd.push((await send('DELETE', path)).details.uid);
+    // Who waits for the end of what was deleted, as kubectl does, must see another there.
+    assert.ok(!uidsOfTheEnd.includes((await get(path)).metadata.uid));
+    const critical = '/clusters/a/apis/scheduling.k8s.io/v1/priorityclasses/system-node-critical';
+    assert.equal(
+      (await refusal(send('DELETE', critical))).message,
+      'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted',
+    );
     await until(() => seen.length >= 4);
     assert.deepEqual(
       seen.map(({ type }) => type),

@@ -6,6 +6,9 @@ import { forbid } from './forbid.ts';
 
 const PRIORITY_CLASSES = { group: 'scheduling.k8s.io', resource: 'priorityclasses' };
 
+/** Only the classes that every cluster has may be named so. */
+const SYSTEM_PREFIX = 'system-';
+
 /** A pod's priority comes from its class alone. Source: Priority upstream. */
 export function priorityAdmission(objects: Objects): AdmissionPlugin {
   const defaultClass = async (tenant: string): Promise<KubeObject | undefined> => {
@@ -26,9 +29,9 @@ export function priorityAdmission(objects: Objects): AdmissionPlugin {
     name: 'Priority',
     handles: ({ operation, definition, subresource }) =>
       subresource === '' &&
-      (operation === 'CREATE' || operation === 'UPDATE') &&
-      (isPod(definition) ||
-        (definition.group === PRIORITY_CLASSES.group && definition.resource === PRIORITY_CLASSES.resource)),
+      (isPod(definition)
+        ? operation === 'CREATE' || operation === 'UPDATE'
+        : definition.group === PRIORITY_CLASSES.group && definition.resource === PRIORITY_CLASSES.resource),
     async admit(request) {
       if (!isPod(request.definition)) return;
       const { spec } = request.object!;
@@ -57,6 +60,10 @@ export function priorityAdmission(objects: Objects): AdmissionPlugin {
       if (policy !== undefined) spec.preemptionPolicy = policy;
     },
     async validate(request) {
+      if (request.operation === 'DELETE') {
+        if (!request.name.startsWith(SYSTEM_PREFIX)) return;
+        throw forbidden(request.definition, request.name, 'this is a system priority class and cannot be deleted');
+      }
       if (isPod(request.definition) || request.object!['globalDefault'] !== true) return;
       const { name } = request.object!.metadata;
       const current = await defaultClass(request.tenant);

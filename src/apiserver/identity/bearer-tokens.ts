@@ -68,7 +68,8 @@ export class BearerTokens implements TokenAuthenticator {
     if (identity !== undefined) return { identity, audiences: accepted };
     const elsewhere = await this.#ofWebhook(token, tenant, audiences.length === 0 ? own : audiences, errors);
     if (elsewhere !== undefined) return elsewhere;
-    return { error: errors.length === 0 ? 'invalid bearer token' : aggregate(errors) };
+    // kube-apiserver asks about its own loopback token first, and says of every other that it is not that one.
+    return { error: aggregate(['invalid bearer token', ...errors]) };
   }
 
   /** By the kinds that do not say whose they are. */

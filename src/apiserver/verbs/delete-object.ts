@@ -4,7 +4,7 @@ import { conflict, notFound, objectModified } from '../../api/status.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
-import { VirtualEntry } from '../tenants/virtual-entry.ts';
+import { derivedUid, VirtualEntry } from '../tenants/virtual-entry.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import type { DeleteOptions } from './delete-options.ts';
 import { shallowCopy } from './metadata.ts';
@@ -53,7 +53,7 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     if (request.trusted !== true) await admitDeletion(environment, request, old);
     // A shared object is there again at once, as controllers upstream write theirs again; one with finalizers stays first.
     if (before instanceof VirtualEntry && old.metadata.finalizers === undefined)
-      return { object: old, entry: before, gone: true };
+      return { object: dryRun ? old : withUidOfItsOwn(old), gone: true };
 
     const hooks = environment.hooks.get(hookKey(definition));
     const nowMs = environment.clock.now();
@@ -68,10 +68,20 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     ]);
     if (written === undefined) continue;
     if (!gone) return { object: written.entries[0]!.object, entry: written.entries[0]!, gone };
-    const last = marked ?? lastState(definition, old, nowMs);
+    const left = marked ?? lastState(definition, old, nowMs);
+    const isBack = (await objects.get(definition, tenant, namespace, name)) instanceof VirtualEntry;
+    const last = isBack ? withUidOfItsOwn(left) : left;
     return { object: { ...last, metadata: { ...last.metadata, resourceVersion: String(written.revision) } }, gone };
   }
   throw objectModified(definition, name);
+}
+
+/**
+ * What is there again has the uid it had, which owner references and tokens name. So what went is told by another: who
+ * waits for the end of that uid (`kubectl delete`) sees that it has come.
+ */
+function withUidOfItsOwn(old: KubeObject): KubeObject {
+  return { ...old, metadata: { ...old.metadata, uid: derivedUid(old.metadata.uid, 'deleted') } };
 }
 
 /** Kinds that end gracefully are marked as ending even where they end at once. */
@@ -98,7 +108,8 @@ async function admitDeletion(environment: Environment, request: DeleteRequest, o
     subresource: '',
     tenant,
     namespace,
-    name,
+    // As upstream, who deletes a collection names none of it.
+    name: request.deadlineMs === undefined ? name : '',
     oldObject: old,
     identity,
     dryRun,
@@ -107,6 +118,7 @@ async function admitDeletion(environment: Environment, request: DeleteRequest, o
       kind: 'DeleteOptions',
       apiVersion: 'meta.k8s.io/v1',
       ...request.options,
+      ...graceOf(definition, request.options, old),
       ...(dryRun && { dryRun: ['All'] }),
     },
     ...(view !== undefined && { view }),
@@ -114,6 +126,13 @@ async function admitDeletion(environment: Environment, request: DeleteRequest, o
   };
   await environment.admission.mutate(admission);
   await environment.admission.validate(admission);
+}
+
+/** The period it comes to, of kinds that end gracefully. */
+function graceOf({ strategy }: ResourceDefinition, options: DeleteOptions, old: KubeObject): DeleteOptions {
+  if (strategy.gracePeriodSeconds === undefined || old.metadata.deletionTimestamp !== undefined) return {};
+  const asked = options.gracePeriodSeconds;
+  return { gracePeriodSeconds: strategy.gracePeriodSeconds(old, asked && clampGrace(asked)) ?? 0 };
 }
 
 export function checkPreconditions(
