@@ -22,6 +22,10 @@ const leftOut: [pattern: RegExp, why: string][] = [
     /SSH to all nodes|crictl|AppArmor|NodeLogQuery|NodeProblemDetector|KubeletCredentialProviders|HostCleanup|SELinux|resource usage tracking|KubeProxy|kube-proxy urls|Conntrack proxy/,
     'programs and modules of a machine behind the node, or SSH to it',
   ],
+  [
+    /InPlacePodLevelResourcesVerticalScaling|Pod Level Resources \[Serial\]/,
+    'cgroups of a machine behind the node, read through a hostPath (decision 13)',
+  ],
   [/\[Flaky\]/, 'flaky by their own word'],
   [/\[Performance\]|Networking-Performance|PerformanceDNS|1000 pods/, 'load tests'],
   [/sig-network.*\[Slow\].*\[Serial\]|DNS configMap/, 'the configuration of CoreDNS'],
