@@ -4,6 +4,7 @@ import { connect as http2Connect } from 'node:http2';
 import { after, before, describe, it } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import { ManualClock } from '../base/clock.ts';
+import { until } from '../base/testing/until.ts';
 import { openMemoryStore } from '../store/memory/memory-store.ts';
 import type { PemPair } from './identity/certificate-authority.ts';
 import { type ApiCaller, apiCaller, type Called } from './testing/api-caller.ts';
@@ -346,7 +347,7 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
       const made = await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { body });
       assert.equal(made.code, 201, made.text);
       const path = `/apis/evil.example/v1/${plural}`;
-      while ((await call('GET', path)).code !== 200) await new Promise((resolve) => setTimeout(resolve, 10));
+      await until(async () => (await call('GET', path)).code === 200);
       return (spec: unknown, name = 'a') =>
         call('POST', path, { body: { apiVersion: 'evil.example/v1', kind, metadata: { name }, spec } });
     };

@@ -7,7 +7,7 @@ import { internalError } from '../api/status.ts';
 import type { ApiRequest } from '../api/transport.ts';
 import { ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
-import { until } from '../base/testing/until.ts';
+import { settled, until } from '../base/testing/until.ts';
 import { Client } from '../client/client.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { FakeTransport } from '../client/testing/fake-transport.ts';
@@ -157,7 +157,7 @@ test('hourly rows while it runs, the last one at its end, then the instance may 
     await instances.create(draft());
     await instances.patch('u-1', 'merge', { status: { meteredFrom: iso('10:20:00') } }, 'status');
     clock.advance(at('11:01:00') - clock.now());
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     assert.equal(records(transport).length, 0, 'a late report may still change the hour');
     clock.advance(at('11:03:00') - clock.now());
     await until(() => records(transport).length === 1);
@@ -191,7 +191,7 @@ test('an instance is held while its host is still stopping it', () =>
     const instances = client.resource<ContainerInstance>('system', CONTAINER_INSTANCES, 'acme');
     await instances.create(draft({ meteredFrom: iso('10:20:00') }));
     await instances.delete('u-1', { gracePeriodSeconds: 30 });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     assert.deepEqual((await instances.get('u-1')).metadata.finalizers, [METERING_FINALIZER]);
     assert.equal(records(transport).length, 0);
   }));
@@ -204,9 +204,9 @@ test('the hours of a host that is silent wait for its word', () =>
     await client
       .resource('system', HOSTS)
       .patch('host-1', 'merge', { status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } }, 'status');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     clock.advance(at('12:03:00') - clock.now());
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     assert.equal(records(transport).length, 0);
     await instances.patch('u-1', 'merge', { status: { meteredTo: iso('10:45:00') } }, 'status');
     await until(() => records(transport).length === 1);

@@ -5,7 +5,7 @@ import { tenantNameFindings } from '../api/resources/tenant-strategy.ts';
 import { CONFIG_MAPS, CONTAINER_INSTANCES, DEPLOYMENTS, NAMESPACES, PODS, TENANTS } from '../api/resources.ts';
 import { ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
-import { until } from '../base/testing/until.ts';
+import { settled, until } from '../base/testing/until.ts';
 import { Client } from '../client/client.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { FakeTransport } from '../client/testing/fake-transport.ts';
@@ -127,7 +127,7 @@ test('the system tenant is never emptied', () =>
     await client.resource('system', CONFIG_MAPS, 'shop').create({ metadata: { name: 'settings' } } as any);
     await client.resource('system', TENANTS).delete('system');
     clock.advance(10_000);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     assert.equal(transport.all('configmaps').length, 1);
     assert.equal(transport.all('tenants').length, 2);
   }));

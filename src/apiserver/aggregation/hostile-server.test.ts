@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
+import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { platformIdentity } from '../identity/identity.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -23,13 +24,6 @@ const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';
 /** What ends by what it sends; all others by the time they take. */
 const floods = ['/endless-body', '/endless-headers', '/endless-continue', '/endless-trailers'];
 
-async function until(isSo: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
-  for (let tries = 0; !(await isSo()); tries++) {
-    assert.ok(tries < 1000, what());
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 describe('an API server that means harm', { timeout: 120_000 }, () => {
   let server: HostileServer;
   let test: TestServer;
@@ -47,13 +41,7 @@ describe('an API server that means harm', { timeout: 120_000 }, () => {
     },
   });
   const list = { kind: 'APIResourceList', groupVersion: `${group}/v1`, resources: [] as unknown };
-  const none = () =>
-    assert.doesNotReject(
-      until(
-        () => server.connections() === 0,
-        () => `${server.connections()} connections are left`,
-      ),
-    );
+  const none = () => until(() => server.connections() === 0);
 
   before(async () => {
     openApi = '{}';
@@ -145,7 +133,7 @@ describe('an API server that means harm', { timeout: 120_000 }, () => {
         const { json } = await call('GET', `${apiServices}/v1.${group}`);
         return json.status?.conditions?.[0]?.status === 'True';
       };
-      await until(isAvailable, () => 'it is not available');
+      await until(isAvailable);
     });
 
     for (const path of Object.keys(conduct)) {
@@ -205,11 +193,7 @@ describe('an API server that means harm', { timeout: 120_000 }, () => {
       for (const [index, [resources, count]] of lists.entries()) {
         list.resources = resources;
         await again(200 + index);
-        let found: object[] = [];
-        await until(
-          async () => (found = await shown()).length === count,
-          () => JSON.stringify(found).slice(0, 200),
-        );
+        await until(async () => (await shown()).length === count);
       }
     });
   });

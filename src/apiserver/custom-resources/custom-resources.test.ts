@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Transport } from '../../api/transport.ts';
+import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
@@ -62,12 +63,12 @@ describe('custom resources', () => {
   const of = (tenant: string, name = '') =>
     `/clusters/${tenant}/apis/stable.example.com/v1/namespaces/default/crontabs${name === '' ? '' : `/${name}`}`;
   const established = async (tenant: string, name = 'crontabs.stable.example.com') => {
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const crd = await call('GET', `/clusters/${tenant}${definitions}/${name}`);
-      if (crd.status?.conditions?.some((one: any) => one.type === 'Established' && one.status === 'True')) return crd;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    throw new Error('never established');
+    let crd: any;
+    await until(async () => {
+      crd = await call('GET', `/clusters/${tenant}${definitions}/${name}`);
+      return crd.status?.conditions?.some((one: any) => one.type === 'Established' && one.status === 'True');
+    });
+    return crd;
   };
 
   it('serves what a tenant defines, to that tenant alone', async () => {
@@ -182,10 +183,7 @@ describe('custom resources', () => {
     await call('POST', `/clusters/red${definitions}`, other);
     const path = `/clusters/red${definitions}/others.stable.example.com`;
     let crd: any;
-    for (let attempt = 0; attempt < 200 && !crd?.status.conditions.length; attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      crd = await call('GET', path);
-    }
+    await until(async () => (crd = await call('GET', path)).status.conditions.length > 0);
     assert.deepEqual(
       crd.status.conditions.map(({ type, status, reason, message }: any) => [type, status, reason, message]),
       [
@@ -204,22 +202,16 @@ describe('custom resources', () => {
     const marked = await call('DELETE', path);
     assert.deepEqual(marked.metadata.finalizers, ['customresourcecleanup.apiextensions.k8s.io']);
     await assert.rejects(call('POST', of('red'), { metadata: { name: 'late' }, spec: { image: 'a' } }), { code: 405 });
-    for (let attempt = 0; attempt < 200; attempt++) {
-      if ((await call('GET', of('red'))).items.length === 1) break;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(async () => (await call('GET', of('red'))).items.length === 1);
     const { metadata } = await call('GET', of('red', 'pinned'));
     assert.equal(metadata.uid, pinned.metadata.uid);
     await call('PATCH', of('red', 'pinned'), { metadata: { finalizers: null } }, 'application/merge-patch+json');
-    for (let attempt = 0; ; attempt++) {
-      const gone = await call('GET', path).then(
+    await until(() =>
+      call('GET', path).then(
         () => false,
         (error) => error.code === 404,
-      );
-      if (gone) break;
-      assert.ok(attempt < 1000);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+      ),
+    );
     await assert.rejects(call('GET', of('red')), { code: 404 });
     // The name is free now.
     await established('red', 'others.stable.example.com');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import type { Transport } from '../../api/transport.ts';
+import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import { resourceOf } from './definition.ts';
@@ -65,10 +66,7 @@ describe('versions of custom resources', () => {
 
   it('keep of an object what the stored version knows, and give its status the defaults', async () => {
     await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', lamps);
-    for (let attempt = 0; attempt < 500; attempt++) {
-      if (await call('GET', path('v1')).catch(() => undefined)) break;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(() => call('GET', path('v1')).catch(() => undefined));
     const lamp = {
       apiVersion: 'example.com/v1beta1',
       kind: 'Lamp',

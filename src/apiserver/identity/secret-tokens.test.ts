@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../base/clock.ts';
+import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { apiCaller } from '../testing/api-caller.ts';
 import { startTestServer } from '../testing/test-server.ts';
@@ -39,10 +40,7 @@ test('the use of a long-lived token is noted by day; one that is marked invalid 
     assert.equal((await use(other)).code, 200);
     assert.equal(await lastUsed(), undefined, 'it is not the one that the secret holds');
     assert.equal((await use(token)).code, 200);
-    for (let tries = 0; (await lastUsed()) !== today() && tries < 500; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.equal(await lastUsed(), today());
+    await until(async () => (await lastUsed()) === today());
     const { resourceVersion } = (await call('GET', `${path}/secrets/token`)).json.metadata;
     await use(token);
     assert.equal((await call('GET', `${path}/secrets/token`)).json.metadata.resourceVersion, resourceVersion);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import type { Store } from '../../store/store.ts';
 import { startTestServer } from '../testing/test-server.ts';
@@ -32,11 +33,8 @@ test('two control planes give no address and no node port twice', async () => {
     const cidrs = '/clusters/a/apis/networking.k8s.io/v1/servicecidrs';
     await servers[0]!.transport.request({ method: 'POST', path: cidrs, body: small });
     await servers[0]!.transport.request({ method: 'DELETE', path: `${cidrs}/kubernetes` });
-    for (let tries = 0; tries < 500; tries++) {
-      const seen = await servers[1]!.transport.request<any>({ method: 'GET', path: `${cidrs}/kubernetes` });
-      if (seen.metadata.deletionTimestamp !== undefined) break;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    const seen = () => servers[1]!.transport.request<any>({ method: 'GET', path: `${cidrs}/kubernetes` });
+    await until(async () => (await seen()).metadata.deletionTimestamp !== undefined);
     const given = await Promise.all(
       Array.from({ length: 6 }, (_, index) => create(`any-${index}`, { ports: [{ port: 80 }] }, index)),
     );

@@ -52,8 +52,3 @@ export async function forbiddance(promise: Promise<unknown>): Promise<string> {
   assert.equal(code, 403);
   return message;
 }
-
-/** Gives up when the test's own time limit ends it. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}

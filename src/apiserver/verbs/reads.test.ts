@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { KubeObject } from '../../api/object.ts';
 import type { WatchEvent } from '../../api/transport.ts';
-import { configMaps, pod, pods, refusal, root, serverOfSuite, until } from '../testing/in-process-caller.ts';
+import { until } from '../../base/testing/until.ts';
+import { configMaps, pod, pods, refusal, root, serverOfSuite } from '../testing/in-process-caller.ts';
 
 describe('lists and watches', { timeout: 60_000 }, () => {
   const { send, get, post, started } = serverOfSuite();

@@ -4,7 +4,7 @@ import type { CronJob, Job } from '../../api/generated/batch-v1.ts';
 import { CRON_JOBS, JOBS } from '../../api/resources.ts';
 import type { ApiRequest } from '../../api/transport.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import { createHarness, type Harness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createCronJobController } from './index.ts';
 import { parseSchedule } from './schedule.ts';
@@ -71,9 +71,9 @@ const finish = (harness: Harness, name: string, type = 'Complete') =>
   );
 /** Moves on minute by minute, as time does, waiting for the controller to fall asleep in between. */
 async function advance(clock: ManualClock, byMs: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   clock.advance(byMs);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
 }
 
 test('starts a Job a minute, and keeps as many as the limits say', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubeObject } from '../../api/object.ts';
 import { CONFIG_MAPS, NODES, PODS, REPLICA_SETS, SECRETS } from '../../api/resources.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import type { ResourceInfo } from '../common/resources.ts';
 import { createHarness, type Harness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createGarbageCollector } from './index.ts';
@@ -66,7 +66,7 @@ test('foreground: the owner goes last, and waits only for dependents that block'
   await harness.create(SECRETS, draft('plain', [owner]));
   await maps(harness).delete('owner', { propagationPolicy: 'Foreground' });
   await until(() => names(harness).join() === 'blocker,owner');
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await settled();
   assert.equal(names(harness).join(), 'blocker,owner');
   await harness.client.resource(testTenant, SECRETS, testNamespace).patch('blocker', 'merge', {
     metadata: { finalizers: null },

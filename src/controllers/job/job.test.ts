@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Job } from '../../api/generated/batch-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { JOBS, PODS } from '../../api/resources.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import { createHarness, type Harness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createJobController } from './index.ts';
 import { IndexSet } from './indexes.ts';
@@ -92,7 +92,7 @@ test('a failed pod is replaced only after its back-off', async (t) => {
   await until(() => running(harness).length === 1);
   await end(harness, running(harness)[0]!, 'Failed', 1, new Date().toISOString());
   await until(() => jobOf(harness).status?.failed === 1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await settled();
   assert.equal(running(harness).length, 0);
 });
 

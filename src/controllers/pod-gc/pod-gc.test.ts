@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { NODES, PODS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import { createHarness, runningStatus, testTenant } from '../testing/harness.ts';
 import { createPodGarbageCollector } from './index.ts';
 
@@ -23,9 +23,9 @@ test('pods of a node that is gone go after a while, marked as lost', async (t) =
   await harness.create<Pod>(PODS, draft('lost', 'node-a', { status: runningStatus(0) }));
   await harness.create<Pod>(PODS, draft('fine', 'node-b', { status: runningStatus(0) }));
   await nodes.delete('node-a');
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   clock.advance(39_000);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   assert.ok(harness.get(PODS, 'lost'), 'the node may come back');
   clock.advance(2000);
   await until(() => harness.get(PODS, 'lost') === undefined);
@@ -45,7 +45,7 @@ test('of pods that have ended the oldest go beyond the threshold, per tenant', a
     await harness.create<Pod>(PODS, draft(`p${index}`, 'node-a', { status: { phase: 'Succeeded' } }));
     clock.advance(100);
   }
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   clock.advance(1000);
   await until(() => harness.all(PODS).length === 2);
   assert.deepEqual(

@@ -2,13 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { builtinResources } from '../../api/resources/index.ts';
 import { CONFIG_MAPS, PODS, RESOURCE_QUOTAS, SERVICES } from '../../api/resources.ts';
+import { until } from '../../base/testing/until.ts';
 import { createHarness } from '../testing/harness.ts';
 import { createResourceQuotaController } from './index.ts';
-
-/** Gives up when the test's own time limit ends it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 const definition = {
   apiVersion: 'apiextensions.k8s.io/v1',

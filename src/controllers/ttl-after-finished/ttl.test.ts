@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Job } from '../../api/generated/batch-v1.ts';
 import { JOBS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import { createHarness } from '../testing/harness.ts';
 import { createTtlAfterFinishedController } from './index.ts';
 
@@ -20,9 +20,9 @@ test('a finished Job goes when its time is over, and not before', async (t) => {
   await harness.create<Job>(JOBS, draft('failed', { ttlSecondsAfterFinished: 10 }, 'Failed'));
   await harness.create<Job>(JOBS, draft('kept', {}, 'Complete'));
   await harness.create<Job>(JOBS, draft('running', { ttlSecondsAfterFinished: 0 }, 'Suspended'));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   clock.advance(9000);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settled();
   assert.equal(harness.all(JOBS).length, 4);
   clock.advance(1000);
   const isOver = (name: string) => {

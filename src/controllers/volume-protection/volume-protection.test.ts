@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PERSISTENT_VOLUME_CLAIMS, PODS } from '../../api/resources.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import { createHarness, testNamespace, testTenant } from '../testing/harness.ts';
 import { createVolumeProtectionControllers, usesClaim } from './index.ts';
 
@@ -48,7 +48,7 @@ test('a bound volume waits for its claim, a class for who names it', async (t) =
   await until(() => harness.get(VOLUMES, 'disk')?.['status']?.phase === 'Bound');
   await classes.delete('fast');
   await volumes.delete('disk');
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await settled();
   assert.deepEqual(left(), ['disk', 'fast']);
   await volumes.patch('disk', 'merge', { status: { phase: 'Released' } }, 'status');
   await until(() => left().length === 0);

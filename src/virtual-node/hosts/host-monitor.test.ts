@@ -5,7 +5,7 @@ import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES, EVENTS, HOSTS, LEASES, PODS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import { Client } from '../../client/client.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
 import { FakeTransport } from '../../client/testing/fake-transport.ts';
@@ -32,9 +32,6 @@ async function withVirtualNode(
   }
 }
 
-/** Lets informers and controllers take in what was written. */
-const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
-
 test('a host whose lease runs out is not ready until it renews again', () =>
   withVirtualNode(async ({ client, clock }) => {
     const hosts = client.resource<Host>('system', HOSTS);
@@ -46,12 +43,12 @@ test('a host whose lease runs out is not ready until it renews again', () =>
       status: { conditions: [{ type: 'Ready', status: 'True' }] },
     } as any);
     await leases.create({ metadata: { name: 'host-1' }, spec: { renewTime: 'one' } } as any);
-    await settle();
+    await settled();
     clock.advance(30_000);
     await leases.patch('host-1', 'merge', { spec: { renewTime: 'two' } });
-    await settle();
+    await settled();
     clock.advance(30_000);
-    await settle();
+    await settled();
     assert.equal(await ready(), 'True');
     clock.advance(11_000);
     await until(async () => (await ready()) === 'Unknown');
@@ -124,7 +121,7 @@ test('pods leave a silent host when they have tolerated it long enough', () =>
     await create('soon', 10);
     await create('later', 300);
     await create('never', undefined);
-    await settle();
+    await settled();
     clock.advance(41_000);
     await until(() => transport.all('hosts')[0]!['status'].conditions[0].status === 'Unknown');
     const leaving = () =>
@@ -132,11 +129,11 @@ test('pods leave a silent host when they have tolerated it long enough', () =>
         .all('pods')
         .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
         .map(({ metadata }) => metadata.name);
-    await settle();
+    await settled();
     clock.advance(11_000);
     await until(() => leaving().length === 1);
     assert.deepEqual(leaving(), ['soon']);
-    await settle();
+    await settled();
     clock.advance(300_000);
     await until(() => leaving().length === 2);
     assert.deepEqual(leaving().sort(), ['later', 'soon']);

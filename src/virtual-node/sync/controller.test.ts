@@ -13,7 +13,7 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
 } from '../../api/resources.ts';
-import { until } from '../../base/testing/until.ts';
+import { settled, until } from '../../base/testing/until.ts';
 import { boundPod, createHost, read, running, withVirtualNode } from '../testing/virtual-node.ts';
 
 test('a bound pod becomes an instance, held for metering, in the namespace of its tenant', () =>
@@ -185,7 +185,7 @@ test('tokens are asked for once and renewed at 80 % of their life', () =>
     await until(async () => (await world.pod()).status?.phase === 'Running');
     await world.pods.patch('web', 'merge', { metadata: { labels: { app: 'other' } } });
     world.clock.advance(40 * 60_000);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     assert.equal(world.tokens.count, 1);
     world.clock.advance(10 * 60_000);
     await until(() => token() === 'token-2');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { WatchEvent } from '../../../api/transport.ts';
+import { until } from '../../../base/testing/until.ts';
 import { openMemoryStore } from '../../../store/memory/memory-store.ts';
 import { startTestServer, type TestServer } from '../../testing/test-server.ts';
 import {
@@ -138,9 +139,6 @@ describe('conversion of custom resources by webhook', () => {
         onEvents: (given) => events.push(...given),
       }),
     );
-    const until = async (check: () => boolean) => {
-      while (!check()) await new Promise((resolve) => setTimeout(resolve, 2));
-    };
     await call('PUT', of('v1', 'l-1'), { ...(await call('GET', of('v1', 'l-1'))), hostPort: 'b:1' });
     await call('PUT', of('v1', 'l-1'), { ...(await call('GET', of('v1', 'l-1'))), hostPort: 'c:1' });
     await call('DELETE', of('v1', 'l-2'));
@@ -245,10 +243,7 @@ describe('conversion of custom resources by webhook', () => {
     assert.equal((await call('GET', of('v1', 'old'))).metadata.resourceVersion, now.metadata.resourceVersion);
     delete hook.handlers['/convert'];
     await call('DELETE', `${definitions}/endpointses.stable.example.com`);
-    for (;;) {
-      const gone = await call('GET', `${definitions}/endpointses.stable.example.com`).catch(({ code }) => code === 404);
-      if (gone === true) break;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    const definition = () => call('GET', `${definitions}/endpointses.stable.example.com`);
+    await until(async () => (await definition().catch(({ code }) => code === 404)) === true);
   });
 });

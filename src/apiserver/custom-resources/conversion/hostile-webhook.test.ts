@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import type { CustomResourceDefinition } from '../../../api/generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import { StatusError } from '../../../api/status.ts';
+import { until } from '../../../base/testing/until.ts';
 import { conduct, startHostileServer } from '../../webhooks/testing/hostile-server.ts';
 import { createWebhookClient, WebhookCallError, type WebhookClient } from '../../webhooks/webhook-client.ts';
 import { webhookConverter } from './webhook-converter.ts';
@@ -196,10 +197,7 @@ describe('a conversion webhook that means harm', () => {
           },
         );
       }
-      for (let tries = 0; server.connections() > 0; tries++) {
-        assert.ok(tries < 500, `${server.connections()} connections are left`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
+      await until(() => server.connections() === 0);
     } finally {
       client.close();
       await server.close();
