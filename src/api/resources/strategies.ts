@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import { isPathSegmentName, nameIsDnsLabel } from '../names.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
@@ -61,6 +62,33 @@ const validated = (create: OnObject, update?: OnChange): ResourceStrategy => ({
   validateUpdate: update === undefined ? check(create) : checkChange(update),
 });
 
+type StepsOnObject = (object: any, findings: Findings) => Steps<void>;
+type StepsOnChange = (object: any, old: any, findings: Findings) => Steps<void>;
+
+/** As validated, of what a tenant can make long. */
+function validatedInSteps(create: StepsOnObject, update: StepsOnChange, updateStatus?: OnChange): ResourceStrategy {
+  return {
+    checks: {
+      *create(object) {
+        const findings = new Findings();
+        yield* create(object, findings);
+        return findings.list;
+      },
+      *update(object, old) {
+        const findings = new Findings();
+        yield* update(object, old, findings);
+        return findings.list;
+      },
+      // biome-ignore lint/correctness/useYield: short, and a check like the others.
+      *statusUpdate(object, old) {
+        const findings = new Findings();
+        updateStatus?.(object, old, findings);
+        return findings.list;
+      },
+    },
+  };
+}
+
 const both =
   (...validators: OnChange[]): OnChange =>
   (object, old, findings) => {
@@ -94,14 +122,17 @@ const webhookConfiguration = validated(
 
 const ownStrategies: Record<string, ResourceStrategy> = {
   'apiextensions.k8s.io/customresourcedefinitions': definitionStrategy,
-  'admissionregistration.k8s.io/mutatingadmissionpolicies': validated(
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': validatedInSteps(
     policies.validateMutatingPolicy,
     policies.validateMutatingPolicyUpdate,
   ),
   'admissionregistration.k8s.io/mutatingadmissionpolicybindings': validated(policies.validateMutatingBinding),
   'admissionregistration.k8s.io/validatingadmissionpolicies': {
-    ...validated(policies.validateValidatingPolicy, policies.validateValidatingPolicyUpdate),
-    validateStatusUpdate: check(policies.validatePolicyStatus),
+    ...validatedInSteps(
+      policies.validateValidatingPolicy,
+      policies.validateValidatingPolicyUpdate,
+      asChange(policies.validatePolicyStatus),
+    ),
   },
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': validated(policies.validateValidatingBinding),
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookConfiguration,
@@ -150,8 +181,11 @@ const ownStrategies: Record<string, ResourceStrategy> = {
   },
   '/endpoints': validated(configuration.validateEndpoints),
   '/resourcequotas': {
-    ...validated(limits.validateResourceQuota, limits.validateResourceQuotaUpdate),
-    validateStatusUpdate: checkChange(limits.validateResourceQuotaStatus),
+    ...validatedInSteps(
+      limits.validateResourceQuota,
+      limits.validateResourceQuotaUpdate,
+      limits.validateResourceQuotaStatus,
+    ),
   },
   '/limitranges': validated(limits.validateLimitRange),
   '/events': {

@@ -3,6 +3,8 @@
  * can be kept busy for hours by a few characters. Works on patterns as `regular-expression.ts` translates them.
  * Source: Thompson's construction and Pike's machine, as in Go's regexp.
  */
+import { runAtOnce, type Steps } from '../../base/steps.ts';
+
 /**
  * Steps of all matches in one turn of the event loop: about an eighth of a second. A pattern of a thousand states takes so many
  * for four thousand characters, and an object may hold hundreds of such fields.
@@ -50,6 +52,10 @@ export class LinearMatcher {
    * where it takes more than a turn of the event loop may.
    */
   find(text: string, from = 0): [start: number, end: number] | undefined {
+    return runAtOnce(this.findSteps(text, from));
+  }
+
+  *findSteps(text: string, from = 0): Steps<[start: number, end: number] | undefined> {
     const program = this.#program;
     let current = new Threads(program.length);
     let next = new Threads(program.length);
@@ -62,6 +68,7 @@ export class LinearMatcher {
         take(untaken);
         steps += untaken;
         untaken = 0;
+        yield;
         if (isMatchedOut() && steps > stepsForFree) throw new TooMuchMatching();
       }
       if (found === undefined) current.add(program, 0, at, text, at);

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import { isMatchedOut, LinearMatcher, TooMuchMatching } from './linear-matcher.ts';
 
 const compiled = new Map<string, Pattern | Error>();
@@ -48,6 +49,12 @@ export class Pattern {
 
   test(text: string): boolean {
     return this.#isCheapFor(text) ? this.#native.test(text) : this.#matcher().find(text) !== undefined;
+  }
+
+  /** The same, of a long text in steps. */
+  *testSteps(text: string): Steps<boolean> {
+    if (this.#isCheapFor(text)) return this.#native.test(text);
+    return (yield* this.#matcher().findSteps(text)) !== undefined;
   }
 
   /** The leftmost match. */

@@ -127,7 +127,7 @@ function* check(schema: JsonSchema, value: unknown, path: string, old: unknown, 
   if (isSimple(schema)) result.matches += 2;
   else yield* checkAlternatives(schema, value, path, old, result);
   if (typeof value === 'string') {
-    checkString(schema, value, path, result);
+    yield* checkString(schema, value, path, result);
     checkFormat(schema, value, path, result);
   } else if (typeof value === 'number') checkNumber(schema, value, path, result);
   else if (Array.isArray(value)) yield* checkList(schema, value, path, old, result);
@@ -228,7 +228,7 @@ function* checkAlternatives(
   result.matches += 2;
 }
 
-function checkString(schema: JsonSchema, value: string, path: string, result: Result): void {
+function* checkString(schema: JsonSchema, value: string, path: string, result: Result): Steps<void> {
   result.matches++;
   const invalid = (detail: string) =>
     result.add((findings) => findings.invalid(nameOf(path), value, `${path} in body ${detail}`));
@@ -244,7 +244,7 @@ function checkString(schema: JsonSchema, value: string, path: string, result: Re
   }
   if (!schema.pattern) return;
   try {
-    if (!compilePattern(schema.pattern).test(value)) invalid(`should match '${schema.pattern}'`);
+    if (!(yield* compilePattern(schema.pattern).testSteps(value))) invalid(`should match '${schema.pattern}'`);
   } catch (error) {
     const { message } = error as Error;
     if (error instanceof TooMuchMatching) invalid(`should match '${schema.pattern}', but ${message}`);

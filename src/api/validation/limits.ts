@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { own } from '../../base/table.ts';
 import { semanticEqual } from '../equality.ts';
 import type { LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaSpec } from '../generated/core-v1.ts';
@@ -31,8 +32,13 @@ function canScope(scope: string, name: string): boolean {
   return !scopes.has(scope) || name === 'pods' || podCompute.has(name);
 }
 
-function validateQuotaResources(resources: Record<string, string> = {}, at: string, findings: Findings): void {
+/** So many are looked at between two looks at the clock. */
+const resourcesAtOnce = 128;
+
+function* validateQuotaResources(resources: Record<string, string> = {}, at: string, findings: Findings): Steps<void> {
+  let count = 0;
   for (const name in resources) {
+    if (++count % resourcesAtOnce === 0) yield;
     const path = `${at}[${name}]`;
     findings.invalidEach(path, name, isQualifiedName(name));
     const isKnown = standardQuotaResources.has(name) || /^(requests\.|limits\.)?hugepages-/.test(name);
@@ -42,14 +48,14 @@ function validateQuotaResources(resources: Record<string, string> = {}, at: stri
 }
 
 export function validateResourceQuotaStatus({ status }: ResourceQuota, _old: unknown, findings: Findings): void {
-  validateQuotaResources(status?.hard, 'status.hard', findings);
-  validateQuotaResources(status?.used, 'status.used', findings);
+  runAtOnce(validateQuotaResources(status?.hard, 'status.hard', findings));
+  runAtOnce(validateQuotaResources(status?.used, 'status.used', findings));
 }
 
 /** Source: ValidateResourceQuotaSpec. */
-export function validateResourceQuota({ spec }: ResourceQuota, findings: Findings): void {
+export function* validateResourceQuota({ spec }: ResourceQuota, findings: Findings): Steps<void> {
   if (spec === undefined) return;
-  validateQuotaResources(spec.hard, 'spec.hard', findings);
+  yield* validateQuotaResources(spec.hard, 'spec.hard', findings);
   const limited = Object.keys(spec.hard ?? {}).filter((name) => standardQuotaResources.has(name));
   for (const scope of spec.scopes ?? []) {
     if (!scopes.has(scope)) findings.invalid('spec.scopes', spec.scopes, 'unsupported scope');
@@ -116,8 +122,12 @@ function refuseOpposites(given: string[], spec: ResourceQuotaSpec, findings: Fin
   }
 }
 
-export function validateResourceQuotaUpdate(quota: ResourceQuota, old: ResourceQuota, findings: Findings): void {
-  validateResourceQuota(quota, findings);
+export function* validateResourceQuotaUpdate(
+  quota: ResourceQuota,
+  old: ResourceQuota,
+  findings: Findings,
+): Steps<void> {
+  yield* validateResourceQuota(quota, findings);
   const sorted = (list: string[] | undefined) => [...new Set(list)].sort();
   if (!semanticEqual(sorted(quota.spec?.scopes), sorted(old.spec?.scopes))) {
     findings.invalid('spec.scopes', quota.spec?.scopes ?? [], 'field is immutable');

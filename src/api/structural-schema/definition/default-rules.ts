@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { DecodeIssues } from '../../decode-issues.ts';
 import { deepEqual } from '../../equality.ts';
 import type { Findings } from '../../validation/findings.ts';
@@ -9,18 +10,25 @@ import { validatePart } from '../validate-value.ts';
 const metadataFields = new Set(['metadata', 'kind', 'apiVersion']);
 
 /** Defaults must be values that anyone could have written. Source: apiextensions' defaulting/validation.go. */
-export function validateDefaults(schema: JsonSchema, path: string, findings: Findings): void {
-  walk(schema, path, true, false, findings);
+export function* validateDefaults(schema: JsonSchema, path: string, findings: Findings): Steps<void> {
+  yield* walk(schema, path, true, false, findings);
 }
 
-function walk(schema: JsonSchema, path: string, isResource: boolean, isInMetadata: boolean, findings: Findings): void {
+function* walk(
+  schema: JsonSchema,
+  path: string,
+  isResource: boolean,
+  isInMetadata: boolean,
+  findings: Findings,
+): Steps<void> {
   if (schema.default !== undefined) checkDefault(schema, `${path}.default`, isInMetadata, findings);
   const isInside = isInMetadata && !isEmbeddedResource(schema);
   const items = itemsOf(schema);
-  if (items !== undefined) walk(items, `${path}.items`, false, isInside, findings);
+  if (items !== undefined) yield* walk(items, `${path}.items`, false, isInside, findings);
   for (const [name, part] of Object.entries(schema.properties ?? {})) {
     const isMetadata = (isResource || isEmbeddedResource(schema)) && metadataFields.has(name);
-    walk(part, `${path}.properties[${name}]`, false, isInside || isMetadata, findings);
+    yield;
+    yield* walk(part, `${path}.properties[${name}]`, false, isInside || isMetadata, findings);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import type { Findings } from '../../validation/findings.ts';
 import { type CompiledRule, compiledRules } from '../cel/compile.ts';
 import { declaredType, maxCardinality } from '../cel/declared-type.ts';
@@ -24,9 +25,9 @@ interface Place {
 }
 
 /** Compiles a sound schema's rules and adds up what they cost at most. `path` is that of the openAPIV3Schema. */
-export function compileRules(schema: JsonSchema, path: string, findings: Findings): void {
+export function* compileRules(schema: JsonSchema, path: string, findings: Findings): Steps<void> {
   const total: TotalCost = { sum: 0, expensive: [] };
-  visit(schema, { path, uncorrelatable: undefined, cardinality: 1, isRoot: true }, total, findings);
+  yield* visit(schema, { path, uncorrelatable: undefined, cardinality: 1, isRoot: true }, total, findings);
   if (total.sum <= SCHEMA_COST_LIMIT) return;
   for (const expensive of total.expensive) {
     findings.forbidden(
@@ -38,7 +39,7 @@ export function compileRules(schema: JsonSchema, path: string, findings: Finding
   findings.forbidden(path, costMessage(what, total.sum, SCHEMA_COST_LIMIT));
 }
 
-function visit(schema: JsonSchema, place: Place, total: TotalCost, findings: Findings): void {
+function* visit(schema: JsonSchema, place: Place, total: TotalCost, findings: Findings): Steps<void> {
   const { path, uncorrelatable } = place;
   const most = mostElements(schema);
   const cardinality =
@@ -46,17 +47,18 @@ function visit(schema: JsonSchema, place: Place, total: TotalCost, findings: Fin
   const values = valuesOf(schema);
   if (values !== undefined) {
     const below = { path: `${path}.additionalProperties`, uncorrelatable, cardinality };
-    visit(values, { ...below, isRoot: isEmbeddedResource(values) }, total, findings);
+    yield* visit(values, { ...below, isRoot: isEmbeddedResource(values) }, total, findings);
   }
   for (const [name, part] of Object.entries(schema.properties ?? {})) {
     const below = { path: `${path}.properties[${name}]`, uncorrelatable, cardinality };
-    visit(part, { ...below, isRoot: isEmbeddedResource(part) }, total, findings);
+    yield;
+    yield* visit(part, { ...below, isRoot: isEmbeddedResource(part) }, total, findings);
   }
   const items = itemsOf(schema);
   if (items !== undefined) {
     const within = uncorrelatable ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : path);
     const below = { path: `${path}.items`, uncorrelatable: within, cardinality };
-    visit(items, { ...below, isRoot: isEmbeddedResource(items) }, total, findings);
+    yield* visit(items, { ...below, isRoot: isEmbeddedResource(items) }, total, findings);
   }
   if ((schema['x-kubernetes-validations'] ?? []).length === 0) return;
   const type = declaredType(schema, place.isRoot);

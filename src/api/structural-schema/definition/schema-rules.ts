@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { Findings } from '../../validation/findings.ts';
 import { isEmbeddedResource, itemsOf, type JsonSchema, nodesOf, propertyOf, valuesOf } from '../json-schema.ts';
 import { validateDefaults } from './default-rules.ts';
@@ -13,31 +14,39 @@ interface Scope {
   isRoot: boolean;
 }
 
+/** So many are looked at between two looks at the clock. */
+const nodesAtOnce = 64;
+
 const kinds = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 
 /** Everything wrong with one version's schema. `path` is that of its openAPIV3Schema. */
-export function validateSchemaOfVersion(
+export function* validateSchemaOfVersion(
   schema: JsonSchema,
   old: JsonSchema | undefined,
   path: string,
   hasStatus: boolean,
   findings: Findings,
-): void {
+): Steps<void> {
   const own = new Findings();
   if (hasStatus) validateRootWithStatus(schema, path, own);
   if (schema.nullable === true) own.forbidden(`${path}.nullable`, 'nullable cannot be true at the root');
-  const isList = [...nodesOf(schema)].some((node) => Array.isArray(node.items));
-  if (!isList && ![...nodesOf(schema)].some((node) => unsupported.some(([field]) => node[field] !== undefined))) {
+  let isOdd = false;
+  let count = 0;
+  for (const node of nodesOf(schema)) {
+    if (++count % nodesAtOnce === 0) yield;
+    isOdd ||= Array.isArray(node.items) || unsupported.some(([field]) => node[field] !== undefined);
+  }
+  if (!isOdd) {
     const structure = new Findings();
-    validateStructure(schema, path, structure);
-    if (structure.isEmpty) validateDefaults(schema, path, structure);
+    yield* validateStructure(schema, path, structure);
+    if (structure.isEmpty) yield* validateDefaults(schema, path, structure);
     own.list.push(...structure.list);
   }
-  walk(schema, path, { isInMetadata: false, isRoot: true }, own);
-  if (own.isEmpty) compileRules(schema, path, own);
+  yield* walk(schema, path, { isInMetadata: false, isRoot: true }, own);
+  if (own.isEmpty) yield* compileRules(schema, path, own);
   // A schema that was wrong before may stay as wrong as it was.
   const before = new Findings();
-  if (old !== undefined) validateSchemaOfVersion(old, undefined, path, hasStatus, before);
+  if (old !== undefined) yield* validateSchemaOfVersion(old, undefined, path, hasStatus, before);
   const known = new Set(before.list.map(({ field, message }) => `${field}: ${message}`));
   findings.list.push(...own.list.filter(({ field, message }) => !known.has(`${field}: ${message}`)));
 }
@@ -119,7 +128,7 @@ const unsupported: [field: string, detail: string][] = [
   ['$ref', '$ref is not supported'],
 ];
 
-function walk(schema: JsonSchema, path: string, scope: Scope, findings: Findings): void {
+function* walk(schema: JsonSchema, path: string, scope: Scope, findings: Findings): Steps<void> {
   const { type } = schema;
   if (type && !kinds.includes(type)) findings.notSupported(`${path}.type`, type, kinds);
   if (schema.default !== undefined && scope.defaultsForbidden !== undefined) {
@@ -143,7 +152,7 @@ function walk(schema: JsonSchema, path: string, scope: Scope, findings: Findings
     const detail = 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic';
     findings.forbidden(`${path}.uniqueItems`, detail);
   }
-  walkParts(schema, path, { ...scope, isRoot: false }, scope.isRoot, findings);
+  yield* walkParts(schema, path, { ...scope, isRoot: false }, scope.isRoot, findings);
   if (schema['x-kubernetes-preserve-unknown-fields'] === false) {
     findings.invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined');
   }
@@ -153,7 +162,7 @@ function walk(schema: JsonSchema, path: string, scope: Scope, findings: Findings
 
 const metadataFields = new Set(['metadata', 'kind', 'apiVersion']);
 
-function walkParts(schema: JsonSchema, path: string, scope: Scope, isRoot: boolean, findings: Findings): void {
+function* walkParts(schema: JsonSchema, path: string, scope: Scope, isRoot: boolean, findings: Findings): Steps<void> {
   const values = valuesOf(schema);
   if (schema.additionalProperties !== undefined) {
     const hasProperties = Object.keys(schema.properties ?? {}).length > 0;
@@ -162,7 +171,7 @@ function walkParts(schema: JsonSchema, path: string, scope: Scope, isRoot: boole
     }
     const why = 'inside additionalProperties applying to object metadata';
     const inner = scope.isInMetadata ? { ...scope, defaultsForbidden: why } : scope;
-    if (values !== undefined) walk(values, `${path}.additionalProperties`, inner, findings);
+    if (values !== undefined) yield* walk(values, `${path}.additionalProperties`, inner, findings);
   }
   for (const name of Object.keys(schema.properties ?? {}).sort()) {
     let inner = scope;
@@ -170,14 +179,15 @@ function walkParts(schema: JsonSchema, path: string, scope: Scope, isRoot: boole
       inner = { ...inner, isInMetadata: true };
       if (isRoot) inner.defaultsForbidden = `in top-level ${name}`;
     }
-    walk(propertyOf(schema, name)!, `${path}.properties[${name}]`, inner, findings);
+    yield;
+    yield* walk(propertyOf(schema, name)!, `${path}.properties[${name}]`, inner, findings);
   }
-  if (schema.not !== undefined) walk(schema.not, `${path}.not`, scope, findings);
+  if (schema.not !== undefined) yield* walk(schema.not, `${path}.not`, scope, findings);
   for (const junctor of ['allOf', 'oneOf', 'anyOf'] as const) {
-    schema[junctor]?.forEach((part, index) => {
-      walk(part, `${path}.${junctor}[${index}]`, scope, findings);
-    });
+    for (const [index, part] of (schema[junctor] ?? []).entries()) {
+      yield* walk(part, `${path}.${junctor}[${index}]`, scope, findings);
+    }
   }
   const items = itemsOf(schema);
-  if (items !== undefined) walk(items, `${path}.items`, scope, findings);
+  if (items !== undefined) yield* walk(items, `${path}.items`, scope, findings);
 }

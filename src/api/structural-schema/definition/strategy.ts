@@ -1,7 +1,7 @@
 import type { CustomResourceDefinition } from '../../generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../object.ts';
 import type { ResourceStrategy } from '../../resource-definition.ts';
-import { validateDefinition, validateDefinitionStatusUpdate, validateDefinitionUpdate } from './validate.ts';
+import { definitionChecks, definitionUpdateChecks, validateDefinitionStatusUpdate } from './validate.ts';
 
 /** What CustomResourceDefinitions do themselves. Source: apiextensions' registry/customresourcedefinition. */
 export const definitionStrategy: ResourceStrategy = {
@@ -11,9 +11,14 @@ export const definitionStrategy: ResourceStrategy = {
     storeVersion(object);
   },
   prepareForUpdate: (object) => storeVersion(object),
-  validateCreate: (object) => validateDefinition(asDefinition(object)),
-  validateUpdate: (object, old) => validateDefinitionUpdate(asDefinition(object), asDefinition(old)),
-  validateStatusUpdate: (object) => validateDefinitionStatusUpdate(asDefinition(object)),
+  checks: {
+    create: (object) => definitionChecks(asDefinition(object)),
+    update: (object, old) => definitionUpdateChecks(asDefinition(object), asDefinition(old)),
+    // biome-ignore lint/correctness/useYield: short, and a check like the others.
+    *statusUpdate(object) {
+      return validateDefinitionStatusUpdate(asDefinition(object));
+    },
+  },
 };
 
 const asDefinition = (object: KubeObject) => object as unknown as CustomResourceDefinition;

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { deepEqual } from '../../equality.ts';
 import { Findings } from '../../validation/findings.ts';
 import {
@@ -17,25 +18,27 @@ type Level = 'root' | 'item' | 'field';
  * What makes a schema structural: every field and list is described outside of allOf, anyOf, oneOf and not, which then
  * only restrict values. Findings are sorted, as upstream's. Source: apiextensions' schema/validation.go.
  */
-export function validateStructure(schema: JsonSchema, path: string, findings: Findings): void {
+export function* validateStructure(schema: JsonSchema, path: string, findings: Findings): Steps<void> {
   const found = new Findings();
-  validateNode(schema, 'root', path, found);
+  yield* validateNode(schema, 'root', path, found);
+  yield;
   validateCompleteness(schema, schema, path, path, found);
   const key = (finding: { field: string; message: string }) => `${finding.field}: ${finding.message}`;
   findings.list.push(...found.list.sort((a, b) => (key(a) < key(b) ? -1 : 1)));
 }
 
-function validateNode(schema: JsonSchema, level: Level, path: string, findings: Findings): void {
+function* validateNode(schema: JsonSchema, level: Level, path: string, findings: Findings): Steps<void> {
   const items = itemsOf(schema);
   if (schema.type === 'array' && items === undefined) findings.required(`${path}.items`, 'must be specified');
-  if (items !== undefined) validateNode(items, 'item', `${path}.items`, findings);
+  if (items !== undefined) yield* validateNode(items, 'item', `${path}.items`, findings);
   for (const [name, part] of Object.entries(schema.properties ?? {})) {
-    validateNode(part, 'field', `${path}.properties[${name}]`, findings);
+    yield;
+    yield* validateNode(part, 'field', `${path}.properties[${name}]`, findings);
   }
   if (schema.additionalProperties !== undefined) {
     if (level === 'root') findings.forbidden(`${path}.additionalProperties`, 'must not be used at the root');
     const values = valuesOf(schema);
-    if (values !== undefined) validateNode(values, 'field', `${path}.additionalProperties`, findings);
+    if (values !== undefined) yield* validateNode(values, 'field', `${path}.additionalProperties`, findings);
   }
   if (isIntOrString(schema)) {
     const detail = 'must be false if x-kubernetes-int-or-string is true';

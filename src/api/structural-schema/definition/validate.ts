@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../../base/steps.ts';
 import { deepEqual, semanticEqual } from '../../equality.ts';
 import type {
   CustomResourceColumnDefinition,
@@ -17,19 +18,24 @@ import { validateSelectableFields } from './selectable-fields.ts';
 import { validateSubresources } from './subresources.ts';
 
 /** Everything wrong with a definition. Source: apiextensions' validation.go, whose words and order are kept. */
-export function validateDefinition(crd: CustomResourceDefinition): FieldError[] {
+export const validateDefinition = (crd: CustomResourceDefinition): FieldError[] => runAtOnce(definitionChecks(crd));
+
+export function* definitionChecks(crd: CustomResourceDefinition): Steps<FieldError[]> {
   const findings = new Findings();
   validateName(crd, findings);
-  validateSpec(crd.spec, undefined, findings);
+  yield* validateSpec(crd.spec, undefined, findings);
   validateStatus(crd, findings);
   validateApproval(crd, undefined, findings);
   validatePreservation(crd, undefined, findings);
   return findings.list;
 }
 
-export function validateDefinitionUpdate(crd: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
+export function* definitionUpdateChecks(
+  crd: CustomResourceDefinition,
+  old: CustomResourceDefinition,
+): Steps<FieldError[]> {
   const findings = new Findings();
-  validateSpec(crd.spec, old.spec, findings);
+  yield* validateSpec(crd.spec, old.spec, findings);
   validateCaBundle(crd, old, findings);
   const immutable = (field: string, value: unknown, before: unknown) => {
     if (value !== before) findings.invalid(field, value, FIELD_IS_IMMUTABLE);
@@ -61,11 +67,11 @@ function validateName({ metadata, spec }: CustomResourceDefinition, findings: Fi
   }
 }
 
-function validateSpec(
+function* validateSpec(
   spec: CustomResourceDefinitionSpec,
   old: CustomResourceDefinitionSpec | undefined,
   findings: Findings,
-): void {
+): Steps<void> {
   if (!spec.group) findings.required('spec.group');
   else {
     const wrong = isDns1123Subdomain(spec.group);
@@ -79,10 +85,11 @@ function validateSpec(
   versions.forEach(({ schema }, index) => {
     if (!schema?.openAPIV3Schema) findings.required(`spec.versions[${index}].schema.openAPIV3Schema`);
   });
-  versions.forEach((version, index) => {
+  for (const [index, version] of versions.entries()) {
     const before = old?.versions.find(({ name }) => name === version.name);
-    validateVersion(version, before, `spec.versions[${index}]`, placesOf(versions, index), findings);
-  });
+    yield* validateVersion(version, before, `spec.versions[${index}]`, placesOf(versions, index), findings);
+    yield;
+  }
   const first = versions[0]?.name ?? '';
   const wrongFirst = first === '' ? [] : isDns1035Label(first);
   if (wrongFirst.length > 0) findings.invalid('spec.version', first, wrongFirst.join(','));
@@ -128,13 +135,13 @@ function placesOf(versions: CustomResourceDefinitionVersion[], index: number): P
   };
 }
 
-function validateVersion(
+function* validateVersion(
   version: CustomResourceDefinitionVersion,
   old: CustomResourceDefinitionVersion | undefined,
   path: string,
   places: Places,
   findings: Findings,
-): void {
+): Steps<void> {
   const wrong = isDns1035Label(version.name ?? '');
   if (wrong.length > 0) findings.invalid(`${path}.name`, version.name ?? '', wrong.join(','));
   validateDeprecation(version, path, findings);
@@ -145,7 +152,7 @@ function validateVersion(
     const isUnchanged = before !== undefined && deepEqual(schema, before);
     if (!isUnchanged) {
       const hasStatus = version.subresources?.status != null;
-      validateSchemaOfVersion(schema, before, places.schema, hasStatus, findings);
+      yield* validateSchemaOfVersion(schema, before, places.schema, hasStatus, findings);
     }
   }
   if (places.subresources !== undefined) validateSubresources(version.subresources, places.subresources, findings);

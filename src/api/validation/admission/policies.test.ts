@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runAtOnce, type Steps } from '../../../base/steps.ts';
 import { Findings } from '../findings.ts';
 import {
   validateMutatingBinding,
@@ -30,9 +31,10 @@ const mutating = (spec: object): any => ({
     ...spec,
   },
 });
-const found = (validate: (object: any, findings: Findings) => void, object: unknown): string[] => {
+const found = (validate: (object: any, findings: Findings) => Steps<void> | void, object: unknown): string[] => {
   const findings = new Findings();
-  validate(object, findings);
+  const steps = validate(object, findings);
+  if (steps !== undefined) runAtOnce(steps);
   return findings.list.map(({ field, message }) => `${field}: ${message}`);
 };
 
@@ -97,7 +99,7 @@ test('what is wrong with a validating policy', () => {
 test('conditions that stay are not looked at again', () => {
   const policy = validating({ matchConditions: [{ name: 'c', expression: 'nothing' }] });
   const findings = new Findings();
-  validateValidatingPolicyUpdate(policy, structuredClone(policy), findings);
+  runAtOnce(validateValidatingPolicyUpdate(policy, structuredClone(policy), findings));
   assert.deepEqual(findings.list, []);
 });
 

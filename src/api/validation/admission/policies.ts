@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { type AdmissionNames, compileAdmissionExpression } from '../../cel/admission.ts';
 import { jsonPatchType, objectType } from '../../cel/mutation-types.ts';
 import { boolType, type CelType, dynType, listOf, nullType, stringType } from '../../cel/types.ts';
@@ -43,37 +44,35 @@ const reservedWords = new Set(
 const hasLineBreak = (text: string) => /[\n\r]/.test(text);
 
 /** Source: apis/admissionregistration/validation upstream, whose words and order are kept. */
-export function validateValidatingPolicy(policy: ValidatingAdmissionPolicy, findings: Findings): void {
+export const validateValidatingPolicy = (policy: ValidatingAdmissionPolicy, findings: Findings): Steps<void> =>
   validateValidating(policy, findings, false);
-}
 
 /** Conditions that stay as they were are not held to anything again. */
-export function validateValidatingPolicyUpdate(
+export const validateValidatingPolicyUpdate = (
   policy: ValidatingAdmissionPolicy,
   old: ValidatingAdmissionPolicy,
   findings: Findings,
-): void {
-  validateValidating(policy, findings, sameConditions(policy, old));
-}
+): Steps<void> => validateValidating(policy, findings, sameConditions(policy, old));
 
-export function validateMutatingPolicy(policy: MutatingAdmissionPolicy, findings: Findings): void {
+export const validateMutatingPolicy = (policy: MutatingAdmissionPolicy, findings: Findings): Steps<void> =>
   validateMutating(policy, findings, false);
-}
 
-export function validateMutatingPolicyUpdate(
+export const validateMutatingPolicyUpdate = (
   policy: MutatingAdmissionPolicy,
   old: MutatingAdmissionPolicy,
   findings: Findings,
-): void {
-  validateMutating(policy, findings, sameConditions(policy, old));
-}
+): Steps<void> => validateMutating(policy, findings, sameConditions(policy, old));
 
 const sameConditions = (policy: Policy, old: Policy): boolean =>
   deepEqual(policy.spec?.matchConditions ?? [], old.spec?.matchConditions ?? []);
 
-function validateValidating(policy: ValidatingAdmissionPolicy, findings: Findings, keepsConditions: boolean): void {
+function* validateValidating(
+  policy: ValidatingAdmissionPolicy,
+  findings: Findings,
+  keepsConditions: boolean,
+): Steps<void> {
   const spec = policy.spec ?? {};
-  const names = validateCommon(policy, findings, keepsConditions);
+  const names = yield* validateCommon(policy, findings, keepsConditions);
   const { validations = [], auditAnnotations = [] } = spec;
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const detail = 'validations or auditAnnotations must contain at least one item';
@@ -81,9 +80,10 @@ function validateValidating(policy: ValidatingAdmissionPolicy, findings: Finding
     findings.required('spec.auditAnnotations', detail);
     return;
   }
-  validations.forEach((validation, index) => {
+  for (const [index, validation] of validations.entries()) {
+    yield;
     validateValidation(validation, names, `spec.validations[${index}]`, findings);
-  });
+  }
   if (auditAnnotations.length > mostAnnotations) {
     findings.invalid(
       'spec.auditAnnotations',
@@ -92,30 +92,32 @@ function validateValidating(policy: ValidatingAdmissionPolicy, findings: Finding
     );
   }
   const keys = new Set<string>();
-  auditAnnotations.forEach((annotation, index) => {
+  for (const [index, annotation] of auditAnnotations.entries()) {
+    yield;
     const path = `spec.auditAnnotations[${index}]`;
     validateAnnotation(policy.metadata.name ?? '', annotation, names, path, findings);
     if (keys.has(annotation.key)) findings.duplicate(`${path}.key`, annotation.key);
     keys.add(annotation.key);
-  });
+  }
 }
 
-function validateMutating(policy: MutatingAdmissionPolicy, findings: Findings, keepsConditions: boolean): void {
+function* validateMutating(policy: MutatingAdmissionPolicy, findings: Findings, keepsConditions: boolean): Steps<void> {
   const spec = policy.spec ?? {};
-  const common = validateCommon(policy, findings, keepsConditions);
+  const common = yield* validateCommon(policy, findings, keepsConditions);
   // Mutations may always name them, though there be none.
   const names = { ...common, variables: common.variables ?? new Map<string, CelType>() };
   validateMutableOperations(spec.matchConstraints, 'spec.matchConstraints', findings);
   const { mutations = [], reinvocationPolicy } = spec;
   if (mutations.length === 0) findings.required('spec.mutations', 'mutations must contain at least one item');
-  mutations.forEach((mutation, index) => {
+  for (const [index, mutation] of mutations.entries()) {
+    yield;
     validateMutation(mutation, { ...names, mutations: true }, `spec.mutations[${index}]`, findings);
-  });
+  }
   findings.oneOf(reinvocationPolicy, 'spec.reinvocationPolicy', ['IfNeeded', 'Never']);
 }
 
 /** What expressions of the policy may name. */
-function validateCommon(policy: Policy, findings: Findings, keepsConditions: boolean): AdmissionNames {
+function* validateCommon(policy: Policy, findings: Findings, keepsConditions: boolean): Steps<AdmissionNames> {
   const spec = policy.spec ?? {};
   findings.set(spec.failurePolicy, 'spec.failurePolicy', failurePolicies);
   if (spec.paramKind) validateParamKind(spec.paramKind, 'spec.paramKind', findings);
@@ -132,10 +134,11 @@ function validateCommon(policy: Policy, findings: Findings, keepsConditions: boo
   const { variables = [] } = spec;
   if (variables.length === 0) return names;
   const types = new Map<string, CelType>();
-  variables.forEach((variable, index) => {
-    const type = validateVariable(variable, { ...names, variables: new Map(types) }, index, findings);
+  for (const [index, variable] of variables.entries()) {
+    yield;
+    const type = validateVariable(variable, { ...names, variables: types }, index, findings);
     if (type !== undefined) types.set(variable.name, type);
-  });
+  }
   return { ...names, variables: types };
 }
 
