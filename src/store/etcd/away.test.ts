@@ -21,7 +21,7 @@ async function refusal(work: () => Promise<unknown>): Promise<{ error: Error; to
   return { error, tookMs: performance.now() - startedMs };
 }
 
-describe('etcd that is away', { skip: etcdMissing, timeout: 120_000 }, () => {
+describe('etcd that is away', { skip: etcdMissing, timeout: 240_000 }, () => {
   let etcd: EtcdCluster;
   let proxies: FaultyProxy[];
   let store: Store;
@@ -123,6 +123,22 @@ describe('etcd that is away', { skip: etcdMissing, timeout: 120_000 }, () => {
     const result = await writing;
     assert.equal(result.committed, true);
     assert.equal((await store.get('/p/on-its-way'))!.modRevision, result.revision);
+  });
+
+  it('one that hangs and takes connections all the time does not get ever more of them', async () => {
+    const [proxy] = proxies as [FaultyProxy];
+    const before = proxy.connections();
+    for (const each of proxies) {
+      each.holdRequests();
+      each.dropAnswers();
+    }
+    await refusal(() => store.currentRevision());
+    // Rounds of questions have gone by.
+    while (proxy.connections().taken < before.taken + 5) await sleep(50);
+    assert.ok(proxy.connections().open <= before.open + 2, `${proxy.connections().open} of ${before.open}`);
+    await heal();
+    await backAgain();
+    assert.equal((await put(store, '/p/hung', 'x')).committed, true);
   });
 
   it('what was never sent is said not to be done', async () => {

@@ -14,6 +14,8 @@ export interface FaultyProxy {
   cutClients(): void;
   /** Hands the member what was held. */
   deliver(): Promise<void>;
+  /** Connections of clients: how many there were, and how many there are. */
+  connections(): { taken: number; open: number };
   /** Refuses new connections, or not. */
   refuse(refused: boolean): void;
   close(): Promise<void>;
@@ -31,8 +33,10 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
   let dropping = false;
   let holding = false;
   let refusing = false;
+  let taken = 0;
   const server = createServer((client) => {
     if (refusing) return client.destroy();
+    taken++;
     const member = connect(Number(port), host);
     const pair: Pair = { client, member, held: [] };
     pairs.add(pair);
@@ -66,6 +70,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
         for (const chunk of held.splice(0)) await new Promise((resolve) => member.write(chunk, resolve));
       }
     },
+    connections: () => ({ taken, open: [...pairs].filter(({ client }) => !client.destroyed).length }),
     refuse: (refused) => void (refusing = refused),
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
