@@ -70,9 +70,6 @@ export function resolveObject(value: { type: string; schema?: TypeSchema }): Typ
   return schema;
 }
 
-/** Every type name of the table, for OpenAPI. */
-export const generatedTypeNames = (): string[] => Object.keys(table.types);
-
 /** Kinds by `group/version` (`v1` for the core group), lists and options included. */
 export const generatedKinds = (): Record<string, { package: string; kinds: string[] }> => table.versions;
 

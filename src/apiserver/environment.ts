@@ -1,4 +1,5 @@
 import type { MetricsProvider } from '../api/metrics.ts';
+import type { PodConnector } from '../api/pod-connector.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Admission } from './admission/admission.ts';
@@ -8,7 +9,6 @@ import type { ServiceDialer } from './connect/service-dialer.ts';
 import type { BearerTokens } from './identity/bearer-tokens.ts';
 import type { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import type { Objects } from './objects.ts';
-import type { PodConnector } from './pod-connector.ts';
 import type { ResourceRegistry } from './registry.ts';
 import type { RequestContext } from './request-context.ts';
 import type { ResourceHooks } from './resources/hooks.ts';

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
+import type { PodConnector } from '../../api/pod-connector.ts';
 import { badRequest, notFound, serviceUnavailable } from '../../api/status.ts';
 import type { Environment } from '../environment.ts';
-import type { PodConnector } from '../pod-connector.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
 const defaultContainerAnnotation = 'kubectl.kubernetes.io/default-container';

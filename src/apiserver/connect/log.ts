@@ -1,8 +1,8 @@
+import type { PodLogOptions } from '../../api/pod-connector.ts';
 import { badRequest, type FieldError, invalid } from '../../api/status.ts';
 import { canonicalTimeOf } from '../../api/time.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import type { PodLogOptions } from '../pod-connector.ts';
 import { isTrue, type Query } from '../request-info.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 import { containerOf, podAndConnector } from './containers.ts';

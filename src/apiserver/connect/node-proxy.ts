@@ -1,10 +1,10 @@
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
+import type { PodLogOptions } from '../../api/pod-connector.ts';
 import { parseQuantity } from '../../api/quantity.ts';
 import { PODS } from '../../api/resources.ts';
 import { badRequest, notFound, StatusError, serviceUnavailable } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import type { PodLogOptions } from '../pod-connector.ts';
 import { isTrue, type Query } from '../request-info.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 

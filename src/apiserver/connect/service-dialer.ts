@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
+import type { PodConnector } from '../../api/pod-connector.ts';
 import { ENDPOINT_SLICES, PODS, SERVICES } from '../../api/resources.ts';
 import { notFound, type StatusError, serviceUnavailable } from '../../api/status.ts';
 import { SERVICE_NAME_LABEL } from '../../api/well-known.ts';
 import type { Objects } from '../objects.ts';
-import type { PodConnector } from '../pod-connector.ts';
 
 /** A port of a tenant's Service: by name, by number, or the first one when ''. */
 export interface ServiceTarget {

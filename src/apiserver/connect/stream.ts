@@ -1,8 +1,8 @@
+import type { PodExecOptions } from '../../api/pod-connector.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { ensureAuthorizedForVerb } from '../authorization/ensure-verb.ts';
 import type { Environment } from '../environment.ts';
-import type { PodExecOptions } from '../pod-connector.ts';
 import { isTrue, type Query } from '../request-info.ts';
 import { handleUpgrade } from '../streaming/handle-upgrade.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';

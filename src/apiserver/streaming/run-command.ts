@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import type { RemoteSession } from '../../api/pod-connector.ts';
 import type { Status } from '../../api/status.ts';
 import { aborted } from '../../base/abort.ts';
-import type { RemoteSession } from '../pod-connector.ts';
 import { toStatusError } from './http-answer.ts';
 
 /** The client's end of exec and attach, whatever it speaks. Streams it did not ask for are undefined. */

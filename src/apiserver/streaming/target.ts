@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { RemoteSession } from '../pod-connector.ts';
+import type { RemoteSession } from '../../api/pod-connector.ts';
 
 /**
  * What an upgraded request leads to. The caller has authenticated, authorized and looked up the pod. `connect` runs before

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { KubeObject } from '../../api/object.ts';
-import type { PodConnector } from '../pod-connector.ts';
+import type { PodConnector } from '../../api/pod-connector.ts';
 import type { ApiCaller } from './api-caller.ts';
 
 /** Pods whose ports are ports of this machine: `dial` goes to 127.0.0.1. Remembers who was dialled. */

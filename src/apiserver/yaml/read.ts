@@ -63,7 +63,7 @@ export class YamlReader {
     this.#waiting.delete(owner);
     if (jobs.length > 0) this.#waiting.set(owner, jobs);
     this.#isBusy = true;
-    this.#run(job).finally(() => {
+    void this.#run(job).finally(() => {
       this.#isBusy = false;
       this.#next();
     });

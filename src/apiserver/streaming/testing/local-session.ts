@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { PassThrough } from 'node:stream';
+import type { RemoteSession } from '../../../api/pod-connector.ts';
 import type { Status } from '../../../api/status.ts';
-import type { RemoteSession } from '../../pod-connector.ts';
 
 export interface LocalSession extends RemoteSession {
   pid: number;

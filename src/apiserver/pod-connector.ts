@@ -1,1 +1,0 @@
-export type { PodConnector, PodExecOptions, PodLogOptions, RemoteSession } from '../api/pod-connector.ts';
