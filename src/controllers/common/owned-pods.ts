@@ -1,5 +1,6 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { keyOf, type ObjectKey } from '../../client/informer.ts';
+import { isSame } from './canonical.ts';
 import type { Labels } from './label-selector.ts';
 import { isPodActive, isPodReady, isPodTerminating } from './pod-state.ts';
 
@@ -39,6 +40,19 @@ export class OwnedPods {
     if (--group.count === 0) this.labelGroups.delete(signature);
   }
 
+  /** The pod is one that was added, as it is now. Most changes leave it active, and its labels as they are. */
+  update(pod: Pod): void {
+    const key = keyOf(pod);
+    const counted = this.active.get(key);
+    if (counted !== undefined && isPodActive(pod) && isSame(counted.metadata.labels, pod.metadata.labels)) {
+      this.active.set(key, pod);
+      this.readyCount += Number(isPodReady(pod)) - Number(isPodReady(counted));
+      return;
+    }
+    this.remove(pod);
+    this.add(pod);
+  }
+
   /** Active pods whose labels pass. */
   countLabelled(matches: (labels: Labels) => boolean): number {
     let count = 0;
@@ -65,6 +79,17 @@ export class PodTally {
     }
     pods.add(pod);
     if (pods.isEmpty) this.#byOwner.delete(ownerUid);
+  }
+
+  update(ownerUidBefore: string | undefined, before: Pod, ownerUid: string | undefined, after: Pod): void {
+    const pods = ownerUid === undefined || ownerUid !== ownerUidBefore ? undefined : this.#byOwner.get(ownerUid);
+    if (pods === undefined) {
+      this.remove(ownerUidBefore, before);
+      this.add(ownerUid, after);
+      return;
+    }
+    pods.update(after);
+    if (pods.isEmpty) this.#byOwner.delete(ownerUid!);
   }
 
   remove(ownerUid: string | undefined, pod: Pod): void {

@@ -87,8 +87,7 @@ export function createReplicaSetController(
         wake(pod, uid !== undefined && expectations.satisfied(uid));
       },
       updated(before, after) {
-        tally.remove(ownerUidOf(before), before);
-        tally.add(ownerUidOf(after), after);
+        tally.update(ownerUidOf(before), before, ownerUidOf(after), after);
         if (after.metadata.deletionTimestamp !== undefined) observeDeletion(after);
         if (controllerOf(before)?.uid !== controllerOf(after)?.uid && controllerOf(before) !== undefined) {
           wake(before, false);
