@@ -8,6 +8,7 @@ export function describeJsonError(text: string): string {
     scanner.document();
   } catch (error) {
     if (error instanceof SyntaxFinding) return error.message;
+    if (error instanceof RangeError) return 'exceeded max depth';
     throw error;
   }
   return 'invalid character in JSON text';

@@ -96,8 +96,7 @@ const operations: Record<string, (root: Root, operation: Operation) => void> = {
   move(root, { path, from }) {
     const source = locate(root, fromOf(from));
     if (source === undefined) missing(`move operation does not apply: doc is missing from path: ${from}`);
-    if (!has(source)) missing(`error in move for path: '${path}': Unable to get nonexistent key: ${source.key}`);
-    const value = take(root, source, `error in move for path: '${path}'`);
+    const value = take(root, source, `error in move for path: '${source.key}'`);
     const target = locate(root, path);
     if (target === undefined) missing(`move operation does not apply: doc is missing destination path: ${path}`);
     insert(root, target, value, `error in move for path: '${path}'`);

@@ -12,6 +12,8 @@ export async function admitPosted(
   { kind, dryRun = false }: { kind?: GroupVersionKind; dryRun?: boolean } = {},
 ): Promise<void> {
   const { context } = request;
+  if (request.namespace !== '' && !object.metadata?.namespace)
+    object.metadata = { ...object.metadata, namespace: request.namespace };
   await admit(environment, {
     ...placeOf(request),
     operation: 'CREATE',

@@ -27,6 +27,7 @@ export async function requestToken(environment: Environment, request: ResourceRe
   if (body.metadata.namespace && body.metadata.namespace !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
+  body['spec'] = { ...body['spec'], expirationSeconds: body['spec']?.expirationSeconds ?? defaultSeconds };
   await admitPosted(environment, request, body, { kind: tokenRequestKind, dryRun });
   if (body.metadata.name && body.metadata.name !== name) {
     const message = `Invalid value: ${JSON.stringify(body.metadata.name)}: must match the service account name if specified`;

@@ -73,6 +73,7 @@ export async function apply(
             ...write,
             options: writeOptionsOf(context, 'UpdateOptions'),
             subresource: subresource?.name ?? '',
+            isPatch: true,
             change,
           }),
         );

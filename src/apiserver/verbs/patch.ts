@@ -53,6 +53,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
   const result = await updateObject(environment, {
     ...writeOf(request, dryRun),
     subresource: subresource?.name ?? '',
+    isPatch: true,
     options: writeOptionsOf(context, 'UpdateOptions'),
     pace,
     async change(old) {

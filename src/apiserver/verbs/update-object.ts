@@ -29,6 +29,8 @@ export interface UpdateRequest {
    * between. A resourceVersion in it that is not the old one's is a conflict; without one the newest state is meant.
    */
   change(old: KubeObject): KubeObject | Promise<KubeObject>;
+  /** The new state is the old one changed: admission sees its revision. */
+  isPatch?: boolean;
   /** Skips the strategy, admission and validation: the change is the API server's own. */
   trusted?: boolean;
   /** For admission: see AdmissionRequest. */
@@ -118,6 +120,7 @@ async function prepare(
 ): Promise<void> {
   const { definition, subresource } = request;
   const { strategy } = definition;
+  if (request.isPatch) object.metadata.resourceVersion ||= old.metadata.resourceVersion;
   const admission = request.trusted === true ? undefined : admissionOf(request, object, old);
   if (admission !== undefined) {
     await environment.admission.mutate(admission);
@@ -152,9 +155,6 @@ async function prepare(
     if (errors.length > 0) throw invalid(definition, request.name, errors);
     request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
     if (pace?.isDue) await pace.rest();
-    await environment.admission.validate(
-      request.form === undefined ? admission : { ...admission, object: request.form.of(object) },
-    );
   }
   // A custom resource's status is a field like others until it is a subresource.
   const statusCounts = !hasStatus && definition.schema.structural !== undefined;
@@ -166,6 +166,10 @@ async function prepare(
   if (countsChanges && (annotated || specChanged(object, old, statusCounts))) {
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   }
+  if (admission === undefined) return;
+  await environment.admission.validate(
+    request.form === undefined ? admission : { ...admission, object: request.form.of(object) },
+  );
 }
 
 function admissionOf(request: UpdateRequest, object: KubeObject, old: KubeObject): AdmissionRequest {

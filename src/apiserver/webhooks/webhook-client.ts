@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { readBounded } from '../connect/bounded-get.ts';
 import { limitInterimAnswers } from '../connect/interim-answers.ts';
 import type { ServiceDialer } from '../connect/service-dialer.ts';
+import { describeJsonError } from '../json-syntax.ts';
 import { type Destination, WebhookConnections } from './connections.ts';
 import { createEgress, type EgressOptions } from './egress.ts';
 import { describeCallError, describeStatusCode } from './go-errors.ts';
@@ -115,9 +116,10 @@ function parse({ code, text }: { code: number; text: string }): unknown {
   let value: any;
   try {
     value = JSON.parse(text);
-  } catch (error) {
+  } catch {
     if (code >= 200 && code <= 206) {
-      throw new WebhookCallError(`couldn't get version/kind; json parse error: ${(error as Error).message}`, code);
+      if (text === '') throw new WebhookCallError(`0-length response with status code: ${code}`, code);
+      throw new WebhookCallError(`couldn't get version/kind; json parse error: ${describeJsonError(text)}`, code);
     }
   }
   if (code >= 200 && code <= 206) return value;

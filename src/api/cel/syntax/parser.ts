@@ -215,7 +215,10 @@ class Parser {
     const name = this.#next;
     const isWord = name.kind === 'identifier' && !['in', 'true', 'false', 'null'].includes(name.text);
     if (!isWord && name.kind !== 'quotedIdentifier') {
-      this.#unexpected(isOptional ? '{IDENTIFIER, ESC_IDENTIFIER}' : "{'?', IDENTIFIER, ESC_IDENTIFIER}");
+      if (isOptional) this.#unexpected('{IDENTIFIER, ESC_IDENTIFIER}');
+      const { kind, text, offset } = this.#next;
+      this.#report(offset, `Syntax error: no viable alternative at input '.${kind === 'end' ? '' : text}'`);
+      throw new SyntaxStop();
     }
     this.#at++;
     const open = !isOptional && isWord ? this.#take('(') : undefined;

@@ -150,7 +150,7 @@ async function invoke(
   const changed =
     patchType === 'JSONPatch' ? patchMade(before, value) : applyMade(before, value, form, request.kind === undefined);
   if (changed === before) return;
-  current.object = decoded(changed, before, form, request);
+  current.object = decoded(changed, before, form, request, { isStrict: true });
   current.isDirty = true;
 }
 

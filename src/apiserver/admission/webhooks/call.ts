@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../../api/object.ts';
 import { badRequest, internalError, serverTimeout } from '../../../api/status.ts';
+import { describeJsonError } from '../../json-syntax.ts';
 import { WebhookCallError } from '../../webhooks/webhook-client.ts';
 import { type AdmissionRequest, webhooksLimitMs } from '../admission.ts';
 import { CallFailure, Denied } from './call-failure.ts';
@@ -101,14 +102,19 @@ export function answerTo(error: unknown, webhook: CompiledWebhook, options: Webh
 
 function readPatch(webhookName: string, base64: string): unknown[] {
   if (base64 === '') return [];
+  const text = Buffer.from(base64, 'base64').toString('utf8');
+  const refuse = (why: string): never => {
+    throw new CallFailure(webhookName, `received undecodable patch in webhook response: ${why}`);
+  };
+  let patch: unknown;
   try {
-    const patch: unknown = JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
-    if (patch === null) return [];
-    if (Array.isArray(patch)) return patch;
-    throw new Error(`json: cannot unmarshal ${typeof patch} into Go value of type jsonpatch.Patch`);
-  } catch (error) {
-    throw new CallFailure(webhookName, `received undecodable patch in webhook response: ${(error as Error).message}`);
+    patch = JSON.parse(text);
+  } catch {
+    refuse(describeJsonError(text));
   }
+  if (patch === null) return [];
+  if (Array.isArray(patch)) return patch;
+  return refuse(`json: cannot unmarshal ${typeof patch} into Go value of type jsonpatch.Patch`);
 }
 
 /** Source: apiserver's admission/plugin/webhook/errors.ToStatusErr. */

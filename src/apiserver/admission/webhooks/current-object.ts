@@ -1,4 +1,4 @@
-import { decodeObject } from '../../../api/decode.ts';
+import { decodeObject, strictDecodingError } from '../../../api/decode.ts';
 import { applyDefaults, applyTypeDefaults } from '../../../api/defaults.ts';
 import { deepEqual } from '../../../api/equality.ts';
 import { schemaOfKind } from '../../../api/generated-schema.ts';
@@ -37,12 +37,13 @@ export async function moveTo(current: CurrentObject, form: MatchedForm, request:
   current.form = form;
 }
 
-/** As if the client had sent it: unknown fields are gone, defaults filled in. */
+/** As if the client had sent it: unknown fields are gone or, where that is `isStrict`, refused; defaults filled in. */
 export function decoded(
   patched: KubeObject,
   before: KubeObject,
   form: MatchedForm,
   request: AdmissionRequest,
+  { isStrict = false } = {},
 ): KubeObject {
   const { definition, kind } = form;
   const isOwnKind = request.kind === undefined;
@@ -59,8 +60,10 @@ export function decoded(
   const sent = patched.metadata?.managedFields;
   const walked =
     sent === undefined ? patched : { ...patched, metadata: { ...patched.metadata, managedFields: undefined } };
-  const { object, errors } = decodeObject<KubeObject>(schema, walked);
+  const strict = isStrict && schema.structural === undefined;
+  const { object, errors, unknownFields } = decodeObject<KubeObject>(schema, walked, { strict });
   if (errors.length > 0) throw internalError(errors[0]!);
+  if (unknownFields.length > 0) throw internalError(strictDecodingError(unknownFields));
   object.kind = before.kind!;
   object.apiVersion = before.apiVersion!;
   // What a connection is asked with has none.

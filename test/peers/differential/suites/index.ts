@@ -1,6 +1,6 @@
 import type { Twin } from '../twin.ts';
 import { access } from './access.ts';
-import { admission } from './admission/index.ts';
+import { admission, mutatingPolicies, webhooks } from './admission/index.ts';
 import { customResources } from './custom-resources.ts';
 import { discovery } from './discovery.ts';
 import { kubectl } from './kubectl/index.ts';
@@ -25,5 +25,7 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   customResources,
   reading,
   admission,
+  mutatingPolicies,
+  webhooks,
   kubectl,
 };
