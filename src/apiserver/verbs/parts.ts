@@ -39,12 +39,12 @@ function withSpec(old: KubeObject, fields: Record<string, unknown>): KubeObject 
   return { ...old, spec };
 }
 
-/** The old containers with the sizes that were sent; other changes are ignored. More or fewer are validation's. */
+/** The old containers with the sizes that were sent; other changes are ignored. More, fewer and others are validation's. */
 function withResources(sent: any[] | undefined, old: any[] | undefined): unknown[] | undefined {
   if ((sent?.length ?? 0) !== (old?.length ?? 0)) return sent;
-  return old?.map((container) => {
-    const wanted = sent?.find((candidate) => candidate.name === container.name);
-    if (wanted === undefined) return container;
+  if (old?.some(({ name }, index) => sent![index].name !== name)) return sent;
+  return old?.map((container, index) => {
+    const wanted = sent![index];
     const copy = { ...container };
     copyField(copy, wanted, 'resources');
     copyField(copy, wanted, 'resizePolicy');

@@ -67,3 +67,15 @@ test('a node that reports no resources cannot resize', () => {
     'spec: Forbidden: Pod running on node without support for resize',
   ]);
 });
+
+test('containers are neither renamed nor more', () => {
+  const renamed = pod({ name: 'd', resources: resources('200m', '64Mi') });
+  assert.deepEqual(findings(renamed, old), [
+    'spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize',
+  ]);
+  const more = pod({ resources: resources('200m', '64Mi') });
+  more.spec.containers = [...more.spec.containers, { ...more.spec.containers[0]!, name: 'd' }];
+  assert.deepEqual(findings(more, old), [
+    'spec.containers: Forbidden: containers may not be added or removed on resize',
+  ]);
+});

@@ -14,12 +14,6 @@ export function validatePodResize(pod: Pod, old: Pod, findings: Findings): void 
     findings.forbidden('', 'windows pods cannot be resized');
     return;
   }
-  for (const list of ['containers', 'initContainers'] as const) {
-    if ((pod.spec[list]?.length ?? 0) === (old.spec[list]?.length ?? 0)) continue;
-    const what = list === 'containers' ? 'containers' : 'initContainers';
-    findings.forbidden(`spec.${list}`, `${what} may not be added or removed on resize`);
-    return;
-  }
   const before = findings.list.length;
   validatePodCommon(pod, findings);
   const qosClass = old.status?.qosClass ?? qosClassOf(old.spec);
@@ -31,6 +25,7 @@ export function validatePodResize(pod: Pod, old: Pod, findings: Findings): void 
     findings.forbidden('spec', 'Pod running on node without support for resize');
   }
   refuseRemoved(pod.spec.resources, old.spec.resources, 'spec.resources', findings);
+  if (!haveSameContainers(pod.spec, old.spec, findings)) return;
   for (const list of ['initContainers', 'containers'] as const) {
     old.spec[list]?.forEach((container, index) => {
       const next = pod.spec[list]![index]!;
@@ -55,6 +50,25 @@ export function validatePodResize(pod: Pod, old: Pod, findings: Findings): void 
   if (!semanticEqual(withoutSizes(pod.spec), withoutSizes(old.spec))) {
     findings.forbidden('spec', 'only cpu and memory resources are mutable');
   }
+}
+
+function haveSameContainers(spec: PodSpec, old: PodSpec, findings: Findings): boolean {
+  let same = true;
+  for (const list of ['containers', 'initContainers'] as const) {
+    const before = old[list] ?? [];
+    const after = spec[list] ?? [];
+    if (after.length !== before.length) {
+      findings.forbidden(`spec.${list}`, `${list} may not be added or removed on resize`);
+      same = false;
+      continue;
+    }
+    before.forEach(({ name }, index) => {
+      if (after[index]!.name === name) return;
+      findings.forbidden(`spec.${list}[${index}].name`, `${list} may not be renamed or reordered on resize`);
+      same = false;
+    });
+  }
+  return same;
 }
 
 function refuseRemoved(
