@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
+import { StatusError } from '../../src/api/status.ts';
 import { openEtcdStore } from '../../src/store/etcd/etcd-store.ts';
 import { etcdMissing } from '../../src/store/etcd/testing/etcd-cluster.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -225,10 +226,12 @@ async function run(
         const leader = await eventually('there is a leader', () => cluster.leader());
         const follower = planes.find((plane) => plane !== leader)!;
         follower.partition();
-        // A third of them meets the one that is cut off, and waits for its client's patience.
         await progress('through the others', 10);
+        await eventually('it says that it is not ready', async () => (await codeOf(follower, '/readyz')) === 500);
+        await eventually('and answers', async () => (await codeOf(follower, deployment)) === 503);
         await follower.heal();
         await follower.ready();
+        await eventually('it is ready again', async () => (await codeOf(follower, '/readyz')) !== 500);
       },
     ],
     [
@@ -237,7 +240,6 @@ async function run(
         const leader = await eventually('there is a leader', () => cluster.leader());
         const follower = planes.find((plane) => plane !== leader)!;
         follower.partition();
-        // A third of them meets the one that is cut off, and waits for its client's patience.
         await progress('through the others', 10);
         await store.compact(recorder.revision);
         await follower.heal();
@@ -347,6 +349,16 @@ async function onAny(planes: ControlPlane[], method: 'GET' | 'POST' | 'PATCH', p
     },
     { retryErrors: true, timeoutMs: 60_000 },
   );
+}
+
+/** Of an error that a control plane answers with; undefined for anything else. */
+async function codeOf({ transport }: ControlPlane, path: string): Promise<number | undefined> {
+  try {
+    await transport.request({ method: 'GET', path });
+  } catch (error) {
+    if (error instanceof StatusError) return error.code;
+  }
+  return undefined;
 }
 
 async function readyReplicas(planes: ControlPlane[]): Promise<number> {
