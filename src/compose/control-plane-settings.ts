@@ -7,6 +7,7 @@ import { loadPolicy } from '../apiserver/audit/policy.ts';
 import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/configuration-file.ts';
 import type { TenantLimits } from '../apiserver/tenants/tenant-limits.ts';
 import type { EgressOptions } from '../apiserver/webhooks/egress.ts';
+import { readReviewServer } from '../apiserver/webhooks/review-client.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { isNodeResource, type NodeCapacity } from '../virtual-node/index.ts';
@@ -34,6 +35,9 @@ export interface ControlPlaneFlags extends AccessFlags {
   auditLogPath?: string;
   auditLogMaxsize?: string;
   auditLogMaxbackup?: string;
+  auditLogMaxage?: string;
+  auditWebhookConfigFile?: string;
+  auditWebhookBatchMaxWait?: string;
   webhookEgress?: string;
   tenantMaxObjects?: string;
   tenantMaxBytes?: string;
@@ -77,6 +81,9 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
   ['auditLogPath', '--audit-log-path <file>', 'where the audit log is written; - is standard output'],
   ['auditLogMaxsize', '--audit-log-maxsize <MiB>', 'size at which the audit log is put aside'],
   ['auditLogMaxbackup', '--audit-log-maxbackup <count>', 'how many audit logs put aside are kept; 0: all'],
+  ['auditLogMaxage', '--audit-log-maxage <days>', 'how long audit logs put aside are kept; 0: for ever'],
+  ['auditWebhookConfigFile', '--audit-webhook-config-file <file>', 'kubeconfig of a server that gets the audit events'],
+  ['auditWebhookBatchMaxWait', '--audit-webhook-batch-max-wait <time>', 'how long an event waits for others', '30s'],
   [
     'webhookEgress',
     '--webhook-egress <where>',
@@ -206,10 +213,10 @@ function isQuantity(text: string): boolean {
 }
 
 function parseAudit(given: ControlPlaneFlags): AuditOptions | undefined {
-  const { auditPolicyFile: policyFile, auditLogPath: logPath } = given;
-  if (policyFile === undefined && logPath === undefined) return undefined;
-  if (policyFile === undefined || logPath === undefined)
-    throw new CommandError('--audit-policy-file and --audit-log-path go together');
+  const { auditPolicyFile: policyFile, auditLogPath: logPath, auditWebhookConfigFile: webhookFile } = given;
+  if (policyFile === undefined && logPath === undefined && webhookFile === undefined) return undefined;
+  if (policyFile === undefined || (logPath === undefined && webhookFile === undefined))
+    throw new CommandError('--audit-policy-file goes with --audit-log-path or --audit-webhook-config-file');
   const whole = (option: string, text: string | undefined) => {
     if (text !== undefined && !/^\d{1,9}$/.test(text))
       throw new CommandError(`${option} ${text} is not a whole number`);
@@ -222,10 +229,21 @@ function parseAudit(given: ControlPlaneFlags): AuditOptions | undefined {
   }
   return {
     policyFile,
-    logPath,
+    ...(logPath !== undefined && { logPath }),
+    ...(webhookFile !== undefined && { webhook: auditWebhook(webhookFile, given.auditWebhookBatchMaxWait ?? '30s') }),
+    logMaxAge: whole('--audit-log-maxage', given.auditLogMaxage),
     logMaxSize: whole('--audit-log-maxsize', given.auditLogMaxsize),
     logMaxBackup: whole('--audit-log-maxbackup', given.auditLogMaxbackup),
   };
+}
+
+function auditWebhook(path: string, wait: string): NonNullable<AuditOptions['webhook']> {
+  const maxWaitMs = parseDuration('--audit-webhook-batch-max-wait', wait);
+  try {
+    return { server: readReviewServer(path), maxWaitMs };
+  } catch (error) {
+    throw new CommandError(`--audit-webhook-config-file ${path}: ${(error as Error).message}`);
+  }
 }
 
 function readEncryption(path: string): EncryptionRules {

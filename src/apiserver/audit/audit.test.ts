@@ -110,6 +110,22 @@ describe('the log', () => {
     for (const file of files) assert.ok(readFileSync(join(place, file)).length <= 1000);
   });
 
+  test('goes when it is old', async () => {
+    const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
+    const place = mkdtempSync(join(directory, 'age-'));
+    const maxAgeMs = 2 * 86_400_000;
+    const path = join(place, 'audit.log');
+    const log = new AuditLog({ path, maxSizeBytes: 100, maxBackups: 0, maxAgeMs, clock, logger: silentLogger });
+    for (let day = 1; day <= 6; day++) {
+      log.write({ day, filler: 'x'.repeat(80) });
+      await log.flush();
+      clock.advance(86_400_000);
+    }
+    await log.close();
+    const days = ['04', '05', '06'].map((day) => `audit-2026-01-${day}T00-00-00.000.log`);
+    assert.deepEqual(readdirSync(place).sort(), [...days, 'audit.log']);
+  });
+
   test('loses of a flood what the flood is made of', async () => {
     const path = join(mkdtempSync(join(directory, 'flood-')), 'audit.log');
     const options = { path, maxSizeBytes: 1e9, maxBackups: 0, clock: new ManualClock(), logger: silentLogger };

@@ -12,18 +12,25 @@ import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { ReviewClient, type ReviewServer } from '../webhooks/review-client.ts';
 import { type AuditEvent, type AuditUser, microTime, statusOf, userOf, withoutManagedFields } from './event.ts';
 import { AuditLog } from './log-backend.ts';
 import { type AuditConfiguration, type AuditStage, auditLevels, loadPolicy, PolicyEvaluator } from './policy.ts';
+import { type AuditBackend, AuditWebhook } from './webhook-backend.ts';
 
 /** As kube-apiserver's flags of these names. */
 export interface AuditOptions {
   policyFile: string;
-  logPath: string;
+  /** undefined: no file. */
+  logPath?: string;
   /** MiB; 100 when absent. */
   logMaxSize?: number;
   /** Files put aside; 0 or absent: all are kept. */
   logMaxBackup?: number;
+  /** Days; 0 or absent: files put aside get as old as they like. */
+  logMaxAge?: number;
+  /** Where events are posted; nowhere when absent. */
+  webhook?: { server: ReviewServer; maxWaitMs: number };
 }
 
 const TENANT_ANNOTATION = 'tenancy.skypod.io/tenant';
@@ -51,7 +58,7 @@ interface AuditRecord {
  */
 export class Audit {
   readonly #evaluator: PolicyEvaluator;
-  readonly #log: AuditLog;
+  readonly #backends: AuditBackend[];
   readonly #registry: ResourceRegistry;
   readonly #clock: Clock;
   readonly #records = new WeakMap<RequestContext, AuditRecord>();
@@ -72,7 +79,7 @@ export class Audit {
       'apiserver_audit_error_total',
       'Audit events lost.',
       ['plugin'],
-      () => [{ labels: ['log'], value: this.#log.dropped }],
+      () => this.#backends.map(({ name, dropped }) => ({ labels: [name], value: dropped })),
       'counter',
     ),
   ];
@@ -81,13 +88,7 @@ export class Audit {
     this.#evaluator = new PolicyEvaluator(loadPolicy(options.policyFile));
     this.#registry = parts.registry;
     this.#clock = parts.clock;
-    this.#log = new AuditLog({
-      path: options.logPath,
-      maxSizeBytes: (options.logMaxSize || 100) * 1024 * 1024,
-      maxBackups: options.logMaxBackup ?? 0,
-      clock: parts.clock,
-      logger: parts.logger,
-    });
+    this.#backends = backendsOf(options, { clock: parts.clock, logger: parts.logger });
   }
 
   /** Around authentication: who failed to say who they are is recorded too, and who asks for another tenant's API. */
@@ -180,11 +181,15 @@ export class Audit {
   }
 
   flush(): Promise<void> {
-    return this.#log.flush();
+    return this.#ofAll((backend) => backend.flush());
   }
 
   close(): Promise<void> {
-    return this.#log.close();
+    return this.#ofAll((backend) => backend.close());
+  }
+
+  async #ofAll(work: (backend: AuditBackend) => Promise<void>): Promise<void> {
+    await Promise.all(this.#backends.map(work));
   }
 
   #begin(context: RequestContext): AuditRecord | undefined {
@@ -295,9 +300,31 @@ export class Audit {
     event.stageTimestamp = microTime(this.#clock.now());
     const { annotations, ...rest } = event;
     this.#eventCount.add();
-    this.#log.write(Object.keys(annotations).length === 0 ? rest : event, annotations[TENANT_ANNOTATION] ?? '');
+    const told = Object.keys(annotations).length === 0 ? rest : event;
+    for (const backend of this.#backends) backend.write(told, annotations[TENANT_ANNOTATION] ?? '');
   }
 }
+
+function backendsOf(options: AuditOptions, parts: { clock: Clock; logger: Logger }): AuditBackend[] {
+  const { logPath: path, logMaxSize, logMaxBackup: maxBackups = 0, logMaxAge = 0, webhook } = options;
+  const backends: AuditBackend[] = [];
+  if (path !== undefined) {
+    const maxSizeBytes = (logMaxSize || 100) * 1024 * 1024;
+    backends.push(new AuditLog({ path, maxSizeBytes, maxBackups, maxAgeMs: logMaxAge * 86_400_000, ...parts }));
+  }
+  if (webhook !== undefined) {
+    const client = new ReviewClient(webhook.server, webhookAttempts);
+    backends.push(new AuditWebhook({ client, maxWaitMs: webhook.maxWaitMs, ...parts }));
+  }
+  return backends;
+}
+
+/** Ten seconds at first, as upstream's --audit-webhook-initial-backoff. */
+const webhookAttempts = {
+  timeoutMs: 30_000,
+  retryDelaysMs: [10_000, 15_000, 22_500, 33_750],
+  ignoresAnswer: true as const,
+};
 
 function isTooLong(body: RequestBody): boolean {
   if (body.type === 'value') return false;

@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/pr
 import { basename, dirname, extname, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { AuditBackend } from './webhook-backend.ts';
 
 export interface LogBackendOptions {
   /** `-` is standard output. */
@@ -10,6 +11,8 @@ export interface LogBackendOptions {
   maxSizeBytes: number;
   /** So many files put aside are kept; 0: all. */
   maxBackups: number;
+  /** Files put aside are removed after so long; 0 or absent: never. */
+  maxAgeMs?: number;
   clock: Clock;
   logger: Logger;
 }
@@ -20,7 +23,8 @@ const bufferLimitBytes = 32 * 1024 * 1024;
 const ownerLimitBytes = bufferLimitBytes / 4;
 
 /** Events as JSON, one a line. Written in the background, whatever has come up at once. */
-export class AuditLog {
+export class AuditLog implements AuditBackend {
+  readonly name = 'log';
   readonly #options: LogBackendOptions;
   #lines: { text: string; owner: string }[] = [];
   #bufferedBytes = 0;
@@ -116,7 +120,7 @@ export class AuditLog {
   }
 
   async #rotate(): Promise<void> {
-    const { path, maxBackups, clock } = this.#options;
+    const { path, maxBackups, maxAgeMs = 0, clock } = this.#options;
     await this.#file!.close();
     this.#file = undefined;
     const extension = extname(path);
@@ -129,10 +133,13 @@ export class AuditLog {
     await rename(path, aside);
     this.#file = await open(path, 'a', 0o600);
     this.#size = 0;
-    if (maxBackups <= 0) return;
+    if (maxBackups <= 0 && maxAgeMs <= 0) return;
     const backup = new RegExp(`^${escaped(stem)}-\\d{4}-\\d\\d-\\d\\dT[\\d.-]+${escaped(extension)}$`);
     const backups = (await readdir(directory)).filter((name) => backup.test(name)).sort();
-    for (const name of backups.slice(0, -maxBackups)) await unlink(join(directory, name)).catch(() => {});
+    const isOver = (name: string, index: number) =>
+      (maxBackups > 0 && index < backups.length - maxBackups) ||
+      (maxAgeMs > 0 && putAsideMs(name.slice(stem.length + 1)) < clock.now() - maxAgeMs);
+    for (const name of backups.filter(isOver)) await unlink(join(directory, name)).catch(() => {});
   }
 }
 
@@ -141,4 +148,7 @@ const exists = (path: string) =>
     () => true,
     () => false,
   );
+/** `2026-11-21T14-02-03.004.log` */
+const putAsideMs = (stamp: string) =>
+  Date.parse(`${stamp.slice(0, 10)}T${stamp.slice(11, 19).replaceAll('-', ':')}${stamp.slice(19, 23)}Z`);
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
