@@ -15,6 +15,8 @@ function* write(value: unknown, pieces: string[]): Steps<void> {
     pieces.push(JSON.stringify(value) ?? 'null');
     return;
   }
+  // To begin to list a large object's members takes long already, and was done once.
+  yield;
   let count = 0;
   if (Array.isArray(value)) {
     pieces.push('[');

@@ -59,18 +59,22 @@ export function warnOfPod(template: PodTemplateSpec | undefined | null, path: st
     warnings.push(`${annotation(seccompPod)}: non-functional in v1.27+; ${SECCOMP}`);
   }
   const containers = containersOf(spec, at);
+  // There may be ten thousands: no texts are made for what is not there.
+  const isAnnotated = template?.metadata?.annotations !== undefined;
   for (const { container, at: own } of containers) {
-    const seccomp = `container.seccomp.security.alpha.kubernetes.io/${container.name}`;
-    if (!container.securityContext?.seccompProfile && seccomp in annotations) {
+    const { resources, securityContext } = container;
+    const seccomp = isAnnotated ? `container.seccomp.security.alpha.kubernetes.io/${container.name}` : '';
+    if (isAnnotated && !securityContext?.seccompProfile && seccomp in annotations) {
       warnings.push(`${annotation(seccomp)}: non-functional in v1.27+; ${SECCOMP}`);
     }
-    const appArmor = `container.apparmor.security.beta.kubernetes.io/${container.name}`;
-    if (path !== '' && !container.securityContext?.appArmorProfile && appArmor in annotations) {
+    const appArmor = isAnnotated ? `container.apparmor.security.beta.kubernetes.io/${container.name}` : '';
+    if (isAnnotated && path !== '' && !securityContext?.appArmorProfile && appArmor in annotations) {
       warnings.push(`${annotation(appArmor)}: ${APP_ARMOR}`);
     }
     for (const name of ['memory', 'ephemeral-storage']) {
       for (const kind of ['limits', 'requests'] as const) {
-        warnOfFraction(container.resources?.[kind]?.[name], `${own}.resources.${kind}[${name}]`, warnings);
+        const value = resources?.[kind]?.[name];
+        if (value !== undefined) warnOfFraction(value, `${own}.resources.${kind}[${name}]`, warnings);
       }
     }
     warnOfHiddenVariables(container, own, warnings);
@@ -181,8 +185,9 @@ function containersOf(spec: PodSpec, at: string): Placed[] {
 
 /** A repeated name is fine only where the new value builds on the old one. */
 function warnOfHiddenVariables({ env }: Container | EphemeralContainer, at: string, warnings: string[]): void {
+  if (env === undefined) return;
   const seen = new Set<string>();
-  env?.forEach(({ name, value = '', valueFrom }, index) => {
+  env.forEach(({ name, value = '', valueFrom }, index) => {
     if (!seen.has(name)) {
       seen.add(name);
       return;
@@ -194,6 +199,8 @@ function warnOfHiddenVariables({ env }: Container | EphemeralContainer, at: stri
   });
 }
 
+/** More than an answer's headers hold. */
+const mostWarnings = 1000;
 /** Ports of one number that the next are compared with: ten thousands, each with each, would take minutes. */
 const comparedPorts = 32;
 
@@ -211,6 +218,7 @@ function warnOfPorts(containers: Placed[], warnings: string[]): void {
       let others = known.get(key);
       if (others === undefined) known.set(key, (others = []));
       for (const other of others) {
+        if (warnings.length >= mostWarnings) return;
         const { hostPort: otherPort = 0, hostIP: otherIP = '' } = other.port;
         if (hostIP === otherIP && hostPort === otherPort) {
           warnings.push(`${where}: duplicate port definition with ${other.at}`);
