@@ -18,7 +18,7 @@ import {
   managedOfStored,
   withFields,
 } from './managed.ts';
-import { mergeObjects } from './merge.ts';
+import { mergeSteps } from './merge.ts';
 import { prune } from './prune.ts';
 import { type Conflicts, conflictsOf, reconcileManaged, takeFromOthers } from './take-from-others.ts';
 import { strippedFields } from './tracked-type.ts';
@@ -112,7 +112,7 @@ function* attempt(application: Application, before: KubeObject, known: Managed, 
   if (endpoint.only !== undefined) set = endpoint.only(set);
   managed.set(identifier, entryOf(manager, set, last?.time));
   yield;
-  const merged = mergeObjects(endpoint.type, before, configuration);
+  const merged = yield* mergeSteps(endpoint.type, before, configuration);
   yield;
   const object = yield* prune(endpoint, merged, managed, last);
   yield;

@@ -1,5 +1,6 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { setOwn } from '../json.ts';
-import { elementOfItem } from './list-items.ts';
+import { elementOfItem, itemsAtOnce } from './list-items.ts';
 import {
   alternativeOf,
   isEmptyMap,
@@ -17,37 +18,45 @@ import type { PathElement } from './path-element.ts';
  * The live object with a configuration merged in: the configuration wins at leaves; maps and lists with keys merge item
  * by item, in the configuration's order. Shares what did not change with both. Source: TypedValue.Merge.
  */
-export function mergeObjects(type: MergeType, live: any, configuration: any): any {
+export const mergeObjects = (type: MergeType, live: any, configuration: any): any =>
+  runAtOnce(mergeSteps(type, live, configuration));
+
+export function* mergeSteps(type: MergeType, live: any, configuration: any): Steps<any> {
   if (configuration === undefined) return live;
   const as = alternativeOf(type, configuration);
-  if (as === 'map') return mergeMaps(type.map!, live, configuration);
-  if (as === 'list') return mergeLists(type.list!, live, configuration);
+  if (as === 'map') return yield* mergeMaps(type.map!, live, configuration);
+  if (as === 'list') return yield* mergeLists(type.list!, live, configuration);
   return configuration;
 }
 
-function mergeMaps(type: MapType, live: any, configuration: any): any {
+function* mergeMaps(type: MapType, live: any, configuration: any): Steps<any> {
   const old = mapOf(live);
   const map = mapOf(configuration);
   if (type.atomic || (isEmptyMap(old) && isEmptyMap(map))) return configuration;
   const merged: Record<string, unknown> = {};
+  let count = 0;
   for (const name in old) {
+    if (++count % itemsAtOnce === 0) yield;
     if (old[name] === undefined) continue;
     // A configuration is checked against the schema; what is live may hold more.
-    setOwn(merged, name, mergeObjects(typeOfField(type, name) ?? untypedAtomic, old[name], map?.[name]));
+    setOwn(merged, name, yield* mergeSteps(typeOfField(type, name) ?? untypedAtomic, old[name], map?.[name]));
   }
   for (const name in map) {
+    if (++count % itemsAtOnce === 0) yield;
     if (map[name] === undefined || Object.hasOwn(merged, name)) continue;
-    setOwn(merged, name, mergeObjects(typeOfField(type, name) ?? untypedAtomic, old?.[name], map[name]));
+    setOwn(merged, name, yield* mergeSteps(typeOfField(type, name) ?? untypedAtomic, old?.[name], map[name]));
   }
   return merged;
 }
 
-function mergeLists(type: ListType, live: any, configuration: any): any {
+function* mergeLists(type: ListType, live: any, configuration: any): Steps<any> {
   const old = listOf(live) ?? [];
   const list = listOf(configuration) ?? [];
   if (type.atomic || (old.length === 0 && list.length === 0)) return configuration;
   const oldElements = old.map((item) => elementOfItem(type, item));
+  yield;
   const elements = list.map((item) => elementOfItem(type, item));
+  yield;
   const oldItems = new Map<PathElement, any>();
   oldElements.forEach((element, index) => {
     // Duplicates do not merge with the configuration's item: it takes their place.
@@ -59,17 +68,19 @@ function mergeLists(type: ListType, live: any, configuration: any): any {
 
   const merged: any[] = [];
   const taken = new Set<PathElement>();
-  const take = (element: PathElement) => {
+  const take = function* (element: PathElement): Steps<void> {
     taken.add(element);
-    merged.push(mergeObjects(type.items, oldItems.get(element), items.get(element)));
+    merged.push(yield* mergeSteps(type.items, oldItems.get(element), items.get(element)));
   };
+  let count = 0;
   let left = 0;
   let right = 0;
   while (left < old.length || right < list.length) {
+    if (++count % itemsAtOnce === 0) yield;
     if (left < old.length && right < list.length) {
       const element = oldElements[left]!;
       if (element === elements[right]) {
-        take(element);
+        yield* take(element);
         left++;
         right++;
         next++;
@@ -92,7 +103,7 @@ function mergeLists(type: ListType, live: any, configuration: any): any {
     }
     if (right < list.length) {
       const element = elements[right]!;
-      take(element);
+      yield* take(element);
       right++;
       if (shared[next] === element) next++;
     }
