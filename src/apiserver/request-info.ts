@@ -63,6 +63,7 @@ export function isTrue(value: string | null): boolean {
   return value !== null && value !== 'false' && value !== '0';
 }
 
+/** @throws MalformedPathError for a segment that is no URI-encoded text. */
 export function parseRequestInfo(method: string, fullPath: string, query: Query): RequestInfo {
   let path = fullPath;
   let tenantPrefix: string | undefined;

@@ -61,6 +61,7 @@ export class Count {
   }
 }
 
+/** Only ever goes up. */
 export class Counter extends Family<Count> {
   protected readonly type: string = 'counter';
   protected create(): Count {

@@ -20,6 +20,7 @@ export interface ServiceTarget {
  */
 export type ServiceDialer = (target: ServiceTarget) => Promise<Duplex>;
 
+/** Dials one of the service's ready endpoints, by chance; 503 where it has none, or the pool is not connected. */
 export function createServiceDialer(objects: Objects, connector: () => PodConnector | undefined): ServiceDialer {
   return async (target) => {
     const candidates = await endpointsOf(objects, target);

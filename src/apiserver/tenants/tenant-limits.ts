@@ -46,6 +46,7 @@ export interface Growth {
   bytesAfter: number;
 }
 
+/** What a tenant may store: the objects and bytes of all its resources are counted together. */
 export class TenantQuota {
   readonly #caches: WatchCaches;
   readonly #tenants: TenantDirectory;

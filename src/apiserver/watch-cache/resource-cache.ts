@@ -48,6 +48,7 @@ const pieceMs = 0.5;
 const trimIntervalMs = 60_000;
 const changesAlwaysKept = 128;
 
+/** All objects of one resource, of all tenants, as of the newest revision seen, with who watches them. */
 export class ResourceCache implements WatchCache {
   readonly resource: GroupResource;
   readonly #options: ResourceCacheOptions;

@@ -16,6 +16,7 @@ export type Egress = (host: string, port: number, signal: AbortSignal) => Promis
 
 const connectTimeoutMs = 10_000;
 
+/** The address dialled is the one that was judged: a name that resolves anew in between leads nowhere else. */
 export function createEgress(options: EgressOptions = {}): Egress {
   const isAllowed = options.allowPrivateAddresses === true ? () => true : isPublic;
   return async (host, port, signal) => {
