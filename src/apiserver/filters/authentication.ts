@@ -26,6 +26,7 @@ export function authenticationFilter(
   /** undefined: strangers are anonymous everywhere. */
   strangersNow: () => AnonymousConfiguration | undefined = () => undefined,
   observer?: AuthenticationObserver,
+  now: () => number = Date.now,
 ): Filter {
   const takesAnonymous = (path: string) => {
     const strangers = strangersNow();
@@ -34,9 +35,12 @@ export function authenticationFilter(
     return enabled && (conditions.length === 0 || conditions.some((one) => one.path === path));
   };
 
+  // The handshake looked at the dates, once: a connection may outlive its certificate.
+  const isOver = ({ validUntilMs }: Identity) => validUntilMs !== undefined && validUntilMs < now();
+
   /** undefined: the credentials are good for nothing. */
   const identify = (context: RequestContext, { certificate, bearerToken }: Credentials) => {
-    if (certificate !== undefined) return certificate === 'rejected' ? undefined : certificate;
+    if (certificate !== undefined) return certificate === 'rejected' || isOver(certificate) ? undefined : certificate;
     if (bearerToken !== undefined) return tokens.authenticate(bearerToken, context.info.tenantPrefix);
     return takesAnonymous(context.info.path) ? anonymous : undefined;
   };

@@ -14,6 +14,7 @@ export function identityOfCertificate(certificate: X509Certificate): Identity | 
   return {
     ...identity,
     ...(identity.kind === 'tenant' && { issuedMs: certificate.validFromDate.getTime() + backdateMs }),
+    validUntilMs: certificate.validToDate.getTime(),
     extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint}`] },
   };
 }

@@ -62,8 +62,9 @@ describe('the signers of a tenant’s requests', () => {
 
   it('make a user of the tenant, whatever tenant the request names', async () => {
     const certificate = await issued(KUBE_APISERVER_CLIENT, [{ CN: ['alice'] }, { O: ['devs'] }, { OU: ['tenant:b'] }]);
-    const { extra, issuedMs, ...identity } = identityOfCertificate(certificate)!;
+    const { extra, issuedMs, validUntilMs, ...identity } = identityOfCertificate(certificate)!;
     assert.ok(issuedMs! >= Date.parse(certificate.validFrom));
+    assert.equal(validUntilMs, Date.parse(certificate.validTo));
     assert.match(extra!['authentication.kubernetes.io/credential-id']![0]!, /^X509SHA256=[0-9a-f]{64}$/);
     assert.deepEqual(identity, {
       name: 'alice',

@@ -10,6 +10,8 @@ export interface Identity {
   tenant?: string;
   /** Of a certificate: it was not given out before this, in milliseconds since the epoch. */
   issuedMs?: number;
+  /** Of a certificate: when it is over, in milliseconds since the epoch. */
+  validUntilMs?: number;
   /** Of a token that its owner should have read anew: for the audit log. */
   staleness?: string;
   /** Of a long-lived token out of a secret: what the audit log and the client are told. */

@@ -12,6 +12,12 @@ import { type Identity, SYSTEM_MASTERS } from '../identity/identity.ts';
 
 const accessSeconds = exponentialBuckets(0.001, 2, 15);
 
+const [hour, day] = [3_600, 86_400];
+/** Source: apiserver/pkg/authentication/request/x509. */
+const certificateSeconds = [0, hour / 2, hour, 2 * hour, 6 * hour, hour * 12].concat(
+  [1, 2, 4, 7, 30, 90, 180, 360].map((days) => days * day),
+);
+
 interface Attempts {
   count: Count;
   durations: Distribution;
@@ -45,6 +51,13 @@ export class AccessMetrics implements AuthenticationObserver, AuthorizationObser
     'name',
     'decision',
   ]);
+  readonly #certificates = new Histogram(
+    'apiserver_client_certificate_expiration_seconds',
+    'What is left of the life of the client certificate that a request came with.',
+    [],
+    certificateSeconds,
+  );
+  readonly #leftOfCertificates = this.#certificates.with();
   readonly #byRoles = this.#decisions.with('RBAC', 'rbac', 'allowed');
   readonly #byNode = this.#decisions.with('Node', 'node', 'allowed');
   readonly #emails = this.#users.with('email_id');
@@ -58,6 +71,7 @@ export class AccessMetrics implements AuthenticationObserver, AuthorizationObser
     this.#authorizations,
     this.#authorizationTimes,
     this.#decisions,
+    this.#certificates,
   ];
 
   authenticated(result: 'success' | 'failure' | 'error', identity: Identity | undefined, durationMs: number): void {
@@ -65,6 +79,9 @@ export class AccessMetrics implements AuthenticationObserver, AuthorizationObser
     count.add();
     durations.observe(durationMs / 1000);
     if (identity === undefined) return;
+    if (identity.validUntilMs !== undefined) {
+      this.#leftOfCertificates.observe((identity.validUntilMs - Date.now()) / 1000);
+    }
     if (identity.name === 'admin') this.#users.with('admin').add();
     else (identity.name.includes('@') ? this.#emails : this.#otherUsers).add();
   }

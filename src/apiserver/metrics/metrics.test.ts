@@ -105,6 +105,7 @@ describe('what the server tells of itself', () => {
         'apiserver_request_sli_duration_seconds_bucket',
         'apiserver_flowcontrol_current_executing_requests{priority_level=',
         'apiserver_flowcontrol_current_inqueue_seats{priority_level=',
+        'apiserver_client_certificate_expiration_seconds_bucket{le="604800"}',
         'process_resident_memory_bytes',
         'nodejs_heap_size_used_bytes',
       ]) {
