@@ -2,6 +2,7 @@ import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from '../validation/findings.ts';
+import { isAsBefore } from './correlated.ts';
 import { stringFormatOf } from './formats.ts';
 import { isIntOrString, isRecord, itemsOf, type JsonSchema, propertyOf, valuesOf } from './json-schema.ts';
 import { TooMuchMatching } from './linear-matcher.ts';
@@ -117,7 +118,7 @@ const isSimple = (schema: JsonSchema): boolean =>
 /** Adds what is to say of a value to the result. */
 function* check(schema: JsonSchema, value: unknown, path: string, old: unknown, result: Result): Steps<void> {
   if (result.effort.spend(typeof value === 'string' ? stepsOf(schema, value) : 1)) yield;
-  if (old !== undefined && deepEqual(value, old)) return;
+  if (old !== undefined && isAsBefore(schema, value, old)) return;
   if (value === null) {
     checkType(schema, value, path, result);
     checkEnum(schema, value, path, result);

@@ -2,6 +2,7 @@ import type { Twin } from '../twin.ts';
 import { access } from './access.ts';
 import { admission, mutatingPolicies, webhooks } from './admission/index.ts';
 import { customResources } from './custom-resources.ts';
+import { customRules } from './custom-rules.ts';
 import { discovery } from './discovery.ts';
 import { kubectl } from './kubectl/index.ts';
 import { openApi } from './open-api.ts';
@@ -23,6 +24,7 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   access,
   watching,
   customResources,
+  customRules,
   reading,
   admission,
   mutatingPolicies,
