@@ -87,3 +87,11 @@ export const objectAnswer = (object: KubeObject | unknown, code = 200): ObjectAn
   code,
   object,
 });
+
+/** What a write came to: the entry as it is stored, or an object that is not (of a dry run, or gone). */
+export const writtenAnswer = (
+  definition: ResourceDefinition,
+  code: number,
+  { entry, object }: { entry?: CacheEntry; object?: KubeObject },
+): Answer =>
+  entry !== undefined ? { type: 'entry', code, definition, entry } : { type: 'object', code, definition, object };

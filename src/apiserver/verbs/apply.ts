@@ -5,7 +5,7 @@ import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { longText, readJson } from '../../api/read-json.ts';
 import { badRequest, conflict, notFound, StatusError } from '../../api/status.ts';
 import { runInTurns } from '../../base/steps.ts';
-import type { Answer } from '../answer.ts';
+import { type Answer, writtenAnswer } from '../answer.ts';
 import { decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
@@ -91,9 +91,7 @@ export async function apply(
         options: writeOptionsOf(context, 'CreateOptions'),
         object,
       });
-      return result.entry !== undefined
-        ? { type: 'entry', code: 201, definition, entry: result.entry }
-        : { type: 'object', code: 201, definition, object: result.object };
+      return writtenAnswer(definition, 201, result);
     } catch (error) {
       // It came or went meanwhile.
       const raced =

@@ -1,7 +1,7 @@
 import { applyDefaults } from '../../api/defaults.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { runInTurns } from '../../base/steps.ts';
-import type { Answer } from '../answer.ts';
+import { type Answer, writtenAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
@@ -51,7 +51,5 @@ export async function createSent(
   if (request.view !== undefined) applyDefaults(definition, object);
   const options = writeOptionsOf(context, 'CreateOptions');
   const result = await createObject(environment, { ...writeOf(request, dryRun), object, options, pace });
-  return result.entry !== undefined
-    ? { type: 'entry', code: 201, definition, entry: result.entry }
-    : { type: 'object', code: 201, definition, object: result.object };
+  return writtenAnswer(definition, 201, result);
 }

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import type { Answer } from '../answer.ts';
+import { type Answer, writtenAnswer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { deleteObject } from './delete-object.ts';
 import { type DeleteOptions, readDeleteOptions } from './delete-options.ts';
@@ -16,9 +16,7 @@ export async function remove(environment: Environment, request: ResourceRequest)
   if (result.gone && !answersWithDeleted(definition)) {
     return { type: 'object', code: 200, object: deletedStatus(request.view ?? definition, result.object) };
   }
-  return result.entry !== undefined
-    ? { type: 'entry', code: 200, definition, entry: result.entry }
-    : { type: 'object', code: 200, definition, object: result.object };
+  return writtenAnswer(definition, 200, result);
 }
 
 function deletedStatus(definition: ResourceDefinition, object: KubeObject): object {

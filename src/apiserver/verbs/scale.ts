@@ -10,7 +10,7 @@ import {
 } from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/object.ts';
-import { applyMergePatch, applyPatch } from '../../api/patch/index.ts';
+import { applyMergePatch, applyPatch, MERGE_PATCH } from '../../api/patch/index.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { columnsOf } from '../../api/resources/columns/index.ts';
 import { type Scale, scaleOf, withScale } from '../../api/scale.ts';
@@ -154,7 +154,7 @@ async function changeOf(
       return { wanted, managedFields: merged.metadata.managedFields as ManagedFieldsEntry[] | undefined };
     }
     const patched =
-      contentType === 'application/merge-patch+json'
+      contentType === MERGE_PATCH
         ? applyMergePatch(live, document)
         : applyPatch(contentType, target.schema, live, document);
     return change(live, patched);

@@ -2,7 +2,7 @@ import { applyDefaults } from '../../api/defaults.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, type FieldError, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
 import { runInTurns } from '../../base/steps.ts';
-import type { Answer } from '../answer.ts';
+import { type Answer, writtenAnswer } from '../answer.ts';
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -110,9 +110,7 @@ function requireVersion({ definition, name }: ResourceRequest, { metadata }: Ret
 }
 
 export function updateAnswer({ definition }: ResourceRequest, result: UpdateResult): Answer {
-  return result.entry !== undefined
-    ? { type: 'entry', code: 200, definition, entry: result.entry }
-    : { type: 'object', code: 200, definition, object: result.object };
+  return writtenAnswer(definition, 200, result);
 }
 
 /** What replaces an object says its name. */
