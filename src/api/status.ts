@@ -178,6 +178,8 @@ export interface FieldError {
     | 'FieldValueTooMany'
     | 'FieldValueTypeInvalid'
     | 'InternalError';
+  /** Was so before too: told to the writer, who is not refused. */
+  isWarning?: true;
   field: string;
   /** For example `Required value`, `Invalid value: "A": a lowercase RFC 1123 label must ...`. */
   message: string;

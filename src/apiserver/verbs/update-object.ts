@@ -147,12 +147,15 @@ async function prepare(
     const hooks = environment.hooks.get(hookKey(definition));
     if (subresource === '') hooks?.prepareUpdate?.(object, old);
     const checking = runInTurns(updateChecks(definition, object, old, subresource, request.view), pace);
-    const errors = checking instanceof Promise ? await checking : checking;
+    const found = checking instanceof Promise ? await checking : checking;
+    const told = found.filter(({ isWarning }) => isWarning === true);
+    const errors = told.length === 0 ? found : found.filter(({ isWarning }) => isWarning !== true);
     if (subresource === 'status' && hooks?.checkStatusUpdate !== undefined) {
       const { tenant, namespace, name, dryRun } = request;
       await hooks.checkStatusUpdate(object, old, errors, { tenant, namespace, name, dryRun });
     }
     if (errors.length > 0) throw invalid(definition, request.name, errors);
+    request.warnings.push(...told.map(({ field, message }) => `${field}: ${message}`));
     request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
     if (pace?.isDue) await pace.rest();
   }

@@ -1,7 +1,7 @@
 import { runAtOnce, type Steps } from '../../../base/steps.ts';
 import { Optional } from '../../cel/values.ts';
-import { deepEqual } from '../../equality.ts';
 import type { FieldError } from '../../status.ts';
+import { isAsBefore } from '../correlated.ts';
 import {
   isEmbeddedResource,
   isRecord,
@@ -62,7 +62,13 @@ export function* ruleChecks(schema: JsonSchema, value: unknown, old?: unknown): 
   if (!hasRules(schema)) return [];
   const walk: Walk = { budget: RUNTIME_BUDGET, findings: [], steps: 0, textLength: 0 };
   try {
-    yield* visit(schema, { value, old, isUnchanged: old !== undefined && deepEqual(value, old) }, '', true, walk);
+    yield* visit(
+      schema,
+      { value, old, isUnchanged: old !== undefined && isAsBefore(schema, value, old) },
+      '',
+      true,
+      walk,
+    );
   } catch (error) {
     if (!(error instanceof BudgetSpent)) throw error;
   }
@@ -85,7 +91,11 @@ function* visit(schema: JsonSchema, subject: Subject, path: string, isRoot: bool
     const before = correlate(schema, old);
     for (const [index, item] of value.entries()) {
       const was = before?.(item);
-      const part = { value: item, old: was, isUnchanged: isUnchanged || (was !== undefined && deepEqual(item, was)) };
+      const part = {
+        value: item,
+        old: was,
+        isUnchanged: isUnchanged || (was !== undefined && isAsBefore(items, item, was)),
+      };
       yield* visit(items, part, `${path}[${index}]`, isEmbeddedResource(items), walk);
     }
   } else if (isRecord(value)) {
@@ -97,7 +107,7 @@ function* visit(schema: JsonSchema, subject: Subject, path: string, isRoot: bool
       const part = {
         value: value[key],
         old: was,
-        isUnchanged: isUnchanged || (was !== undefined && deepEqual(value[key], was)),
+        isUnchanged: isUnchanged || (was !== undefined && isAsBefore(property ?? values, value[key], was)),
       };
       if (property !== undefined) {
         yield* visit(property, part, path === '' ? key : `${path}.${key}`, isEmbeddedResource(property), walk);
@@ -227,8 +237,10 @@ function apply(
   }
   if (outcome.value === true) return;
   const detail = detailOf(compiled, schema, resolve, path, walk);
-  if (isUnchanged && !usesOldSelf) return;
+  const before = walk.findings.length;
   report(rule, schema, value, path, detail, walk);
+  // What was wrong before and stays as it is, is told and not refused.
+  if (isUnchanged && !usesOldSelf) for (const finding of walk.findings.slice(before)) finding.isWarning = true;
 }
 
 const ruleText = (rule: ValidationRule) => (rule.message || rule.rule).trim();

@@ -176,7 +176,7 @@ export async function customRules(twin: Twin): Promise<void> {
     await twin.ask(`create in ${one}`, {
       method: 'POST',
       path: at(one),
-      body: object({ frozen: one, growing: 5, list: [{ name: 'main', value: 'a' }], short: 'ok' }, { name: one }, one),
+      body: object({ frozen: 'ice', growing: 5, list: [{ name: 'main', value: 'a' }], short: 'ok' }, { name: one }, one),
     });
     await twin.ask(`get ${one} by another version`, { path: `${at(one === 'v1' ? 'v2' : 'v1')}/${one}` });
   }
