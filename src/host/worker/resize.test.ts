@@ -145,3 +145,20 @@ test('an agent that starts anew knows what containers were given from what was l
   const instance = instanceOf({ containers: [sized('a', '2', '1Gi')] });
   assert.equal(pendingResizes({ instance, observed, memory, now: 0 }).length, 1);
 });
+
+test('an init container is resized while it runs', () => {
+  const before = sized('setup', '1', '1Gi');
+  const main = sized('a', '1', '1Gi');
+  const pod = { initContainers: [sized('setup', '2', '1Gi')], containers: [main] };
+  const resizing = (state: 'running' | 'exited') => {
+    const setup = state === 'running' ? record('setup') : exited('setup', 0);
+    return stepInput(instanceOf(pod), observation([sandbox()], setup), {
+      actuated: new Map([['setup-0', given(before)]]),
+    });
+  };
+  assert.deepEqual(
+    pendingResizes(resizing('running')).map(({ container }) => container.name),
+    ['setup'],
+  );
+  assert.deepEqual(pendingResizes(resizing('exited')), []);
+});

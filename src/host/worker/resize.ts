@@ -4,7 +4,7 @@ import type { ContainerResources, ContainerState } from '../../runtime/sandbox-r
 import { milli } from '../quantities.ts';
 import type { WorkerContext } from './context.ts';
 import { containerResources, podResources } from './resources.ts';
-import { isRestartableInit, latest, type StepInput } from './state.ts';
+import { latest, type StepInput } from './state.ts';
 
 /** A running container whose resources are not what its spec says any more. */
 export interface Resize {
@@ -23,12 +23,12 @@ export const actuatedResources = (
   containerId: string,
 ): ResourceRequirements => memory.actuated.get(containerId) ?? container.resources ?? {};
 
-/** Source: computePodResizeAction of the kubelet: main containers and sidecars that run. */
+/** Source: computePodResizeAction of the kubelet: main and init containers that run. */
 export function pendingResizes(input: StepInput): Resize[] {
   if (input.memory.actuated.size === 0) return [];
   const pod = input.instance.spec.pod;
   const resizes: Resize[] = [];
-  for (const container of [...(pod.initContainers ?? []).filter(isRestartableInit), ...pod.containers]) {
+  for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
     const record = latest(input.observed, container.name);
     if (record === undefined || (record.state !== 'running' && !input.memory.restarting.has(record.id))) continue;
     const current = actuatedResources(input, container, record.id);
