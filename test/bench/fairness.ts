@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { ClientHttp2Session } from 'node:http2';
-import { setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -91,8 +91,6 @@ function startAtOnce(): void {
 async function hammer(): Promise<void> {
   const [{ url, ca, users }] = (await once(process, 'message')) as [Access];
   process.once('disconnect', () => process.exit());
-  // A's machines are not the server's: they take what it leaves of the processors.
-  setPriority(19);
   const sessions: ClientHttp2Session[] = [];
   for (let index = 0; index < Number(flags.clients); index++) {
     sessions.push(await openSession(url, { ca, ...users['a']! }));
@@ -172,10 +170,15 @@ function processorTimes(pid: number): { ranMs: number; waitedMs: number } {
 }
 const waitedMs = (pid: number) => processorTimes(pid).waitedMs;
 
+/** Of V8; the launcher's when unset. */
+const serverFlags = (process.env['SERVER_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean);
+
 async function bench(): Promise<void> {
   const child = (role: string): ChildProcess =>
     fork(import.meta.filename, [...process.argv.slice(2), '--role', role], {
-      execArgv: role === 'server' ? (process.env['SERVER_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean) : [],
+      // A's machines are not the server's: its clients take what it leaves of the processors (SCHED_IDLE).
+      ...(role === 'hammer' && { execPath: 'chrt' }),
+      execArgv: role === 'server' ? serverFlags : ['--idle', '0', process.execPath],
     });
   const server = child('server');
   const [access] = (await once(server, 'message')) as [Access];

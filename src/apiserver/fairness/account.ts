@@ -5,6 +5,9 @@ import { type LevelQueue, PriorityLevel, type RejectReason, seatLimits, type Wai
 /** Of hosts and the operator's components. */
 export const PLATFORM_ACCOUNT = '/platform';
 
+/** What a tenant did so long ago says little of what it does. */
+const windowMs = 200;
+
 /** What the filter knows of a request. */
 export interface Asked {
   /** Whose share of the processor it takes. */
@@ -174,6 +177,11 @@ export class Account {
   background = 0;
   configuration: FlowControlConfiguration | undefined;
   #virtualNowMs = 0;
+  #usedMs = 0;
+  /** Where the window began that `shareLately` looks at, what was used until then, and the share in the one before. */
+  #windowStartMs = 0;
+  #windowStartUsedMs = 0;
+  #lastShare = 0;
 
   constructor(name: string, weight: number) {
     this.name = name;
@@ -183,6 +191,18 @@ export class Account {
   /** Time spent for it, on a request of its own or not. */
   charge(ms: number): void {
     this.virtualMs += ms / this.weight;
+    this.#usedMs += ms;
+  }
+
+  /** What part of the processor's time it took lately: since it was last asked, or in the last window. */
+  shareLately(nowMs: number): number {
+    const elapsedMs = nowMs - this.#windowStartMs;
+    const usedMs = this.#usedMs - this.#windowStartUsedMs;
+    if (elapsedMs < windowMs) return (usedMs + this.#lastShare * (windowMs - elapsedMs)) / windowMs;
+    this.#lastShare = usedMs / elapsedMs;
+    this.#windowStartMs = nowMs;
+    this.#windowStartUsedMs = this.#usedMs;
+    return this.#lastShare;
   }
 
   get hasReady(): boolean {

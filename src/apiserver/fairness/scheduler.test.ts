@@ -11,7 +11,8 @@ const never = new AbortController().signal;
 function setUp(limits: Partial<SchedulerLimits> = {}) {
   const clock = new ManualClock();
   let nowMs = 0;
-  const scheduler = new Scheduler({ clock, preciseNow: () => nowMs, limits });
+  let idleMs = 0;
+  const scheduler = new Scheduler({ clock, preciseNow: () => nowMs, idleMs: () => idleMs, limits });
   const ran: string[] = [];
   const askedOf = (account: string, options: Partial<Asked>): Asked => {
     const { configuration = bootstrapConfiguration } = options;
@@ -38,7 +39,16 @@ function setUp(limits: Partial<SchedulerLimits> = {}) {
       return 'ran';
     });
   };
-  return { scheduler, ran, ask, admit, clock, pass: (ms: number) => (nowMs += ms) };
+  const pass = (ms: number) => {
+    nowMs += ms;
+    idleMs += ms;
+  };
+  /** When two tenants are no more there together. */
+  const muchLater = () => {
+    pass(2000);
+    clock.advance(2000);
+  };
+  return { scheduler, ran, ask, admit, clock, pass, muchLater };
 }
 
 const schemaNamed = (configuration: FlowControlConfiguration, name: string) =>
@@ -166,6 +176,28 @@ describe('turns at the processor', () => {
     await Promise.all(busy);
   });
 
+  test('nobody waits for who took much lately, though it was away for a moment', async () => {
+    const { ask, admit, pass, clock } = setUp();
+    await Promise.all([ask('quiet'), ...Array.from({ length: 30 }, () => ask('heavy', { ms: 10 }))]);
+    for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+    // Who is waited for is so for some milliseconds.
+    const admitLater = (account: string) => {
+      const turn = admit(account);
+      pass(10);
+      clock.advance(10);
+      return turn;
+    };
+    const quiet = await admit('quiet');
+    const heavy = await admitLater('heavy');
+    assert.deepEqual([quiet.awaited, heavy.awaited], [true, false]);
+    heavy.end();
+    pass(900);
+    const again = await admitLater('heavy');
+    assert.equal(again.awaited, true, 'that was long ago');
+    again.end();
+    quiet.end();
+  });
+
   test('what comes back from elsewhere takes a slice where tenants share the loop', async () => {
     const { admit, pass, clock } = setUp();
     const busy = await admit('busy');
@@ -188,7 +220,7 @@ describe('turns at the processor', () => {
   });
 
   test('work in the background takes slices where tenants share the loop, and is charged', async () => {
-    const { admit, scheduler, pass, ask, ran } = setUp();
+    const { admit, scheduler, pass, muchLater, ask, ran } = setUp();
     assert.equal(scheduler.background('busy'), undefined, 'nobody is there');
     const busy = await admit('busy');
     assert.equal(scheduler.background('busy'), undefined, 'nobody else is there');
@@ -203,6 +235,7 @@ describe('turns at the processor', () => {
     assert.deepEqual(ran, ['busy', 'busy', 'busy', 'other']);
     busy.end();
     for (let round = 0; round < 3; round++) await new Promise(setImmediate);
+    muchLater();
     assert.deepEqual([...scheduler.accounts()], []);
   });
 
@@ -235,9 +268,10 @@ describe('turns at the processor', () => {
   });
 
   test('nothing is left of who is idle', async () => {
-    const { ask, scheduler } = setUp();
+    const { ask, scheduler, muchLater } = setUp();
     await Promise.all([ask('a'), ask('b'), ask('c')]);
     for (let round = 0; round < 5; round++) await new Promise(setImmediate);
+    muchLater();
     assert.deepEqual([...scheduler.accounts()], []);
   });
 

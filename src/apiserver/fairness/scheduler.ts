@@ -8,7 +8,9 @@ import {
   PLATFORM_ACCOUNT,
   Turn,
 } from './account.ts';
+import { Collections, collectionMs } from './collections.ts';
 import { Hold } from './hold.ts';
+import { OutsideWork } from './outside-work.ts';
 import type { RejectReason } from './priority-level.ts';
 
 /**
@@ -20,12 +22,15 @@ import type { RejectReason } from './priority-level.ts';
  *
  *     A hammers, B asks now and then:   |A1|A2|A3|  B arrives  |B1| B's commit |B1|A4|A5| ...
  *
- * Nothing here runs while nothing is asked: no timer, and no state of a tenant that is idle and owes nothing.
+ * Nothing here runs while nothing is asked: no timer, and no state of a tenant that is idle and owes nothing, but for a
+ * second after two were there.
  */
 export interface SchedulerOptions {
   clock: Clock;
   /** Milliseconds, with fractions; `performance.now` unless a test says otherwise. */
   preciseNow?: () => number;
+  /** How long the loop has waited for events in all, in milliseconds: it is nobody's work. */
+  idleMs?: () => number;
   limits?: Partial<SchedulerLimits>;
 }
 
@@ -61,6 +66,8 @@ const roundMs = 4;
 const sharedRoundMs = 0.5;
 const sharedForMs = 1000;
 const newcomerMs = 30;
+/** Who took more of the processor lately is no newcomer when it comes back: fifty clients come and go all the time. */
+const newcomerShare = 0.3;
 const sweepIntervalMs = 1000;
 /** Accounts that owe are kept while there are no more than so many; then those that owe least go. */
 const idleAccountsLimit = 1024;
@@ -90,10 +97,13 @@ export class Scheduler implements Dispatcher {
   #cancelSweep: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
   readonly #hold: Hold;
+  readonly #outside: OutsideWork;
+  readonly #collections = new Collections();
 
-  constructor({ clock, preciseNow = () => performance.now(), limits }: SchedulerOptions) {
+  constructor({ clock, preciseNow = () => performance.now(), idleMs, limits }: SchedulerOptions) {
     this.#clock = clock;
     this.#preciseNow = preciseNow;
+    this.#outside = new OutsideWork(idleMs);
     this.limits = { ...defaultLimits, ...limits };
     this.#hold = new Hold(clock, preciseNow, () => this.#scheduleSlice());
   }
@@ -102,6 +112,7 @@ export class Scheduler implements Dispatcher {
   admit(asked: Asked): Promise<Turn | RejectReason> {
     const account = this.#account(asked.account, asked.weight);
     this.#activate(account, true);
+    if (this.#isShared()) this.#outside.count(account);
     account.configure(asked.configuration);
     const level = account.level(asked.schema.level);
     return new Promise((resolve) => {
@@ -193,6 +204,7 @@ export class Scheduler implements Dispatcher {
     this.#cancelSweep?.();
     this.#cancelRetry?.();
     this.#hold.close();
+    this.#collections.close();
   }
 
   #account(name: string, weight: number): Account {
@@ -210,10 +222,15 @@ export class Scheduler implements Dispatcher {
     // Who was away has no credit from it, and who owes still does.
     account.virtualMs = Math.max(account.virtualMs, this.#virtualNowMs);
     this.#active.add(account);
-    if (account.name === PLATFORM_ACCOUNT || ++this.#neighbours === 1) return;
+    if (account.name === PLATFORM_ACCOUNT) return;
     const nowMs = this.#preciseNow();
-    this.#sharedUntilMs = nowMs + sharedForMs;
-    if (asks) this.#newcomers.set(account, nowMs);
+    if (++this.#neighbours > 1) {
+      if (nowMs >= this.#sharedUntilMs) this.#outside.begin(nowMs);
+      this.#sharedUntilMs = nowMs + sharedForMs;
+    }
+    if (nowMs >= this.#sharedUntilMs || !asks) return;
+    // The others may be away for this very moment.
+    if (account.shareLately(nowMs) < newcomerShare) this.#newcomers.set(account, nowMs);
   }
 
   /** Nothing of it is left: it is forgotten unless it owes. */
@@ -222,8 +239,11 @@ export class Scheduler implements Dispatcher {
     if (this.#active.delete(account) && account.name !== PLATFORM_ACCOUNT) this.#neighbours--;
     this.#newcomers.delete(account);
     this.#hold.ended(account);
-    // Nobody is there to owe to.
-    if (this.#active.size === 0) this.#accounts.clear();
+    if (this.#isShared()) {
+      // What it did is known for as long as it matters: until the sweep.
+      this.#scheduleSweep();
+      if (this.#accounts.size - this.#active.size > idleAccountsLimit) this.#forgetIdle();
+    } else if (this.#active.size === 0) this.#accounts.clear();
     else if (account.virtualMs <= this.#virtualNowMs) this.#accounts.delete(account.name);
     else if (this.#accounts.size - this.#active.size > idleAccountsLimit) this.#forgetIdle();
   }
@@ -251,6 +271,7 @@ export class Scheduler implements Dispatcher {
     if (!this.#inRound) {
       this.#inRound = true;
       this.#roundStartMs = nowMs;
+      if (this.#isShared()) this.#outside.settle(nowMs);
       // Immediates made during a round belong to the next: the first of them ends this one.
       setImmediate(this.#endRound);
     } else if (nowMs - this.#roundStartMs >= this.#roundLimitMs(nowMs)) {
@@ -286,8 +307,13 @@ export class Scheduler implements Dispatcher {
     const work = this.#sliceOf;
     if (work === undefined) return;
     this.#sliceOf = undefined;
-    const tookMs = this.#preciseNow() - this.#sliceStartMs;
+    const nowMs = this.#preciseNow();
+    const tookMs = nowMs - this.#sliceStartMs;
     work.took(tookMs);
+    if (this.#isShared()) {
+      this.#outside.sliceEnded(work.account, nowMs);
+      if (tookMs >= collectionMs) this.#collections.charged(work, this.#sliceStartMs, nowMs);
+    }
     this.#hold.used(tookMs);
     this.#retire(work.account);
     if (this.#scheduled === 0) this.#leftOver = true;
@@ -358,7 +384,7 @@ export class Scheduler implements Dispatcher {
     });
   }
 
-  /** One timer for all, while anything is queued. */
+  /** One timer for all, while anything is queued, or two tenants were there within a moment. */
   #scheduleSweep(): void {
     this.#cancelSweep ??= this.#clock.schedule(sweepIntervalMs, () => {
       this.#cancelSweep = undefined;
@@ -372,7 +398,12 @@ export class Scheduler implements Dispatcher {
         }
         this.#retire(account);
       }
-      if (left) this.#scheduleSweep();
+      if (left || this.#isShared()) return this.#scheduleSweep();
+      // Nobody is there to owe to, or nobody is owed.
+      for (const [name, account] of this.#accounts) {
+        if (this.#active.has(account)) continue;
+        if (this.#active.size === 0 || account.virtualMs <= this.#virtualNowMs) this.#accounts.delete(name);
+      }
     });
   }
 }

@@ -1,31 +1,32 @@
 import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { badRequest, requestEntityTooLarge, StatusError } from '../../api/status.ts';
 import { ByteCollector } from '../../base/byte-collector.ts';
 import type { RequestBody } from '../request-context.ts';
+import { Http2Request } from './http2-exchange.ts';
 import { mostValues, outgrown } from './nesting.ts';
 
 /** As kube-apiserver's --max-request-bytes: 3 MiB. */
 export const bodyLimitBytes = 3 * 1024 * 1024;
 
 /** Reads the body to its end. A body over the limit is dropped as it comes in, and answered with 413. */
-export function readBody(request: IncomingMessage | Http2ServerRequest): Promise<RequestBody> {
+export function readBody(request: IncomingMessage | Http2Request): Promise<RequestBody> {
   const contentType = String(request.headers['content-type'] ?? '');
   const announced = Number(request.headers['content-length'] ?? 0);
+  const readable = request instanceof Http2Request ? request.stream : request;
   return new Promise((resolve, reject) => {
     if (announced > bodyLimitBytes) {
-      request.resume();
+      readable.resume();
       return reject(requestEntityTooLarge(bodyLimitBytes));
     }
     const body = new ByteCollector();
-    request.on('data', (chunk: Buffer) => {
+    readable.on('data', (chunk: Buffer) => {
       if (body.length + chunk.length <= bodyLimitBytes) return body.add(chunk);
       body.length += chunk.length;
       body.clear();
       reject(requestEntityTooLarge(bodyLimitBytes));
     });
-    request.on('end', () => {
+    readable.on('end', () => {
       const bytes = body.bytes();
       const problem = contentType.includes('protobuf') ? undefined : outgrown(bytes, contentType.includes('yaml'));
       if (problem === 'depth') {
@@ -38,14 +39,14 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
       resolve({ type: 'bytes', bytes, contentType });
     });
     const cut = () => reject(new StatusError(400, 'BadRequest', 'the request ended before its body did'));
-    request.on('aborted', cut);
-    request.on('error', cut);
+    readable.on('aborted', cut);
+    readable.on('error', cut);
   });
 }
 
 /** The body unread; undefined where the request has none. */
-export function bodyStream(request: IncomingMessage | Http2ServerRequest): Readable | undefined {
-  if ('stream' in request) return request.stream.endAfterHeaders ? undefined : request;
+export function bodyStream(request: IncomingMessage | Http2Request): Readable | undefined {
+  if (request instanceof Http2Request) return request.asReadable();
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   return (length !== undefined && length !== '0') || encoding !== undefined ? request : undefined;
 }

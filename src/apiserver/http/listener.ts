@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-} from 'node:http2';
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
@@ -24,13 +19,14 @@ import { streamOverWebSocket } from '../streaming/websocket/stream-answer.ts';
 import { bodyStream, readBody } from './body.ts';
 import { ConnectionBudget, connectionLimits } from './connection-budget.ts';
 import { credentialsOf } from './credentials.ts';
+import { Http2Request, Http2Response, writableOf } from './http2-exchange.ts';
 import { OpenAnswers } from './open-answers.ts';
 import { respondProxied } from './proxied-response.ts';
 import { commonHeaders, respond, respondError } from './respond.ts';
 import { respondWatch, type WatchResponse } from './watch-response.ts';
 
-type AnyRequest = IncomingMessage | Http2ServerRequest;
-type AnyResponse = ServerResponse | Http2ServerResponse;
+type AnyRequest = IncomingMessage | Http2Request;
+type AnyResponse = ServerResponse | Http2Response;
 
 export interface ListenerOptions {
   servingCertificatePem: string;
@@ -86,6 +82,8 @@ export async function listen(at: { host: string; port: number }, options: Listen
     maxSessionMemory: 1000,
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
     http1Options,
+    Http2ServerRequest: Http2Request as never,
+    Http2ServerResponse: Http2Response as never,
   });
 
   server.on('request', (request: AnyRequest, response: AnyResponse) => {
@@ -119,6 +117,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
   });
 
   async function serve(request: AnyRequest, response: AnyResponse): Promise<void> {
+    if (response.destroyed) return;
     const abort = new AbortController();
     // An answer that went out whole left nobody waiting: an abort's error is dear to make.
     let isThrough = () => {};
@@ -159,7 +158,7 @@ export async function listen(at: { host: string; port: number }, options: Listen
             ...answer.headers,
           });
           plain.flushHeaders();
-          await pipeline(answer.chunks, plain).catch((error) => {
+          await pipeline(answer.chunks, writableOf(response)).catch((error) => {
             logger.debug({ error, path: request.url }, 'a stream ended early');
           });
           return;
@@ -239,12 +238,12 @@ export async function listen(at: { host: string; port: number }, options: Listen
       if (error instanceof MalformedPathError) return badRequest(error.message);
       throw error;
     }
-    const socket = ('stream' in request && request.stream?.session?.socket) || request.socket;
+    const socket = request.socket;
     let body: ReturnType<typeof readBody> | undefined;
     const claimConnection = (owner: string, limit: number): boolean => {
       if (budget.admit(socket as Socket, owner, limit)) return true;
       // The answer still goes out; a moment later nobody is connected.
-      const connection = ('stream' in request && request.stream?.session) || request.socket;
+      const connection = (request instanceof Http2Request && request.stream.session) || request.socket;
       setTimeout(() => connection.destroy(), 1000).unref();
       return false;
     };

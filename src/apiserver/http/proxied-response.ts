@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { StatusError } from '../../api/status.ts';
 import type { ProxiedAnswer } from '../answer.ts';
 import type { RequestContext } from '../request-context.ts';
+import { writableOf } from './http2-exchange.ts';
 import { commonHeaders } from './respond.ts';
 
 /** Passes another server's answer on, byte by byte as it comes; cut short when either side goes away. */
@@ -26,7 +27,7 @@ export async function respondProxied(
     return;
   }
   response.flushHeaders();
-  await pipeline(answer.body, response).catch(() => {
+  await pipeline(answer.body, writableOf(response)).catch(() => {
     // Half an answer is out: nothing can be said any more but that it ended.
     response.destroy();
   });

@@ -1,5 +1,6 @@
 import { createGzip } from 'node:zlib';
 import type { RequestContext } from '../request-context.ts';
+import { writableOf } from './http2-exchange.ts';
 import type { ItemBytes } from './list-item.ts';
 
 /** What is built and encrypted at once: about a third of a millisecond; less while others wait. */
@@ -52,7 +53,7 @@ export async function sendParts(
   if (gzip) {
     const compressor = createGzip({ level: 1 });
     compressor.on('error', () => response.destroy());
-    compressor.pipe(given as NodeJS.WritableStream);
+    compressor.pipe(writableOf(given as object));
     response.once('close', () => compressor.destroy());
     output = compressor;
   }
