@@ -191,6 +191,7 @@ describe('turns at the processor', () => {
     const heavy = await admitLater('heavy');
     assert.deepEqual([quiet.awaited, heavy.awaited], [true, false]);
     heavy.end();
+    for (let round = 0; round < 3; round++) await new Promise(setImmediate);
     pass(900);
     const again = await admitLater('heavy');
     assert.equal(again.awaited, true, 'that was long ago');
