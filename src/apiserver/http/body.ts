@@ -26,7 +26,7 @@ export function readBody(request: IncomingMessage | Http2Request): Promise<Reque
       body.clear();
       reject(requestEntityTooLarge(bodyLimitBytes));
     });
-    readable.on('end', () => {
+    const finish = () => {
       const bytes = body.bytes();
       const problem = contentType.includes('protobuf') ? undefined : outgrown(bytes, contentType.includes('yaml'));
       if (problem === 'depth') {
@@ -37,10 +37,15 @@ export function readBody(request: IncomingMessage | Http2Request): Promise<Reque
         return reject(new StatusError(413, 'RequestEntityTooLarge', message));
       }
       resolve({ type: 'bytes', bytes, contentType });
-    });
+    };
+    // Of a stream over HTTP/2 without any data, nobody hears the end who comes later.
+    if (readable.readableEnded) return finish();
+    readable.on('end', finish);
     const cut = () => reject(new StatusError(400, 'BadRequest', 'the request ended before its body did'));
+    if (readable.destroyed) return cut();
     readable.on('aborted', cut);
     readable.on('error', cut);
+    readable.on('close', cut);
   });
 }
 

@@ -37,7 +37,7 @@ export class Http2Request {
 
   /** To be passed on: who destroys it does not destroy the answer. */
   asReadable(): Readable | undefined {
-    if (this.stream.endAfterHeaders) return undefined;
+    if (this.stream.endAfterHeaders || this.stream.readableEnded) return undefined;
     return new Http2ServerRequest(this.stream, this.headers, {}, this.rawHeaders);
   }
 }

@@ -2,6 +2,8 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { notAcceptable, type StatusError } from '../../api/status.ts';
+import { writeJson } from '../../api/write-json.ts';
+import { runInTurns } from '../../base/steps.ts';
 import type { Answer, EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
 import { encodeObject, PROTOBUF } from '../protobuf/encode-protobuf.ts';
 import type { RequestContext } from '../request-context.ts';
@@ -88,8 +90,12 @@ export async function respond(
   if (fast !== undefined) return send(context, options, code, 'application/json', fast);
   const value = shapeOf(context, answer, form, options.nowMs);
   if (form.format === 'yaml') return sendYaml(context, options, code, value);
-  const text = wantsPretty(context) ? JSON.stringify(value, undefined, 2) : `${JSON.stringify(value)}\n`;
-  return send(context, options, code, 'application/json', Buffer.from(text));
+  if (wantsPretty(context)) {
+    return send(context, options, code, 'application/json', Buffer.from(JSON.stringify(value, undefined, 2)));
+  }
+  // What took long to read takes long to write.
+  const text = context.pace?.isLong ? await runInTurns(writeJson(value), context.pace) : JSON.stringify(value);
+  return send(context, options, code, 'application/json', Buffer.from(`${text}\n`));
 }
 
 /** A hundred objects may be a hundred megabytes, which a client that does not read them would have us keep. */
