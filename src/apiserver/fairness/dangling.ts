@@ -42,7 +42,7 @@ export class DanglingConditions {
   #schedule(): void {
     if (this.#closed) return;
     this.#cancel ??= this.#clock.schedule(settleMs, () => {
-      this.#work().finally(() => {
+      void this.#work().finally(() => {
         this.#cancel = undefined;
         if (this.#due.size > 0) this.#schedule();
       });

@@ -209,7 +209,7 @@ export function changedBytes(changes: readonly DecidedChange[]): number {
   return bytes;
 }
 
-/** Within a transaction of lmdb. The newest version of a key that changed several times is written once. */
+/** Within a transaction of lmdb, whose end tells of what went wrong. The newest version of a key that changed several times is written once. */
 function putRevisions(tables: Tables, revisions: readonly DecidedRevision[]): void {
   const newest = new Map<string, StoreEvent>();
   for (const { revision, changes } of revisions) {
@@ -217,19 +217,19 @@ function putRevisions(tables: Tables, revisions: readonly DecidedRevision[]): vo
     for (const { event, replaced } of changes) {
       if (replaced !== undefined) {
         const record = encodeRecord(replaced.createRevision, revision, replaced.value);
-        tables.history.put([event.key, replaced.modRevision], record);
+        void tables.history.put([event.key, replaced.modRevision], record);
       }
       newest.set(event.key, event);
       records.push([event.key, event.type === 'put' ? event.createRevision : 0, replaced?.modRevision ?? 0]);
     }
-    tables.log.put(revision, Buffer.from(JSON.stringify(records)));
+    void tables.log.put(revision, Buffer.from(JSON.stringify(records)));
   }
   for (const event of newest.values()) {
-    if (event.type === 'delete') tables.current.remove(event.key);
-    else tables.current.put(event.key, encodeRecord(event.createRevision, event.revision, event.value));
+    if (event.type === 'delete') void tables.current.remove(event.key);
+    else void tables.current.put(event.key, encodeRecord(event.createRevision, event.revision, event.value));
   }
 }
 
 function putState(tables: Tables, state: State): void {
-  tables.meta.put('state', Buffer.from(JSON.stringify(state)));
+  void tables.meta.put('state', Buffer.from(JSON.stringify(state)));
 }
