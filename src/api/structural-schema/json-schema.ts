@@ -81,13 +81,20 @@ export function setOwn(object: Record<string, unknown>, key: string, value: unkn
   }
 }
 
-/** Every node of a schema, those within allOf, anyOf, oneOf and not included, outer ones first. */
+/** The schemas right below one, those of allOf, anyOf, oneOf and not included. */
+export function partsOf(schema: JsonSchema): JsonSchema[] {
+  const lists = [schema.allOf, schema.anyOf, schema.oneOf, Array.isArray(schema.items) ? schema.items : []];
+  const parts = lists.flatMap((list) => list ?? []);
+  for (const part of [itemsOf(schema), valuesOf(schema), schema.not]) if (part !== undefined) parts.push(part);
+  for (const part of Object.values(schema.properties ?? {})) parts.push(part);
+  // A schema in the place of one may be missing.
+  return parts.filter((part) => part !== null && typeof part === 'object');
+}
+
+/** Every node of a schema, outer ones first. */
 export function* nodesOf(schema: JsonSchema): Generator<JsonSchema> {
-  // A default or an enum may hold anything; a schema in the place of one may be missing.
+  // A default or an enum may hold anything.
   if (schema === null || typeof schema !== 'object') return;
   yield schema;
-  const lists = [schema.allOf, schema.anyOf, schema.oneOf, Array.isArray(schema.items) ? schema.items : []];
-  for (const list of lists) for (const node of list ?? []) yield* nodesOf(node);
-  for (const node of [itemsOf(schema), valuesOf(schema), schema.not]) if (node !== undefined) yield* nodesOf(node);
-  for (const node of Object.values(schema.properties ?? {})) yield* nodesOf(node);
+  for (const part of partsOf(schema)) yield* nodesOf(part);
 }

@@ -7,7 +7,7 @@ import {
   isRecord,
   itemsOf,
   type JsonSchema,
-  nodesOf,
+  partsOf,
   propertyOf,
   type ValidationRule,
   valuesOf,
@@ -25,7 +25,7 @@ const withRules = new WeakMap<JsonSchema, boolean>();
 export function hasRules(schema: JsonSchema): boolean {
   let known = withRules.get(schema);
   if (known === undefined) {
-    known = [...nodesOf(schema)].some((node) => (node['x-kubernetes-validations'] ?? []).length > 0);
+    known = (schema['x-kubernetes-validations'] ?? []).length > 0 || partsOf(schema).some(hasRules);
     withRules.set(schema, known);
   }
   return known;
@@ -42,7 +42,17 @@ interface Walk {
   findings: FieldError[];
   steps: number;
   textLength: number;
+  /** What was wrong before and stays as it is, is told and not refused. */
+  ratchets: boolean;
 }
+
+const newWalk = (ratchets: boolean): Walk => ({
+  budget: RUNTIME_BUDGET,
+  findings: [],
+  steps: 0,
+  textLength: 0,
+  ratchets,
+});
 
 /** Nothing more is evaluated: the budget is spent, or enough is found. */
 class BudgetSpent {}
@@ -60,26 +70,59 @@ interface Subject {
  */
 export function* ruleChecks(schema: JsonSchema, value: unknown, old?: unknown): Steps<FieldError[]> {
   if (!hasRules(schema)) return [];
-  const walk: Walk = { budget: RUNTIME_BUDGET, findings: [], steps: 0, textLength: 0 };
+  const walk = newWalk(true);
+  yield* visitWithin(walk, schema, { value, old, isUnchanged: isUnchanged(walk, schema, value, old) }, '', true);
+  return walk.findings;
+}
+
+/** @returns whether there is budget left. */
+function* visitWithin(walk: Walk, schema: JsonSchema, subject: Subject, path: string, isRoot: boolean): Steps<boolean> {
   try {
-    yield* visit(
-      schema,
-      { value, old, isUnchanged: old !== undefined && isAsBefore(schema, value, old) },
-      '',
-      true,
-      walk,
-    );
+    yield* visit(schema, subject, path, isRoot, walk);
+    return true;
   } catch (error) {
     if (!(error instanceof BudgetSpent)) throw error;
+    return false;
   }
-  return walk.findings;
+}
+
+/** Holds all defaults of one schema to its rules, within one budget. Source: apiextensions' defaulting/validation.go. */
+export class DefaultRules {
+  readonly #walk = newWalk(false);
+  #isSpent = false;
+
+  /** Nothing more will be found. */
+  get isSpent(): boolean {
+    return this.#isSpent;
+  }
+
+  /** A default has to be right as what has long been there, and, for rules that ask, as what is new. */
+  *check(schema: JsonSchema, path: string, isRoot: boolean): Steps<FieldError[]> {
+    if (this.#isSpent || !hasRules(schema)) return [];
+    const walk = this.#walk;
+    const [budget, before] = [walk.budget, walk.findings.length];
+    const value = schema.default;
+    const asKept = { value, old: value, isUnchanged: false };
+    this.#isSpent = !(yield* visitWithin(walk, schema, asKept, path, isRoot));
+    if (walk.findings.length === before && !this.#isSpent) {
+      const left = walk.budget;
+      walk.budget = budget;
+      const asNew = { value, old: undefined, isUnchanged: false };
+      this.#isSpent = !(yield* visitWithin(walk, schema, asNew, path, isRoot));
+      walk.budget = Math.min(walk.budget, left);
+    }
+    return walk.findings.slice(before);
+  }
 }
 
 export const validateRules = (schema: JsonSchema, value: unknown, old?: unknown): FieldError[] =>
   runAtOnce(ruleChecks(schema, value, old));
 
+const isUnchanged = (walk: Walk, schema: JsonSchema | undefined, value: unknown, old: unknown): boolean =>
+  walk.ratchets && old !== undefined && isAsBefore(schema, value, old);
+
 function* visit(schema: JsonSchema, subject: Subject, path: string, isRoot: boolean, walk: Walk): Steps<void> {
-  const { value, old, isUnchanged } = subject;
+  const { value, old } = subject;
   if (value === null || value === undefined || !hasRules(schema)) return;
   if (++walk.steps % stepsBetweenYields === 0) yield;
   if ((schema['x-kubernetes-validations'] ?? []).length > 0)
@@ -91,11 +134,7 @@ function* visit(schema: JsonSchema, subject: Subject, path: string, isRoot: bool
     const before = correlate(schema, old);
     for (const [index, item] of value.entries()) {
       const was = before?.(item);
-      const part = {
-        value: item,
-        old: was,
-        isUnchanged: isUnchanged || (was !== undefined && isAsBefore(items, item, was)),
-      };
+      const part = { value: item, old: was, isUnchanged: subject.isUnchanged || isUnchanged(walk, items, item, was) };
       yield* visit(items, part, `${path}[${index}]`, isEmbeddedResource(items), walk);
     }
   } else if (isRecord(value)) {
@@ -107,7 +146,7 @@ function* visit(schema: JsonSchema, subject: Subject, path: string, isRoot: bool
       const part = {
         value: value[key],
         old: was,
-        isUnchanged: isUnchanged || (was !== undefined && isAsBefore(property ?? values, value[key], was)),
+        isUnchanged: subject.isUnchanged || isUnchanged(walk, property ?? values, value[key], was),
       };
       if (property !== undefined) {
         yield* visit(property, part, path === '' ? key : `${path}.${key}`, isEmbeddedResource(property), walk);

@@ -2,39 +2,67 @@ import type { Steps } from '../../../base/steps.ts';
 import { DecodeIssues } from '../../decode-issues.ts';
 import { deepEqual } from '../../equality.ts';
 import type { Findings } from '../../validation/findings.ts';
+import { DefaultRules, hasRules } from '../cel/validate-rules.ts';
 import { validateEmbeddedResources } from '../embedded-resources.ts';
-import { isEmbeddedResource, itemsOf, type JsonSchema } from '../json-schema.ts';
+import { isEmbeddedResource, itemsOf, type JsonSchema, nodesOf } from '../json-schema.ts';
 import { prune } from '../prune.ts';
-import { validatePart } from '../validate-value.ts';
+import { partChecks } from '../validate-value.ts';
 
 const metadataFields = new Set(['metadata', 'kind', 'apiVersion']);
+/** So many are looked at between two looks at the clock. */
+const nodesAtOnce = 64;
 
 /** Defaults must be values that anyone could have written. Source: apiextensions' defaulting/validation.go. */
 export function* validateDefaults(schema: JsonSchema, path: string, findings: Findings): Steps<void> {
-  yield* walk(schema, path, true, false, findings);
+  if (!(yield* findRules(schema))) return;
+  yield* walk(schema, path, { isResource: true, isInMetadata: false, rules: new DefaultRules() }, findings);
 }
 
-function* walk(
-  schema: JsonSchema,
-  path: string,
-  isResource: boolean,
-  isInMetadata: boolean,
-  findings: Findings,
-): Steps<void> {
-  if (schema.default !== undefined) checkDefault(schema, `${path}.default`, isInMetadata, findings);
-  const isInside = isInMetadata && !isEmbeddedResource(schema);
+/** Inner ones first, so that no question whether there are rules below is a long one. @returns whether there are defaults. */
+function* findRules(schema: JsonSchema): Steps<boolean> {
+  const nodes: JsonSchema[] = [];
+  let hasDefaults = false;
+  for (const node of nodesOf(schema)) {
+    hasDefaults ||= node.default !== undefined;
+    if (nodes.push(node) % nodesAtOnce === 0) yield;
+  }
+  if (!hasDefaults) return false;
+  for (const [index, node] of nodes.reverse().entries()) {
+    hasRules(node);
+    if (index % nodesAtOnce === 0) yield;
+  }
+  return true;
+}
+
+interface Scope {
+  /** The outermost resource, or one that is embedded. */
+  isResource: boolean;
+  isInMetadata: boolean;
+  rules: DefaultRules;
+}
+
+function* walk(schema: JsonSchema, path: string, scope: Scope, findings: Findings): Steps<void> {
+  const { rules } = scope;
+  const isResource = scope.isResource || isEmbeddedResource(schema);
+  const isInMetadata = scope.isInMetadata && !isResource;
+  if (schema.default !== undefined && schema.default !== null) {
+    yield* checkDefault(schema, `${path}.default`, { isResource, isInMetadata, rules }, findings);
+  }
   const items = itemsOf(schema);
-  if (items !== undefined) yield* walk(items, `${path}.items`, false, isInside, findings);
+  const below = { isResource: false, isInMetadata, rules };
+  if (items !== undefined && !rules.isSpent) yield* walk(items, `${path}.items`, below, findings);
   for (const [name, part] of Object.entries(schema.properties ?? {})) {
-    const isMetadata = (isResource || isEmbeddedResource(schema)) && metadataFields.has(name);
+    if (rules.isSpent) return;
+    const isMetadata = isResource && metadataFields.has(name);
     yield;
-    yield* walk(part, `${path}.properties[${name}]`, false, isInside || isMetadata, findings);
+    const inside = { ...below, isInMetadata: isInMetadata || isMetadata };
+    yield* walk(part, `${path}.properties[${name}]`, inside, findings);
   }
 }
 
-function checkDefault(schema: JsonSchema, path: string, isInMetadata: boolean, findings: Findings): void {
+function* checkDefault(schema: JsonSchema, path: string, scope: Scope, findings: Findings): Steps<void> {
   const value = schema.default;
-  if (!isInMetadata) {
+  if (!scope.isInMetadata) {
     const pruned = prune(schema, value, new DecodeIssues(false), (metadata) => metadata);
     if (!deepEqual(pruned, value)) findings.invalid(path, value, 'must not have unknown fields');
     const embedded = validateEmbeddedResources(schema, value, path);
@@ -43,5 +71,7 @@ function checkDefault(schema: JsonSchema, path: string, isInMetadata: boolean, f
       return;
     }
   }
-  findings.list.push(...validatePart(schema, value, path));
+  const found = yield* partChecks(schema, value, path);
+  // Rules need values of the right form to speak of.
+  findings.list.push(...(found.length > 0 ? found : yield* scope.rules.check(schema, path, scope.isResource)));
 }

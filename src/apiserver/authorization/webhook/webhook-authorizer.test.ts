@@ -280,7 +280,7 @@ describe('the operator’s authorizers', { timeout: 60_000 }, () => {
       assert.match(spec.audiences[0], /\/clusters\/red$/);
       await who('known');
       assert.equal(elsewhere.asked.length, 1, 'it is remembered');
-      assert.deepEqual(await who('other'), { user: {}, error: 'never heard of' });
+      assert.deepEqual(await who('other'), { user: {}, error: '[invalid bearer token, never heard of]' });
       elsewhere.answer = () => ({ code: 403 });
       assert.deepEqual(await who('third'), { user: {}, error: 'the token webhook does not answer' });
     });
