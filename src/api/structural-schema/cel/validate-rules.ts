@@ -44,6 +44,8 @@ interface Walk {
   textLength: number;
   /** What was wrong before and stays as it is, is told and not refused. */
   ratchets: boolean;
+  /** A rule was met that may ask whether there was anything before. */
+  metOptional: boolean;
 }
 
 const newWalk = (ratchets: boolean): Walk => ({
@@ -52,6 +54,7 @@ const newWalk = (ratchets: boolean): Walk => ({
   steps: 0,
   textLength: 0,
   ratchets,
+  metOptional: false,
 });
 
 /** Nothing more is evaluated: the budget is spent, or enough is found. */
@@ -102,9 +105,10 @@ export class DefaultRules {
     const walk = this.#walk;
     const [budget, before] = [walk.budget, walk.findings.length];
     const value = schema.default;
+    walk.metOptional = false;
     const asKept = { value, old: value, isUnchanged: false };
     this.#isSpent = !(yield* visitWithin(walk, schema, asKept, path, isRoot));
-    if (walk.findings.length === before && !this.#isSpent) {
+    if (walk.metOptional && walk.findings.length === before && !this.#isSpent) {
       const left = walk.budget;
       walk.budget = budget;
       const asNew = { value, old: undefined, isUnchanged: false };
@@ -228,6 +232,7 @@ function* applyAll(
   }
   for (const compiled of compiledRules(schema, isRoot)) {
     const isOptional = compiled.rule.optionalOldSelf === true;
+    walk.metOptional ||= isOptional;
     const budget = walk.budget;
     if (walk.findings.length >= findingsKept || walk.textLength > textKept) throw new BudgetSpent();
     apply(compiled, schema, subject, (name) => values(name, isOptional), path, walk);
