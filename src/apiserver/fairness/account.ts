@@ -23,6 +23,12 @@ export interface Asked {
   isMutating?: boolean;
 }
 
+/** Requests that change something, and that do not: for the metrics. */
+export interface ByKind {
+  mutating: number;
+  readOnly: number;
+}
+
 /** Who gives the processor away. */
 export interface Dispatcher {
   /** Somebody who asks for little is there: who has much to do does it in small parts. */
@@ -63,7 +69,7 @@ export class BackgroundWork implements Charged {
 export class Turn implements Waiting, Charged {
   readonly width: number;
   readonly schemaName: string;
-  readonly isMutating: boolean;
+  readonly kind: keyof ByKind;
   readonly arrivedMs: number;
   startedMs = 0;
   readonly account: Account;
@@ -84,7 +90,7 @@ export class Turn implements Waiting, Charged {
   ) {
     this.width = asked.width;
     this.schemaName = asked.schema.name;
-    this.isMutating = asked.isMutating === true;
+    this.kind = asked.isMutating === true ? 'mutating' : 'readOnly';
     this.arrivedMs = arrivedMs;
     this.account = account;
     this.level = level;
@@ -170,6 +176,10 @@ export class Account {
   present = 0;
   /** Those in their handlers, the oldest first. */
   readonly running = new Set<Turn>();
+  /** Those that wait for their turn. */
+  readonly queued: ByKind = { mutating: 0, readOnly: 0 };
+  /** Those in their handlers, however long. */
+  readonly inflight: ByKind = { mutating: 0, readOnly: 0 };
   readonly levels = new Map<string, PriorityLevel<Turn>>();
   /** Slices that requests under way, and work in the background, ask for. */
   readonly slices: { work: Charged; resolve: () => void }[] = [];
@@ -220,6 +230,7 @@ export class Account {
         if (level.idle) this.levels.delete(name);
         continue;
       }
+      level.forgetUnused();
       level.settings = settings;
       level.limits = seatLimits(settings, configuration.sumOfShares);
     }

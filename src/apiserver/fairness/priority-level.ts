@@ -55,6 +55,14 @@ export interface Waiting {
   reject(reason: RejectReason): void;
 }
 
+/** What the requests of one flow schema have of a level, and what they wait for: for the metrics. */
+export interface SchemaUse {
+  executing: number;
+  seats: number;
+  waiting: number;
+  waitingSeats: number;
+}
+
 export type RejectReason = 'tenant-full' | 'queue-full' | 'concurrency-limit' | 'time-out' | 'cancelled';
 
 /** One queue of a level: requests with a seat, ready to run, and those that wait for one. */
@@ -83,6 +91,8 @@ export class PriorityLevel<Request extends Waiting> {
   runningCount = 0;
   /** Service received, in milliseconds by share, among the levels of its tenant. */
   virtualMs = 0;
+  /** By the names of schemas that had requests here since the configuration changed. */
+  readonly bySchema = new Map<string, SchemaUse>();
   readonly #queues = new Map<number, LevelQueue<Request>>();
   /** The service of the queue that ran last: where a queue that was empty starts from. */
   #virtualNowMs = 0;
@@ -131,8 +141,7 @@ export class PriorityLevel<Request extends Waiting> {
       return undefined;
     }
     queue.waiting.push(request);
-    this.waitingCount++;
-    this.waitingSeats += request.width;
+    this.#countWaiting(request, 1);
     return queue;
   }
 
@@ -174,8 +183,7 @@ export class PriorityLevel<Request extends Waiting> {
       const request = queue.waiting[0]!;
       if (!request.gone() && !this.#seatsFor(request)) return;
       queue.waiting.shift();
-      this.waitingCount--;
-      this.waitingSeats -= request.width;
+      this.#countWaiting(request, -1);
       if (request.gone()) request.reject('cancelled');
       else this.#grant(queue, request);
     }
@@ -186,8 +194,7 @@ export class PriorityLevel<Request extends Waiting> {
     let swept = 0;
     for (const queue of this.#queues.values()) {
       for (const request of extract(queue.waiting, (one) => one.gone() || tooOld(one))) {
-        this.waitingCount--;
-        this.waitingSeats -= request.width;
+        this.#countWaiting(request, -1);
         request.reject(request.gone() ? 'cancelled' : 'time-out');
         swept++;
       }
@@ -201,10 +208,10 @@ export class PriorityLevel<Request extends Waiting> {
     return swept;
   }
 
-  *requests(): IterableIterator<{ request: Request; waiting: boolean }> {
-    for (const queue of this.#queues.values()) {
-      for (const request of queue.ready) yield { request, waiting: false };
-      for (const request of queue.waiting) yield { request, waiting: true };
+  /** Schemas come and go: those that nobody uses are forgotten. */
+  forgetUnused(): void {
+    for (const [name, { executing, waiting }] of this.bySchema) {
+      if (executing === 0 && waiting === 0) this.bySchema.delete(name);
     }
   }
 
@@ -221,11 +228,34 @@ export class PriorityLevel<Request extends Waiting> {
     }
     queue.ready.push(request);
     this.readyCount++;
-    this.seatsTaken += request.width;
+    this.#countSeated(request, 1);
+  }
+
+  #countSeated({ width, schemaName }: Request, by: 1 | -1): void {
+    const use = this.#use(schemaName);
+    this.seatsTaken += by * width;
+    use.seats += by * width;
+    use.executing += by;
+  }
+
+  #countWaiting({ width, schemaName }: Request, by: 1 | -1): void {
+    const use = this.#use(schemaName);
+    this.waitingCount += by;
+    this.waitingSeats += by * width;
+    use.waiting += by;
+    use.waitingSeats += by * width;
+  }
+
+  #use(schemaName: string): SchemaUse {
+    let use = this.bySchema.get(schemaName);
+    if (use === undefined) {
+      this.bySchema.set(schemaName, (use = { executing: 0, seats: 0, waiting: 0, waitingSeats: 0 }));
+    }
+    return use;
   }
 
   #giveBack(request: Request): void {
-    this.seatsTaken -= request.width;
+    this.#countSeated(request, -1);
     this.grantWaiting();
   }
 

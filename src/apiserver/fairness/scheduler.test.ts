@@ -332,18 +332,28 @@ describe('priority levels', () => {
       borrowingLimitPercent: 0,
       limitResponse: { type: 'Queue', queuing: { queues: 1, handSize: 1, queueLengthLimit: 5 } },
     });
-    const { ask, clock, pass } = setUp({ processorWaitMs: 60_000 });
+    const { scheduler, ask, clock, pass } = setUp({ processorWaitMs: 60_000 });
     const schema = schemaNamed(configuration, 'mine');
     let open = () => {};
     const hold = new Promise<void>((resolve) => (open = resolve));
-    const first = ask('tenant', { configuration, schema, hold });
-    const second = ask('tenant', { configuration, schema });
+    const first = ask('tenant', { configuration, schema, hold, isMutating: true });
+    const second = ask('tenant', { configuration, schema, width: 3 });
     await new Promise(setImmediate);
+    const [account] = scheduler.accounts();
+    const uses = () => Object.fromEntries(account!.level('mine').bySchema);
+    assert.deepEqual(uses(), { mine: { executing: 1, seats: 1, waiting: 1, waitingSeats: 3 } });
+    assert.deepEqual(account!.inflight, { mutating: 1, readOnly: 0 });
+    assert.deepEqual(account!.queued, { mutating: 0, readOnly: 1 });
     pass(16_000);
     clock.advance(16_000);
     assert.equal(await second, 'time-out');
     open();
     assert.equal(await first, 'ran');
+    const none = { mutating: 0, readOnly: 0 };
+    assert.deepEqual([account!.inflight, account!.queued], [none, none]);
+    assert.deepEqual(uses(), { mine: { executing: 0, seats: 0, waiting: 0, waitingSeats: 0 } });
+    account!.configure({ ...configuration });
+    assert.deepEqual(uses(), {}, 'a schema that nobody uses may be gone');
   });
 
   test('seats nobody uses are lent, up to the limit', async () => {

@@ -118,14 +118,20 @@ export class Scheduler implements Dispatcher {
     return new Promise((resolve) => {
       if (account.present >= this.limits.presentPerTenant) return resolve('tenant-full');
       const settle = {
-        start: () => resolve(turn),
+        start: () => {
+          account.queued[turn.kind]--;
+          account.inflight[turn.kind]++;
+          resolve(turn);
+        },
         reject: (reason: RejectReason) => {
+          account.queued[turn.kind]--;
           account.present--;
           resolve(reason);
         },
       };
       const turn = new Turn(this, account, level, asked, this.#preciseNow(), settle);
       account.present++;
+      account.queued[turn.kind]++;
       account.awaken(level);
       if (level.enqueue(turn, `${asked.schema.name}\0${asked.distinguisher}`) === undefined) {
         return this.#retire(account);
@@ -183,6 +189,7 @@ export class Scheduler implements Dispatcher {
 
   stopped(turn: Turn): void {
     turn.level.stopped(turn.queue!);
+    turn.account.inflight[turn.kind]--;
     turn.account.running.delete(turn);
     if (turn.account.hasReady) this.#scheduleSlice();
   }

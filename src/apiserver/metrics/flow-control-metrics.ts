@@ -1,6 +1,7 @@
 import { ComputedGauge, type Count, Counter, type Distribution, Histogram, type Metric } from '../../base/metrics.ts';
+import type { Account, ByKind } from '../fairness/account.ts';
 import type { FlowControlConfiguration } from '../fairness/configuration.ts';
-import { type PriorityLevel, type SeatLimits, seatLimits } from '../fairness/priority-level.ts';
+import { type SchemaUse, type SeatLimits, seatLimits } from '../fairness/priority-level.ts';
 import type { Scheduler } from '../fairness/scheduler.ts';
 import type { FairnessObserver } from '../filters/priority-and-fairness.ts';
 
@@ -78,57 +79,47 @@ export class FlowControlMetrics implements FairnessObserver {
       const all = [...this.#scheduler.accounts()];
       return of === undefined ? all : all.filter(({ name }) => name === of.tenant);
     };
-    const levels = (value: (level: PriorityLevel<any>) => number) => () => {
-      const sums = new Map<string, number>();
-      for (const name of of?.configuration.levels.keys() ?? []) sums.set(name, 0);
-      for (const { levels: ofAccount } of accounts()) {
-        for (const [name, level] of ofAccount) {
-          const shownName = of === undefined ? shown(name) : name;
-          sums.set(shownName, (sums.get(shownName) ?? 0) + value(level));
+    const labelOf = (name: string) => (of === undefined ? shown(name) : name);
+    const gauge = (name: string, help: string, value: (use: SchemaUse) => number) =>
+      new ComputedGauge(`apiserver_flowcontrol_current_${name}`, help, flowLabels, () => {
+        const sums = new Map<string, { labels: [level: string, schema: string]; value: number }>();
+        const add = (level: string, schema: string, by: number) => {
+          const key = `${level}\0${schema}`;
+          const sum = sums.get(key);
+          if (sum === undefined) sums.set(key, { labels: [level, schema], value: by });
+          else sum.value += by;
+        };
+        for (const { level, name: schema } of of?.configuration.schemas ?? []) add(level, schema, 0);
+        for (const { levels } of accounts()) {
+          for (const [level, { bySchema }] of levels) {
+            for (const [schema, use] of bySchema) {
+              add(labelOf(level), labelOf(schema), value(use));
+            }
+          }
         }
-      }
-      return [...sums].map(([name, sum]) => ({ labels: [name], value: sum }));
-    };
+        return sums.values();
+      });
+    const byKind = (name: string, help: string, counts: (account: Account) => ByKind) =>
+      new ComputedGauge(name, help, ['request_kind'], () => {
+        const sums: ByKind = { mutating: 0, readOnly: 0 };
+        for (const account of accounts()) {
+          const { mutating, readOnly } = counts(account);
+          sums.mutating += mutating;
+          sums.readOnly += readOnly;
+        }
+        return Object.entries(sums).map(([kind, value]) => ({ labels: [kind], value }));
+      });
     return [
-      new ComputedGauge('apiserver_current_inflight_requests', 'Requests being served.', ['request_kind'], () => {
-        let mutating = 0;
-        let readOnly = 0;
-        for (const { running } of accounts()) {
-          for (const turn of running) turn.isMutating ? mutating++ : readOnly++;
-        }
-        return [
-          { labels: ['mutating'], value: mutating },
-          { labels: ['readOnly'], value: readOnly },
-        ];
-      }),
-      new ComputedGauge('apiserver_current_inqueue_requests', 'Requests that wait or are being answered.', [], () => [
-        { labels: [], value: accounts().reduce((sum, { present, running }) => sum + present - running.size, 0) },
-      ]),
-      new ComputedGauge(
-        'apiserver_flowcontrol_current_executing_seats',
-        'Seats taken.',
-        ['priority_level'],
-        levels((one) => one.seatsTaken),
-      ),
-      new ComputedGauge(
-        'apiserver_flowcontrol_current_executing_requests',
-        'Requests with a seat.',
-        ['priority_level'],
-        levels((one) => one.readyCount + one.runningCount),
-      ),
-      new ComputedGauge(
-        'apiserver_flowcontrol_current_inqueue_requests',
-        'Requests waiting for a seat.',
-        ['priority_level'],
-        levels((one) => one.waitingCount),
-      ),
-      new ComputedGauge(
-        'apiserver_flowcontrol_current_inqueue_seats',
-        'Seats waited for.',
-        ['priority_level'],
-        levels((one) => one.waitingSeats),
-      ),
-      ...(of === undefined ? [] : limitGauges(of.configuration)),
+      byKind('apiserver_current_inflight_requests', 'Requests being served.', ({ inflight }) => inflight),
+      byKind('apiserver_current_inqueue_requests', 'Requests that wait for their turn.', ({ queued }) => queued),
+      gauge('executing_seats', 'Seats taken.', ({ seats }) => seats),
+      gauge('executing_requests', 'Requests with a seat.', ({ executing }) => executing),
+      gauge('inqueue_requests', 'Requests waiting for a seat.', ({ waiting }) => waiting),
+      gauge('inqueue_seats', 'Seats waited for.', ({ waitingSeats }) => waitingSeats),
+      ...limitGauges(() => {
+        if (of !== undefined) return [of.configuration];
+        return accounts().flatMap(({ configuration }) => configuration ?? []);
+      }, labelOf),
     ];
   }
 
@@ -155,12 +146,24 @@ export class FlowControlMetrics implements FairnessObserver {
   }
 }
 
-/** How tenants' seats are divided says nothing of all tenants together: every tenant has its own division. */
-function limitGauges({ levels, sumOfShares }: FlowControlConfiguration): Metric[] {
+/**
+ * Every tenant has its own division of seats. Of all together it is the sum over the tenants that are there now: what the
+ * seats that are taken can be held against.
+ */
+function limitGauges(configurations: () => FlowControlConfiguration[], labelOf: (level: string) => string): Metric[] {
   const gauge = (name: string, help: string, value: (limits: SeatLimits) => number) =>
-    new ComputedGauge(`apiserver_flowcontrol_${name}`, help, ['priority_level'], () =>
-      [...levels].map(([level, settings]) => ({ labels: [level], value: value(seatLimits(settings, sumOfShares)) })),
-    );
+    new ComputedGauge(`apiserver_flowcontrol_${name}`, help, ['priority_level'], () => {
+      const counts = new Map<FlowControlConfiguration, number>();
+      for (const one of configurations()) counts.set(one, (counts.get(one) ?? 0) + 1);
+      const sums = new Map<string, number>();
+      for (const [{ levels, sumOfShares }, count] of counts) {
+        for (const [level, settings] of levels) {
+          const shownLevel = labelOf(level);
+          sums.set(shownLevel, (sums.get(shownLevel) ?? 0) + count * value(seatLimits(settings, sumOfShares)));
+        }
+      }
+      return [...sums].map(([level, sum]) => ({ labels: [level], value: sum }));
+    });
   return [
     gauge('nominal_limit_seats', 'Seats by share.', ({ nominal }) => nominal),
     gauge('lower_limit_seats', 'Seats that are never lent.', ({ minimum }) => minimum),

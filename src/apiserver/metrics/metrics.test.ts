@@ -75,6 +75,7 @@ describe('what the server tells of itself', () => {
 
   const ask = (who: string | undefined, path: string, method = 'GET', body?: object) =>
     call(method, path, { ...(body !== undefined && { body }), ...(who !== undefined && { as: pairs[who]! }) });
+  const exempt = { priority_level: 'exempt', flow_schema: 'exempt' };
   const figures = async () => seriesOf((await ask('platform', '/metrics')).text);
 
   test('requests are counted by verb, resource and code', async () => {
@@ -161,12 +162,18 @@ describe('what the server tells of itself', () => {
   });
 
   test('a tenant sees the limits of its own priority levels, before anybody uses them, and of no others', async () => {
-    const levels = '/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations';
+    const api = '/apis/flowcontrol.apiserver.k8s.io/v1';
+    const levels = `${api}/prioritylevelconfigurations`;
     const spec = {
       type: 'Limited',
       limited: { nominalConcurrencyShares: 5, lendablePercent: 50, limitResponse: { type: 'Reject' } },
     };
     assert.equal((await ask('b', levels, 'POST', { metadata: { name: 'own-of-b' }, spec })).code, 201);
+    const schema = {
+      metadata: { name: 'own-schema-of-b' },
+      spec: { priorityLevelConfiguration: { name: 'own-of-b' }, matchingPrecedence: 9000 },
+    };
+    assert.equal((await ask('b', `${api}/flowschemas`, 'POST', schema)).code, 201);
     const level = { priority_level: 'own-of-b' };
     await eventually(async () => {
       const { text } = await ask('b', '/metrics');
@@ -175,9 +182,27 @@ describe('what the server tells of itself', () => {
       assert.equal(value('apiserver_flowcontrol_nominal_limit_seats', level), 12);
       assert.equal(value('apiserver_flowcontrol_lower_limit_seats', level), 6);
       assert.equal(value('apiserver_flowcontrol_upper_limit_seats', level), 612);
-      assert.match(text, /^apiserver_flowcontrol_current_executing_seats\{priority_level="own-of-b"\} 0$/m);
+      const flow = { ...level, flow_schema: 'own-schema-of-b' };
+      for (const gauge of ['executing_seats', 'executing_requests', 'inqueue_requests', 'inqueue_seats']) {
+        const name = `apiserver_flowcontrol_current_${gauge}`;
+        assert.ok(text.includes(`${name}{priority_level="own-of-b",flow_schema="own-schema-of-b"} 0`), name);
+        assert.equal(value(name, flow), 0);
+      }
+      // The one that asks.
+      assert.equal(value('apiserver_flowcontrol_current_executing_requests', exempt), 1);
     });
     for (const who of ['a', 'platform']) assert.ok(!(await ask(who, '/metrics')).text.includes('own-of-b'), who);
+  });
+
+  test('the seats of all tenants that are there are told together', async () => {
+    await eventually(async () => {
+      const value = await figures();
+      // Nobody else asks: 600 seats, of which 40 of 245 shares.
+      assert.equal(value('apiserver_flowcontrol_nominal_limit_seats', { priority_level: 'workload-high' }), 98);
+      assert.equal(value('apiserver_flowcontrol_current_executing_seats', exempt), 1);
+      assert.equal(value('apiserver_current_inflight_requests', { request_kind: 'readOnly' }), 1);
+      assert.equal(value('apiserver_current_inqueue_requests', { request_kind: 'readOnly' }), 0);
+    });
   });
 
   test('who asks, and whether it may', async () => {
