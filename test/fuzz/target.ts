@@ -102,8 +102,8 @@ export class Target {
   /** Requests and watches that are still there, as the server itself counts them. */
   async stillOpen(): Promise<number> {
     const { body } = await this.ask({ method: 'GET', path: '/metrics', headers: {}, body: undefined });
-    const inflight = /^apiserver_current_inflight_requests (\d+)/m.exec(body.toString());
-    return Number(inflight?.[1] ?? 0);
+    const inflight = body.toString().matchAll(/^apiserver_current_inflight_requests\{.*\} (\d+)$/gm);
+    return [...inflight].reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
   async stop(): Promise<void> {
