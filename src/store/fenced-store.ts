@@ -87,6 +87,10 @@ class Fenced implements FencedStore {
     return this.#inner.compact(revision);
   }
 
+  async sizeBytes(): Promise<number | undefined> {
+    return this.#inner.sizeBytes?.();
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
   }

@@ -11,6 +11,8 @@ import {
 } from '../store.ts';
 
 export interface ContractOptions {
+  /** It keeps files, and can say how large they are. */
+  hasFiles?: boolean;
   /** Commits under way at once are numbered as they were called. Not where a network lies between. True when absent. */
   numbersInCallOrder?: boolean;
 }
@@ -31,6 +33,13 @@ export function storeContract(name: string, open: () => Promise<Store>, options:
     contract('an empty store is at revision 1', async (store) => {
       assert.equal(await store.currentRevision(), 1);
       assert.equal(await store.get('/core/pods/a'), undefined);
+    });
+
+    contract('its size is that of its files', async (store) => {
+      await put(store, '/core/pods/a', 'one');
+      const sizeBytes = await store.sizeBytes?.();
+      if (options.hasFiles !== true) return assert.equal(sizeBytes, undefined);
+      assert.ok(Number.isInteger(sizeBytes) && sizeBytes! > 1000, String(sizeBytes));
     });
 
     contract('a put is read back with its revisions', async (store) => {

@@ -110,6 +110,10 @@ class EncryptedStore implements Store {
     return this.#inner.compact(revision);
   }
 
+  async sizeBytes(): Promise<number | undefined> {
+    return this.#inner.sizeBytes?.();
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
   }

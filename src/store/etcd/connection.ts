@@ -4,7 +4,7 @@ import { sleep } from '../../base/abort.ts';
 import { ClosedError } from '../store.ts';
 import { Availability } from './availability.ts';
 import { awayMessage, EtcdError, failureOf, reasonOf } from './errors.ts';
-import type { EtcdWatchCreate, EtcdWatchResponse, Verbs } from './messages.ts';
+import type { EtcdStatus, EtcdWatchCreate, EtcdWatchResponse, Verbs } from './messages.ts';
 import { takesConnections } from './tcp-probe.ts';
 
 export interface EtcdTls {
@@ -30,6 +30,7 @@ interface Member {
   endpoint: string;
   kv: grpc.Client;
   watch: grpc.Client;
+  maintenance: grpc.Client;
   /** It was asked in vain to take a connection. */
   isUnreachable: boolean;
 }
@@ -38,6 +39,8 @@ interface Member {
 const attemptTimeoutMs = 3_000;
 const retryPauseMs = 50;
 const reachableWithinMs = 1_000;
+/** As upstream. */
+const statusTimeoutMs = 1_000;
 const nothing = { key: Buffer.from('/'), countOnly: true };
 
 /**
@@ -85,8 +88,10 @@ export class Connection {
         : grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
     this.#connect = (endpoint) => {
       const kv: grpc.Client = new services.KV(endpoint, credentials, options);
-      const watch: grpc.Client = new services.Watch(endpoint, credentials, { channelOverride: kv.getChannel() });
-      return { endpoint, kv, watch, isUnreachable: false };
+      const shared = { channelOverride: kv.getChannel() };
+      const watch: grpc.Client = new services.Watch(endpoint, credentials, shared);
+      const maintenance: grpc.Client = new services.Maintenance(endpoint, credentials, shared);
+      return { endpoint, kv, watch, maintenance, isUnreachable: false };
     };
     this.#members = endpoints.map(this.#connect);
     this.#metadata.set('hasleader', 'true');
@@ -147,6 +152,14 @@ export class Connection {
     }
   }
 
+  /** What the member in use says of itself: for figures only, so a failure changes nothing. */
+  async status(): Promise<EtcdStatus> {
+    if (this.#closed) throw new ClosedError();
+    if (this.isAway) throw this.#awayError('Status');
+    const { maintenance } = this.#members[this.#current]!;
+    return unary(maintenance, 'Status', {}, this.#metadata, statusTimeoutMs);
+  }
+
   /** A watch on the member in use. `onEnd` comes once, however it ends; nothing comes after `close`. */
   watch(
     create: EtcdWatchCreate,
@@ -201,15 +214,7 @@ export class Connection {
     request: Verbs[Verb][0],
     timeoutMs: number,
   ): Promise<Verbs[Verb][1]> {
-    return new Promise((resolve, reject) => {
-      (member.kv as any)[verb](
-        request,
-        this.#metadata,
-        { deadline: Date.now() + timeoutMs },
-        (error: grpc.ServiceError | null, answer: Verbs[Verb][1]) =>
-          error === null ? resolve(answer) : reject(new EtcdError(verb, error.code, error.details)),
-      );
-    });
+    return unary(member.kv, verb, request, this.#metadata, timeoutMs);
   }
 
   /** A linearizable read of what is never there, as kube-apiserver's health check of etcd. */
@@ -255,4 +260,22 @@ export class Connection {
   #awayError(verb: string): EtcdError {
     return new EtcdError(verb, grpc.status.UNAVAILABLE, awayMessage);
   }
+}
+
+function unary<Answer>(
+  client: grpc.Client,
+  verb: string,
+  request: object,
+  metadata: grpc.Metadata,
+  timeoutMs: number,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    (client as any)[verb](
+      request,
+      metadata,
+      { deadline: Date.now() + timeoutMs },
+      (error: grpc.ServiceError | null, answer: Answer) =>
+        error === null ? resolve(answer) : reject(new EtcdError(verb, error.code, error.details)),
+    );
+  });
 }

@@ -19,6 +19,6 @@ if (etcdMissing !== false) {
       clusters.push(cluster);
       return openEtcdStore(cluster);
     },
-    { numbersInCallOrder: false },
+    { numbersInCallOrder: false, hasFiles: true },
   );
 }

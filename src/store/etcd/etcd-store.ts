@@ -141,6 +141,15 @@ class EtcdStore implements Store {
     this.#feed.noteCompaction(revision);
   }
 
+  async sizeBytes(): Promise<number> {
+    this.#checkOpen();
+    try {
+      return (await this.#connection.status()).dbSize;
+    } catch (error) {
+      throw asStoreError(error);
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -74,6 +74,12 @@ export interface EtcdWatchResponse extends Header {
   events: EtcdEvent[];
 }
 
+export interface EtcdStatus extends Header {
+  version: string;
+  /** Bytes of the member's database file. */
+  dbSize: number;
+}
+
 /** Unary calls of the KV service: request and response. */
 export interface Verbs {
   Range: [EtcdRangeRequest, EtcdRangeResponse];

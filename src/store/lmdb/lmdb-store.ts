@@ -1,3 +1,5 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   ClosedError,
   type CommitResult,
@@ -191,6 +193,13 @@ class LmdbStore implements Store {
     await this.#checkpoint.write([]);
     this.#compaction = this.#compaction.catch(() => {}).then(() => this.#dropHistory());
     await this.#compaction;
+  }
+
+  async sizeBytes(): Promise<number> {
+    this.#checkOpen();
+    let sum = 0;
+    for (const name of await readdir(this.#directory)) sum += (await stat(join(this.#directory, name))).size;
+    return sum;
   }
 
   async close(): Promise<void> {
