@@ -113,11 +113,14 @@ export interface ResourceStrategy {
   validateCreate?(object: KubeObject, view?: ResourceDefinition): FieldError[];
   validateUpdate?(object: KubeObject, old: KubeObject, view?: ResourceDefinition): FieldError[];
   validateStatusUpdate?(object: KubeObject, old: KubeObject): FieldError[];
-  /** The same three where what a tenant says makes them long: instead of them, and able to be cut. */
+  /**
+   * The same three where what a tenant says makes them long: instead of them, and able to be cut. `ofMetadata` is what
+   * is wrong with the metadata, which is told already.
+   */
   checks?: {
-    create(object: KubeObject): Steps<FieldError[]>;
-    update(object: KubeObject, old: KubeObject): Steps<FieldError[]>;
-    statusUpdate(object: KubeObject, old: KubeObject): Steps<FieldError[]>;
+    create(object: KubeObject, ofMetadata: readonly FieldError[]): Steps<FieldError[]>;
+    update(object: KubeObject, old: KubeObject, ofMetadata: readonly FieldError[]): Steps<FieldError[]>;
+    statusUpdate(object: KubeObject, old: KubeObject, ofMetadata: readonly FieldError[]): Steps<FieldError[]>;
   };
   /** Rules of subresources that write a part of the object (a pod's `resize`), by their names. */
   validateSubresourceUpdate?: Record<string, (object: KubeObject, old: KubeObject) => FieldError[]>;

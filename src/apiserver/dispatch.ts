@@ -1,4 +1,4 @@
-import { pageNotFound, pathNotFound } from '../api/status.ts';
+import { badRequest, pageNotFound, pathNotFound } from '../api/status.ts';
 import { admitConnection } from './admission/admit.ts';
 import type { Answer } from './answer.ts';
 import type { Handler } from './chain.ts';
@@ -98,6 +98,7 @@ export function createDispatch(environment: Environment, nonResource: Handler): 
     ) {
       throw methodNotAllowedHere();
     }
+    if (info.verb === 'update' && !info.hasNameInPath) throw badRequest('name must be provided');
     // What replaces an object is read first.
     if (info.hasNameInPath && info.verb !== 'update') checkNameInPath(info.name);
     if (definition.deprecationWarning !== undefined) context.warnings.push(definition.deprecationWarning);

@@ -56,7 +56,7 @@ export function* objectChecks(
   const findings = new Findings();
   if (strategy.metadataLast !== true) validateMetadata(definition, object.metadata, findings);
   yield;
-  const own = yield* strategy.checks?.create(object) ?? done(strategy.validateCreate?.(object, view));
+  const own = yield* strategy.checks?.create(object, findings.list) ?? done(strategy.validateCreate?.(object, view));
   if (strategy.metadataLast === true && own.length === 0) validateMetadata(definition, object.metadata, findings);
   yield;
   requireFields(definition, object, findings, own);
@@ -76,7 +76,8 @@ export function* objectUpdateChecks(
   const { strategy } = definition;
   const findings = updateFindings(object, old);
   yield;
-  const own = yield* strategy.checks?.update(object, old) ?? done(strategy.validateUpdate?.(object, old, view));
+  const own = yield* strategy.checks?.update(object, old, findings.list) ??
+    done(strategy.validateUpdate?.(object, old, view));
   yield;
   requireFields(definition, object, findings, own);
   return findings.list;
@@ -98,7 +99,8 @@ export function* objectStatusUpdateChecks(
   const { strategy } = definition;
   const findings = updateFindings(object, old);
   yield;
-  const own = yield* strategy.checks?.statusUpdate(object, old) ?? done(strategy.validateStatusUpdate?.(object, old));
+  const own = yield* strategy.checks?.statusUpdate(object, old, findings.list) ??
+    done(strategy.validateStatusUpdate?.(object, old));
   for (const finding of own) findings.list.push(finding);
   return findings.list;
 }

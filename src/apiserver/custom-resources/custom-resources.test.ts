@@ -120,6 +120,45 @@ describe('custom resources', () => {
     });
   });
 
+  it('finds out where the paths of a scale lead, and says that rules wait for the rest to be right', async () => {
+    const rules = [{ rule: 'self.image != "x"' }];
+    const definition = cronTabs({ group: 'ruled.example.com' });
+    const { schema } = definition.spec.versions[0]!;
+    Object.assign(schema.openAPIV3Schema.properties.spec, { 'x-kubernetes-validations': rules });
+    const name = 'crontabs.ruled.example.com';
+    await call('POST', `/clusters/red${definitions}`, { ...definition, metadata: { name } });
+    await established('red', name);
+    const path = of('red').replace('stable', 'ruled');
+    const causes = (body: object) =>
+      call('POST', path, body).then(
+        () => [],
+        (error: any) => error.details.causes.map(({ field, message }: any) => `${field} ${message}`),
+      );
+    const unchecked =
+      '<nil> Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+    assert.deepEqual(await causes({ metadata: { name: 'a' }, spec: [1, { b: null }] }), [
+      'spec Invalid value: "array": spec in body must be of type object: "array"',
+      '.spec.replicas Invalid value: 0: .spec.replicas accessor error: [1 map[]] is of the type []interface {}, expected map[string]interface{}',
+      unchecked,
+    ]);
+    assert.deepEqual(await causes({ spec: { image: 'x' } }), [
+      'metadata.name Required value: name or generateName is required',
+      unchecked,
+    ]);
+    await call('DELETE', `/clusters/red${definitions}/${name}`);
+  });
+
+  it('writes what has a name and a namespace only', async () => {
+    const everywhere = of('red').replace('/namespaces/default', '');
+    for (const method of ['POST', 'DELETE']) {
+      await assert.rejects(call(method, everywhere, method === 'POST' ? {} : undefined), { code: 404 });
+    }
+    const unnamed = { code: 400, message: 'name must be provided' };
+    await assert.rejects(call('PUT', of('red'), {}), unnamed);
+    await assert.rejects(call('PATCH', of('red'), {}, 'application/merge-patch+json'), unnamed);
+    await assert.rejects(call('PATCH', of('red'), {}, 'text/plain'), { code: 415 });
+  });
+
   it('changes status and scale by their subresources only', async () => {
     const put = await call('PATCH', of('red', 'one'), { status: { replicas: 5 } }, 'application/merge-patch+json');
     assert.equal(put.status, undefined);

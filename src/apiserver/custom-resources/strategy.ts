@@ -8,8 +8,8 @@ import { validateEmbeddedResources } from '../../api/structural-schema/embedded-
 import { type JsonSchema, propertyOf } from '../../api/structural-schema/json-schema.ts';
 import { listTypeChecks } from '../../api/structural-schema/list-types.ts';
 import { partChecks, valueChecks } from '../../api/structural-schema/validate-value.ts';
-import { Findings } from '../../api/validation/findings.ts';
 import type { Steps } from '../../base/steps.ts';
+import { validateScale } from './scale-paths.ts';
 
 /** What all custom resources do, by the schema of one version. Source: apiextensions' registry/customresource. */
 export function customResourceStrategy(
@@ -27,25 +27,25 @@ export function customResourceStrategy(
       }
     },
     checks: {
-      *create(object) {
+      *create(object, ofMetadata) {
         const found = [
           ...(yield* valueChecks(schema, object)),
           ...validateScale(scale, object),
           ...validateEmbeddedResources(schema, object),
           ...(yield* listTypeChecks(schema, object)),
         ];
-        return yield* withRules(schema, object, undefined, found);
+        return yield* withRules(schema, object, undefined, found, ofMetadata);
       },
-      *update(object, old) {
+      *update(object, old, ofMetadata) {
         const found = [
           ...(yield* valueChecks(schema, object, old)),
           ...validateScale(scale, object),
           ...validateEmbeddedResources(schema, object),
           ...(yield* ratchetedListTypes(schema, object, old)),
         ];
-        return yield* withRules(schema, object, old, found);
+        return yield* withRules(schema, object, old, found, ofMetadata);
       },
-      *statusUpdate(object, old) {
+      *statusUpdate(object, old, ofMetadata) {
         const status = propertyOf(schema, 'status');
         const found = [
           ...(status === undefined || object['status'] === undefined
@@ -54,7 +54,7 @@ export function customResourceStrategy(
           ...validateScale(scale, object, 'status'),
           ...(yield* ratchetedListTypes(schema, object, old)),
         ];
-        return yield* withRules(schema, object, old, found);
+        return yield* withRules(schema, object, old, found, ofMetadata);
       },
     },
   };
@@ -74,9 +74,11 @@ function* withRules(
   object: KubeObject,
   old: KubeObject | undefined,
   found: FieldError[],
+  ofMetadata: readonly FieldError[],
 ): Steps<FieldError[]> {
   if (!hasRules(schema)) return found;
-  if (!found.some(({ reason }) => blocking.has(reason))) {
+  const isBlocking = ({ reason }: FieldError) => blocking.has(reason);
+  if (!found.some(isBlocking) && !ofMetadata.some(isBlocking)) {
     return [...found, ...(yield* ruleChecks(schema, object, old))];
   }
   const message =
@@ -88,53 +90,4 @@ function* withRules(
 function* ratchetedListTypes(schema: JsonSchema, object: KubeObject, old: KubeObject): Steps<FieldError[]> {
   const found = yield* listTypeChecks(schema, object);
   return found.length > 0 && (yield* listTypeChecks(schema, old)).length > 0 ? [] : found;
-}
-
-const largestReplicas = 2147483647;
-
-function validateScale(
-  scale: CustomResourceSubresourceScale | undefined,
-  object: KubeObject,
-  part?: 'status',
-): FieldError[] {
-  const findings = new Findings();
-  if (scale === undefined || scale === null) return findings.list;
-  const count = (path: string) => {
-    const value = valueAt(object, path);
-    if (value === undefined) return;
-    if (typeof value !== 'number' || !Number.isInteger(value)) {
-      findings.invalid(
-        path,
-        0,
-        `${path} accessor error: ${printGo(value)} is of the type ${goType(value)}, expected int64`,
-      );
-    } else if (value < 0) findings.invalid(path, value, 'should be a non-negative integer');
-    else if (value > largestReplicas)
-      findings.invalid(path, value, `should be less than or equal to ${largestReplicas}`);
-  };
-  if (part === undefined) count(scale.specReplicasPath);
-  count(scale.statusReplicasPath);
-  const selectorPath = scale.labelSelectorPath;
-  if (!selectorPath) return findings.list;
-  const selector = valueAt(object, selectorPath);
-  if (selector !== undefined && typeof selector !== 'string') {
-    const detail = `${selectorPath} accessor error: ${printGo(selector)} is of the type ${goType(selector)}, expected string`;
-    findings.invalid(selectorPath, '', detail);
-  }
-  return findings.list;
-}
-
-const valueAt = (object: any, path: string): unknown =>
-  path
-    .split('.')
-    .filter((segment) => segment !== '')
-    .reduce((at, segment) => at?.[segment], object);
-
-const printGo = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
-
-function goType(value: unknown): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return '[]interface {}';
-  const types: Record<string, string> = { boolean: 'bool', number: 'float64', object: 'map[string]interface {}' };
-  return types[typeof value] ?? typeof value;
 }

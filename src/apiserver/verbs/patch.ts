@@ -237,6 +237,7 @@ export async function readPatch(context: RequestContext, definition: ResourceDef
   const body = await context.readBody();
   const contentType = body.contentType.split(';', 1)[0]!.trim();
   if (!accepted.includes(contentType)) throw unsupportedPatch(definition);
+  if (!context.info.hasNameInPath) throw badRequest('name must be provided');
   if (contentType === APPLY_PATCH) return { contentType, document: await readConfiguration(context, body) };
   if (body.type === 'value') return { contentType, document: body.value };
   const text = body.bytes.toString('utf8');

@@ -46,7 +46,10 @@ export function requestScope(context: RequestContext, definition: ResourceDefini
   const namespace = definition.namespaced ? info.namespace : '';
   const none = definition.versioned === undefined ? pathNotFound : pageNotFound;
   if (!definition.namespaced && !ownNamespace && info.namespace !== '') throw none();
-  if (definition.namespaced && info.hasNameInPath && namespace === '') throw none();
+  // Across namespaces, custom resources can be looked at only.
+  const isLooking = info.verb === 'list' || info.verb === 'watch';
+  const needsNamespace = info.hasNameInPath || (definition.versioned !== undefined && !isLooking);
+  if (definition.namespaced && needsNamespace && namespace === '') throw none();
   const subresource =
     info.subresource === ''
       ? undefined
