@@ -149,6 +149,11 @@ export class Objects {
     }
   }
 
+  /** Events of the store by resource. */
+  *eventsReceived(): IterableIterator<{ labels: string[]; value: number }> {
+    for (const { group, resource, value } of this.#caches.received()) yield { labels: [group, resource], value };
+  }
+
   async list(resource: GroupResource, request: CacheListRequest): Promise<CacheList> {
     const cache = await this.cache(resource);
     const form = versionedFormOf(resource);

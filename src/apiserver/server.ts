@@ -198,12 +198,19 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   let metrics: MetricsProvider | undefined;
   const version = { ...defaultVersion, ...options.version };
   const scheduler = new Scheduler({ clock });
-  const apiMetrics = new ApiMetrics({ registry, objects, scheduler, version });
   const aggregation = new Aggregation({
     own: [...options.resources, ...options.platformResources],
     dialService,
     frontProxy,
     clock,
+  });
+  const apiMetrics = new ApiMetrics({
+    registry,
+    objects,
+    scheduler,
+    version,
+    aggregation: aggregation.metrics,
+    storeSizeBytes: async () => store.sizeBytes?.(),
   });
   const environment: Environment = {
     registry,

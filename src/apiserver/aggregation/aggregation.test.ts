@@ -345,6 +345,11 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
       reason: 'MissingEndpoints',
       message: 'endpointslices for service/wardle in "default" have no addresses with port name ""',
     });
+    const operator = await test.authority.issuePlatformClient('operator');
+    await eventually(
+      async () => (await call('GET', '/metrics', { as: operator })).text,
+      (text) => text.includes(`unavailable_apiservice_total{name="v1alpha1.${group}",reason="MissingEndpoints"} 1`),
+    );
     await ready(true);
     await eventually(available, ({ status }) => status === 'True');
 

@@ -11,6 +11,7 @@ import type { CacheEvent } from '../watch-cache/watch-cache.ts';
 import { type AvailableCondition, localCondition, withAvailable } from './api-service.ts';
 import type { ApiServiceCatalog } from './catalog.ts';
 import { addressOf, type Fetch } from './fetch.ts';
+import type { AggregationMetrics } from './metrics.ts';
 
 const identity = platformIdentity('api-service-availability');
 
@@ -32,6 +33,7 @@ export interface AvailabilityOptions {
   fetch: Fetch;
   /** The probe asks for the group's resources: what came back, or undefined when the server does not answer. */
   onDiscovered(tenant: string, name: string, resourceList: unknown): void;
+  metrics: AggregationMetrics;
 }
 
 /**
@@ -220,6 +222,8 @@ export class AvailabilityController {
         status: { ...current['status'], conditions: withAvailable(current as APIService, state, clock.now()) },
       }),
     });
+    if (known?.status === 'True' && state.status !== 'True')
+      this.#options.metrics.becameUnavailable(name, state.reason);
   }
 
   /** Services and their endpoints, from the first APIService that leads to one. */

@@ -38,6 +38,10 @@ export class ApiServiceCatalog {
     return this.#tenants.get(tenant)?.values() ?? [];
   }
 
+  *everybodys(): IterableIterator<APIService> {
+    for (const services of this.#tenants.values()) yield* services.values();
+  }
+
   count(tenant: string): number {
     return this.#tenants.get(tenant)?.size ?? 0;
   }

@@ -15,6 +15,7 @@ import { DiscoveredResources, discoveredResources, type RemoteVersion } from './
 import { createFetch } from './fetch.ts';
 import { authenticationConfig, type FrontProxy } from './front-proxy.ts';
 import { createRemoteHandler, passToServer, type RemoteHandler } from './handler.ts';
+import { AggregationMetrics } from './metrics.ts';
 import { CustomGroupRegistration, localTemplates } from './registration.ts';
 import { RemoteOpenApis } from './remote-open-api.ts';
 
@@ -36,6 +37,7 @@ export class Aggregation {
   readonly pass: (context: RequestContext, service: APIService) => Promise<Answer>;
   readonly openApi: RemoteOpenApis;
   readonly #catalog = new ApiServiceCatalog();
+  readonly metrics = new AggregationMetrics(this.#catalog);
   readonly #own: ReadonlySet<string>;
   readonly #fetch: ReturnType<typeof createFetch>;
   readonly #discovered = new DiscoveredResources();
@@ -84,6 +86,7 @@ export class Aggregation {
       catalog,
       definition,
       fetch: this.#fetch,
+      metrics: this.metrics,
       onDiscovered: (tenant, name, list) => this.#onDiscovered(tenant, name, list),
     });
     const isOwn = (ofGroup: string, ofVersion: string) => this.#own.has(apiServiceName(ofGroup, ofVersion));

@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { ruleMetrics } from '../../api/structural-schema/cel/rule-times.ts';
 import { ComputedGauge, type Metric } from '../../base/metrics.ts';
+import type { AggregationMetrics } from '../aggregation/metrics.ts';
 import type { VersionInfo } from '../discovery/non-resource.ts';
 import type { FlowControlConfiguration } from '../fairness/configuration.ts';
 import type { Scheduler } from '../fairness/scheduler.ts';
@@ -9,12 +11,16 @@ import { AccessMetrics } from './access-metrics.ts';
 import { AdmissionMetrics } from './admission-metrics.ts';
 import { FlowControlMetrics } from './flow-control-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
+import { markStability } from './stability.ts';
 
 export interface ApiMetricsOptions {
   registry: ResourceRegistry;
   objects: Objects;
   scheduler: Scheduler;
   version: VersionInfo;
+  aggregation: AggregationMetrics;
+  /** Of the store's files; undefined where there are none. Rejects where it cannot be told. */
+  storeSizeBytes(): Promise<number | undefined>;
 }
 
 /** What the API server counts, under upstream's names. */
@@ -24,11 +30,15 @@ export class ApiMetrics {
   readonly flowControl: FlowControlMetrics;
   readonly requests: RequestMetrics;
   readonly #objects: Objects;
+  readonly #aggregation: AggregationMetrics;
+  readonly #storeSizeBytes: () => Promise<number | undefined>;
   readonly #metrics: Metric[];
   #process: Registry | undefined;
 
-  constructor({ registry, objects, scheduler, version }: ApiMetricsOptions) {
+  constructor({ registry, objects, scheduler, version, aggregation, storeSizeBytes }: ApiMetricsOptions) {
     this.#objects = objects;
+    this.#aggregation = aggregation;
+    this.#storeSizeBytes = storeSizeBytes;
     this.flowControl = new FlowControlMetrics(scheduler);
     this.requests = new RequestMetrics({
       registry,
@@ -46,6 +56,15 @@ export class ApiMetrics {
         ['group', 'resource'],
         () => objects.revisions(),
       ),
+      new ComputedGauge(
+        'apiserver_storage_events_received_total',
+        'Changes that the store told of, by resource.',
+        ['group', 'resource'],
+        () => objects.eventsReceived(),
+        'counter',
+      ),
+      ...aggregation.metrics,
+      ...ruleMetrics,
       buildInfo(version),
     ];
   }
@@ -59,6 +78,10 @@ export class ApiMetrics {
   async text(): Promise<string> {
     const lines: string[] = [];
     for (const metric of this.#metrics) metric.write(lines);
+    // Nothing is said where nothing is known: the store may be away, and the figures are wanted then most.
+    const sizeBytes = await this.#storeSizeBytes().catch(() => undefined);
+    if (sizeBytes !== undefined) storeSize(sizeBytes).write(lines);
+    markStability(lines);
     if (this.#process === undefined) {
       // Only watched once somebody asks: the delay of the event loop takes a timer.
       this.#process = new Registry();
@@ -74,8 +97,10 @@ export class ApiMetrics {
       ...this.requests.ofTenant(tenant),
       ...this.flowControl.gauges({ tenant, configuration }),
       ...this.#stored(tenant),
+      ...this.#aggregation.ofTenant(tenant),
     ];
     for (const metric of own) metric.write(lines);
+    markStability(lines);
     return `${lines.join('\n')}\n`;
   }
 
@@ -93,6 +118,12 @@ export class ApiMetrics {
     ];
   }
 }
+
+/** Upstream numbers its etcd clusters so; whatever stands in etcd's place here is the one there is. */
+const storeSize = (value: number): Metric =>
+  new ComputedGauge('apiserver_storage_size_bytes', 'Bytes of the store on disk.', ['storage_cluster_id'], () => [
+    { labels: ['etcd-0'], value },
+  ]);
 
 function buildInfo(version: VersionInfo): Metric {
   const { major, minor, gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform } = version;

@@ -1,5 +1,6 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
 import { qualifiedResource } from '../../api/status.ts';
+import { Count } from '../../base/metrics.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { TenantUsage } from './tenant-usage.ts';
 import type { WatchCache, WatchCaches, WatchCachesOptions } from './watch-cache.ts';
@@ -16,6 +17,8 @@ const nameField: FieldValues = { 'metadata.name': (object: KubeObject) => object
 export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
   const caches = new Map<string, Promise<ResourceCache>>();
   const loaded = new Map<string, ResourceCache>();
+  /** Whatever becomes of the caches that count. */
+  const received = new Map<string, { resource: GroupResource; count: Count }>();
   const usage = new TenantUsage();
   let closed = false;
 
@@ -23,6 +26,12 @@ export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
     if (loaded.get(name) !== cache) return;
     loaded.delete(name);
     caches.delete(name);
+  };
+
+  const countOf = (resource: GroupResource, name: string): Count => {
+    let known = received.get(name);
+    if (known === undefined) received.set(name, (known = { resource, count: new Count() }));
+    return known.count;
   };
 
   const load = async (resource: GroupResource, name: string): Promise<ResourceCache> => {
@@ -34,6 +43,7 @@ export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
       indexedFields: { ...nameField, ...fields },
       bookmarkIntervalMs: options.bookmarkIntervalMs ?? 60_000,
       usage,
+      received: countOf(resource, name),
       ringCapacity: options.ringCapacity ?? 16_384,
       onLost: (lost, error) => {
         if (!closed) options.logger.warn({ resource: name, error: error.message }, 'the store ended a watch');
@@ -58,12 +68,16 @@ export function createWatchCaches(options: WatchCachesOptions): WatchCaches {
     },
     peek: (resource) => loaded.get(qualifiedResource(resource)),
     loaded: () => loaded.values(),
+    *received() {
+      for (const { resource, count } of received.values()) yield { ...resource, value: count.value };
+    },
     usage,
     drop(resource) {
       const name = qualifiedResource(resource);
       loaded.get(name)?.close();
       loaded.delete(name);
       caches.delete(name);
+      received.delete(name);
     },
     close() {
       closed = true;

@@ -1,6 +1,7 @@
 import type { GroupResource } from '../../api/object.ts';
 import { expired, StatusError, serviceUnavailable } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { Count } from '../../base/metrics.ts';
 import { prefixEnd, type Store, type StoreEvent, type Watch } from '../../store/store.ts';
 import { Change, Event } from './change.ts';
 import { bookmarkEntry, Entry } from './entry.ts';
@@ -30,6 +31,8 @@ export interface ResourceCacheOptions {
   bookmarkIntervalMs: number;
   ringCapacity: number;
   usage?: TenantUsage;
+  /** Counts the store's events. */
+  received?: Count;
   /** The store ended its watch: this cache is of no more use. */
   onLost(cache: ResourceCache, error: Error): void;
 }
@@ -240,6 +243,7 @@ export class ResourceCache implements WatchCache {
 
   #apply(events: StoreEvent[], revision: number): void {
     this.#revision = revision;
+    this.#options.received?.add(events.length);
     const changes: Change[] = [];
     for (const event of events) {
       const change = this.#change(event);

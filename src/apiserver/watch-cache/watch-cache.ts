@@ -34,6 +34,8 @@ export interface WatchCaches {
   peek(resource: GroupResource): WatchCache | undefined;
   /** All caches that are loaded. */
   loaded(): Iterable<WatchCache>;
+  /** Events of the store by resource, for as long as it is served. */
+  received(): Iterable<GroupResource & { value: number }>;
   /** What tenants have stored, as far as it is loaded. */
   readonly usage: TenantUsage;
   /** Drops the cache of a resource that is no more (a deleted CRD): its watches end. */

@@ -6,6 +6,7 @@ import { compileProgram, type Environment, type Program } from '../../cel/progra
 import { boolType, optionalOf, sameType, stringType } from '../../cel/types.ts';
 import type { JsonSchema, ValidationRule } from '../json-schema.ts';
 import { type DeclaredType, declaredType, maxSizeAt, SchemaTypes } from './declared-type.ts';
+import { rulesCompiled } from './rule-times.ts';
 
 /** One of x-kubernetes-validations. Costs are at most so high, for one value. */
 export interface CompiledRule {
@@ -27,9 +28,11 @@ export function compiledRules(schema: JsonSchema, isRoot: boolean): CompiledRule
   const rules = schema['x-kubernetes-validations'] ?? [];
   let known = kept.get(schema);
   if (known === undefined || known.isRoot !== isRoot) {
+    const startedMs = performance.now();
     const type = declaredType(schema, isRoot) ?? { maxElements: 0, minSerializedSize: 0, fields: new Map() };
     known = { isRoot, rules: rules.map((rule) => compileRule(rule, type)) };
     kept.set(schema, known);
+    rulesCompiled(performance.now() - startedMs);
   }
   return known.rules;
 }

@@ -14,6 +14,7 @@ import {
 } from '../json-schema.ts';
 import { correlate } from '../validate-value.ts';
 import { type CompiledRule, compiledRules } from './compile.ts';
+import { rulesEvaluated } from './rule-times.ts';
 import { celValue } from './values.ts';
 
 /** What all rules of one write may cost. Source: apiserver's pkg/apis/cel. */
@@ -230,13 +231,23 @@ function* applyAll(
   if (walk.budget <= 0) {
     throw budgetSpent(walk, schema, path);
   }
-  for (const compiled of compiledRules(schema, isRoot)) {
-    const isOptional = compiled.rule.optionalOldSelf === true;
-    walk.metOptional ||= isOptional;
-    const budget = walk.budget;
-    if (walk.findings.length >= findingsKept || walk.textLength > textKept) throw new BudgetSpent();
-    apply(compiled, schema, subject, (name) => values(name, isOptional), path, walk);
-    if (budget - walk.budget > costBetweenYields) yield;
+  let tookMs = 0;
+  try {
+    for (const compiled of compiledRules(schema, isRoot)) {
+      const isOptional = compiled.rule.optionalOldSelf === true;
+      walk.metOptional ||= isOptional;
+      const budget = walk.budget;
+      if (walk.findings.length >= findingsKept || walk.textLength > textKept) throw new BudgetSpent();
+      const startedMs = performance.now();
+      try {
+        apply(compiled, schema, subject, (name) => values(name, isOptional), path, walk);
+      } finally {
+        tookMs += performance.now() - startedMs;
+      }
+      if (budget - walk.budget > costBetweenYields) yield;
+    }
+  } finally {
+    rulesEvaluated(tookMs);
   }
 }
 
