@@ -74,6 +74,7 @@ export async function scale(environment: Environment, request: ResourceRequest):
   const result = await updateObject(environment, {
     ...writeOf(request, dryRun),
     subresource: 'scale',
+    isPatch: verb === 'patch',
     options: writeOptionsOf(context, 'UpdateOptions'),
     form: {
       kind: scaleKind,

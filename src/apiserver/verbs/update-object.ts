@@ -154,8 +154,8 @@ async function prepare(
       const { tenant, namespace, name, dryRun } = request;
       await hooks.checkStatusUpdate(object, old, errors, { tenant, namespace, name, dryRun });
     }
-    if (errors.length > 0) throw invalid(definition, request.name, errors);
     request.warnings.push(...told.map(({ field, message }) => `${field}: ${message}`));
+    if (errors.length > 0) throw invalid(definition, request.name, errors);
     request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
     if (pace?.isDue) await pace.rest();
   }

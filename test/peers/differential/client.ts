@@ -28,7 +28,10 @@ export interface Answer {
   json: any;
 }
 
-/** Sends requests to one server over HTTP/1.1, as curl would: nothing is decoded, followed or repeated. */
+/**
+ * Sends requests to one server over HTTP/1.1, as curl would: nothing is decoded or followed, and repeated is only what
+ * met a connection that the server was just closing for want of use.
+ */
 export class HttpClient {
   readonly #endpoint: Endpoint;
   readonly #prefix: string;
@@ -49,7 +52,7 @@ export class HttpClient {
     this.#agents.anonymous.destroy();
   }
 
-  send(ask: Ask): Promise<Answer> {
+  send(ask: Ask, isRepeated = false): Promise<Answer> {
     const { method = 'GET', path, body, accept, anonymous = false, cutAfterMs } = ask;
     const bytes =
       body === undefined
@@ -64,7 +67,8 @@ export class HttpClient {
     if (bytes !== undefined) headers['content-length'] = String(bytes.length);
     return new Promise((resolve, reject) => {
       const { host, port } = this.#endpoint;
-      const agent = anonymous ? this.#agents.anonymous : this.#agents.known;
+      const kept = anonymous ? this.#agents.anonymous : this.#agents.known;
+      const agent = isRepeated ? new Agent({ ...kept.options, keepAlive: false }) : kept;
       const outgoing = request({
         host,
         port,
@@ -75,7 +79,11 @@ export class HttpClient {
         timeout: 90_000,
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer in 90 s`)));
-      outgoing.on('error', reject);
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        const wasIdle = outgoing.reusedSocket && error.code === 'ECONNRESET' && !isRepeated;
+        if (wasIdle) this.send(ask, true).then(resolve, reject);
+        else reject(error);
+      });
       const answered = (status: number, given: IncomingHttpHeaders, whole: Buffer) =>
         resolve({
           status,

@@ -408,4 +408,6 @@ async function migrating(twin: Twin, name: string, at: (version: string) => stri
   await change('v1 dropped', (versions) =>
     versions.filter((one) => one.name !== 'v1').map((one) => ({ ...one, storage: one.name === 'v2' })),
   );
+  // Upstream cannot delete what it cannot read, and would tell of the definition for ever.
+  await change('v1 again', (versions) => versions.map((one) => ({ ...one, storage: one.name === 'v2' })));
 }

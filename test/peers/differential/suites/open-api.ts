@@ -4,6 +4,13 @@ import { customDefinitions, definitionsPath, forgetDefinitions } from './custom-
 
 /** The documents that kubectl explain, validation and code generators read. */
 export async function openApi(twin: Twin): Promise<void> {
+  // What earlier suites defined and forgot.
+  for (const side of twin.sides) {
+    await eventually(`${side.name} describes no custom resources any more`, async () => {
+      const { json } = await side.client.send({ path: '/openapi/v3' });
+      return Object.keys(json?.paths ?? {}).every((name) => !name.includes(`${twin.run}.example.com`));
+    });
+  }
   const index = await twin.ask(
     '/openapi/v3',
     { path: '/openapi/v3' },
