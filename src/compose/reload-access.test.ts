@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { seriesOf } from '../apiserver/metrics/testing.ts';
 import { apiCaller } from '../apiserver/testing/api-caller.ts';
 import { startTestServer } from '../apiserver/testing/test-server.ts';
 import { ManualClock } from '../base/clock.ts';
@@ -45,6 +46,15 @@ test('what changes in the files holds within a minute; what is wrong changes not
     writeFileSync(authorization, roles);
     clock.advance(60_000);
     assert.deepEqual(await codes(), [401, 403]);
+
+    const operator = apiCaller(port, ca, await server.authority.issuePlatformClient('operator'));
+    const value = seriesOf((await operator('GET', '/metrics')).text);
+    const reloads = (part: string, status: string) =>
+      value(`apiserver_${part}_config_controller_automatic_reloads_total`, { status, apiserver_id_hash: '' });
+    assert.deepEqual([reloads('authentication', 'success'), reloads('authentication', 'failure')], [1, 1]);
+    assert.deepEqual([reloads('authorization', 'success'), reloads('authorization', 'failure')], [2, 1]);
+    const last = 'apiserver_authorization_config_controller_automatic_reload_last_timestamp_seconds';
+    assert.equal(value(last, { status: 'success', apiserver_id_hash: '' }), clock.now() / 1000);
   } finally {
     stop();
     await server.close();

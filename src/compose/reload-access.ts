@@ -4,6 +4,7 @@ import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/con
 import type { ApiServer } from '../apiserver/server.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { Counter, Gauge, type Metric } from '../base/metrics.ts';
 
 /** As kube-apiserver looks at its files. */
 const pollMs = 60_000;
@@ -19,17 +20,22 @@ export interface AccessFiles {
  */
 export function followAccessFiles(
   files: AccessFiles,
-  server: Pick<ApiServer, 'reconfigure'>,
+  server: Pick<ApiServer, 'reconfigure' | 'addMetrics'>,
   { clock, logger }: { clock: Clock; logger: Logger },
 ): () => void {
-  const followed: { path: string; text: string; apply(text: string): void }[] = [];
-  const follow = (path: string | undefined, apply: (text: string) => void) => {
-    if (path !== undefined) followed.push({ path, text: readFileSync(path, 'utf8'), apply });
+  const followed: { path: string; text: string; reloads: Reloads; apply(text: string): void }[] = [];
+  const follow = (name: string, path: string | undefined, apply: (text: string) => void) => {
+    if (path === undefined) return;
+    const reloads = new Reloads(name, clock);
+    server.addMetrics(reloads.metrics);
+    followed.push({ path, text: readFileSync(path, 'utf8'), reloads, apply });
   };
-  follow(files.authentication, (text) =>
+  follow('authentication', files.authentication, (text) =>
     server.reconfigure({ authentication: parseAuthenticationConfiguration(text) }),
   );
-  follow(files.authorization, (text) => server.reconfigure({ authorizers: parseAuthorizationConfiguration(text) }));
+  follow('authorization', files.authorization, (text) =>
+    server.reconfigure({ authorizers: parseAuthorizationConfiguration(text) }),
+  );
   if (followed.length === 0) return () => {};
 
   let cancel = () => {};
@@ -41,8 +47,10 @@ export function followAccessFiles(
         // Told once, whatever comes of it.
         file.text = text;
         file.apply(text);
+        file.reloads.count('success');
         logger.info({ path: file.path }, 'a configuration file has changed, and holds from now on');
       } catch (error) {
+        file.reloads.count('failure');
         logger.error(
           { path: file.path, error: (error as Error).message },
           'a configuration file is wrong: what it said before holds',
@@ -53,4 +61,33 @@ export function followAccessFiles(
   };
   cancel = clock.schedule(pollMs, look);
   return () => cancel();
+}
+
+/** Source: apiserver/pkg/server/options/authenticationconfig/metrics and authorizationconfig/metrics. */
+class Reloads {
+  readonly #clock: Clock;
+  readonly #total: Counter;
+  readonly #last: Gauge;
+
+  constructor(name: string, clock: Clock) {
+    const prefix = `apiserver_${name}_config_controller_automatic_reload`;
+    const labels = ['status', 'apiserver_id_hash'];
+    this.#clock = clock;
+    this.#total = new Counter(
+      `${prefix}s_total`,
+      `Changes of the configuration of ${name} by what came of them.`,
+      labels,
+    );
+    this.#last = new Gauge(`${prefix}_last_timestamp_seconds`, 'When that was last.', labels);
+  }
+
+  get metrics(): Metric[] {
+    return [this.#total, this.#last];
+  }
+
+  count(status: 'success' | 'failure'): void {
+    // Servers have no names of their own here.
+    this.#total.with(status, '').add();
+    this.#last.with(status, '').value = this.#clock.now() / 1000;
+  }
 }

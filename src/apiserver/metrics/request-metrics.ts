@@ -14,6 +14,10 @@ const requestLabels = ['verb', 'group', 'version', 'resource', 'subresource', 's
 const resourceLabels = ['group', 'version', 'resource'];
 const indicatorSeconds = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 const requestSeconds = [0.005, 0.025, ...indicatorSeconds];
+const watchListSeconds = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60];
+const initialEventsEnd = 'k8s.io/initial-events-end';
+/** A bookmark is no longer than this. */
+const bookmarkBytes = 1024;
 /** So many tenants' own counts are kept, of those that asked last. */
 const tenantsKept = 256;
 const component = 'apiserver';
@@ -25,6 +29,7 @@ interface RequestSeries {
   /** Without what the request waited for its turn and for webhooks. */
   indicator: Distribution;
   sizes: Distribution | undefined;
+  isDeprecated: boolean;
   /** By dry run and code. */
   totals: Map<string, Count>;
 }
@@ -32,6 +37,7 @@ interface RequestSeries {
 /** A tenant's own counts, by those of all. */
 interface TenantCounts {
   counter: Counter;
+  deprecated: Gauge;
   counts: Map<Count, Count>;
 }
 
@@ -79,6 +85,13 @@ export class RequestMetrics {
     resourceLabels,
     exponentialBuckets(1024, 2, 8),
   );
+  readonly #watchLists = new Histogram(
+    'apiserver_watch_list_duration_seconds',
+    'Time until a watch that begins with what is there had sent all of it.',
+    [...resourceLabels, 'scope'],
+    watchListSeconds,
+  );
+  readonly #deprecated = deprecatedGauge();
   readonly #terminations = new Counter(
     'apiserver_request_terminations_total',
     'Requests the server refused to protect itself.',
@@ -106,6 +119,8 @@ export class RequestMetrics {
     this.#longRunning,
     this.#watchEvents,
     this.#watchEventSizes,
+    this.#watchLists,
+    this.#deprecated,
     this.#terminations,
     this.#aborts,
     this.#handshakes,
@@ -122,12 +137,17 @@ export class RequestMetrics {
     gauge.add(1);
     this.#openLongRunning.set(context, gauge);
     if (context.info.verb === 'watch') {
-      const [, group = '', version = '', resource = ''] = labels;
+      const [, group = '', version = '', resource = '', , scope = ''] = labels;
       const events = this.#watchEvents.with(group, version, resource);
       const sizes = this.#watchEventSizes.with(group, version, resource);
+      let isWatchList = context.query.get('sendInitialEvents') === 'true';
       context.onWatchEvents = (frames) => {
         events.add(frames.length);
         for (const frame of frames) sizes.observe(frame.length);
+        if (!isWatchList || !frames.some(endsInitialEvents)) return;
+        isWatchList = false;
+        const sinceMs = context.receivedMs ?? performance.now();
+        this.#watchLists.with(group, version, resource, scope).observe((performance.now() - sinceMs) / 1000);
       };
     }
   }
@@ -165,7 +185,7 @@ export class RequestMetrics {
   /** What a tenant may know of its own requests. */
   ofTenant(tenant: string): Metric[] {
     const counts = this.#byTenant.get(tenant);
-    return counts === undefined ? [] : [counts.counter];
+    return counts === undefined ? [] : [counts.counter, counts.deprecated];
   }
 
   #countForTenant(tenant: string, series: RequestSeries, total: Count, dryRun: string, code: number): void {
@@ -173,13 +193,14 @@ export class RequestMetrics {
     if (known === undefined) {
       if (this.#byTenant.size >= tenantsKept) this.#byTenant.delete(this.#byTenant.keys().next().value!);
       const { name, help, labelNames } = this.#total;
-      known = { counter: new Counter(name, help, labelNames), counts: new Map() };
+      known = { counter: new Counter(name, help, labelNames), deprecated: deprecatedGauge(), counts: new Map() };
       this.#byTenant.set(tenant, known);
     }
     let count = known.counts.get(total);
     if (count === undefined) {
       count = known.counter.with(...totalLabels(series, dryRun, code));
       known.counts.set(total, count);
+      if (series.isDeprecated) known.deprecated.with(...deprecatedLabels(series)).value = 1;
     }
     count.add();
   }
@@ -207,13 +228,27 @@ export class RequestMetrics {
       duration: this.#duration.with(labels[0]!, '', ...labels.slice(1)),
       indicator: this.#indicator.with(...labels),
       sizes: verb === 'get' || verb === 'list' ? this.#sizes.with(...labels) : undefined,
+      isDeprecated: definition?.deprecationWarning !== undefined,
       totals: new Map(),
     };
+    if (series.isDeprecated) this.#deprecated.with(...deprecatedLabels(series)).value = 1;
     // What is not there is not remembered: anybody can ask for anything.
     if (this.#series.size < 10_000 && (definition !== undefined || path !== '')) this.#series.set(key, series);
     return series;
   }
 }
+
+const endsInitialEvents = (frame: Buffer) => frame.length <= bookmarkBytes && frame.includes(initialEventsEnd);
+
+const deprecatedGauge = () =>
+  new Gauge('apiserver_requested_deprecated_apis', 'Deprecated resources that were asked for; always 1.', [
+    ...resourceLabels,
+    'subresource',
+    'removed_release',
+  ]);
+
+/** Of none that is served here it is known when it goes. */
+const deprecatedLabels = ({ labels }: RequestSeries): string[] => [...labels.slice(1, 5), ''];
 
 function totalLabels({ labels: [verb = '', ...rest] }: RequestSeries, dryRun: string, code: number): string[] {
   return [verb, dryRun, ...rest, String(code)];

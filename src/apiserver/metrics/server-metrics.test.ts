@@ -108,6 +108,27 @@ describe('what the server counts of its parts', { timeout: 60_000 }, () => {
     assert.ok(grown('apiserver_cel_evaluation_duration_seconds_sum') > 0);
   });
 
+  it('deprecated resources that were asked for, to who asked and to the operator', async () => {
+    const name = 'apiserver_requested_deprecated_apis';
+    const of = { group: '', version: 'v1', resource: 'endpoints', subresource: '', removed_release: '' };
+    assert.equal((await figures())(name, of), 0);
+    await tenant('GET', '/api/v1/namespaces/default/endpoints');
+    await tenant('GET', '/api/v1/namespaces/default/configmaps');
+    await until(async () => (await figures())(name, of) === 1);
+    await until(async () => seriesOf(await textOf(tenant))(name, of) === 1);
+    assert.doesNotMatch(await textOf(operator), /requested_deprecated_apis\{.*configmaps/);
+  });
+
+  it('how long watches take to send what is there', async () => {
+    const name = 'apiserver_watch_list_duration_seconds_count';
+    const of = { group: '', version: 'v1', resource: 'secrets', scope: 'namespace' };
+    const path = '/api/v1/namespaces/default/secrets?watch=true&timeoutSeconds=1&allowWatchBookmarks=true';
+    await tenant('GET', path);
+    assert.equal((await figures())(name, of), 0);
+    await tenant('GET', `${path}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`);
+    assert.equal((await figures())(name, of), 1);
+  });
+
   it('APIServices that are unavailable; names of all tenants together', async () => {
     const name = 'v1.gone.example.com';
     const spec = {
