@@ -165,7 +165,11 @@ function limitGauges(configurations: () => FlowControlConfiguration[], labelOf: 
       return [...sums].map(([level, sum]) => ({ labels: [level], value: sum }));
     });
   return [
-    gauge('nominal_limit_seats', 'Seats by share.', ({ nominal }) => nominal),
+    gauge(
+      'nominal_limit_seats',
+      'Seats by share (of all tenants that are there now, where they are told together).',
+      ({ nominal }) => nominal,
+    ),
     gauge('lower_limit_seats', 'Seats that are never lent.', ({ minimum }) => minimum),
     gauge('upper_limit_seats', 'Seats with all that may be borrowed.', ({ maximum }) => maximum),
   ];
