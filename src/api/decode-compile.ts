@@ -81,12 +81,16 @@ function compile(schema: TypeSchema): CompiledType {
   return { decode };
 }
 
+/** For the metadata of any resource, which is undefined only where `value` is nothing or is none. */
+export const decodeMetadata: Decode = (value, issues) =>
+  compiledType(resolveObject({ type: OBJECT_META })).decode(value, issues);
+
 function compileCustom({ structural, name }: TypeSchema): CompiledType {
-  const metadata: Decode = (value, issues) => compiledType(resolveObject({ type: OBJECT_META })).decode(value, issues);
   return {
     decode(value, issues) {
       if (value === null || value === undefined) return undefined;
-      if (typeof value === 'object' && !Array.isArray(value)) return prune(structural, value, issues, metadata, true);
+      if (typeof value === 'object' && !Array.isArray(value))
+        return prune(structural, value, issues, decodeMetadata, true);
       issues.wrongType(value, shortName(name));
       return undefined;
     },

@@ -1,3 +1,5 @@
+import { decodeMetadata } from '../decode-compile.ts';
+import { DecodeIssues } from '../decode-issues.ts';
 import { isDns1035Label, isPathSegmentName } from '../names.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from '../validation/findings.ts';
@@ -46,8 +48,16 @@ function checkResource(value: Record<string, any>, prefix: string, findings: Fin
       }
     }
   }
-  if (!isRecord(value['metadata'])) return;
-  const metadata: any = { ...value['metadata'] };
+  const given = value['metadata'];
+  if (given === undefined || given === null) return;
+  // Requests bring it decoded, defaults of a definition as it was written.
+  const issues = new DecodeIssues(false);
+  const metadata = decodeMetadata(given, issues);
+  const [wrong] = issues.errors();
+  if (wrong !== undefined) {
+    findings.invalid(`${prefix}metadata`, given, wrong);
+    return;
+  }
   metadata.name ||= 'fakename';
   const inner = new Findings();
   const facts = { namespaced: Boolean(metadata.namespace), strategy: { validateName: isPathSegmentName } };

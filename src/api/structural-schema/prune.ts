@@ -58,7 +58,7 @@ export function prune(
 
 /** What decode writes for an object that was never created means nothing in an embedded one. */
 function withoutEmptyTime(metadata: any): any {
-  if (metadata.creationTimestamp === null) delete metadata.creationTimestamp;
+  if (metadata?.creationTimestamp === null) delete metadata.creationTimestamp;
   return metadata;
 }
 

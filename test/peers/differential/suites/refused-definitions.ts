@@ -3,6 +3,12 @@ import { definitionsPath } from './custom-definitions.ts';
 
 const text = { type: 'string' };
 const rule = (expression: string, more: object = {}) => ({ rule: expression, ...more });
+const resource = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' } };
+const embedded = {
+  type: 'object',
+  'x-kubernetes-embedded-resource': true,
+  'x-kubernetes-preserve-unknown-fields': true,
+};
 
 /** Definitions that may not be. */
 export async function refusedDefinitions(twin: Twin, definition: any): Promise<void> {
@@ -76,6 +82,60 @@ export async function refusedDefinitions(twin: Twin, definition: any): Promise<v
     'bad default': withSchema({ a: { type: 'integer', default: 'x' } }),
     'default against a rule': withSchema({
       a: { type: 'integer', default: 3, 'x-kubernetes-validations': [rule('self > 5')] },
+    }),
+    'default below against a rule': withSchema({
+      a: {
+        type: 'object',
+        default: { b: [{ c: 1 }] },
+        properties: {
+          b: {
+            type: 'array',
+            maxItems: 3,
+            items: {
+              type: 'object',
+              properties: { c: { type: 'integer', 'x-kubernetes-validations': [rule('self > 5')] } },
+            },
+          },
+        },
+        'x-kubernetes-validations': [rule('!has(self.b)', { message: 'none', reason: 'FieldValueForbidden' })],
+      },
+    }),
+    'default that must change': withSchema({
+      a: { ...text, default: 'x', 'x-kubernetes-validations': [rule('self != oldSelf')] },
+    }),
+    'default that must not be new': withSchema({
+      a: { ...text, default: 'x', 'x-kubernetes-validations': [rule('oldSelf.hasValue()', { optionalOldSelf: true })] },
+    }),
+    'default of a rule that does not compile': withSchema({
+      a: { type: 'integer', default: 3, 'x-kubernetes-validations': [rule('self >')] },
+    }),
+    'default of nothing': withSchema({ a: { ...text, default: null } }),
+    'default resource against a rule': withSchema({
+      a: { ...embedded, default: resource, 'x-kubernetes-validations': [rule("self.metadata.name == 'b'")] },
+    }),
+    'default resource of a wrong name': withSchema({
+      a: { ...embedded, default: { ...resource, metadata: { name: 'A/B', labels: { 'x y': 'z' } } } },
+    }),
+    'default resource of wrong metadata': withSchema({
+      a: { ...embedded, default: { ...resource, metadata: { finalizers: 5 } } },
+    }),
+    'default resource without metadata': withSchema({ a: { ...embedded, default: { ...resource, metadata: null } } }),
+    'default name in metadata': withSchema({
+      a: {
+        ...embedded,
+        properties: {
+          kind: { ...text, default: 'not a kind' },
+          metadata: { type: 'object', properties: { name: { ...text, default: 'A/B' } } },
+        },
+      },
+    }),
+    'default label in metadata': withSchema({
+      a: {
+        ...embedded,
+        properties: {
+          metadata: { type: 'object', properties: { labels: { type: 'object', default: { a: 5, b: 'c d' } } } },
+        },
+      },
     }),
     'list map without keys': withSchema({
       a: { type: 'array', 'x-kubernetes-list-type': 'map', items: { type: 'object', properties: { n: text } } },
