@@ -282,7 +282,10 @@ describe('the operator’s authorizers', { timeout: 60_000 }, () => {
       assert.equal(elsewhere.asked.length, 1, 'it is remembered');
       assert.deepEqual(await who('other'), { user: {}, error: '[invalid bearer token, never heard of]' });
       elsewhere.answer = () => ({ code: 403 });
-      assert.deepEqual(await who('third'), { user: {}, error: '[invalid bearer token, the token webhook does not answer]' });
+      assert.deepEqual(await who('third'), {
+        user: {},
+        error: '[invalid bearer token, the token webhook does not answer]',
+      });
     });
 
     it('for other audiences alone are no identity', async () => {
