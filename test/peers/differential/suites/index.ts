@@ -15,6 +15,8 @@ import { writing } from './writing/index.ts';
 
 /** In the order they are run. */
 export const suites: Record<string, (twin: Twin) => Promise<void>> = {
+  // Upstream ends its watch of a kind of parameters with the last policy that has them, and cannot take it up again.
+  mutatingPolicies,
   discovery,
   openApi,
   tables,
@@ -27,7 +29,6 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   customRules,
   reading,
   admission,
-  mutatingPolicies,
   webhooks,
   kubectl,
 };
