@@ -15,8 +15,6 @@ import { writing } from './writing/index.ts';
 
 /** In the order they are run. */
 export const suites: Record<string, (twin: Twin) => Promise<void>> = {
-  // Upstream ends its watch of a kind of parameters with the last policy that has them, and cannot take it up again.
-  mutatingPolicies,
   discovery,
   openApi,
   tables,
@@ -29,6 +27,7 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   customRules,
   reading,
   admission,
+  mutatingPolicies,
   webhooks,
   kubectl,
 };

@@ -203,26 +203,8 @@ export async function mutatingPolicies(twin: Twin): Promise<void> {
     for (const resource of ['mutatingadmissionpolicybindings', 'mutatingadmissionpolicies'])
       await twin.prepare({ method: 'DELETE', path: `${root}/${resource}/${name}` });
   }
-  // Without any policy upstream ends its watch of parameters of a kind, and never takes it up again.
-  const holders = ['mutatingadmissionpolicies', 'validatingadmissionpolicies'].map((resource) => ({
-    path: `${root}/${resource}`,
-    name: `holder-${twin.run}`,
-  }));
-  for (const { path, name } of holders) {
-    const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] };
-    const spec = {
-      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
-      matchConstraints: { resourceRules: [rule] },
-      ...(path.includes('mutating')
-        ? { reinvocationPolicy: 'Never', mutations: [apply('Object{}')] }
-        : { validations: [{ expression: 'true' }] }),
-    };
-    await twin.prepare({ method: 'POST', path, body: { metadata: { name }, spec } }, [201]);
-  }
-  await settle();
   await parameters(twin, 'mutating');
   await parameters(twin, 'validating');
-  for (const { path, name } of holders) await twin.prepare({ method: 'DELETE', path: `${path}/${name}` });
 }
 
 /** Parameters: by name, by selector, of the namespace, missing, and of a kind that nobody has. */
