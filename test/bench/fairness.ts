@@ -170,8 +170,8 @@ function processorTimes(pid: number): { ranMs: number; waitedMs: number } {
 }
 const waitedMs = (pid: number) => processorTimes(pid).waitedMs;
 
-/** Of V8; the launcher's when unset. */
-const serverFlags = (process.env['SERVER_NODE_OPTIONS'] ?? '').split(' ').filter(Boolean);
+/** V8's; the launcher's (`skypod`) when unset. */
+const serverFlags = (process.env['SERVER_NODE_OPTIONS'] ?? '--max-semi-space-size=8').split(' ').filter(Boolean);
 
 async function bench(): Promise<void> {
   const child = (role: string): ChildProcess =>
