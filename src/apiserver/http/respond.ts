@@ -27,7 +27,7 @@ const heavyListBytes = 512 * 1024;
 /** So much of an answer in YAML is written before it is known to be long: about a millisecond's work. */
 const yamlPartsAtOnce = 16;
 
-/** What both of Node's compatibility responses (HTTP/1.1 and HTTP/2) offer. */
+/** What responses over HTTP/1.1 (Node's) and HTTP/2 (http2-exchange.ts) both offer. */
 export interface ServerResponseLike {
   readonly headersSent: boolean;
   writeHead(code: number, headers: Record<string, string | number | string[]>): unknown;
