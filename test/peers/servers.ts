@@ -100,6 +100,7 @@ export async function startKubernetesPeer(directory: string): Promise<PeerServer
         `--tls-private-key-file=${write('serving.key', serving.keyPem)}`,
         `--client-ca-file=${write('ca.crt', authority.certificatePem)}`,
         '--authorization-mode=Node,RBAC',
+        '--enable-admission-plugins=NodeRestriction',
         '--allow-privileged=true',
         '--service-cluster-ip-range=10.96.0.0/16',
         '--service-account-issuer=https://kubernetes.default.svc',
