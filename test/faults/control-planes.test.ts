@@ -8,7 +8,13 @@ import { StatusError } from '../../src/api/status.ts';
 import { openEtcdStore } from '../../src/store/etcd/etcd-store.ts';
 import { etcdMissing } from '../../src/store/etcd/testing/etcd-cluster.ts';
 import type { Store } from '../../src/store/store.ts';
-import { type ControlPlane, type ControlPlanes, leaderTerms, startControlPlanes } from '../lib/control-planes.ts';
+import {
+  type ControlPlane,
+  type ControlPlanes,
+  leaderTerms,
+  patienceMs,
+  startControlPlanes,
+} from '../lib/control-planes.ts';
 import { eventually } from '../lib/eventually.ts';
 import {
   checkJournal,
@@ -80,7 +86,7 @@ async function run(
   const acknowledged = () => journal.filter(({ outcome }) => outcome === 'acknowledged').length;
   const progress = (what: string, writes = 30) => {
     const goal = acknowledged() + writes;
-    return eventually(`writes go on ${what}`, () => acknowledged() >= goal, { timeoutMs: 120_000 });
+    return eventually(`writes go on ${what}`, () => acknowledged() >= goal, { timeoutMs: patienceMs });
   };
   let replicas = 2;
   const scale = async (what: string, through = planes) => {
@@ -91,7 +97,7 @@ async function run(
       async () => (await readyReplicas(through)) === replicas,
       {
         retryErrors: true,
-        timeoutMs: 60_000,
+        timeoutMs: patienceMs,
       },
     );
   };
@@ -212,7 +218,7 @@ async function run(
         await eventually(
           'another leads',
           () => others.some((plane) => leaderTerms(plane).at(-1)?.endMs === Number.POSITIVE_INFINITY),
-          { timeoutMs: 60_000 },
+          { timeoutMs: patienceMs },
         );
         await scale('without the one that is cut off', others);
         await leader.heal();
@@ -347,7 +353,7 @@ async function onAny(planes: ControlPlane[], method: 'GET' | 'POST' | 'PATCH', p
       const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
       return transport.request<any>({ method, path, contentType, ...(body !== undefined && { body }) });
     },
-    { retryErrors: true, timeoutMs: 60_000 },
+    { retryErrors: true, timeoutMs: patienceMs },
   );
 }
 

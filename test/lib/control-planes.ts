@@ -12,6 +12,8 @@ import { checkout } from './skypod.ts';
 
 /** The time others wait for a silent leader; short, so that a test sees several terms. */
 export const leaseDurationMs = 4_000;
+/** How long anything may take that is to happen in the end: several of these runs may share a machine with much else. */
+export const patienceMs = 300_000;
 
 export interface ControlPlane {
   index: number;
@@ -125,7 +127,7 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
             if (!existsSync(join(dataDir, 'kubeconfig'))) return false;
             return plane.transport.request(readiness).catch(() => false as const);
           },
-          { timeoutMs: 60_000 },
+          { timeoutMs: patienceMs },
         );
       },
       signal: (signal) => void child?.kill(signal),
