@@ -165,8 +165,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     authorizers && configuredAccess(authorizers, access, { clock, logger: logger.child({ part: 'authorization' }) });
   let configured = accessOf(options.authorizers);
   const tenantAccess: TenantAccess = {
-    authorize: (identity, attributes) => (configured ?? access).authorize(identity, attributes),
-    rules: (identity, tenant, namespace) => (configured ?? access).rules(identity, tenant, namespace),
+    authorize: (identity, attributes, pace) => (configured ?? access).authorize(identity, attributes, pace),
+    rules: (identity, tenant, namespace, pace) => (configured ?? access).rules(identity, tenant, namespace, pace),
   };
   let strangers = options.authentication?.configuration?.anonymous;
   const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), tenantAccess, {

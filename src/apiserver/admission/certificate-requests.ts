@@ -18,11 +18,11 @@ const group = 'certificates.k8s.io';
  * who may `approve` or `sign` for a signer says so.
  */
 export function certificateRequests(authorizer: Authorizer, clock: Clock): AdmissionPlugin {
-  async function may({ identity, tenant }: AdmissionRequest, verb: string, signerName: string): Promise<boolean> {
+  async function may({ identity, tenant, pace }: AdmissionRequest, verb: string, signerName: string): Promise<boolean> {
     const domain = signerName.split('/', 1)[0]!;
     for (const name of [signerName, `${domain}/*`]) {
       const attributes = resourceAttributes(tenant, { verb, group, resource: 'signers', name });
-      if ((await authorizer.authorize(identity, attributes)).allowed) return true;
+      if ((await authorizer.authorize(identity, attributes, pace)).allowed) return true;
     }
     return false;
   }

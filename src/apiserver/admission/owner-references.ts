@@ -15,8 +15,8 @@ export function ownerReferences(
   authorizer: Authorizer,
   definitions: Pick<ResourceRegistry, 'definitions'>,
 ): AdmissionPlugin {
-  const judge = async ({ identity }: AdmissionRequest, attributes: Attributes) =>
-    authorizer.authorize(identity, attributes);
+  const judge = async ({ identity, pace }: AdmissionRequest, attributes: Attributes) =>
+    authorizer.authorize(identity, attributes, pace);
 
   function ownersOf({ apiVersion, kind }: OwnerReference, tenant: string): ResourceDefinition[] {
     const { group, version } = parseApiVersion(apiVersion);
@@ -51,6 +51,7 @@ export function ownerReferences(
       const anything = { ...finalize, group: '*', version: '*', resource: '*', name: '*' };
       if ((await judge(request, resourceAttributes(tenant, anything))).allowed) return;
       for (const reference of blocking) {
+        if (request.pace?.isDue) await request.pace.rest();
         const owners = ownersOf(reference, tenant);
         if (owners.length === 0) {
           const { apiVersion, kind } = reference;

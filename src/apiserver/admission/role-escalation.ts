@@ -1,6 +1,7 @@
 import { semanticEqual } from '../../api/equality.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { forbidden, notFound } from '../../api/status.ts';
+import { runInTurns } from '../../base/steps.ts';
 import { resourceAttributes } from '../authorization/attributes.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import { describeRules, missingRules, quotedList } from '../authorization/rbac/cover.ts';
@@ -21,16 +22,16 @@ const fullAuthority: PolicyRule[] = [
  */
 export function roleEscalation(authorizer: Authorizer, access: RoleBasedAccess): AdmissionPlugin {
   const may = async (
-    { identity, tenant }: AdmissionRequest,
+    { identity, tenant, pace }: AdmissionRequest,
     verb: string,
     place: { resource: string; namespace: string; name: string },
-  ) => (await authorizer.authorize(identity, resourceAttributes(tenant, { verb, group, ...place }))).allowed;
+  ) => (await authorizer.authorize(identity, resourceAttributes(tenant, { verb, group, ...place }), pace)).allowed;
 
   /** What stands against giving `wanted` away; undefined when nothing does. */
   async function escalation(request: AdmissionRequest, wanted: PolicyRule[]): Promise<string | undefined> {
-    const { identity, tenant, namespace } = request;
-    const held = await authorizer.rules(identity, tenant, namespace);
-    const missing = missingRules(held.rules, wanted);
+    const { identity, tenant, namespace, pace } = request;
+    const held = await authorizer.rules(identity, tenant, namespace, pace);
+    const missing = await runInTurns(missingRules(held.rules, wanted), pace);
     if (missing.length === 0) return undefined;
     const groups = quotedList(identity.groups);
     const errors = held.errors.length === 0 ? '' : `; resolution errors: [${aggregate(held.errors)}]`;

@@ -1,3 +1,4 @@
+import type { Pace } from '../../base/steps.ts';
 import { type Identity, SYSTEM_MASTERS } from '../identity/identity.ts';
 import type { Attributes } from './attributes.ts';
 import type { TenantAccess } from './configured-chain.ts';
@@ -7,9 +8,10 @@ import type { PolicyRule } from './rbac/rules.ts';
 
 /** Judges every request, in-process ones by platform identities aside. */
 export interface Authorizer {
-  authorize(identity: Identity, attributes: Attributes): Promise<Decision> | Decision;
+  /** `pace`: of the request that it is for. */
+  authorize(identity: Identity, attributes: Attributes, pace?: Pace): Promise<Decision> | Decision;
   /** What the identity may do in a namespace ('': in none) and beyond namespaces. */
-  rules(identity: Identity, tenant: string, namespace: string): Promise<HeldRules> | HeldRules;
+  rules(identity: Identity, tenant: string, namespace: string, pace?: Pace): Promise<HeldRules> | HeldRules;
 }
 
 const allow: Decision = { allowed: true, reason: '' };
@@ -30,7 +32,7 @@ export function createAuthorizer(
   hostFacts: HostFacts,
 ): Authorizer {
   return {
-    authorize(identity, attributes) {
+    authorize(identity, attributes, pace) {
       switch (identity.kind) {
         case 'platform':
           return allow;
@@ -42,17 +44,17 @@ export function createAuthorizer(
           if (attributes.isResourceRequest && isPlatformResource(attributes.group)) {
             return deny('it belongs to the platform');
           }
-          return identity.groups.includes(SYSTEM_MASTERS) ? allow : access.authorize(identity, attributes);
+          return identity.groups.includes(SYSTEM_MASTERS) ? allow : access.authorize(identity, attributes, pace);
         case 'anonymous':
-          return access.authorize(identity, attributes);
+          return access.authorize(identity, attributes, pace);
       }
     },
-    rules(identity, tenant, namespace) {
+    rules(identity, tenant, namespace, pace) {
       if (identity.kind === 'platform') return { rules: everything, errors: [] };
       if (identity.kind === 'host' || (identity.kind === 'tenant' && identity.tenant !== tenant)) {
         return { rules: [], errors: [] };
       }
-      return access.rules(identity, tenant, namespace);
+      return access.rules(identity, tenant, namespace, pace);
     },
   };
 }

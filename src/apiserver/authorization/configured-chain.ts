@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { Pace } from '../../base/steps.ts';
 import type { Identity } from '../identity/identity.ts';
 import { ReviewClient, readReviewServer } from '../webhooks/review-client.ts';
 import type { Attributes } from './attributes.ts';
@@ -11,8 +12,8 @@ import { WebhookAuthorizer } from './webhook/webhook-authorizer.ts';
 
 /** What decides within a tenant, once it is clear that its user asks for something of its own. */
 export interface TenantAccess {
-  authorize(identity: Identity, attributes: Attributes): Decision | Promise<Decision>;
-  rules(identity: Identity, tenant: string, namespace: string): Promise<HeldRules>;
+  authorize(identity: Identity, attributes: Attributes, pace?: Pace): Decision | Promise<Decision>;
+  rules(identity: Identity, tenant: string, namespace: string, pace?: Pace): Promise<HeldRules>;
 }
 
 type Ask = TenantAccess['authorize'];
@@ -34,7 +35,7 @@ export function configuredAccess(
     return (identity, attributes) => webhook.authorize(identity, attributes);
   };
   const askOf: { [Type in ConfiguredAuthorizer['type']]: (one: any) => Ask } = {
-    RBAC: () => (identity, attributes) => access.authorize(identity, attributes),
+    RBAC: () => (identity, attributes, pace) => access.authorize(identity, attributes, pace),
     AlwaysAllow: () => () => ({ allowed: true, reason: '' }),
     AlwaysDeny: () => () => ({ allowed: false, reason: 'Everything is forbidden.' }),
     Webhook: webhookOf,
@@ -43,12 +44,12 @@ export function configuredAccess(
   const hasRoles = configured.some(({ type }) => type === 'RBAC');
   const others = configured.filter(({ type }) => type === 'Webhook');
   return {
-    async authorize(identity, attributes) {
+    async authorize(identity, attributes, pace) {
       const reasons: string[] = [];
       const errors: string[] = [];
       let decided: Decision | undefined;
       for (const ask of asks) {
-        const decision = await ask(identity, attributes);
+        const decision = await ask(identity, attributes, pace);
         if (decision.error !== undefined) errors.push(decision.error);
         if (decision.reason !== '') reasons.push(decision.reason);
         if (!decision.allowed && decision.denied !== true) continue;
@@ -59,10 +60,16 @@ export function configuredAccess(
       if (decided !== undefined) return { ...decided, ...error };
       return { allowed: false, reason: reasons.join('\n'), ...error };
     },
-    async rules(identity, tenant, namespace) {
-      const held = hasRoles ? await access.rules(identity, tenant, namespace) : { rules: [], errors: [] };
+    async rules(identity, tenant, namespace, pace) {
+      const held: HeldRules = hasRoles
+        ? await access.rules(identity, tenant, namespace, pace)
+        : { rules: [], errors: [] };
       const unsaid = others.map(() => 'webhook authorizer does not support user rule resolution');
-      return { ...held, errors: [...held.errors, ...unsaid], incomplete: others.length > 0 };
+      return {
+        ...held,
+        errors: [...held.errors, ...unsaid],
+        incomplete: held.incomplete === true || others.length > 0,
+      };
     },
     close() {
       for (const client of clients) client.close();

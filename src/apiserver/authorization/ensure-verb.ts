@@ -1,4 +1,5 @@
 import { StatusError } from '../../api/status.ts';
+import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { attributesOf } from './attributes.ts';
 import type { Authorizer } from './authorizer.ts';
@@ -14,7 +15,7 @@ export async function ensureAuthorizedForVerb(
 ): Promise<void> {
   if (context.info.verb === verb || context.identity.kind === 'platform') return;
   const attributes = { ...attributesOf(context), verb };
-  const { allowed, reason, error } = await authorizer.authorize(context.identity, attributes);
+  const { allowed, reason, error } = await authorizer.authorize(context.identity, attributes, paceOf(context));
   if (allowed) return;
   if (error !== undefined) throw new StatusError(500, 'InternalError', error);
   const { group, resource, name } = attributes;

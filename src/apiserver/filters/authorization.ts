@@ -4,6 +4,7 @@ import type { Authorizer } from '../authorization/authorizer.ts';
 import type { Decision } from '../authorization/decision.ts';
 import type { Filter } from '../chain.ts';
 import type { Identity } from '../identity/identity.ts';
+import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** Hears whether requests may go on, for the metrics. */
@@ -23,7 +24,7 @@ export function authorizationFilter(authorizer: Authorizer, observer?: Authoriza
     const attributes = attributesOf(context);
     let decision: Decision | undefined;
     try {
-      const pending = authorizer.authorize(identity, attributes);
+      const pending = authorizer.authorize(identity, attributes, paceOf(context));
       decision = pending instanceof Promise ? await pending : pending;
     } finally {
       const result = decision === undefined ? 'error' : decision.allowed ? 'allowed' : 'no-opinion';

@@ -13,6 +13,7 @@ import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { acceptedForm } from '../http/negotiate.ts';
 import type { Identity } from '../identity/identity.ts';
+import { paceOf } from '../pace.ts';
 import { fieldsAfter, trackedResource } from '../verbs/field-management.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
@@ -96,7 +97,11 @@ async function selfSubjectAccessReview(environment: Environment, request: Resour
   const review = await readReview(environment, request);
   checkReview(environment, request, review, false);
   const { attributes, problems } = attributesOf(request, review);
-  const decision = await environment.authorizer.authorize(request.context.identity, attributes);
+  const decision = await environment.authorizer.authorize(
+    request.context.identity,
+    attributes,
+    paceOf(request.context),
+  );
   return answered(request, review, decisionStatus(decision, problems));
 }
 
@@ -107,7 +112,7 @@ async function subjectAccessReview(environment: Environment, request: ResourceRe
   // Someone of this tenant: a review never says anything about the platform's own identities.
   const identity: Identity = { name: user, groups, uid, extra, kind: 'tenant', tenant: request.tenant };
   const { attributes, problems } = attributesOf(request, review);
-  const decision = await environment.authorizer.authorize(identity, attributes);
+  const decision = await environment.authorizer.authorize(identity, attributes, paceOf(request.context));
   return answered(request, review, decisionStatus(decision, problems));
 }
 
@@ -119,7 +124,7 @@ async function selfSubjectRulesReview(environment: Environment, request: Resourc
     rules,
     errors,
     incomplete = false,
-  } = await environment.authorizer.rules(request.context.identity, request.tenant, namespace);
+  } = await environment.authorizer.rules(request.context.identity, request.tenant, namespace, paceOf(request.context));
   const resourceRules = rules
     .filter(({ resources }) => resources !== undefined && resources.length > 0)
     .map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, resourceNames }));

@@ -94,7 +94,7 @@ export async function authorizeCreation(environment: Environment, context: Reque
   const { identity } = context;
   if (identity.kind === 'platform') return;
   const attributes = { ...attributesOf(context), verb: 'create' };
-  const decision = await environment.authorizer.authorize(identity, attributes);
+  const decision = await environment.authorizer.authorize(identity, attributes, paceOf(context));
   if (!decision.allowed) throw deniedError(identity, attributes, decision.reason);
 }
 

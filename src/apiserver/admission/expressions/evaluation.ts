@@ -199,7 +199,11 @@ export class Evaluation {
     const { request, authorizer } = this.#input;
     let decision: ReturnType<Authorizer['authorize']>;
     try {
-      decision = authorizer.authorize(askedAbout(question, request), attributesOf(question, request.tenant));
+      decision = authorizer.authorize(
+        askedAbout(question, request),
+        attributesOf(question, request.tenant),
+        request.pace,
+      );
     } catch (error) {
       return failed(error);
     }

@@ -20,8 +20,8 @@ const guarded = new Set([...Object.keys(policyOf), ...Object.values(policyOf)]);
  * admissionregistration registries, which stands in the same place of a write.
  */
 export function policyParamsAccess({ objects, registry, authorizer }: PolicyOptions): AdmissionPlugin {
-  const may = async ({ identity, tenant }: AdmissionRequest, access: Parameters<typeof resourceAttributes>[1]) =>
-    (await authorizer.authorize(identity, resourceAttributes(tenant, access))).allowed;
+  const may = async ({ identity, tenant, pace }: AdmissionRequest, access: Parameters<typeof resourceAttributes>[1]) =>
+    (await authorizer.authorize(identity, resourceAttributes(tenant, access), pace)).allowed;
 
   /** What is needed at least: everything where it is unknown which kind is meant. */
   const resourceOf = (tenant: string, kind: ParamKind | undefined) => {

@@ -1,5 +1,6 @@
 import type { GroupResource, KubeObject } from '../../../api/object.ts';
 import { notFound } from '../../../api/status.ts';
+import { type Pace, runInTurns, type Steps } from '../../../base/steps.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { CacheEvent, CacheWatch, WatchCache, WatchCaches } from '../../watch-cache/watch-cache.ts';
 import type { Attributes } from '../attributes.ts';
@@ -7,6 +8,7 @@ import { bootstrapObjects } from '../bootstrap/policy.ts';
 import type { Decision, HeldRules } from '../decision.ts';
 import { BindingIndex, type Grant } from './binding-index.ts';
 import { type PolicyRule, ruleAllows } from './rules.ts';
+import { effortOf, rulesAbout } from './rules-by-thing.ts';
 import { keysOfIdentity } from './subjects.ts';
 
 const group = 'rbac.authorization.k8s.io';
@@ -24,6 +26,11 @@ interface Caches {
 
 /** So many tenants' indexes are kept, the oldest forgotten first: one is built again from the tenant's own bindings. */
 const indexedTenantsLimit = 1024;
+/** Bindings and groups, and comparisons with rules, between two steps of a decision. */
+const lookedAtOnce = 500;
+const effortAtOnce = 2000;
+/** Of all that somebody holds: who binds one long role a thousand times is not told it all. */
+const mostRulesTold = 150_000;
 
 /**
  * Roles and bindings of all tenants. An index per tenant is built at its first request out of its own bindings and then
@@ -41,24 +48,35 @@ export class RoleBasedAccess {
     this.#watchCaches = watchCaches;
   }
 
-  authorize(identity: Identity, attributes: Attributes): Decision | Promise<Decision> {
+  authorize(identity: Identity, attributes: Attributes, pace?: Pace): Decision | Promise<Decision> {
     // Probes must be answered even when the store is not well.
-    if (attributes.tenant === '') return this.#decide(undefined, identity, attributes);
+    if (attributes.tenant === '') return runInTurns(this.#decide(undefined, identity, attributes), pace);
     const caches = this.#caches();
-    if (!(caches instanceof Promise)) return this.#decide(caches, identity, attributes);
-    return caches.then((loaded) => this.#decide(loaded, identity, attributes));
+    if (!(caches instanceof Promise)) return runInTurns(this.#decide(caches, identity, attributes), pace);
+    return caches.then((loaded) => runInTurns(this.#decide(loaded, identity, attributes), pace));
   }
 
-  async rules(identity: Identity, tenant: string, namespace: string): Promise<HeldRules> {
+  async rules(identity: Identity, tenant: string, namespace: string, pace?: Pace): Promise<HeldRules> {
     const caches = tenant === '' ? undefined : await this.#caches();
+    return runInTurns(this.#rules(caches, identity, tenant, namespace), pace);
+  }
+
+  *#rules(caches: Caches | undefined, identity: Identity, tenant: string, namespace: string): Steps<HeldRules> {
     const rules: PolicyRule[] = [];
     const errors: string[] = [];
+    let incomplete = false;
     for (const grant of this.#grants(caches, identity, tenant, namespace)) {
+      if (grant === undefined) {
+        yield;
+        continue;
+      }
       const held = this.#rulesOfRole(caches, tenant, grant.roleKind, grant.namespace, grant.roleName);
       if (held === undefined) errors.push(roleNotFound(grant));
-      else rules.push(...held);
+      else if (rules.length + held.length > mostRulesTold) incomplete = true;
+      else for (const rule of held) rules.push(rule);
+      if ((held?.length ?? 0) > 1000) yield;
     }
-    return { rules, errors };
+    return incomplete ? { rules, errors, incomplete } : { rules, errors };
   }
 
   /** Undefined when there is no such role. `namespace` is a Role's own. */
@@ -66,36 +84,59 @@ export class RoleBasedAccess {
     return this.#rulesOfRole(await this.#caches(), tenant, kind, namespace, name);
   }
 
-  #decide(caches: Caches | undefined, identity: Identity, attributes: Attributes): Decision {
-    const { tenant, namespace } = attributes;
+  *#decide(caches: Caches | undefined, identity: Identity, attributes: Attributes): Steps<Decision> {
+    const { tenant, namespace, resource, subresource } = attributes;
+    const combined = subresource === '' ? resource : `${resource}/${subresource}`;
+    const thing = attributes.isResourceRequest ? combined : undefined;
     const errors: string[] = [];
+    /** A role that many bindings give says the same each time. */
+    let looked: Set<readonly PolicyRule[]> | undefined;
+    let effort = 0;
     for (const grant of this.#grants(caches, identity, tenant, namespace)) {
-      const rules = this.#rulesOfRole(caches, tenant, grant.roleKind, grant.namespace, grant.roleName);
-      if (rules === undefined) errors.push(roleNotFound(grant));
-      else if (rules.some((rule) => ruleAllows(rule, attributes))) {
-        return { allowed: true, reason: `RBAC: allowed by ${grant.description}` };
+      if (grant === undefined) {
+        yield;
+        continue;
       }
+      const rules = this.#rulesOfRole(caches, tenant, grant.roleKind, grant.namespace, grant.roleName);
+      if (rules === undefined) {
+        errors.push(roleNotFound(grant));
+        continue;
+      }
+      if (looked?.has(rules) === true) continue;
+      for (const rule of yield* rulesAbout(rules, thing)) {
+        if (ruleAllows(rule, attributes)) return { allowed: true, reason: `RBAC: allowed by ${grant.description}` };
+        effort += effortOf(rule);
+        if (effort < effortAtOnce) continue;
+        effort = 0;
+        yield;
+      }
+      (looked ??= new Set()).add(rules);
     }
     return { allowed: false, reason: errors.length === 0 ? '' : `RBAC: ${aggregate(errors)}` };
   }
 
+  /** undefined: others may have their turns now. */
   *#grants(
     caches: Caches | undefined,
     identity: Identity,
     tenant: string,
     namespace: string,
-  ): Generator<Grant, void, undefined> {
+  ): Generator<Grant | undefined, void, undefined> {
     const own = caches === undefined ? undefined : this.#indexOf(caches, tenant);
     const seen = new Set<string>();
-    const subjects = keysOfIdentity(identity);
+    let looked = 0;
     for (const bindingNamespace of namespace === '' ? [''] : ['', namespace]) {
-      for (const subject of subjects) {
+      for (const subject of keysOfIdentity(identity)) {
+        if (++looked % lookedAtOnce === 0) yield undefined;
         for (const grant of this.#shared.bindings.grants(bindingNamespace, subject)) {
           const cache = bindingNamespace === '' ? caches?.clusterRoleBindings : caches?.roleBindings;
           if (cache?.get(tenant, bindingNamespace, grant.name) === undefined && isNew(seen, grant)) yield grant;
         }
         if (own === undefined) continue;
-        for (const grant of own.grants(bindingNamespace, subject)) if (isNew(seen, grant)) yield grant;
+        for (const grant of own.grants(bindingNamespace, subject)) {
+          if (++looked % lookedAtOnce === 0) yield undefined;
+          if (isNew(seen, grant)) yield grant;
+        }
       }
     }
   }

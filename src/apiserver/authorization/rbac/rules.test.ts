@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { runAtOnce } from '../../../base/steps.ts';
 import { type Attributes, denial, resourceAttributes } from '../attributes.ts';
 import { describeRules, missingRules } from './cover.ts';
 import { type PolicyRule, ruleAllows } from './rules.ts';
+import { rulesAbout } from './rules-by-thing.ts';
 
 const pods = (more: Partial<Attributes> = {}): Attributes => ({
   ...resourceAttributes('a', { verb: 'get', group: '', resource: 'pods', namespace: 'dev', name: 'web' }),
@@ -86,8 +88,40 @@ describe('what is missing to give rules away', () => {
     ],
   ];
   for (const [name, held, wanted, expected] of table) {
-    it(name, () => assert.equal(describeRules(missingRules(held, wanted)), expected));
+    it(name, () => assert.equal(describeRules(runAtOnce(missingRules(held, wanted))), expected));
   }
+});
+
+describe('roles that are long', () => {
+  const many = (make: (index: number) => PolicyRule, count = 200) => Array.from({ length: count }, (_, i) => make(i));
+  const held = [...many((i) => rule('get', 'x', `r${i}`)), rule('list', 'x', '*'), rule('watch', 'x', '*/log')];
+
+  it('are found by what they are about', () => {
+    const about = (resource: string) =>
+      [...runAtOnce(rulesAbout(held, resource))].map(({ resources }) => resources![0]);
+    assert.deepEqual(about('r7'), ['r7', '*']);
+    assert.deepEqual(about('r7/log'), ['*', '*/log']);
+    assert.deepEqual(about('none'), ['*']);
+  });
+
+  it('are held to one another as short ones are', () => {
+    const wanted = [
+      rule('get', 'x', 'r199'),
+      rule('list', 'x', 'q'),
+      rule('watch', 'x', 'q/log'),
+      rule('get', 'x', 'q'),
+    ];
+    assert.equal(
+      describeRules(runAtOnce(missingRules(held, wanted))),
+      '{APIGroups:["x"], Resources:["q"], Verbs:["get"]}',
+    );
+  });
+
+  it('are refused where they name more things than can be looked at', () => {
+    const names = (letter: string) => Array.from({ length: 1000 }, (_, i) => `${letter}${i}`);
+    const wide = { verbs: names('v'), apiGroups: names('g'), resources: names('r') };
+    assert.throws(() => runAtOnce(missingRules(held, [wide])), { code: 413 });
+  });
 });
 
 describe('the words of a denial', () => {

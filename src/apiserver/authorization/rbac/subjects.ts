@@ -29,10 +29,10 @@ export function subjectKey(subject: Subject, bindingNamespace: string): string |
   }
 }
 
-export const keysOfIdentity = ({ name, groups }: Identity): string[] => [
-  `user:${name}`,
-  ...groups.map((group) => `group:${group}`),
-];
+export function* keysOfIdentity({ name, groups }: Identity): Generator<string, void, void> {
+  yield `user:${name}`;
+  for (const group of groups) yield `group:${group}`;
+}
 
 /** As upstream prints a subject in the reason of an access. */
 export function describeSubject({ kind, name, namespace }: Subject, bindingNamespace: string): string {
