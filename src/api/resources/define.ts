@@ -7,6 +7,7 @@ import type {
   SubresourceDefinition,
 } from '../resource-definition.ts';
 import type { TypeSchema } from '../schema.ts';
+import { withoutDisabledFields } from '../strategies/disabled-fields.ts';
 import { emptyStatusOf } from '../strategies/empty-status.ts';
 import { columnsOf } from './columns/index.ts';
 import type { ResourceFacts } from './facts.ts';
@@ -82,7 +83,7 @@ export function defineResource(facts: ResourceFacts, behaviour: Behaviour = {}):
     columns: behaviour.columns ?? columnsOf(facts.group, facts.resource),
     selectableFields: selectableFields[key] ?? {},
     hasGeneration: withGeneration.has(key),
-    strategy: withEmptyStatus(behaviour.strategy ?? {}, schema),
+    strategy: withEmptyStatus(withoutDisabledFields(key, behaviour.strategy ?? {}), schema),
     ...(storedAs !== undefined && { storedAs }),
     ...(deprecated !== undefined && { deprecationWarning: deprecated }),
   };

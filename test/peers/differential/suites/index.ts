@@ -3,8 +3,10 @@ import { access } from './access.ts';
 import { admission, mutatingPolicies, webhooks } from './admission/index.ts';
 import { customResources } from './custom-resources.ts';
 import { customRules } from './custom-rules.ts';
+import { disabledFields } from './disabled-fields.ts';
 import { discovery } from './discovery.ts';
 import { kubectl } from './kubectl/index.ts';
+import { matrix, matrixOfPatches, matrixOfSubresources, matrixOfTypes } from './matrix/index.ts';
 import { openApi } from './open-api.ts';
 import { pods } from './pods.ts';
 import { reading } from './reading/index.ts';
@@ -19,6 +21,10 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   openApi,
   tables,
   updates,
+  matrix,
+  matrixOfTypes,
+  matrixOfPatches,
+  matrixOfSubresources,
   writing,
   pods,
   access,
@@ -29,5 +35,6 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   admission,
   mutatingPolicies,
   webhooks,
+  disabledFields,
   kubectl,
 };
