@@ -27,6 +27,7 @@ export const LEASES = gvr('coordination.k8s.io', 'v1', 'leases');
 export const RUNTIME_CLASSES = gvr('node.k8s.io', 'v1', 'runtimeclasses');
 export const CLUSTER_ROLES = gvr('rbac.authorization.k8s.io', 'v1', 'clusterroles');
 export const CERTIFICATE_SIGNING_REQUESTS = gvr('certificates.k8s.io', 'v1', 'certificatesigningrequests');
+export const SUBJECT_ACCESS_REVIEWS = gvr('authorization.k8s.io', 'v1', 'subjectaccessreviews');
 export const IP_ADDRESSES = gvr('networking.k8s.io', 'v1', 'ipaddresses');
 export const SERVICE_CIDRS = gvr('networking.k8s.io', 'v1', 'servicecidrs');
 

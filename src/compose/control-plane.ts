@@ -21,6 +21,7 @@ import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import { QueueMetrics } from '../client/queue-metrics.ts';
 import { startControllers } from '../controllers/all.ts';
+import type { KubeletRequestReader } from '../controllers/certificate-approving/index.ts';
 import type { CertificateSigner } from '../controllers/certificate-signing/signer.ts';
 import { createHostIndexController } from '../controllers/host-index/index.ts';
 import { startMetering } from '../metering/index.ts';
@@ -218,7 +219,7 @@ interface PartsOptions {
   nodeCapacity: NodeCapacity;
   legacyTokenCleanUpMs: number | undefined;
   rootCa: string;
-  signer: CertificateSigner;
+  signer: CertificateSigner & KubeletRequestReader;
   metrics: ControllerMetrics;
   stop: AbortSignal;
 }

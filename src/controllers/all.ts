@@ -5,6 +5,7 @@ import { type Controller, type ControllerMetrics, runController } from '../clien
 import { createEventRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { createBootstrapTokenCleaner } from './bootstrap-token-cleaner/index.ts';
+import { createCertificateApprovingController, type KubeletRequestReader } from './certificate-approving/index.ts';
 import { createCertificateSigningController } from './certificate-signing/index.ts';
 import type { CertificateSigner } from './certificate-signing/signer.ts';
 import { createClusterRoleAggregationController } from './clusterrole-aggregation/index.ts';
@@ -51,7 +52,7 @@ export interface ControllersOptions {
   /** All resources the API server serves; ResourceDefinitions will do. */
   resources: ResourceInfo[];
   /** Behind `kubernetes.io/…` certificate signing requests; without one they stay unsigned. */
-  signer?: CertificateSigner;
+  signer?: CertificateSigner & KubeletRequestReader;
   /** How long a long-lived service account token that was made by itself may go unused; a year if absent. */
   legacyTokenCleanUpMs?: number;
   metrics?: ControllerMetrics;
@@ -69,7 +70,12 @@ function createControllers(
     createServiceAccountTokenController(dependencies, options.rootCa),
     createRootCaController(dependencies, options.rootCa),
     createClusterRoleAggregationController(dependencies),
-    ...(options.signer === undefined ? [] : [createCertificateSigningController(dependencies, options.signer)]),
+    ...(options.signer === undefined
+      ? []
+      : [
+          createCertificateApprovingController(dependencies, options.signer),
+          createCertificateSigningController(dependencies, options.signer),
+        ]),
     createDeploymentController(dependencies),
     createReplicaSetController(dependencies),
     createReplicaSetController(dependencies, replicationControllerKind),

@@ -39,6 +39,11 @@ export interface TenantSignerOptions {
 export function createTenantSigner({ clients, servers }: TenantSignerOptions) {
   return {
     handles: (signerName: string) => Object.hasOwn(refusals, signerName),
+    /** The common name of a sound request for a kubelet's client certificate; undefined for any other. Rejects what is none. */
+    async kubeletClientName(requestPem: string, usages: readonly string[]): Promise<string | undefined> {
+      const request = await readCertificateRequest(requestPem);
+      return refusals[KUBELET_CLIENT]!(request, usages) === undefined ? request.commonName : undefined;
+    },
     async sign(asked: TenantSigningRequest): Promise<{ certificatePem: string } | { refusal: string }> {
       const { signerName, tenant, usages } = asked;
       let request: CertificateRequest;
@@ -75,7 +80,7 @@ export function createTenantSigner({ clients, servers }: TenantSignerOptions) {
 }
 
 /** Why a request is not one for its signer; undefined when it is. Source: apis/certificates/helpers.go upstream. */
-const refusals = table<(request: CertificateRequest, usages: string[]) => string | undefined>({
+const refusals = table<(request: CertificateRequest, usages: readonly string[]) => string | undefined>({
   [KUBE_APISERVER_CLIENT]: (request, usages) => {
     for (const usage of usages) {
       if (usage === 'client auth' || usage === 'digital signature' || usage === 'key encipherment') continue;
@@ -104,7 +109,11 @@ const refusals = table<(request: CertificateRequest, usages: string[]) => string
 const isNodesOnly = ({ organizations }: CertificateRequest) =>
   organizations.length === 1 && organizations[0] === nodesGroup;
 
-function nodeRefusal({ commonName }: CertificateRequest, usages: string[], purpose: string): string | undefined {
+function nodeRefusal(
+  { commonName }: CertificateRequest,
+  usages: readonly string[],
+  purpose: string,
+): string | undefined {
   const rest = new Set(usages);
   const isComplete = rest.delete('digital signature') && rest.delete(purpose);
   rest.delete('key encipherment');

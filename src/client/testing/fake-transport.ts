@@ -173,7 +173,7 @@ export class FakeTransport implements Transport {
 
   #change(target: Target, current: KubeObject, body: KubeObject): KubeObject {
     let next: KubeObject;
-    if (target.subresource === 'status') {
+    if (target.subresource === 'status' || target.subresource === 'approval') {
       next = { ...current, status: body['status'] };
     } else {
       next = { ...body, status: current['status'] };

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 
 const hourMs = 3600 * 1000;
@@ -17,7 +18,18 @@ export function endOfRequestMs(request: CertificateSigningRequest): number {
     if (condition === undefined) continue;
     // One that is approved and waits for its signer is still at work.
     const isWaiting = type === 'Approved' && !request.status?.certificate;
-    if (!isWaiting) return (sinceMs(condition.lastUpdateTime) || createdMs) + decidedMs;
+    if (isWaiting) return (sinceMs(condition.lastUpdateTime) || createdMs) + pendingMs;
+    const decidedEndMs = (sinceMs(condition.lastUpdateTime) || createdMs) + decidedMs;
+    return Math.min(decidedEndMs, type === 'Approved' ? endOfCertificateMs(request) : Number.POSITIVE_INFINITY);
   }
   return createdMs + pendingMs;
+}
+
+/** Of the certificate that was issued; never, where it cannot be read. */
+function endOfCertificateMs({ status }: CertificateSigningRequest): number {
+  try {
+    return new X509Certificate(Buffer.from(String(status?.certificate), 'base64')).validToDate.getTime();
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
