@@ -10,8 +10,6 @@ export interface FieldRequirement {
 export interface FieldSelector {
   readonly requirements: readonly FieldRequirement[];
   matches(object: KubeObject): boolean;
-  /** The value an equality demands of a field, for indexes: `metadata.name`, `spec.nodeName`. */
-  exactValue(field: string): string | undefined;
   toString(): string;
 }
 
@@ -34,8 +32,6 @@ export function parseFieldSelector(text: string, definition: Selectable): FieldS
   return {
     requirements,
     matches: (object) => checks.every((check) => check(object)),
-    exactValue: (field) =>
-      requirements.find((requirement) => requirement.field === field && requirement.operator === '=')?.value,
     toString: () =>
       requirements.map(({ field, operator, value }) => `${field}${operator}${escapeValue(value)}`).join(','),
   };

@@ -1,5 +1,3 @@
-import { randomInt } from 'node:crypto';
-
 /**
  * Validators of names: each gives what is wrong, in upstream's words, or an empty list.
  * Source: apimachinery's pkg/util/validation and pkg/api/validate/content.
@@ -253,21 +251,3 @@ export const nameIsDnsLabel = (name: string, isPrefix: boolean): string[] =>
   isDns1123Label(isPrefix ? maskTrailingDash(name) : name);
 export const nameIsDns1035Label = (name: string, isPrefix: boolean): string[] =>
   isDns1035Label(isPrefix ? maskTrailingDash(name) : name);
-
-// No vowels and nothing that looks alike, so suffixes spell no words.
-const alphanumerics = 'bcdfghjklmnpqrstvwxz2456789';
-const MAX_GENERATED_BASE = 63 - 5;
-
-/** A random suffix as generateName and controllers use. */
-export function randomSuffix(length = 5): string {
-  let suffix = '';
-  for (let i = 0; i < length; i++) suffix += alphanumerics[randomInt(alphanumerics.length)];
-  return suffix;
-}
-
-/** `web-` -> `web-x7k2p`; a base over 58 characters is cut so that the name fits a label. */
-export const generateName = (base: string): string => base.slice(0, MAX_GENERATED_BASE) + randomSuffix();
-
-/** A hash's digits in the same alphabet, as pod-template-hash is written. */
-export const safeEncode = (text: string): string =>
-  [...text].map((character) => alphanumerics[character.codePointAt(0)! % alphanumerics.length]).join('');

@@ -151,7 +151,6 @@ export const methodNotAllowed = (resource: GroupResource, action: string) =>
 /** The resourceVersion asked for is compacted. */
 export const expired = (message = 'The resourceVersion for the provided watch is too old.') =>
   new StatusError(410, 'Expired', message);
-export const gone = (message: string) => new StatusError(410, 'Gone', message);
 export const requestEntityTooLarge = (limitBytes: number) =>
   new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 export const unsupportedMediaType = (message: string) => new StatusError(415, 'UnsupportedMediaType', message);

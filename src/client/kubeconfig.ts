@@ -3,11 +3,10 @@ import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { HttpTransport, type HttpTransportOptions } from './http-transport.ts';
 
-/** What a kubeconfig's current (or named) context says, as options of HttpTransport. Throws when it names no cluster. */
-function transportOptionsFromKubeconfig(path: string, contextName?: string): HttpTransportOptions {
+/** What a kubeconfig's current context says, as options of HttpTransport. Throws when it names no cluster. */
+function transportOptionsFromKubeconfig(path: string): HttpTransportOptions {
   const config = new KubeConfig();
   config.loadFromFile(path);
-  if (contextName !== undefined) config.setCurrentContext(contextName);
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error(`${path}: the current context names no cluster`);
   const user = config.getCurrentUser();
@@ -39,13 +38,9 @@ function transportOptionsFromKubeconfig(path: string, contextName?: string): Htt
 }
 
 /**
- * A transport for a kubeconfig's context. `tenantPrefix: 'drop'` for an API server that is not Skypod's, or for one
+ * A transport for a kubeconfig's current context. `tenantPrefix: 'drop'` for an API server that is not Skypod's, or for one
  * tenant's kubeconfig, whose server URL or credential already says the tenant.
  */
-export function transportFromKubeconfig(
-  path: string,
-  overrides: Partial<HttpTransportOptions> & { contextName?: string } = {},
-): HttpTransport {
-  const { contextName, ...rest } = overrides;
-  return new HttpTransport({ ...transportOptionsFromKubeconfig(path, contextName), ...rest });
+export function transportFromKubeconfig(path: string, overrides: Partial<HttpTransportOptions> = {}): HttpTransport {
+  return new HttpTransport({ ...transportOptionsFromKubeconfig(path), ...overrides });
 }

@@ -12,12 +12,13 @@ export interface WorkQueueOptions {
    * system tenant's objects also their namespace, which is named for the tenant they are about.
    */
   tenantOf?: (key: string) => string;
-  /** First back-off of a failing key; doubles with each failure. */
-  baseDelayMs?: number;
-  maxDelayMs?: number;
   /** Hears what becomes of keys. */
   observer?: QueueObserver;
 }
+
+/** Of a failing key, doubled with each failure: client-go's DefaultTypedControllerRateLimiter. */
+const FIRST_DELAY_MS = 5;
+const LONGEST_DELAY_MS = 1_000_000;
 
 function tenantOfKey(key: string): string {
   const slash = key.indexOf('/');
@@ -34,8 +35,6 @@ function tenantOfKey(key: string): string {
 export class WorkQueue {
   readonly #clock: Clock;
   readonly #tenantOf: (key: string) => string;
-  readonly #baseDelayMs: number;
-  readonly #maxDelayMs: number;
   readonly #line: FairQueue<string>;
   /** Since when, by `performance.now`; so the next two. */
   readonly #waiting = new Map<string, number>();
@@ -52,8 +51,6 @@ export class WorkQueue {
     this.#observer = options.observer;
     this.#tenantOf = options.tenantOf ?? tenantOfKey;
     this.#line = new FairQueue<string>(options.workers ?? Infinity);
-    this.#baseDelayMs = options.baseDelayMs ?? 5;
-    this.#maxDelayMs = options.maxDelayMs ?? 1_000_000;
   }
 
   /** Keys that wait for a worker; delayed ones and those worked on are not counted. */
@@ -110,7 +107,7 @@ export class WorkQueue {
   addRateLimited(key: string): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
-    this.addAfter(key, Math.min(this.#baseDelayMs * 2 ** failures, this.#maxDelayMs));
+    this.addAfter(key, Math.min(FIRST_DELAY_MS * 2 ** failures, LONGEST_DELAY_MS));
   }
 
   /** Ends the key's back-off. */

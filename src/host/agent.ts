@@ -64,7 +64,7 @@ export async function startHostAgent(options: HostAgentOptions, signal: AbortSig
     network,
     files,
     images,
-    starts: new Semaphore(options.startConcurrency ?? (simulated ? SIMULATED_STARTS : DEFAULT_STARTS)),
+    starts: new Semaphore(simulated ? SIMULATED_STARTS : DEFAULT_STARTS),
     clock,
     logger,
     policyOf: (tenant) => ({ allowPrivileged: options.privilegedTenants?.includes(tenant) === true }),
@@ -101,7 +101,7 @@ export async function startHostAgent(options: HostAgentOptions, signal: AbortSig
     signal,
   });
   const { address } = server;
-  const streaming = { address: options.streaming.advertisedAddress ?? address.host, port: address.port };
+  const streaming = { address: address.host, port: address.port };
   const statusWriter = new HostStatusWriter(registration, (host as Host).status);
 
   const adopt = async () => {

@@ -18,16 +18,14 @@ export interface HostAgentOptions {
   dataDirectory: string;
   /** PEM. The streaming server shows `certificate` and asks clients for one of `authority`'s with O=skypod:platform. */
   tls: { authority: string; certificate: string; key: string };
-  /** Where the streaming server listens, and under what address others reach it (default: `host`). Port 0: any. */
-  streaming: { host: string; port: number; advertisedAddress?: string };
+  /** Where the streaming server listens. Port 0: any. */
+  streaming: { host: string; port: number };
   clock: Clock;
   logger: Logger;
   /** True for a runtime without processes: no files, mounts, cgroups and log rotation; capacity is what is said here. */
   simulated?: boolean;
   /** Instead of the machine's own: Kubernetes quantities. */
   capacity?: { cpu?: string; memory?: string; pods?: string };
-  /** Sandboxes and containers made at once; default 8, or 1000 simulated ones. */
-  startConcurrency?: number;
   /** Tenants whose containers may be privileged, that is, root on the machine; none by default. */
   privilegedTenants?: readonly string[];
 }

@@ -6,8 +6,7 @@ import type { InformerFactory } from '../client/informer.ts';
 import { createLedger } from './ledger/ledger.ts';
 import { meteringController } from './usage/controller.ts';
 
-export { formatCsv, type SummaryOptions, summarize, tableRows, type UsageSummary } from './bill/summarize.ts';
-export { DEFAULT_PRICES, type PriceList } from './pricing/price-list.ts';
+export { formatCsv, summarize, tableRows } from './bill/summarize.ts';
 
 export interface MeteringDependencies {
   informers: InformerFactory;

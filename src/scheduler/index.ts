@@ -8,8 +8,6 @@ import { watchPool } from './profiles/watch-pool.ts';
 import { watchTenants } from './profiles/watch-tenants.ts';
 import type { Overcommit } from './snapshot/pool-snapshot.ts';
 
-export type { Overcommit };
-
 export interface SchedulerDependencies {
   informers: InformerFactory;
   clock: Clock;

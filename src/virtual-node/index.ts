@@ -12,15 +12,12 @@ import { allocatableOf, type NodeCapacity, virtualNodeAddresses, zonesByNode } f
 import { podController } from './sync/controller.ts';
 import { createWorld } from './sync/world.ts';
 
-export { type ConnectorOptions, createPodConnector } from './connector/connector.ts';
-export { createMetricsProvider, type MetricsOptions } from './metrics/provider.ts';
+export { createPodConnector } from './connector/connector.ts';
+export { createMetricsProvider } from './metrics/provider.ts';
 export {
   isNodeResource,
-  KUBELET_VERSION,
   type NodeCapacity,
   virtualNodeAddresses,
-  virtualNodeName,
-  virtualNodes,
   virtualNodeTemplates,
 } from './nodes/virtual-nodes.ts';
 

@@ -1,11 +1,11 @@
 export { type Application, applyConfiguration, applySteps } from './apply.ts';
 export type { Endpoint } from './changes.ts';
 export { encodeEntries, prepareEntries } from './encode.ts';
-export { emptySet, type FieldSet, setOf } from './field-set.ts';
+export { type FieldSet, setOf } from './field-set.ts';
 export type { ManagedFieldsEntry } from './managed.ts';
 export { mergeObjects } from './merge.ts';
-export { alternativeOf, deducedType, type MergeType, mergeTypeOf, typeOfField } from './merge-type.ts';
+export { alternativeOf, type MergeType, mergeTypeOf, typeOfField } from './merge-type.ts';
 export { elementsOfJsonPath, entriesOfScale, entriesOfScaled } from './scale-entries.ts';
-export { type TrackedUpdate, trackUpdate, trackUpdateSteps } from './update.ts';
+export { trackUpdate, trackUpdateSteps } from './update.ts';
 export { validateConfiguration } from './validate.ts';
 export { onlyVersion, type Versions } from './versions.ts';

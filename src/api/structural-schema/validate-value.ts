@@ -102,9 +102,6 @@ export function* partChecks(schema: JsonSchema, value: unknown, path: string, ol
   }));
 }
 
-export const validatePart = (schema: JsonSchema, value: unknown, path: string, old?: unknown): FieldError[] =>
-  runAtOnce(partChecks(schema, value, path, old));
-
 const typesOf = (schema: JsonSchema): string[] =>
   isIntOrString(schema) ? ['integer', 'string'] : schema.type ? [schema.type] : [];
 

@@ -1,8 +1,8 @@
+import { generateName } from '../../api/generate-name.ts';
 import type { Pod, ServiceAccount } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import type { Objects } from '../objects.ts';
-import { generateName } from '../verbs/metadata.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 import { forbid } from './forbid.ts';
 import {

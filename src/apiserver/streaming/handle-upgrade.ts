@@ -17,7 +17,7 @@ import {
   webSocketPortForward,
 } from './websocket/port-forward.ts';
 
-export type { CommandTarget, PortForwardTarget, StreamingTarget } from './target.ts';
+export type { StreamingTarget } from './target.ts';
 
 const keepAliveMs = 30_000;
 const maxMessageBytes = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
-import { CLUSTER_DOMAIN, HOST_LEASE_NAMESPACE, VPC_API_ADDRESS, VPC_SERVICE_CIDR } from '../../api/pool.ts';
+import { HOST_LEASE_NAMESPACE, VPC_API_ADDRESS, VPC_SERVICE_CIDR } from '../../api/pool.ts';
 import { DEFAULT_SERVICE_CIDR_NAME, ipAddressLabels, SERVICE_CIDR_FINALIZER } from '../../api/service-addresses.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
@@ -336,6 +336,3 @@ function kubernetesEndpointSlice({ addresses, port }: ServerEndpoints): Template
     ports: [{ name: 'https', port, protocol: 'TCP' }],
   };
 }
-
-/** The in-cluster name of the API, good for every tenant. */
-export const apiServiceName = `kubernetes.default.svc.${CLUSTER_DOMAIN}`;

@@ -1,4 +1,5 @@
 import { applyDefaults } from '../../api/defaults.ts';
+import { generateName } from '../../api/generate-name.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { alreadyExists, invalid, StatusError } from '../../api/status.ts';
@@ -7,9 +8,8 @@ import { warningsAsSent, warningsOf } from '../../api/validation/warnings/index.
 import { type Pace, runInTurns } from '../../base/steps.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
-
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
-import { generateName, prepareMetadataForCreate } from './metadata.ts';
+import { prepareMetadataForCreate } from './metadata.ts';
 import { hookKey } from './update-object.ts';
 
 export interface CreateRequest {

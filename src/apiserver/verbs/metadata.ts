@@ -3,19 +3,6 @@ import { formatTime, type KubeObject, type ObjectMeta } from '../../api/object.t
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { badRequest } from '../../api/status.ts';
 
-/** No vowels and nothing that looks alike, so that no name spells a word. Source: apimachinery's util/rand. */
-const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
-const generatedLength = 5;
-const maximumNameLength = 63;
-
-export function generateName(base: string): string {
-  let name = base.slice(0, maximumNameLength - generatedLength);
-  for (let index = 0; index < generatedLength; index++) {
-    name += nameAlphabet[Math.floor(Math.random() * nameAlphabet.length)];
-  }
-  return name;
-}
-
 /** The namespace of a body must be that of the path; an absent one is filled in. */
 export function matchNamespace(object: KubeObject, definition: ResourceDefinition, namespace: string, message: string) {
   const { metadata } = object;

@@ -1,5 +1,4 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
-import type { StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Store } from '../../store/store.ts';
@@ -219,5 +218,3 @@ export interface WatchCache {
   /** Throws StatusError 410 Expired `too old resource version: …` when the recent events no longer reach back that far. */
   watch(request: CacheWatchRequest): CacheWatch;
 }
-
-export type { StatusError };

@@ -1,3 +1,4 @@
+import { safeEncode } from '../../api/generate-name.ts';
 import type { ControllerRevision } from '../../api/generated/apps-v1.ts';
 import type { Container, PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -5,7 +6,7 @@ import { CONTROLLER_REVISIONS } from '../../api/resources.ts';
 import { isAlreadyExists, isNotFound } from '../../api/status.ts';
 import type { Client } from '../../client/client.ts';
 import { canonical, isSame } from './canonical.ts';
-import { fnv32a, safeEncode } from './hash.ts';
+import { fnv32a } from './hash.ts';
 import { controllerReference } from './owner.ts';
 
 export interface RevisionOwner {

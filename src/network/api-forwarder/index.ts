@@ -13,9 +13,10 @@ export interface ApiForwarderOptions {
   /** The control planes, as this host reaches them: the first that answers is used. */
   apiServers: readonly ApiServerAddress[];
   logger: Logger;
-  /** Connections of one VPC at a time; more are refused. Default 4096. */
-  connectionsPerVpc?: number;
 }
+
+/** At a time; more are refused. */
+const CONNECTIONS_PER_VPC = 4096;
 
 // Each side may end its half first: upgraded streams rely on it. A pod's namespace can go without a farewell, so silent
 // connections are probed.
@@ -77,7 +78,7 @@ export function startApiForwarder(options: ApiForwarderOptions, signal: AbortSig
       client.on('close', () => sockets.delete(client));
       forward(client, sockets);
     });
-    server.maxConnections = options.connectionsPerVpc ?? 4096;
+    server.maxConnections = CONNECTIONS_PER_VPC;
     servers.set(vpc.tenant, { server, sockets });
     await listenOn(server, vpc.linkAddress, options.network.ports.api, signal);
   };

@@ -12,11 +12,11 @@ export interface DnsResolverOptions {
   upstream(): Resolver[];
   clock: Clock;
   logger: Logger;
-  /** Questions of one tenant under way to upstream at a time; more fail at once. Default 256. */
-  upstreamPerTenant?: number;
 }
 
 const LONGEST_CNAME_CHAIN = 8;
+/** Questions of one tenant to upstream at a time; more fail at once. */
+const UNDER_WAY_PER_TENANT = 256;
 
 /** Answers the messages of all tenants; knows whose a message is from the address it came to. */
 export class DnsResolver {
@@ -109,11 +109,11 @@ export class DnsResolver {
   }
 
   async #ask(message: Buffer, key: string, tenant: string, wholeAnswer: boolean): Promise<Buffer> {
-    const { clock, upstream, upstreamPerTenant = 256 } = this.#options;
+    const { clock, upstream } = this.#options;
     const known = this.#cache.get(key, message, clock.now());
     if (known !== undefined) return known;
     const count = this.#underWay.get(tenant) ?? 0;
-    if (count >= upstreamPerTenant) throw new Error('too many questions of this tenant are under way');
+    if (count >= UNDER_WAY_PER_TENANT) throw new Error('too many questions of this tenant are under way');
     this.#underWay.set(tenant, count + 1);
     try {
       const answer = await askUpstream(upstream(), message, wholeAnswer);

@@ -26,10 +26,6 @@ export class BlockAllocator {
     return this.#block.base + sizeOf(this.#block.prefix) - 2;
   }
 
-  get usedCount(): number {
-    return this.#used.size;
-  }
-
   /** The next free address; undefined when all are in use. */
   allocate(): string | undefined {
     const capacity = this.#last - this.#first + 1;

@@ -16,9 +16,9 @@ export interface RuntimeHandler {
  * What this machine has, the default first: crun where it is installed (a third less CPU a pod than runc), then runc;
  * gVisor and Kata join when their shims are there.
  */
-export function installedHandlers(prefer?: 'crun' | 'runc'): RuntimeHandler[] {
+export function installedHandlers(): RuntimeHandler[] {
   const handlers: RuntimeHandler[] = [];
-  for (const name of prefer === 'runc' ? ['runc', 'crun'] : ['crun', 'runc']) {
+  for (const name of ['crun', 'runc']) {
     const binary = findProgram(name);
     if (binary !== undefined) handlers.push({ name, runtimeType: 'io.containerd.runc.v2', binary });
   }

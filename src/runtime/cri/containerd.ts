@@ -24,8 +24,6 @@ export interface ContainerdOptions {
   dataDirectory: string;
   /** Where the host agent mounts volumes: mounts made below it later reach the containers. */
   sharedDirectory?: string;
-  /** Which OCI runtime is the default; crun where it is installed. */
-  prefer?: 'crun' | 'runc';
   logger?: Logger;
 }
 
@@ -57,7 +55,7 @@ export class Containerd {
 
   constructor(options: ContainerdOptions) {
     this.paths = containerdPaths(options.dataDirectory);
-    this.handlers = installedHandlers(options.prefer);
+    this.handlers = installedHandlers();
     this.#sharedDirectory = options.sharedDirectory;
     this.#logger = options.logger ?? silentLogger;
   }

@@ -1,4 +1,4 @@
-import type { Node, Pod } from '../../api/generated/core-v1.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
 import type { FilterPlugin, ScorePlugin } from '../framework/plugin.ts';
 import type { NodeInfo, TenantSnapshot } from '../snapshot/tenant-snapshot.ts';
@@ -16,4 +16,4 @@ export interface PodView {
 
 export type PodFilter = FilterPlugin<Pod, NodeInfo, PodView>;
 export type PodScore = ScorePlugin<Pod, NodeInfo, PodView>;
-export type { Node, Pod };
+export type { Pod };

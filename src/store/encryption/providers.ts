@@ -82,11 +82,6 @@ export class ProviderList {
     this.#providers = providers.map((provider) => ({ provider, prefix: Buffer.from(provider.prefix) }));
   }
 
-  /** Whether what is written is hidden from who can read the disk. */
-  get encrypts(): boolean {
-    return this.#providers[0]!.prefix.length > 0;
-  }
-
   seal(value: Uint8Array, context: Uint8Array): Uint8Array {
     const { provider, prefix } = this.#providers[0]!;
     if (prefix.length === 0) return value;

@@ -20,7 +20,6 @@ export interface EtcdRangeRequest {
   rangeEnd?: Buffer;
   limit?: number;
   revision?: number;
-  keysOnly?: boolean;
   countOnly?: boolean;
 }
 

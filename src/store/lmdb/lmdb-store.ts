@@ -25,8 +25,6 @@ import { type LogRecord, openTables, readCurrent, readState, type Tables } from 
 import { WriteAheadLog, type WriteAheadLogOptions } from './write-ahead-log.ts';
 
 export interface LmdbStoreOptions {
-  /** Address space (not memory) taken for the map at first; lmdb moves to a greater one when needed. 64 GiB when absent. */
-  mapSizeBytes?: number;
   log?: WriteAheadLogOptions;
   /** What is durable in the log is brought into the tables after so much time at most. 100 ms when absent. */
   checkpointDelayMs?: number;
@@ -117,7 +115,7 @@ class LmdbStore implements Store {
   constructor(directory: string, options: LmdbStoreOptions, unlock: () => void) {
     this.#directory = directory;
     this.#unlock = unlock;
-    const tables = openTables(directory, options.mapSizeBytes ?? 64 * 2 ** 30);
+    const tables = openTables(directory);
     this.#tables = tables;
     const state = readState(tables);
     const { log, records } = WriteAheadLog.open(directory, state.revision, options.log);

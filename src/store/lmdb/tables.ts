@@ -29,11 +29,14 @@ export interface State {
   compacted: number;
 }
 
-export function openTables(directory: string, mapSizeBytes: number): Tables {
+/** Address space (not memory) taken for the map at first; lmdb moves to a greater one when needed. */
+const MAP_BYTES = 64 * 2 ** 30;
+
+export function openTables(directory: string): Tables {
   const root = open<Buffer, string>({
     path: directory,
     noSubdir: false,
-    mapSize: mapSizeBytes,
+    mapSize: MAP_BYTES,
     maxDbs: 8,
     encoding: 'binary',
     // A commit is acknowledged when it is on disk, so there is nothing to win by making it visible before.

@@ -10,7 +10,7 @@ import {
   fixed,
   type KnownSizes,
   MAXIMUM,
-  multiplyCost,
+  multiply,
   type Range,
   type SizeEstimator,
   union,
@@ -164,7 +164,7 @@ class Coster implements KnownSizes {
     sum = add(sum, this.cost(node.result));
     this.#pop(node.accumulator);
     const turns = this.#sizeOrUnknown(node.range);
-    sum = add(sum, multiplyCost(turns, turn));
+    sum = add(sum, multiply(turns, turn));
     if (node.initial.kind === 'literal') {
       const size = this.#size(node.initial);
       if (size !== undefined) this.#sizes.set(node, size);

@@ -9,7 +9,6 @@ import {
   type KnownSizes,
   MAXIMUM,
   multiply,
-  multiplyCost,
   type Range,
   scale,
   union,
@@ -79,7 +78,7 @@ function libraryCall(
       if (item === undefined) return { cost: strings(size(target)) };
       const path = target.path === undefined ? undefined : [...target.path, '@items'];
       const perItem = isText(item) ? add(one, strings(known.estimateSize(path) ?? unknownSize)) : one;
-      return { cost: multiplyCost(size(target), perItem) };
+      return { cost: multiply(size(target), perItem) };
     }
     case 'url':
     case 'jsonpatch.escapeKey':

@@ -16,7 +16,6 @@ export const unknownSize: Range = { min: 0, max: MAXIMUM };
 
 export const add = (a: Range, b: Range): Range => ({ min: capped(a.min + b.min), max: capped(a.max + b.max) });
 export const multiply = (a: Range, b: Range): Range => ({ min: product(a.min, b.min), max: product(a.max, b.max) });
-export const multiplyCost = multiply;
 export const union = (a: Range, b: Range): Range => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
 /** Rounded up. */
 export const scale = (range: Range, factor: number): Range => ({
