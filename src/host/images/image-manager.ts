@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
 import { ImagePullError, type ImageStatus, type SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
 import { Semaphore } from '../semaphore.ts';
-import { formatDuration } from '../worker/back-off.ts';
-import { ContainerStartError } from '../worker/container-start-error.ts';
+import { ContainerStartError } from '../worker/containers/container-start-error.ts';
 import type { PodEvent } from '../worker/state.ts';
+import { formatDuration } from '../worker/steps/back-off.ts';
 import { credentialHash, credentialsFor, type RegistryCredential } from './credentials.ts';
 import type { PullRecords } from './pull-records.ts';
 import { parseImageReference } from './reference.ts';

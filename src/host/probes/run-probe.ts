@@ -1,6 +1,6 @@
 import type { Container, Probe } from '../../api/generated/core-v1.ts';
 import { ExecTimeoutError, type SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
-import { expandReferences } from '../worker/environment.ts';
+import { expandReferences } from '../worker/containers/environment.ts';
 import { grpcHealthCheck } from './grpc-health.ts';
 import { type Connect, dialError, httpGet, resolvePort } from './http-request.ts';
 

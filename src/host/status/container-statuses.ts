@@ -2,9 +2,9 @@ import type { Container, ContainerStatus, ContainerState as KubeState } from '..
 import { formatTime } from '../../api/object.ts';
 import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
 import { actuatedResources } from '../worker/resize.ts';
-import { isRestartingAll, isSource, RESTARTING_ALL } from '../worker/restart-all.ts';
-import { shouldStart } from '../worker/restart-policy.ts';
 import { type ContainerRole, isRestartableInit, type StepInput } from '../worker/state.ts';
+import { isRestartingAll, isSource, RESTARTING_ALL } from '../worker/steps/restart-all.ts';
+import { shouldStart } from '../worker/steps/restart-policy.ts';
 
 export const CONTAINER_ID_PREFIX = 'containerd://';
 

@@ -1,10 +1,10 @@
 import type { Container, ContainerStatus } from '../../api/generated/core-v1.ts';
 import { formatTime } from '../../api/object.ts';
 import type { ContainerInstanceStatus } from '../../api/pool.ts';
-import { isTerminating } from '../worker/ending.ts';
 import { isPodResizePending, pendingResizes } from '../worker/resize.ts';
-import { canRestartAll, isRestartingAll } from '../worker/restart-all.ts';
 import { latest, type StepInput } from '../worker/state.ts';
+import { isTerminating } from '../worker/steps/ending.ts';
+import { canRestartAll, isRestartingAll } from '../worker/steps/restart-all.ts';
 import { conditionsOf } from './conditions.ts';
 import { containerStatuses, type StatusInput } from './container-statuses.ts';
 import { phaseOf } from './phase.ts';

@@ -1,8 +1,8 @@
 import type { Container, ContainerStatus, PodSpec } from '../../api/generated/core-v1.ts';
 import type { ContainerInstanceStatus } from '../../api/pool.ts';
-import { RESTARTING_ALL } from '../worker/restart-all.ts';
-import { restartsAfter } from '../worker/restart-policy.ts';
 import { isRestartableInit } from '../worker/state.ts';
+import { RESTARTING_ALL } from '../worker/steps/restart-all.ts';
+import { restartsAfter } from '../worker/steps/restart-policy.ts';
 
 type Exit = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
 

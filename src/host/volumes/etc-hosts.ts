@@ -1,6 +1,6 @@
 import type { PodAddress } from '../../api/pod-network.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
-import { hostnameOf } from '../worker/container-config.ts';
+import { hostnameOf } from '../worker/containers/container-config.ts';
 
 /** The content of a pod's /etc/hosts, laid out as the kubelet's. */
 export function etcHosts(instance: ContainerInstance, address: PodAddress): string {

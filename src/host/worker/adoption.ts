@@ -1,7 +1,7 @@
 import type { ContainerInstance } from '../../api/pool.ts';
 import { CONTAINER_ID_PREFIX } from '../status/container-statuses.ts';
-import { kubeletBackOff } from './back-off.ts';
 import { latest, type PodObservation, type WorkerMemory } from './state.ts';
+import { kubeletBackOff } from './steps/back-off.ts';
 
 /** What a worker begins with: of an instance that ran here before, what its last status tells. */
 export function initialMemory(instance: ContainerInstance, now: number): WorkerMemory {

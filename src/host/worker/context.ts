@@ -6,8 +6,8 @@ import type { SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
 import type { ImageManager } from '../images/image-manager.ts';
 import type { RuntimeCache } from '../runtime-cache.ts';
 import type { Semaphore } from '../semaphore.ts';
+import type { SecurityPolicy } from './containers/security.ts';
 import type { PodFiles } from './pod-files.ts';
-import type { SecurityPolicy } from './security.ts';
 import type { PodEvent, PodObservation, WorkerMemory } from './state.ts';
 
 /** What all workers of a host share. */

@@ -1,6 +1,6 @@
 import type { HostPort, PodNetwork } from '../../api/pod-network.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
-import { sandboxConfig } from './container-config.ts';
+import { sandboxConfig } from './containers/container-config.ts';
 import type { WorkerContext } from './context.ts';
 import { isRestartableInit } from './state.ts';
 

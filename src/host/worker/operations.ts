@@ -1,12 +1,12 @@
 import type { ContainerInstanceSpec } from '../../api/pool.ts';
+import { startContainer } from './containers/start-container.ts';
+import { stopContainer } from './containers/stop-container.ts';
 import type { WorkerContext } from './context.ts';
 import { createSandbox, networkRequest, stopSandboxes } from './create-sandbox.ts';
 import { releaseImageVolumes } from './image-volumes.ts';
 import { removePod } from './remove-pod.ts';
 import { resizePod } from './resize.ts';
-import { startContainer } from './start-container.ts';
 import type { Action } from './state.ts';
-import { stopContainer } from './stop-container.ts';
 
 /** What operations need of the worker itself. */
 export interface OperationHooks {

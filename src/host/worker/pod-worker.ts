@@ -4,14 +4,14 @@ import { PodProbes, type ProbedContainer } from '../probes/pod-probes.ts';
 import { runProbe } from '../probes/run-probe.ts';
 import { instanceStatus } from '../status/instance-status.ts';
 import { adopt, initialMemory } from './adoption.ts';
+import { podRefusal } from './containers/security.ts';
+import { readTerminationMessage } from './containers/termination-message.ts';
 import type { WorkerContext, WorkerDependencies } from './context.ts';
-import { DEADLINE_EXCEEDED, deadline, isTerminating, terminationGraceSeconds } from './ending.ts';
 import { type OperationHooks, operationOf } from './operations.ts';
 import { VolumeError } from './pod-files.ts';
-import { podRefusal } from './security.ts';
 import { containersOf, latest, type PodObservation, type WorkerMemory } from './state.ts';
-import { step } from './step.ts';
-import { readTerminationMessage } from './termination-message.ts';
+import { DEADLINE_EXCEEDED, deadline, isTerminating, terminationGraceSeconds } from './steps/ending.ts';
+import { step } from './steps/step.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 10_000;

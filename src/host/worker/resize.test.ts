@@ -14,11 +14,11 @@ import {
   stepInput,
 } from '../testing/fixtures.ts';
 import { adopt } from './adoption.ts';
+import { podResources } from './containers/resources.ts';
 import type { WorkerContext } from './context.ts';
 import { isPodResizePending, pendingResizes, resizePod } from './resize.ts';
-import { podResources } from './resources.ts';
 import type { StepInput } from './state.ts';
-import { step } from './step.ts';
+import { step } from './steps/step.ts';
 
 const MIB = 1024 * 1024;
 

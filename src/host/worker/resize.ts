@@ -2,8 +2,8 @@ import { deepEqual } from '../../api/equality.ts';
 import type { Container, ResourceRequirements } from '../../api/generated/core-v1.ts';
 import type { ContainerResources, ContainerState } from '../../runtime/sandbox-runtime.ts';
 import { milli } from '../quantities.ts';
+import { containerResources, podResources } from './containers/resources.ts';
 import type { WorkerContext } from './context.ts';
-import { containerResources, podResources } from './resources.ts';
 import { latest, type StepInput } from './state.ts';
 
 /** A running container whose resources are not what its spec says any more. */

@@ -2,7 +2,7 @@ import type { Container, PodSpec, ResourceRequirements } from '../../api/generat
 import type { PodAddress } from '../../api/pod-network.ts';
 import type { ContainerInstance, ContainerInstanceStatus } from '../../api/pool.ts';
 import type { ContainerResources, ContainerState, PodSandbox } from '../../runtime/sandbox-runtime.ts';
-import type { BackOff } from './back-off.ts';
+import type { BackOff } from './steps/back-off.ts';
 
 /** What the runtime has of one pod, newest first. */
 export interface PodObservation {

@@ -1,5 +1,5 @@
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
-import type { ContainerConfig, ImageStatus, SeccompProfile } from '../../runtime/sandbox-runtime.ts';
+import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { ContainerConfig, ImageStatus, SeccompProfile } from '../../../runtime/sandbox-runtime.ts';
 import { ContainerStartError } from './container-start-error.ts';
 
 /** What containerd hides and protects by default (procMount Default). */

@@ -1,6 +1,6 @@
+import type { StepInput, StepResult } from '../state.ts';
 import { isTerminating } from './ending.ts';
 import { runningStep } from './running-step.ts';
-import type { StepInput, StepResult } from './state.ts';
 import { terminationStep } from './termination-step.ts';
 
 /**

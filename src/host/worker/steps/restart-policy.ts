@@ -1,5 +1,5 @@
-import type { Container, ContainerRestartRule, PodSpec } from '../../api/generated/core-v1.ts';
-import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
+import type { Container, ContainerRestartRule, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { ContainerState } from '../../../runtime/sandbox-runtime.ts';
 
 /** The first of the container's rules that is about this exit. */
 export function matchingRule(container: Container, exitCode: number): ContainerRestartRule | undefined {

@@ -1,8 +1,8 @@
-import type { Container } from '../../api/generated/core-v1.ts';
-import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
+import type { Container } from '../../../api/generated/core-v1.ts';
+import type { ContainerState } from '../../../runtime/sandbox-runtime.ts';
+import type { Action, ContainerRole, StepInput, StepResult } from '../state.ts';
+import { containersOf, podDescription } from '../state.ts';
 import { currentDelayMs, formatDuration, waitsUntil } from './back-off.ts';
-import type { Action, ContainerRole, StepInput, StepResult } from './state.ts';
-import { containersOf, podDescription } from './state.ts';
 
 /** Collects a step's result; knows what is under way or must wait. */
 export class Plan {

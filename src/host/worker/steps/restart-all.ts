@@ -1,8 +1,8 @@
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
-import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
+import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { ContainerState } from '../../../runtime/sandbox-runtime.ts';
+import { latest, type StepInput } from '../state.ts';
 import type { Plan } from './plan.ts';
 import { matchingRule } from './restart-policy.ts';
-import { latest, type StepInput } from './state.ts';
 
 /** The reason of containers that were taken away for the pod to start over in its sandbox (KEP-5532). */
 export const RESTARTING_ALL = 'RestartingAllContainers';

@@ -1,7 +1,7 @@
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
-import type { PodAddress } from '../../api/pod-network.ts';
-import type { ContainerInstance } from '../../api/pool.ts';
-import type { ContainerConfig, ImageStatus, Mount, PodSandboxConfig } from '../../runtime/sandbox-runtime.ts';
+import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { PodAddress } from '../../../api/pod-network.ts';
+import type { ContainerInstance } from '../../../api/pool.ts';
+import type { ContainerConfig, ImageStatus, Mount, PodSandboxConfig } from '../../../runtime/sandbox-runtime.ts';
 import { type ExpansionBudget, expandReferences, expansionBudget } from './environment.ts';
 import { containerResources, podResources } from './resources.ts';
 import { containerSecurity, type SecurityPolicy } from './security.ts';

@@ -1,11 +1,11 @@
-import type { Container } from '../../api/generated/core-v1.ts';
+import type { Container } from '../../../api/generated/core-v1.ts';
+import { isPodResizePending, pendingResizes } from '../resize.ts';
+import { latest, type StepInput, type StepResult } from '../state.ts';
 import { deadline, failedProbe, probeGraceSeconds } from './ending.ts';
 import { initContainersStep } from './init-containers-step.ts';
 import { Plan } from './plan.ts';
-import { isPodResizePending, pendingResizes } from './resize.ts';
 import { restartAllStep } from './restart-all.ts';
 import { restartsAfterKill, shouldStart } from './restart-policy.ts';
-import { latest, type StepInput, type StepResult } from './state.ts';
 
 /** The pod is to run: files, then its sandbox, then init containers, then the others. */
 export function runningStep(input: StepInput): StepResult {

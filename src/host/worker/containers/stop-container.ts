@@ -1,8 +1,8 @@
-import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
-import { runHook } from '../lifecycle/run-hook.ts';
-import type { WorkerContext } from './context.ts';
-import { isTerminating } from './ending.ts';
-import { containersOf, podDescription } from './state.ts';
+import type { ContainerState } from '../../../runtime/sandbox-runtime.ts';
+import { runHook } from '../../lifecycle/run-hook.ts';
+import type { WorkerContext } from '../context.ts';
+import { containersOf, podDescription } from '../state.ts';
+import { isTerminating } from '../steps/ending.ts';
 
 /** Containers always get this long between SIGTERM and SIGKILL, whatever hooks have used up. */
 const SHORTEST_GRACE_SECONDS = 2;

@@ -1,8 +1,8 @@
-import type { Container } from '../../api/generated/core-v1.ts';
-import type { ContainerInstance } from '../../api/pool.ts';
-import type { ContainerState } from '../../runtime/sandbox-runtime.ts';
-import { lastLines } from '../logs/last-lines.ts';
-import type { PodFiles } from './pod-files.ts';
+import type { Container } from '../../../api/generated/core-v1.ts';
+import type { ContainerInstance } from '../../../api/pool.ts';
+import type { ContainerState } from '../../../runtime/sandbox-runtime.ts';
+import { lastLines } from '../../logs/last-lines.ts';
+import type { PodFiles } from '../pod-files.ts';
 
 const LOG_LINES = 80;
 const LOG_BYTES = 2048;

@@ -10,9 +10,9 @@ import {
   record,
   sandbox,
   stepInput,
-} from '../testing/fixtures.ts';
+} from '../../testing/fixtures.ts';
+import type { Action, StepInput } from '../state.ts';
 import { lengthen } from './back-off.ts';
-import type { Action, StepInput } from './state.ts';
 import { step } from './step.ts';
 
 /** An action in a few words. */

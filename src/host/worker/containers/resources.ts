@@ -1,9 +1,9 @@
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
-import { podLimits, podRequests } from '../../api/pod-resources.ts';
-import type { ContainerResources } from '../../runtime/sandbox-runtime.ts';
-import { bytes, milli } from '../quantities.ts';
-import { qosClassOf } from '../status/qos-class.ts';
-import { isRestartableInit } from './state.ts';
+import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
+import { podLimits, podRequests } from '../../../api/pod-resources.ts';
+import type { ContainerResources } from '../../../runtime/sandbox-runtime.ts';
+import { bytes, milli } from '../../quantities.ts';
+import { qosClassOf } from '../../status/qos-class.ts';
+import { isRestartableInit } from '../state.ts';
 
 const PERIOD_US = 100_000;
 const FEWEST_SHARES = 2;

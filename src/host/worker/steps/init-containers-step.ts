@@ -1,8 +1,8 @@
-import type { Container } from '../../api/generated/core-v1.ts';
+import type { Container } from '../../../api/generated/core-v1.ts';
+import { isRestartableInit, latest, type StepInput } from '../state.ts';
 import { probeGraceSeconds } from './ending.ts';
 import type { Plan } from './plan.ts';
 import { restartsAfter } from './restart-policy.ts';
-import { isRestartableInit, latest, type StepInput } from './state.ts';
 
 /**
  * Which init containers to start, looking from the last one backwards: records of completed ones may be gone, so the

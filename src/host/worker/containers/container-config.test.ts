@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
-import type { ImageStatus } from '../../runtime/sandbox-runtime.ts';
-import { containerSpec, instanceOf } from '../testing/fixtures.ts';
-import { etcHosts } from '../volumes/etc-hosts.ts';
+import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { ImageStatus } from '../../../runtime/sandbox-runtime.ts';
+import { containerSpec, instanceOf } from '../../testing/fixtures.ts';
+import { etcHosts } from '../../volumes/etc-hosts.ts';
 import { containerConfig, dnsConfig, hostnameOf, sandboxConfig } from './container-config.ts';
 import { expandReferences } from './environment.ts';
 import { containerResources, oomScoreAdjustment, podResources } from './resources.ts';

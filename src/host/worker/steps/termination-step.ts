@@ -1,6 +1,6 @@
+import type { StepInput, StepResult } from '../state.ts';
 import { terminationGraceSeconds } from './ending.ts';
 import { Plan } from './plan.ts';
-import type { StepInput, StepResult } from './state.ts';
 
 /**
  * The pod is to end: containers, then the sandbox; then, if its object is being deleted, the final status, what is left

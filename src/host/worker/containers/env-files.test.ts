@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { containerSpec } from '../testing/fixtures.ts';
+import { containerSpec } from '../../testing/fixtures.ts';
 import { envFileValue, withFileVariables } from './env-files.ts';
 
 test('a file of variables is read as the kubelet reads it', () => {

@@ -1,4 +1,4 @@
-import type { Container } from '../../api/generated/core-v1.ts';
+import type { Container } from '../../../api/generated/core-v1.ts';
 import { ContainerStartError } from './container-start-error.ts';
 
 /** Reads a file of a volume of the pod; what containers make of the volume leads nowhere else. */

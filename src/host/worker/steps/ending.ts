@@ -1,6 +1,6 @@
-import type { Container } from '../../api/generated/core-v1.ts';
-import type { ContainerInstance } from '../../api/pool.ts';
-import type { ProbeResults, StepInput, Verdict, WorkerMemory } from './state.ts';
+import type { Container } from '../../../api/generated/core-v1.ts';
+import type { ContainerInstance } from '../../../api/pool.ts';
+import type { ProbeResults, StepInput, Verdict, WorkerMemory } from '../state.ts';
 
 export function isTerminating({ instance, memory }: Pick<StepInput, 'instance' | 'memory'>): boolean {
   return instance.metadata.deletionTimestamp !== undefined || memory.gone || memory.verdict !== undefined;

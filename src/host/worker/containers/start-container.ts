@@ -1,14 +1,14 @@
-import type { Container } from '../../api/generated/core-v1.ts';
-import { runHook } from '../lifecycle/run-hook.ts';
-import { lengthen } from './back-off.ts';
+import type { Container } from '../../../api/generated/core-v1.ts';
+import { runHook } from '../../lifecycle/run-hook.ts';
+import type { WorkerContext } from '../context.ts';
+import { mountImageVolumes } from '../image-volumes.ts';
+import { isPodResizePending, resizePod } from '../resize.ts';
+import { podDescription } from '../state.ts';
+import { lengthen } from '../steps/back-off.ts';
+import { crashRecord } from '../steps/plan.ts';
 import { containerConfig, sandboxConfig } from './container-config.ts';
 import { ContainerStartError } from './container-start-error.ts';
-import type { WorkerContext } from './context.ts';
 import { withFileVariables } from './env-files.ts';
-import { mountImageVolumes } from './image-volumes.ts';
-import { crashRecord } from './plan.ts';
-import { isPodResizePending, resizePod } from './resize.ts';
-import { podDescription } from './state.ts';
 import { stopContainer } from './stop-container.ts';
 
 /** After a failed start that has no back-off of its own. */
