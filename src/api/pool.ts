@@ -174,6 +174,8 @@ export interface VpcService extends KubeObject {
     internalLocal?: boolean;
     /** Its node ports lead at a virtual node's address to that node's endpoints alone. */
     externalLocal?: boolean;
+    /** At this port of every virtual node load balancers ask how many of its own endpoints are ready, by its address. */
+    healthCheck?: { port: number; ready: Record<string, number> };
     /**
      * `ports` by port name: target ports differ per endpoint when they are named. With `localAt` also the address of its
      * virtual node, and whether it ends and yet serves.

@@ -18,7 +18,8 @@ import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts'
 import { Aggregation, aggregationTemplates } from './aggregation/index.ts';
 import { Audit, type AuditOptions } from './audit/audit.ts';
 import { createAuthorizer } from './authorization/authorizer.ts';
-import { configuredAccess, type TenantAccess } from './authorization/configured-chain.ts';
+import { configuredAccess, defaultAccess, type TenantAccess } from './authorization/configured-chain.ts';
+import { NodeAccess } from './authorization/nodes/node-access.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import type { ConfiguredAuthorizer } from './authorization/webhook/configuration-file.ts';
 import { type Filters, httpChain, inProcessChain } from './chain.ts';
@@ -32,6 +33,7 @@ import {
 } from './custom-resources/index.ts';
 import { type HealthCheck, storeChecks } from './discovery/health.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
+import { StartSteps } from './discovery/start-hooks.ts';
 import { createDispatch } from './dispatch.ts';
 import type { Environment } from './environment.ts';
 import { FlowControlConfigurations } from './fairness/configuration.ts';
@@ -161,12 +163,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = new ResourceRegistry(builtin, options.platformResources, customResources);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock, options.formerTokenKeys);
   const access = new RoleBasedAccess(caches);
+  const nodes = new NodeAccess(objects);
+  const byDefault = defaultAccess(nodes, access);
   const accessOf = (authorizers: readonly ConfiguredAuthorizer[] | undefined) =>
-    authorizers && configuredAccess(authorizers, access, { clock, logger: logger.child({ part: 'authorization' }) });
+    authorizers && configuredAccess(authorizers, access, nodes, { clock, logger: logger.child({ part: 'authorization' }) });
   let configured = accessOf(options.authorizers);
   const tenantAccess: TenantAccess = {
-    authorize: (identity, attributes, pace) => (configured ?? access).authorize(identity, attributes, pace),
-    rules: (identity, tenant, namespace, pace) => (configured ?? access).rules(identity, tenant, namespace, pace),
+    authorize: (identity, attributes, pace) => (configured ?? byDefault).authorize(identity, attributes, pace),
+    rules: (identity, tenant, namespace, pace) => (configured ?? byDefault).rules(identity, tenant, namespace, pace),
   };
   let strangers = options.authentication?.configuration?.anonymous;
   const authorizer = createAuthorizer((group) => registry.isPlatformGroup(group), tenantAccess, {
@@ -245,6 +249,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     logger,
   };
+  const steps = new StartSteps();
+  steps.done('admission');
   const nonResource = createNonResourceHandler({
     // A tenant's own are its own; the process' are the platform's.
     metrics: async ({ identity, tenant }) =>
@@ -256,8 +262,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     version,
     checks: [
       { name: 'ping', check() {} },
+      { name: 'log', check: () => logger.debug({}, 'the log was asked for') },
       ...storeChecks(() => store.currentRevision()),
       ...(options.healthChecks ?? []),
+      ...steps.checks,
     ],
     aggregation,
     serverAddress: `${options.advertise.address}:${options.advertise.port}`,
@@ -303,6 +311,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const inProcessHandler = inProcessChain(filters, dispatch);
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
   await ensureSystemTenant(environment);
+  steps.done('tenants');
   const dangling = new DanglingConditions({
     objects,
     transport: transport(platformIdentity('skypod:flow-control')),
@@ -310,11 +319,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     logger,
   });
   await configurations.start();
+  steps.done('fairness');
   const aggregationRun = await aggregation.start(environment, customResources);
   const stopCustomResources = await followCustomResources(environment, customResources, (resource) =>
     caches.drop(resource),
   );
+  steps.done('custom resources');
   aggregationRun.begin();
+  steps.done('aggregation');
 
   const stopCompaction =
     options.compaction === false

@@ -179,6 +179,7 @@ const vpcService = kind('VpcService', {
       localAt: field(list(string)),
       internalLocal: field(boolean),
       externalLocal: field(boolean),
+      healthCheck: field(type('VpcServiceHealthCheck', { port: required(int32), ready: field(mapOf(int32)) })),
       endpoints: field(
         list(
           type('VpcServiceEndpoint', {

@@ -7,7 +7,9 @@ import { Findings } from '../../../api/validation/findings.ts';
 import { compileMatchCondition } from './match-conditions.ts';
 
 /** One that is asked in its turn. Source: apiserver.config.k8s.io/v1 AuthorizationConfiguration. */
-export type ConfiguredAuthorizer = { type: 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'; name: string } | ConfiguredWebhook;
+export type ConfiguredAuthorizer =
+  | { type: 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'; name: string }
+  | ConfiguredWebhook;
 
 export interface ConfiguredWebhook {
   type: 'Webhook';
@@ -22,8 +24,8 @@ export interface ConfiguredWebhook {
 }
 
 const versions = ['apiserver.config.k8s.io/v1', 'apiserver.config.k8s.io/v1beta1', 'apiserver.config.k8s.io/v1alpha1'];
-/** ABAC has no file here, and Node no kubelets: tenants' nodes are virtual. */
-const types = ['AlwaysAllow', 'AlwaysDeny', 'RBAC', 'Webhook'];
+/** ABAC has no file here. */
+const types = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC', 'Webhook'];
 const webhookFields = new Set([
   'authorizedTTL',
   'cacheAuthorizedRequests',

@@ -313,7 +313,7 @@ describe('--authorization-config', () => {
     );
     assert.equal(
       problems(`${head}authorizers: [{type: RBAC, name: a}, {type: RBAC, name: b}, {type: X, name: c}, {name: d}]`),
-      'authorizers[1].type: Duplicate value: "RBAC", authorizers[2].type: Unsupported value: "X": supported values: "AlwaysAllow", "AlwaysDeny", "RBAC", "Webhook", authorizers[3].type: Required value',
+      'authorizers[1].type: Duplicate value: "RBAC", authorizers[2].type: Unsupported value: "X": supported values: "AlwaysAllow", "AlwaysDeny", "Node", "RBAC", "Webhook", authorizers[3].type: Required value',
     );
     assert.match(
       problems(`${head}authorizers: [{type: RBAC, name: A_b}]`),

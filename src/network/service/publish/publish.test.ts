@@ -108,6 +108,26 @@ test('with a local policy endpoints name their virtual nodes, and those that sti
   }
 });
 
+test('health check ports count the ready endpoints of each node', () => {
+  const nodes = new Map([
+    ['node-a', '10.112.0.1'],
+    ['node-b', '10.112.0.2'],
+  ]);
+  const at = (address: string, nodeName: string, ready?: boolean) => ({
+    addresses: [address],
+    nodeName,
+    conditions: { ready, serving: true },
+  });
+  const endpoints = [at('10.128.0.2', 'node-a', true), at('10.128.0.3', 'node-a'), at('10.128.0.4', 'node-b', false)];
+  const slices = [sliceOf('web', 'a', { endpoints }), sliceOf('web', 'b', { endpoints: endpoints.slice(0, 1) })];
+  const ports = { clusterIPs: ['10.96.0.5'], healthCheckNodePort: 30123 };
+  const checkOf = (spec: object, name = 'web') => vpcServiceSpec(serviceOf(name, spec), slices, nodes).healthCheck;
+  const local = { ...ports, type: 'LoadBalancer', externalTrafficPolicy: 'Local' };
+  assert.deepEqual(checkOf(local), { port: 30123, ready: { '10.112.0.1': 2 } });
+  assert.equal(checkOf({ ...local, externalTrafficPolicy: 'Cluster' }), undefined);
+  assert.equal(checkOf({ ...local, type: 'NodePort' }), undefined);
+});
+
 test('what is labelled for another proxy keeps its names, and leads nowhere', () => {
   const labels = { 'service.kubernetes.io/service-proxy-name': 'own' };
   const service = serviceOf('web', { clusterIPs: ['10.96.0.5'], ports: [{ name: 'http', port: 80 }] });

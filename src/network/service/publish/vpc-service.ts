@@ -27,13 +27,16 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes:
   const externalLocal = type !== 'ClusterIP' && spec.externalTrafficPolicy === 'Local';
   const internalLocal = clusterIPs.length > 0 && spec.internalTrafficPolicy === 'Local';
   const isLocal = nodes.size > 0 && !isExternal && (externalLocal || internalLocal);
+  const proxiedElsewhere = service.metadata.labels?.[PROXY_NAME_LABEL] !== undefined;
+  const isChecked = isLocal && externalLocal && type === 'LoadBalancer' && !proxiedElsewhere;
+  const checkPort = isChecked ? (spec.healthCheckNodePort ?? 0) : 0;
   return {
     serviceRef: { namespace, name },
     type,
     clusterIPs,
     ...(isExternal && spec.externalName !== undefined && { externalName: spec.externalName }),
     ...(spec.publishNotReadyAddresses && { publishNotReadyAddresses: true }),
-    ...(service.metadata.labels?.[PROXY_NAME_LABEL] !== undefined && { proxiedElsewhere: true }),
+    ...(proxiedElsewhere && { proxiedElsewhere }),
     ...(spec.sessionAffinity === 'ClientIP' && {
       sessionAffinitySeconds: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS,
     }),
@@ -47,6 +50,7 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes:
       localAt: [...nodes.values()].sort(),
       ...(internalLocal && { internalLocal }),
       ...(externalLocal && { externalLocal }),
+      ...(checkPort > 0 && { healthCheck: { port: checkPort, ready: readyByNode(slices, nodes) } }),
     }),
     endpoints: isExternal ? [] : endpoints(slices, clusterIPs.length > 0, isLocal ? nodes : undefined),
   };
@@ -87,8 +91,21 @@ function endpoints(slices: EndpointSlice[], hasAddress: boolean, nodes: NodeAddr
   });
 }
 
-function sorted(ports: Record<string, number>): Record<string, number> {
-  return Object.fromEntries(Object.entries(ports).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** Endpoints that end do not count here, though they serve: load balancers are to go elsewhere. */
+function readyByNode(slices: EndpointSlice[], nodes: NodeAddresses): Record<string, number> {
+  const ready = new Map<string, Set<string>>();
+  for (const { addressType, endpoints: listed } of slices) {
+    for (const { addresses: [address] = [], conditions, nodeName } of addressType === 'IPv4' ? (listed ?? []) : []) {
+      const node = nodes.get(nodeName ?? '');
+      if (address === undefined || node === undefined || conditions?.ready === false) continue;
+      ready.set(node, (ready.get(node) ?? new Set()).add(address));
+    }
+  }
+  return sorted(Object.fromEntries([...ready].map(([node, own]) => [node, own.size])));
+}
+
+function sorted(counts: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Headless is the word `None`. */

@@ -5,6 +5,8 @@ import type { Logger } from '../../../base/log.ts';
 import { SYSTEM_TENANT } from '../../../client/client.ts';
 import type { Informer, InformerFactory } from '../../../client/informer.ts';
 import type { CarriedVpc, VpcNetwork } from '../../vpc/index.ts';
+import { HealthPorts } from '../health/health-ports.ts';
+import { openPorts } from '../health/port-opener.ts';
 import { VpcTable } from './vpc-table.ts';
 
 export interface ServiceTablesOptions {
@@ -13,6 +15,13 @@ export interface ServiceTablesOptions {
   network: Pick<VpcNetwork, 'subscribe'>;
   logger: Logger;
   clock: Clock;
+}
+
+interface Carried {
+  informer: Informer<VpcService>;
+  table: VpcTable;
+  health: HealthPorts;
+  controller: AbortController;
 }
 
 /** The services of the tenants that this host carries, for nftables and for DNS. */
@@ -25,14 +34,25 @@ export interface ServiceTables {
 
 /**
  * Watches the VpcServices of the tenants whose VPC stands on this host (no others: a host holds only what its own pods
- * need) and keeps each VPC's table like them. Indexes of the informers: `service-namespace`, `service-ip`, `endpoint-ip`.
+ * need), keeps each VPC's table like them, and answers at their health check ports. Indexes of the informers: `service-namespace`, `service-ip`, `endpoint-ip`.
  */
 export function startServiceTables(options: ServiceTablesOptions, signal: AbortSignal): ServiceTables {
-  const carried = new Map<string, { informer: Informer<VpcService>; table: VpcTable; controller: AbortController }>();
+  const carried = new Map<string, Carried>();
 
   const added = (vpc: CarriedVpc): void => {
     const logger = options.logger.child({ tenant: vpc.tenant });
     const table = new VpcTable({ ...vpc, logger, clock: options.clock });
+    const health = new HealthPorts({
+      namespacePath: vpc.namespacePath,
+      open: openPorts,
+      isProxyHealthy: () => table.isHealthy,
+      clock: options.clock,
+      logger,
+    });
+    const set = (service: VpcService): void => {
+      table.set(service);
+      health.set(service);
+    };
     const controller = new AbortController();
     const informers = options.createInformers();
     const informer = informers.informer<VpcService>(VPC_SERVICES, {
@@ -45,27 +65,36 @@ export function startServiceTables(options: ServiceTablesOptions, signal: AbortS
       },
     });
     informer.addHandlers({
-      added: (service) => table.set(service),
+      added: set,
       updated: (before, after) => {
-        if (before.metadata.resourceVersion !== after.metadata.resourceVersion) table.set(after);
+        if (before.metadata.resourceVersion !== after.metadata.resourceVersion) set(after);
       },
-      deleted: (service) => table.delete(service.metadata.name),
+      deleted: ({ metadata: { name } }) => {
+        table.delete(name);
+        health.delete(name);
+      },
     });
-    carried.set(vpc.tenant, { informer, table, controller });
+    carried.set(vpc.tenant, { informer, table, health, controller });
     informers.start(AbortSignal.any([signal, controller.signal]));
     // Not awaited: a pod starts even when the control plane is away; what stands in the kernel stays until then.
-    void informer.synced().then(() => table.start());
+    void informer.synced().then(() => {
+      table.start();
+      health.start();
+    });
   };
 
   const removed = async (vpc: CarriedVpc): Promise<void> => {
     const entry = carried.get(vpc.tenant);
     carried.delete(vpc.tenant);
     entry?.controller.abort();
-    await entry?.table.close();
+    await Promise.all([entry?.table.close(), entry?.health.close()]);
   };
 
   signal.addEventListener('abort', () => {
-    for (const { table } of carried.values()) void table.close();
+    for (const { table, health } of carried.values()) {
+      void table.close();
+      void health.close();
+    }
   });
   void options.network.subscribe({ added, removed });
 
@@ -74,7 +103,7 @@ export function startServiceTables(options: ServiceTablesOptions, signal: AbortS
     async settled(tenant) {
       const entry = carried.get(tenant);
       await entry?.informer.synced();
-      await entry?.table.settled();
+      await Promise.all([entry?.table.settled(), entry?.health.settled()]);
     },
   };
 }

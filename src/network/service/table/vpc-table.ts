@@ -46,6 +46,11 @@ export class VpcTable {
     this.#advance();
   }
 
+  /** Whether the kernel followed, when it was last told of a change. */
+  get isHealthy(): boolean {
+    return this.#isWhole;
+  }
+
   /** All services there are have been set: from now on the kernel follows. */
   start(): void {
     this.#started = true;
