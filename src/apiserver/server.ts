@@ -236,10 +236,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       ['namespaces', namespaceHooks],
       [DEFINITION_HOOKS, definitionHooks((group) => registry.isPlatformGroup(group))],
       ['services', serviceHooks(objects, clock)],
-      ['resourceclaims.resource.k8s.io', deviceClaimHooks(objects, ({ spec }) => spec?.devices?.requests)],
+      ['resourceclaims.resource.k8s.io', deviceClaimHooks(objects, authorizer, ({ spec }) => spec?.devices?.requests)],
       [
         'resourceclaimtemplates.resource.k8s.io',
-        deviceClaimHooks(objects, ({ spec }) => spec?.spec?.devices?.requests),
+        deviceClaimHooks(objects, authorizer, ({ spec }) => spec?.spec?.devices?.requests),
       ],
     ]),
     connector: () => connector,

@@ -4,6 +4,7 @@ import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
 import * as prepare from '../strategies/prepare.ts';
+import { prepareClaimStatus } from '../strategies/resource-claims.ts';
 import * as volumes from '../strategies/volumes.ts';
 import { definitionStrategy } from '../structural-schema/definition/strategy.ts';
 import * as access from '../validation/access.ts';
@@ -29,6 +30,7 @@ import { validatePodResize } from '../validation/pods/resize.ts';
 import { validatePodTemplate } from '../validation/pods/spec.ts';
 import * as runtimeClass from '../validation/runtime-class.ts';
 import * as conditionStatus from '../validation/status/conditions.ts';
+import * as deviceStatus from '../validation/status/devices.ts';
 import * as jobStatus from '../validation/status/jobs.ts';
 import * as networkStatus from '../validation/status/network.ts';
 import * as podStatus from '../validation/status/pods.ts';
@@ -309,7 +311,11 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     csi.validateVolumeAttributesClassUpdate,
   ),
   'resource.k8s.io/deviceclasses': validated(devices.validateDeviceClass),
-  'resource.k8s.io/resourceclaims': validated(devices.validateResourceClaim, devices.validateResourceClaimUpdate),
+  'resource.k8s.io/resourceclaims': {
+    ...validated(devices.validateResourceClaim, devices.validateResourceClaimUpdate),
+    validateStatusUpdate: checkChange(deviceStatus.validateResourceClaimStatus),
+    prepareForStatusUpdate: prepareClaimStatus,
+  },
   'resource.k8s.io/resourceclaimtemplates': validated(
     devices.validateResourceClaimTemplate,
     devices.validateResourceClaimTemplateUpdate,

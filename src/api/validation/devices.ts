@@ -57,11 +57,7 @@ export function validateResourceClaimTemplateUpdate(
 
 function validateDeviceClaim(claim: DeviceClaim, path: string, findings: Findings): void {
   const { requests = [], constraints = [], config = [] } = claim;
-  const names = new Set<string>();
-  for (const { name, firstAvailable } of requests) {
-    names.add(name);
-    for (const sub of firstAvailable ?? []) names.add(`${name}/${sub.name}`);
-  }
+  const names = requestNames(requests);
   validateSet(
     requests,
     ({ name }) => name,
@@ -122,14 +118,27 @@ function validateReferences(
     (name) => name,
     path,
     findings,
-    (name, at) => {
-      const segments = name.split('/');
-      if (segments.length <= 2) {
-        for (const segment of segments) findings.invalidEach(at, segment, isDns1123Label(segment));
-      }
-      if (segments.length > 2 || !names.has(name)) findings.invalid(at, name, REQUEST_REFERENCE);
-    },
+    (name, at) => validateReference(name, names, at, findings),
   );
+}
+
+/** `names`: as `requestNames` gives them. */
+export function validateReference(name: string, names: Set<string>, path: string, findings: Findings): void {
+  const segments = name.split('/');
+  if (segments.length <= 2) {
+    for (const segment of segments) findings.invalidEach(path, segment, isDns1123Label(segment));
+  }
+  if (segments.length > 2 || !names.has(name)) findings.invalid(path, name, REQUEST_REFERENCE);
+}
+
+/** Of requests, and of what each may be had by instead as `REQUEST/SUBREQUEST`. */
+export function requestNames(requests: DeviceRequest[] = []): Set<string> {
+  const names = new Set<string>();
+  for (const { name, firstAvailable } of requests) {
+    names.add(name);
+    for (const sub of firstAvailable ?? []) names.add(`${name}/${sub.name}`);
+  }
+  return names;
 }
 
 function validateRequest(request: DeviceRequest, path: string, findings: Findings): void {
@@ -199,7 +208,7 @@ function validateSelector(expression: string, path: string, findings: Findings):
   }
 }
 
-function validateDriver(driver: string | undefined, path: string, findings: Findings): void {
+export function validateDriver(driver: string | undefined, path: string, findings: Findings): void {
   if (!driver) {
     findings.required(path);
     return;
@@ -208,7 +217,7 @@ function validateDriver(driver: string | undefined, path: string, findings: Find
   findings.invalidEach(path, driver, isDns1123Subdomain(driver.toLowerCase()));
 }
 
-function validateConfiguration({ opaque }: DeviceConfiguration, path: string, findings: Findings): void {
+export function validateConfiguration({ opaque }: DeviceConfiguration, path: string, findings: Findings): void {
   if (opaque === undefined) {
     findings.required(`${path}.opaque`);
     return;

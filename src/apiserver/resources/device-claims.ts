@@ -1,7 +1,9 @@
 import type { KubeObject } from '../../api/object.ts';
 import { NAMESPACES } from '../../api/resources.ts';
 import type { FieldError } from '../../api/status.ts';
+import type { Authorizer } from '../authorization/authorizer.ts';
 import type { Objects } from '../objects.ts';
+import { statusRights } from './device-status.ts';
 import type { ResourceHooks, WriteScope } from './hooks.ts';
 
 const label = 'resource.kubernetes.io/admin-access';
@@ -18,6 +20,7 @@ interface DeviceRequest {
  */
 export function deviceClaimHooks(
   objects: Objects,
+  authorizer: Authorizer,
   requestsOf: (object: KubeObject) => DeviceRequest[] | undefined,
 ): ResourceHooks {
   /** First of all that is wrong, as upstream tells it. */
@@ -33,6 +36,7 @@ export function deviceClaimHooks(
       if (index >= 0) await mustBeLabelled(`spec.devices.requests[${index}].adminAccess`, found, scope);
     },
     async checkStatusUpdate(object, old, found, scope) {
+      found.unshift(...(await statusRights(authorizer, object, old, scope)));
       if (grantedAt(old) >= 0) return;
       const index = grantedAt(object);
       if (index >= 0) await mustBeLabelled(`status.allocation.devices.results[${index}].adminAccess`, found, scope);

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { FieldError } from '../../api/status.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { ObjectChange } from '../objects.ts';
 
 export interface WriteScope {
@@ -7,6 +8,12 @@ export interface WriteScope {
   namespace: string;
   name: string;
   dryRun: boolean;
+}
+
+/** Who writes, and how the API calls it: for rules that ask what else they may do. */
+export interface StatusWriteScope extends WriteScope {
+  identity: Identity;
+  verb: 'update' | 'patch';
 }
 
 /**
@@ -19,7 +26,7 @@ export interface ResourceHooks {
   /** Before validation: fills in what the writer leaves out and means. */
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
   /** After the validation of a new status: what the object alone does not tell of it. */
-  checkStatusUpdate?(object: KubeObject, old: KubeObject, found: FieldError[], scope: WriteScope): Promise<void>;
+  checkStatusUpdate?(object: KubeObject, old: KubeObject, found: FieldError[], scope: StatusWriteScope): Promise<void>;
   /** Before a deletion is looked at: the state that is to be marked or to go, a copy or `old` itself. */
   prepareDelete?(old: KubeObject, nowMs: number): KubeObject;
   /** After validation, before the write; may fill in `object`. */

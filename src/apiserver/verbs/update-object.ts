@@ -151,8 +151,9 @@ async function prepare(
     const told = found.filter(({ isWarning }) => isWarning === true);
     const errors = told.length === 0 ? found : found.filter(({ isWarning }) => isWarning !== true);
     if (subresource === 'status' && hooks?.checkStatusUpdate !== undefined) {
-      const { tenant, namespace, name, dryRun } = request;
-      await hooks.checkStatusUpdate(object, old, errors, { tenant, namespace, name, dryRun });
+      const { tenant, namespace, name, dryRun, identity } = request;
+      const verb = request.isPatch === true ? 'patch' : 'update';
+      await hooks.checkStatusUpdate(object, old, errors, { tenant, namespace, name, dryRun, identity, verb });
     }
     request.warnings.push(...told.map(({ field, message }) => `${field}: ${message}`));
     if (errors.length > 0) throw invalid(definition, request.name, errors);

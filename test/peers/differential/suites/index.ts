@@ -3,6 +3,7 @@ import { access } from './access.ts';
 import { admission, mutatingPolicies, webhooks } from './admission/index.ts';
 import { customResources } from './custom-resources.ts';
 import { customRules } from './custom-rules.ts';
+import { deviceStatus } from './device-status.ts';
 import { disabledFields } from './disabled-fields.ts';
 import { discovery } from './discovery.ts';
 import { kubectl } from './kubectl/index.ts';
@@ -35,6 +36,7 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   admission,
   mutatingPolicies,
   webhooks,
+  deviceStatus,
   disabledFields,
   kubectl,
 };
