@@ -7,6 +7,8 @@ export type Filter = (context: RequestContext, next: Handler) => Promise<Answer>
 export interface Filters {
   accessLog: Filter;
   panicRecovery: Filter;
+  /** Leads clients elsewhere. */
+  departure: Filter;
   requestDeadline: Filter;
   /** Only where several control planes share a store. */
   freshness?: Filter;
@@ -30,6 +32,7 @@ export function httpChain(filters: Filters, dispatch: Handler): Handler {
     [
       filters.accessLog,
       filters.panicRecovery,
+      filters.departure,
       filters.requestDeadline,
       ...(filters.freshness === undefined ? [] : [filters.freshness]),
       ...(filters.audit === undefined ? [] : [filters.audit.authentication]),

@@ -31,6 +31,7 @@ import {
   definitionHooks,
   followCustomResources,
 } from './custom-resources/index.ts';
+import { Departure, type DepartureOptions, type Leaving } from './departure/departure.ts';
 import { type HealthCheck, storeChecks } from './discovery/health.ts';
 import { createNonResourceHandler, type VersionInfo } from './discovery/non-resource.ts';
 import { StartSteps } from './discovery/start-hooks.ts';
@@ -111,6 +112,8 @@ export interface ApiServerOptions {
   clock: Clock;
   logger: Logger;
 }
+  /** How clients are led to other servers. */
+  departure?: DepartureOptions;
 
 export interface ApiServer {
   /** Rejects with one clear line when the address cannot be had. */
@@ -131,6 +134,10 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+  /** Nothing is heard of the store: watches end, and clients are led to other servers, until it is heard again. */
+  storeIsSilent(isSilent: boolean): void;
+  /** Serves on until load balancers have seen it, then until answers under way are out. `close` comes after. */
+  leave(leaving: Leaving): Promise<void>;
 export const gitVersion = 'v1.36.0+skypod';
 
 /** The API of all tenants in one process. Ready when the returned promise resolves. */
@@ -254,6 +261,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const nonResource = createNonResourceHandler({
     // A tenant's own are its own; the process' are the platform's.
     metrics: async ({ identity, tenant }) =>
+  const departure = new Departure(options.departure);
       identity.kind === 'platform'
         ? await apiMetrics.text()
         : apiMetrics.tenantText(tenant, await configurations.of(tenant)),
@@ -271,6 +279,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     serverAddress: `${options.advertise.address}:${options.advertise.port}`,
     openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion, aggregation),
   });
+      departure.check,
   const dispatch = createDispatch(environment, nonResource);
   const configurations = new FlowControlConfigurations(objects, (tenant) => dangling.changed(tenant));
   const audit = options.audit === undefined ? undefined : new Audit(options.audit, { registry, clock, logger });
@@ -287,6 +296,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       freshness: freshnessFilter(async () => {
         const revision = await store.currentRevision();
         // One watch feeds all caches at once, so one of them speaks for those that are loaded.
+    departure: departure.filter,
         await (await tenants.cache()).waitForRevision(revision);
         return revision;
       }),
@@ -340,20 +350,18 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         servingKeyPem: options.serving.keyPem,
         caPem: options.caPem,
         handler: httpHandler,
-        observer:
-          audit === undefined
-            ? apiMetrics.requests
-            : {
-                longRunning(context) {
-                  apiMetrics.requests.longRunning(context);
-                  audit.longRunning(context);
-                },
-                finished(context, code) {
-                  apiMetrics.requests.finished(context, code);
-                  audit.finished(context, code);
-                },
-                handshakeFailed: () => apiMetrics.requests.handshakeFailed(),
-              },
+        observer: {
+          longRunning(context) {
+            apiMetrics.requests.longRunning(context);
+            audit?.longRunning(context);
+          },
+          finished(context, code) {
+            departure.finished(context);
+            apiMetrics.requests.finished(context, code);
+            audit?.finished(context, code);
+          },
+          handshakeFailed: () => apiMetrics.requests.handshakeFailed(),
+        },
         clock,
         logger,
       });
@@ -384,6 +392,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       stopCustomResources();
       webhookClient.close();
       configured?.close();
+    storeIsSilent: (isSilent) => departure.storeIsSilent(isSilent, listeners),
+    leave: (leaving) => departure.leave(listeners.splice(0), leaving),
       aggregationRun.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
       await audit?.close();

@@ -2,12 +2,15 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds since some moment, which no correction of the clock moves; `now` serves where it is absent. */
+  monotonic?(): number;
   /** Runs `callback` once after `delayMs`; the returned function cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   schedule(delayMs, callback) {
     // "Soon" is after what is going on now, not a timer's millisecond later.
     if (delayMs <= 0) {
@@ -19,6 +22,12 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** For spans of time: a machine's clock that is set must not end or prolong them. */
+export const spanClock =
+  (clock: Clock): (() => number) =>
+  () =>
+    clock.monotonic?.() ?? clock.now();
 
 /** A clock that moves only when told to; due callbacks run in time order. */
 export class ManualClock implements Clock {

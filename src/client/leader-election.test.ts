@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock } from '../base/clock.ts';
+import { type Clock, ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { until } from '../base/testing/until.ts';
 import { Client } from './client.ts';
@@ -9,7 +9,7 @@ import { FakeTransport } from './testing/fake-transport.ts';
 
 function candidate(
   transport: FakeTransport,
-  clock: ManualClock,
+  clock: Clock,
   identity: string,
   isBroken = () => false,
   broken: () => Promise<never> = () => Promise.reject(new Error('down')),
@@ -86,3 +86,32 @@ for (const [how, broken] of [
     await Promise.all([first.done, second.done]);
   });
 }
+
+test('a clock that is set makes nobody leader, and no leader step down', async () => {
+  const time = new ManualClock();
+  const transport = new FakeTransport({ now: () => time.now() });
+  /** How far each clock is from the right time. */
+  const wrongMs = [0, 0];
+  const clockOf = (index: number): Clock => ({
+    now: () => time.now() + wrongMs[index]!,
+    monotonic: () => time.now(),
+    schedule: (delayMs, callback) => time.schedule(delayMs, callback),
+  });
+  const first = candidate(transport, clockOf(0), 'first');
+  await until(() => first.leading);
+  const second = candidate(transport, clockOf(1), 'second');
+  for (const setMs of [3_600_000, -3_600_000, 20_000, 0]) {
+    await pass(time, 7_000);
+    wrongMs[1] = setMs;
+    await pass(time, 3_000);
+    wrongMs[0] = -setMs;
+    await pass(time, 7_000);
+    assert.deepEqual([first.leading, first.terms, second.terms], [true, 1, 0], `set by ${setMs}`);
+  }
+  first.stop.abort();
+  await first.done;
+  await pass(time, 5_000);
+  assert.equal(second.leading, true);
+  second.stop.abort();
+  await second.done;
+});

@@ -2,7 +2,7 @@ import { formatMicroTime, type KubeObject } from '../api/object.ts';
 import { LEASES } from '../api/resources.ts';
 import { isNotFound } from '../api/status.ts';
 import { pause } from '../base/abort.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, spanClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Client, ResourceClient } from './client.ts';
 
@@ -34,9 +34,10 @@ interface Lease extends KubeObject {
 }
 
 /**
- * Calls `lead` while this candidate holds the Lease, as client-go's leaderelection does: only the local clock is
- * trusted, so candidates' clocks may differ. `lead`'s signal aborts when the Lease is lost or `signal` aborts; then
- * `runWhileLeader` waits for it to end, releases the Lease if it still holds it, and campaigns again unless stopped.
+ * Calls `lead` while this candidate holds the Lease, as client-go's leaderelection does: only local spans of time are
+ * trusted, so candidates' clocks may differ, and be set. `lead`'s signal aborts when the Lease is lost or `signal`
+ * aborts; then `runWhileLeader` waits for it to end, releases the Lease if it still holds it, and campaigns again unless
+ * stopped.
  */
 export async function runWhileLeader(
   options: LeaderElectionOptions,
@@ -47,10 +48,14 @@ export async function runWhileLeader(
   const retryPeriodMs = options.retryPeriodMs ?? 2_000;
   const renewDeadlineMs = options.renewDeadlineMs ?? 10_000;
   const elector = new Elector(options);
+  const spanMs = spanClock(clock);
 
   while (!signal.aborted) {
+    // Counted from when it was asked for: what others see is not older.
+    let renewedMs = spanMs();
     while (!signal.aborted && !(await within(clock, renewDeadlineMs, elector.tryAcquireOrRenew()))) {
       await pause(clock, retryPeriodMs * (1 + Math.random() * 1.2), signal);
+      renewedMs = spanMs();
     }
     if (signal.aborted) break;
     logger.info({ identity, lease: options.name }, 'became the leader');
@@ -60,14 +65,12 @@ export async function runWhileLeader(
     const work = lead(leading.signal).finally(stop);
     // Awaited below, once the election has ended.
     work.catch(() => {});
-    let renewedMs = clock.now();
     while (!leading.signal.aborted) {
       await pause(clock, retryPeriodMs, leading.signal);
       if (leading.signal.aborted) break;
-      // Counted from when it was asked for: what others see is not older.
-      const askedMs = clock.now();
+      const askedMs = spanMs();
       if (await within(clock, renewedMs + renewDeadlineMs - askedMs, elector.tryAcquireOrRenew())) renewedMs = askedMs;
-      else if (clock.now() - renewedMs >= renewDeadlineMs) {
+      else if (spanMs() - renewedMs >= renewDeadlineMs) {
         logger.error({ identity, lease: options.name }, 'lost the lease');
         leading.abort();
       }
@@ -90,19 +93,21 @@ class Elector {
   readonly #leases: ResourceClient<Lease>;
   readonly #options: LeaderElectionOptions;
   readonly #leaseDurationMs: number;
+  readonly #spanMs: () => number;
   #observed: Lease | undefined;
   /** By the local clock, when the record was last seen to change. */
   #observedMs = 0;
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
+    this.#spanMs = spanClock(options.clock);
     this.#leaseDurationMs = options.leaseDurationMs ?? 15_000;
     this.#leases = options.client.resource<Lease>(options.tenant, LEASES, options.namespace);
   }
 
   #observe(lease: Lease): void {
     if (JSON.stringify(lease.spec) !== JSON.stringify(this.#observed?.spec)) {
-      this.#observedMs = this.#options.clock.now();
+      this.#observedMs = this.#spanMs();
     }
     this.#observed = lease;
   }
@@ -134,7 +139,7 @@ class Elector {
       this.#observe(current);
       const holder = current.spec?.holderIdentity ?? '';
       const isMine = holder === identity;
-      if (!isMine && holder !== '' && this.#observedMs + this.#leaseDurationMs > clock.now()) return false;
+      if (!isMine && holder !== '' && this.#observedMs + this.#leaseDurationMs > this.#spanMs()) return false;
       const updated = await this.#leases.update({
         ...current,
         spec: {

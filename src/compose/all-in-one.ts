@@ -19,8 +19,10 @@ interface UpOptions extends ControlPlaneFlags {
   registries?: string;
 }
 
-/** How long a process may take to end in good order before it just ends. */
+/** How long a process may take to end in good order, once its clients have left, before it just ends. */
 const STOP_GRACE_MS = 5_000;
+/** By then one that serves has begun to send its clients away. */
+const STOP_NOTICE_MS = 100;
 const mainFile = join(import.meta.dirname, '..', 'main.ts');
 
 /** `skypod up`: a control-plane process and a host process, each brought back alone when it dies. */
@@ -28,7 +30,7 @@ export async function runUp(options: UpOptions): Promise<void> {
   const listen = parseListenAddress(options.listen);
   const zones = parseZones(options.zones);
   const runtime = parseRuntime(options.runtime);
-  parseControlPlaneFlags(options);
+  const { leaving } = parseControlPlaneFlags(options).departure;
   const privileged = parseTenants(options.privilegedTenants);
   parseRegistryList(options.registries);
   const data = openDataDirectory(options.dataDir, { create: true });
@@ -52,7 +54,7 @@ export async function runUp(options: UpOptions): Promise<void> {
       ],
       logFile: join(data.logs, 'control-plane.log'),
       logger,
-      stopTimeoutMs: 20_000,
+      stopTimeoutMs: 20_000 + leaving.delayMs + leaving.drainMs,
       onNotice: say,
     });
     try {
@@ -152,7 +154,7 @@ function parseRuntime(text: string): 'containerd' | 'simulated' {
 async function runProcess(
   name: 'control-plane' | 'host',
   dataDir: string,
-  run: (data: DataDirectory, stop: AbortSignal) => Promise<void>,
+  run: (data: DataDirectory, stop: AbortSignal, onLeaving: (left: Promise<void>) => void) => Promise<void>,
 ): Promise<void> {
   // They are log files on the disk of the data: libraries that print into them while it is full end nothing.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -164,9 +166,13 @@ async function runProcess(
       (pid) => `a ${name} of the data directory ${data.root} runs already (process ${pid})`,
     );
     const stop = shutdownSignal();
-    const running = run(data, stop);
+    let left: Promise<void> | undefined;
+    const running = run(data, stop, (leaving) => (left = leaving));
     // Every step is safe to cut (that is what kill -9 does), so one that hangs may not hold up the end.
-    const late = aborted(stop).then(() => sleep(STOP_GRACE_MS));
+    const late = aborted(stop)
+      .then(() => sleep(STOP_NOTICE_MS))
+      .then(() => left)
+      .then(() => sleep(STOP_GRACE_MS));
     await Promise.race([running, late]);
     lock.release();
     process.exit(0);
@@ -180,12 +186,12 @@ async function runProcess(
 export async function runControlPlaneCommand(
   options: ControlPlaneFlags & { dataDir: string; listen: string; zones: string },
 ) {
-  await runProcess('control-plane', options.dataDir, async (data, stop) => {
+  await runProcess('control-plane', options.dataDir, async (data, stop, onLeaving) => {
     const { runControlPlane } = await import('./control-plane.ts');
     const listen: ListenAddress = parseListenAddress(options.listen);
     const settings = parseControlPlaneFlags(options);
     const common = { data, listen, zones: parseZones(options.zones), settings, stop };
-    await runControlPlane({ ...common, onReady: reportReady, onNotice: reportNotice });
+    await runControlPlane({ ...common, onReady: reportReady, onNotice: reportNotice, onLeaving });
   });
 }
 

@@ -9,16 +9,19 @@ import type { TenantLimits } from '../apiserver/tenants/tenant-limits.ts';
 import type { EgressOptions } from '../apiserver/webhooks/egress.ts';
 import { readReviewServer } from '../apiserver/webhooks/review-client.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
+import type { EtcdTls } from '../store/etcd/connection.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { isNodeResource, type NodeCapacity } from '../virtual-node/index.ts';
 import { type AccessFlags, type AccessSettings, accessFlags, parseAccess } from './access-settings.ts';
 import { CommandError } from './command-error.ts';
+import { type DepartureFlags, type DepartureSettings, departureFlags, parseDeparture } from './departure-settings.ts';
+import { type EtcdTlsFiles, readEtcdTls } from './etcd-tls.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { AccessFiles } from './reload-access.ts';
 import { parseServers } from './server-endpoint.ts';
 
 /** What `up` hands on to the control plane it starts; names of options as of kube-apiserver where it has them. */
-export interface ControlPlaneFlags extends AccessFlags {
+export interface ControlPlaneFlags extends AccessFlags, DepartureFlags {
   store: string;
   etcdPrefix?: string;
   etcdCafile?: string;
@@ -77,6 +80,7 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
     '10s',
   ],
   ['leaderElectRetryPeriod', '--leader-elect-retry-period <time>', 'how often leadership is asked for', '2s'],
+  ...departureFlags,
   ['auditPolicyFile', '--audit-policy-file <file>', 'what the audit log records (Policy of audit.k8s.io/v1)'],
   ['auditLogPath', '--audit-log-path <file>', 'where the audit log is written; - is standard output'],
   ['auditLogMaxsize', '--audit-log-maxsize <MiB>', 'size at which the audit log is put aside'],
@@ -111,7 +115,9 @@ export function addControlPlaneOptions(command: Command): Command {
 
 /** The same options as arguments of a child process. */
 export function controlPlaneArguments(given: ControlPlaneFlags): string[] {
-  return flags.flatMap(([name, syntax]) => (given[name] === undefined ? [] : [syntax.split(' ')[0]!, given[name]]));
+  return flags.flatMap(([name, syntax]) =>
+    given[name] === undefined ? [] : [syntax.split(' ')[0]!, String(given[name])],
+  );
 }
 
 export interface ControlPlaneSettings {
@@ -122,6 +128,8 @@ export interface ControlPlaneSettings {
   encryption: EncryptionRules | undefined;
   /** undefined: no issuers but those of single tenants. */
   authentication: AuthenticationConfiguration | undefined;
+  /** undefined: etcd is not reached by TLS. */
+  etcdTlsFiles: EtcdTlsFiles | undefined;
   access: AccessSettings;
   /** Read anew when they change. */
   accessFiles: AccessFiles;
@@ -139,6 +147,7 @@ export interface ControlPlaneSettings {
 /** @throws CommandError for what cannot be meant */
 export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSettings {
   const election = {
+  departure: DepartureSettings;
     leaseDurationMs: parseDuration('--leader-elect-lease-duration', given.leaderElectLeaseDuration),
     renewDeadlineMs: parseDuration('--leader-elect-renew-deadline', given.leaderElectRenewDeadline),
     retryPeriodMs: parseDuration('--leader-elect-retry-period', given.leaderElectRetryPeriod),
@@ -154,6 +163,7 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
       given.encryptionProviderConfig === undefined ? undefined : readEncryption(given.encryptionProviderConfig),
     authentication:
       given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
+    etcdTlsFiles: etcdTlsFiles(given),
     access: parseAccess(given, parseDuration),
     accessFiles: {
       ...(given.authenticationConfig !== undefined && { authentication: given.authenticationConfig }),
@@ -174,6 +184,7 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
 
 function parseEgress(where: string): EgressOptions {
   if (where !== 'public' && where !== 'any')
+    departure: parseDeparture(given, parseDuration),
     throw new CommandError(`--webhook-egress ${where} is not known: public, or any`);
   return { allowPrivateAddresses: where === 'any' };
 }
@@ -269,24 +280,29 @@ function parseEtcd(given: ControlPlaneFlags): EtcdStoreOptions {
     throw new CommandError(`--store ${given.store} is not known: lmdb, or etcd://HOST:PORT[,HOST:PORT…]`);
   const prefix = (given.etcdPrefix ?? '/skypod').replace(/\/+$/, '');
   if (!/^\/[\x20-\x7e]+$/.test(prefix)) throw new CommandError('--etcd-prefix wants a path, as /skypod');
-  const file = (option: string, path: string | undefined) => {
-    try {
-      return path === undefined ? undefined : readFileSync(path);
-    } catch (error) {
-      throw new CommandError(`${option}: ${(error as Error).message}`);
-    }
-  };
-  const ca = file('--etcd-cafile', given.etcdCafile);
-  const cert = file('--etcd-certfile', given.etcdCertfile);
-  const key = file('--etcd-keyfile', given.etcdKeyfile);
+  const tls = readTls(given);
+  return { endpoints, prefix, ...(tls !== undefined && { tls }) };
+}
+
+function etcdTlsFiles(given: ControlPlaneFlags): EtcdTlsFiles | undefined {
+  const { etcdCafile: ca, etcdCertfile: cert, etcdKeyfile: key } = given;
   if ((cert === undefined) !== (key === undefined))
     throw new CommandError('--etcd-certfile and --etcd-keyfile go together');
-  const isSecure = ca !== undefined || cert !== undefined;
-  return {
-    endpoints,
-    prefix,
-    ...(isSecure && { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }),
-  };
+  if (ca === undefined && cert === undefined) return undefined;
+  return { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
+}
+
+function readTls(given: ControlPlaneFlags): EtcdTls | undefined {
+  const files = etcdTlsFiles(given);
+  const options = { ca: '--etcd-cafile', cert: '--etcd-certfile', key: '--etcd-keyfile' };
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    try {
+      readEtcdTls({ ...(files?.[name] !== undefined && { [name]: files[name] }) });
+    } catch (error) {
+      throw new CommandError(`${options[name]}: ${(error as Error).message}`);
+    }
+  }
+  return files && readEtcdTls(files);
 }
 
 /** As Go's: `15s`, `1m30s`, `500ms`. */

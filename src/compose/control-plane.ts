@@ -4,7 +4,7 @@ import { apiVersionOf } from '../api/object.ts';
 import type { InstancePlacer, Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
 import { CONTAINER_INSTANCES, TENANTS } from '../api/resources.ts';
-import { isAlreadyExists } from '../api/status.ts';
+import { isAlreadyExists, StatusError } from '../api/status.ts';
 import { defaultCompaction, startCompaction } from '../apiserver/compaction.ts';
 import type { OperatorsTokens } from '../apiserver/identity/bearer-tokens.ts';
 import { createTenantSigner } from '../apiserver/identity/certificate-signer.ts';
@@ -42,12 +42,14 @@ import {
   virtualNodeTemplates,
 } from '../virtual-node/index.ts';
 import type { AccessSettings } from './access-settings.ts';
+import { CommandError } from './command-error.ts';
 import type { ControlPlaneSettings } from './control-plane-settings.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { localHostName } from './host-paths.ts';
 import { leadInTurn } from './leadership.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { createLogger } from './logger.ts';
+import { isAway, patientStore } from './patient-store.ts';
 import {
   DEFAULT_TENANT_NAME,
   openHostPair,
@@ -59,7 +61,7 @@ import {
 import { followAccessFiles } from './reload-access.ts';
 import { reachable, urlOf, writeEndpoint } from './server-endpoint.ts';
 import { shareIdentity } from './shared-identity.ts';
-import { openSharedStore } from './shared-store.ts';
+import { openSharedStore, storePatienceMs } from './shared-store.ts';
 
 export interface ControlPlaneOptions {
   data: DataDirectory;
@@ -69,22 +71,68 @@ export interface ControlPlaneOptions {
   onReady(): void;
   /** Why the start takes so long, a line each. */
   onNotice(line: string): void;
+  /** It was told to stop, and clients are given the time to leave. */
+  onLeaving(left: Promise<void>): void;
   stop: AbortSignal;
 }
 
 const instancesPrefix = `/${CONTAINER_INSTANCES.group}/${CONTAINER_INSTANCES.resource}/`;
 
-/** The control-plane process: API server, controllers, scheduler, virtual nodes, metering and tenancy. */
+/**
+ * The control-plane process: API server, controllers, scheduler, virtual nodes, metering and tenancy. @throws
+ * CommandError, in a line, when etcd goes away before it serves
+ */
 export async function runControlPlane(options: ControlPlaneOptions): Promise<void> {
+  let serves = false;
+  const onReady = () => {
+    serves = true;
+    options.onReady();
+  };
+  const { etcd } = options.settings;
+  try {
+    await run({ ...options, onReady });
+  } catch (error) {
+    if (serves || etcd === undefined || !isOfStoreAway(error)) throw error;
+    const { message } = error as Error;
+    throw new CommandError(
+      `etcd at ${etcd.endpoints.join(', ')} stopped answering while the control plane started (${message}): start it again`,
+    );
+  }
+}
+
+const isOfStoreAway = (error: unknown): boolean =>
+  isAway(error) || (error instanceof StatusError && (error.code === 503 || error.code === 504));
+
+async function run(options: ControlPlaneOptions): Promise<void> {
   const { data, listen, zones, settings, onReady, onNotice, stop } = options;
   const clock = systemClock;
   const logger = createLogger('control-plane');
   // Only an etcd can have other control planes on it.
   const isShared = settings.etcd !== undefined;
-  const engine =
-    settings.etcd === undefined
-      ? openLmdbStore(data.store)
-      : await openSharedStore({ etcd: settings.etcd, logger, onWait: onNotice, stop });
+  let onSilence = (_isSilent: boolean) => {};
+  let endPatience = () => {};
+  const openEtcd = async (etcd: NonNullable<typeof settings.etcd>) => {
+    const opened = await openSharedStore({
+      etcd,
+      ...(settings.etcdTlsFiles !== undefined && { tlsFiles: settings.etcdTlsFiles }),
+      clock,
+      logger,
+      onWait: onNotice,
+      onSilence: (isSilent) => onSilence(isSilent),
+      stop,
+    });
+    const patient = patientStore(opened, {
+      patienceMs: storePatienceMs,
+      stop,
+      onWait({ message }) {
+        logger.warn({ reason: message }, 'etcd went away during the start: waiting for it');
+        onNotice(`etcd at ${etcd.endpoints.join(', ')} does not answer any more (${message}): waiting for it`);
+      },
+    });
+    endPatience = () => patient.endPatience();
+    return patient;
+  };
+  const engine = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcd(settings.etcd);
   const encrypted = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
   for (const service of settings.encryption?.services ?? []) await service.start();
   // Instances hold copies of secrets, and nobody but the platform writes them: their keys rotate with every start.
@@ -133,12 +181,15 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     tenantLimits: settings.tenantLimits,
     ...(isShared && { compaction: false, isStoreShared: true }),
     clock,
+    departure: settings.departure.options,
     logger,
   });
   const transport = apiServer.inProcess('skypod:control-plane');
+  onSilence = (isSilent) => apiServer.storeIsSilent(isSilent);
   const client = new Client(transport);
   await ensureDefaultTenant(client);
   await apiServer.listen(listen);
+  endPatience();
   const stopFollowing = followAccessFiles(settings.accessFiles, apiServer, { clock, logger });
 
   const informers = createInformerFactory(client, { clock, logger });
@@ -167,7 +218,9 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
           (leader, signal) => runParts({ ...common, client: leader, stop: signal }, store),
           stop,
         );
-  informers.start(stop);
+  // Logs and exec go on as long as requests are answered.
+  const left = new AbortController();
+  informers.start(left.signal);
 
   await openHostPair(data, pki.authority, localHostName(data), clock);
   const peers = settings.peers.map(urlOf);
@@ -180,7 +233,10 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const keepGarbage = dropStartGarbage();
 
   await Promise.race([aborted(stop), parts]);
-  await parts;
+  const leaving = apiServer.leave(settings.departure.leaving);
+  options.onLeaving(leaving);
+  await Promise.all([parts, leaving]);
+  left.abort();
   keepGarbage();
   stopFollowing();
   connector.close();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { CertificateAuthority, type PemPair } from '../apiserver/identity/certificate-authority.ts';
+import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { etcdMissing, startEtcd } from '../store/etcd/testing/etcd-cluster.ts';
 import type { Store } from '../store/store.ts';
@@ -19,6 +20,7 @@ function open(flags: Partial<ControlPlaneFlags>, onWait: (line: string) => void,
   const { etcd } = parseControlPlaneFlags({ store: 'lmdb', ...election, ...flags });
   return openSharedStore({
     etcd: etcd!,
+    clock: systemClock,
     logger: silentLogger,
     onWait,
     stop: never,

@@ -27,6 +27,12 @@ export interface ControlPlane {
   signal(signal: NodeJS.Signals): void;
   /** Nothing goes between it and etcd any more, in neither direction, and no connection ends. */
   partition(): void;
+  /** Whether this is among what it sent in vain. */
+  sends(text: string): boolean;
+  /** Its connections with etcd break, and it makes new ones. */
+  cut(): void;
+  /** Its clock is set: an hour forward, an hour back, and right again. */
+  setClock(): void;
   /** What it sent in vain arrives now; then they can speak again. */
   heal(): Promise<void>;
   /** SIGKILL, and waits for the end. */
@@ -48,7 +54,7 @@ export interface ControlPlanes {
 }
 
 /** Three etcd members, three control planes on them, and a simulated host that knows all three. */
-export async function startControlPlanes(): Promise<ControlPlanes> {
+export async function startControlPlanes({ args: more = [] }: { args?: string[] } = {}): Promise<ControlPlanes> {
   const root = mkdtempSync(join(tmpdir(), `skypod-ha-${process.pid}-`));
   const etcd = await startEtcd({ members: 3 });
   const ports = await freePorts(3);
@@ -56,11 +62,14 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
   const ways = await Promise.all(ports.map(() => Promise.all(etcd.endpoints.map(startProxy))));
   const url = (index: number) => `https://127.0.0.1:${ports[index]}`;
   const main = join(checkout, 'src', 'main.ts');
+  const settableClock = join(checkout, 'test', 'lib', 'settable-clock.ts');
   const children = new Set<ChildProcess>();
   const run = (name: string, args: string[], onEnd = () => {}) => {
     const log = openSync(join(root, `${name}.log`), 'a');
     // With a channel: it ends when this process is gone.
-    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', log, log, 'ipc'] });
+    const child = spawn(process.execPath, ['--import', settableClock, main, ...args], {
+      stdio: ['ignore', log, log, 'ipc'],
+    });
     closeSync(log);
     children.add(child);
     child.once('exit', () => {
@@ -98,7 +107,7 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
         .join(','),
     );
     args.push('--leader-elect-lease-duration', `${leaseDurationMs}ms`, '--leader-elect-renew-deadline', '2500ms');
-    args.push('--leader-elect-retry-period', '500ms');
+    args.push('--leader-elect-retry-period', '500ms', ...more);
     let child: ChildProcess | undefined;
     let transport: HttpTransport | undefined;
     const plane: ControlPlane = {
@@ -138,6 +147,11 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
           way.dropAnswers();
         }
       },
+      sends: (text) => ways[index]!.some((way) => way.holds(text)),
+      cut() {
+        for (const way of ways[index]!) way.cutClients();
+      },
+      setClock: () => void child?.kill('SIGUSR2'),
       async heal() {
         for (const way of ways[index]!) {
           way.cutClients();
@@ -150,10 +164,12 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
         if (child !== undefined) await ended(child);
       },
       log: () =>
-        readFileSync(join(root, `plane-${index}.log`), 'utf8')
-          .split('\n')
-          .filter((line) => line.startsWith('{'))
-          .map((line) => JSON.parse(line)),
+        rightTimes(
+          readFileSync(join(root, `plane-${index}.log`), 'utf8')
+            .split('\n')
+            .filter((line) => line.startsWith('{') && line.endsWith('}'))
+            .map((line) => JSON.parse(line)),
+        ),
     };
     return plane;
   });
@@ -191,6 +207,17 @@ export async function startControlPlanes(): Promise<ControlPlanes> {
 }
 
 const readiness = { method: 'GET', path: '/api/v1/namespaces/default' } as const;
+
+type LogLine = ReturnType<ControlPlane['log']>[number];
+
+/** As if the clock had never been set. */
+function rightTimes(lines: LogLine[]): LogLine[] {
+  let offsetMs = 0;
+  return lines.map((line) => {
+    if (line.msg?.startsWith('the clock ')) offsetMs = Number(line['offsetMs']);
+    return offsetMs === 0 ? line : { ...line, time: new Date(Date.parse(line.time) - offsetMs).toISOString() };
+  });
+}
 
 /** From and until when a control plane led: it says so itself, or it was killed. */
 export function leaderTerms(plane: ControlPlane): { startMs: number; endMs: number }[] {

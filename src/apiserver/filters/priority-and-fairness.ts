@@ -75,6 +75,7 @@ export function priorityAndFairnessFilter(options: PriorityAndFairnessOptions): 
     // Uids, not names: what a tenant calls its levels is not for everyone to know.
     if (!longRunning.has(info.subresource)) {
       context.responseHeaders = {
+        ...context.responseHeaders,
         'x-kubernetes-pf-flowschema-uid': schema.uid,
         'x-kubernetes-pf-prioritylevel-uid': level.uid,
       };

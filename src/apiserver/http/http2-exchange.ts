@@ -87,6 +87,8 @@ export class Http2Response {
       const value = headers[name];
       if (value !== undefined && !connectionHeaders.has(name)) head[name] = value;
     }
+    // As Go's server: a GOAWAY. What is under way on the connection goes on, and the client makes a new one.
+    if (headers['connection'] === 'close') this.stream.session?.close();
     this.stream.respond(head, respondOptions);
     return this;
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
-import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
@@ -51,7 +51,10 @@ export interface RequestObserver {
 
 export interface Listener {
   address(): AddressInfo;
-  close(): Promise<void>;
+  /** Connections are to end as soon as nothing is under way on them; new ones are taken. */
+  release(how: { watches: boolean }): void;
+  /** Answers under way get until `drained` resolves, and a moment. */
+  close(drained?: Promise<void>): Promise<void>;
 }
 
 /** What `authentication` reads: credentials belong to the connection and headers, not to the context others see. */
@@ -105,6 +108,12 @@ export async function listen(at: { host: string; port: number }, options: Listen
     logger.debug({ error: error.message }, 'TLS handshake failed');
   });
   server.on('sessionError', (error: Error) => logger.debug({ error: error.message }, 'HTTP/2 session failed'));
+
+  const sessions = new Set<Http2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
 
   server.maxConnections = connectionLimits.all;
   const budget = new ConnectionBudget();
@@ -305,9 +314,14 @@ export async function listen(at: { host: string; port: number }, options: Listen
 
   return {
     address: () => server.address() as AddressInfo,
-    async close() {
+    release({ watches }) {
+      for (const session of sessions) session.close();
+      if (watches) for (const end of endWatches) end();
+    },
+    async close(drained) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const end of endWatches) end();
+      await drained;
       // Keep-alive connections of clients would hold the port open; answers under way get a moment to go out.
       const cut = setTimeout(() => {
         for (const socket of connections) socket.destroy();

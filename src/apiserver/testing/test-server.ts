@@ -31,6 +31,7 @@ export async function startTestServer(
     authorizers?: ApiServerOptions['authorizers'];
     audit?: AuditOptions;
     tenantTemplates?: ApiServerOptions['tenantTemplates'];
+    departure?: ApiServerOptions['departure'];
   } = {},
 ): Promise<TestServer> {
   const clock = options.clock ?? systemClock;
@@ -46,6 +47,7 @@ export async function startTestServer(
     clock,
     logger: options.logger ?? silentLogger,
     ...(options.tenantTemplates !== undefined && { tenantTemplates: options.tenantTemplates }),
+    ...(options.departure !== undefined && { departure: options.departure }),
     ...(options.audit !== undefined && { audit: options.audit }),
     ...(options.authentication !== undefined && { authentication: options.authentication }),
     ...(options.authorizers !== undefined && { authorizers: options.authorizers }),

@@ -69,7 +69,7 @@ export class Committer {
   }
 
   async commit(transaction: Transaction): Promise<CommitResult> {
-    const deadlineMs = Date.now() + commitTimeoutMs;
+    const deadlineMs = performance.now() + commitTimeoutMs;
     const since = this.#options.feed().revision;
     const removal = this.#needsName(transaction) ? randomUUID() : undefined;
     for (const operation of transaction.operations) {
@@ -84,7 +84,7 @@ export class Committer {
         } catch (error) {
           const failure = error instanceof EtcdError ? failureOf(error) : 'refused';
           if (failure === 'refused') throw asStoreError(error);
-          const isLate = Date.now() > deadlineMs;
+          const isLate = performance.now() > deadlineMs;
           if (failure === 'unsent' && (isLate || this.#options.connection.isAway)) throw asStoreError(error);
           if (failure === 'unknown') {
             if (isLate) throw new UnknownOutcomeError(saidOf(error as EtcdError));
@@ -104,7 +104,7 @@ export class Committer {
         if (epochNow !== epoch) {
           // Fenced off, by this process on behalf of another transaction: this one has not happened.
           if (epochNow > this.#epoch) this.#epoch = epochNow;
-          if (Date.now() > deadlineMs) throw new UnavailableError('etcd: too many interruptions');
+          if (performance.now() > deadlineMs) throw new UnavailableError('etcd: too many interruptions');
           if (epochNow === 0) await this.#renew(deadlineMs);
           continue;
         }
@@ -180,8 +180,8 @@ export class Committer {
   ): Promise<number | undefined> {
     const feed = this.#options.feed();
     const fence = this.#epoch > epoch ? this.#epoch : await this.#fence(deadlineMs);
-    while (!(await feed.told(fence, Math.max(deadlineMs - Date.now(), 0)))) {
-      if (Date.now() >= deadlineMs) throw new UnknownOutcomeError('etcd: no member tells what has happened');
+    while (!(await feed.told(fence, Math.max(deadlineMs - performance.now(), 0)))) {
+      if (performance.now() >= deadlineMs) throw new UnknownOutcomeError('etcd: no member tells what has happened');
       await sleep(retryPauseMs);
     }
     if (feed.recent.completeAfter > since) throw new UnknownOutcomeError('etcd: it took too long');
@@ -220,7 +220,8 @@ export class Committer {
         return header.revision;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
-        if (Date.now() > deadlineMs || failureOf(error) === 'refused') throw new UnknownOutcomeError(saidOf(error));
+        if (performance.now() > deadlineMs || failureOf(error) === 'refused')
+          throw new UnknownOutcomeError(saidOf(error));
         await sleep(retryPauseMs);
       }
     }

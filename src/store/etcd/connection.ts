@@ -28,6 +28,7 @@ export interface ConnectionOptions {
 
 interface Member {
   endpoint: string;
+  credentials: grpc.ChannelCredentials;
   kv: grpc.Client;
   watch: grpc.Client;
   maintenance: grpc.Client;
@@ -50,7 +51,7 @@ const nothing = { key: Buffer.from('/'), countOnly: true };
  */
 export class Connection {
   readonly #members: Member[];
-  readonly #connect: (endpoint: string) => Member;
+  readonly #connect: (endpoint: string, credentials: grpc.ChannelCredentials) => Member;
   readonly #metadata = new grpc.Metadata();
   readonly #callTimeoutMs: number;
   readonly #availability: Availability;
@@ -82,18 +83,15 @@ export class Connection {
       // Or a new channel would take over the connection that it is to replace.
       'grpc.use_local_subchannel_pool': 1,
     };
-    const credentials =
-      tls === undefined
-        ? grpc.credentials.createInsecure()
-        : grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
-    this.#connect = (endpoint) => {
+    const credentials = credentialsOf(tls);
+    this.#connect = (endpoint, credentials) => {
       const kv: grpc.Client = new services.KV(endpoint, credentials, options);
       const shared = { channelOverride: kv.getChannel() };
       const watch: grpc.Client = new services.Watch(endpoint, credentials, shared);
       const maintenance: grpc.Client = new services.Maintenance(endpoint, credentials, shared);
-      return { endpoint, kv, watch, maintenance, isUnreachable: false };
+      return { endpoint, credentials, kv, watch, maintenance, isUnreachable: false };
     };
-    this.#members = endpoints.map(this.#connect);
+    this.#members = endpoints.map((endpoint) => this.#connect(endpoint, credentials));
     this.#metadata.set('hasleader', 'true');
     this.#availability = new Availability({
       members: endpoints.length,
@@ -139,13 +137,13 @@ export class Connection {
 
   /** Tries member after member until one answers: for calls that may be made twice. */
   async call<Verb extends keyof Verbs>(verb: Verb, request: Verbs[Verb][0]): Promise<Verbs[Verb][1]> {
-    const deadlineMs = Date.now() + this.#callTimeoutMs;
+    const deadlineMs = performance.now() + this.#callTimeoutMs;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.attempt(verb, request);
       } catch (error) {
         if (!(error instanceof EtcdError) || failureOf(error) === 'refused') throw error;
-        if (this.isAway || Date.now() > deadlineMs) throw error;
+        if (this.isAway || performance.now() > deadlineMs) throw error;
       }
       // The others may be well: only a round without success is a reason to wait.
       if (attempt % this.#members.length === 0) await sleep(retryPauseMs);
@@ -196,6 +194,21 @@ export class Connection {
       },
       leave: () => end(new EtcdError('Watch', grpc.status.DEADLINE_EXCEEDED, 'the member lags behind')),
     };
+  }
+
+  /**
+   * Other certificates. A member that takes them is spoken to with them from now on; a watch that runs, and calls under
+   * way, stay on the connection they have. Resolves with the endpoints that were not reached so, and why: with those
+   * all stays as it was. @throws what is wrong with the certificates themselves
+   */
+  async renewTls(tls: EtcdTls): Promise<Map<string, string>> {
+    const credentials = credentialsOf(tls);
+    const outcomes = await Promise.allSettled(this.#members.map((_, index) => this.#renew(index, credentials)));
+    const failed = new Map<string, string>();
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.status === 'rejected') failed.set(this.#members[index]!.endpoint, reasonOf(outcome.reason));
+    }
+    return failed;
   }
 
   close(): void {
@@ -253,13 +266,36 @@ export class Connection {
       if (!isBack) return;
     }
     if (!this.isAway || this.#closed || this.#members[index] !== member) return;
-    this.#members[index] = this.#connect(member.endpoint);
+    this.#members[index] = this.#connect(member.endpoint, member.credentials);
     member.kv.close();
+  }
+
+  /** Asks the member by a connection with these credentials, and goes on with that one. */
+  async #renew(index: number, credentials: grpc.ChannelCredentials): Promise<void> {
+    const { endpoint } = this.#members[index]!;
+    const member = this.#connect(endpoint, credentials);
+    try {
+      await this.#send(member, 'Range', nothing, attemptTimeoutMs);
+    } catch (error) {
+      if (failureOf(error as EtcdError) !== 'refused') {
+        member.kv.close();
+        throw error;
+      }
+    }
+    if (this.#closed) return member.kv.close();
+    const former = this.#members[index]!;
+    this.#members[index] = member;
+    former.kv.close();
   }
 
   #awayError(verb: string): EtcdError {
     return new EtcdError(verb, grpc.status.UNAVAILABLE, awayMessage);
   }
+}
+
+function credentialsOf(tls: EtcdTls | undefined): grpc.ChannelCredentials {
+  if (tls === undefined) return grpc.credentials.createInsecure();
+  return grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
 }
 
 function unary<Answer>(

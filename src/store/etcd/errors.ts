@@ -43,7 +43,8 @@ export function failureOf({ code, message }: EtcdError): Failure {
   return 'unknown';
 }
 
-const neverConnected = /^(No connection established|Name resolution failed|no member answers$)/;
+const neverConnected =
+  /^(No connection established|Name resolution failed|Channel closed before call started|no member answers$)/;
 
 /** For the operator, in a line: without gRPC's decoration. */
 export const reasonOf = ({ message }: Error): string =>

@@ -13,7 +13,7 @@ import {
 } from '../store.ts';
 import { checkTransaction } from '../transaction.ts';
 import { Committer } from './committer.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
+import { Connection, type ConnectionOptions, type EtcdTls } from './connection.ts';
 import { asStoreError, isCompacted, isFutureRevision } from './errors.ts';
 import { Feed } from './feed.ts';
 import { Keyspace } from './keys.ts';
@@ -30,7 +30,7 @@ const pageSize = 1_000;
 const compactedRetries = 3;
 
 /** Rejects with UnavailableError when no member answers. */
-export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<EtcdStore> {
   const connection = new Connection(options);
   const keyspace = new Keyspace(options.prefix ?? '/skypod');
   try {
@@ -45,7 +45,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
  * A store that several processes share: an etcd cluster. Reads are linearizable, writes are etcd's transactions, and
  * all watchers of this process are served from one watch (`feed.ts`).
  */
-class EtcdStore implements Store {
+export class EtcdStore implements Store {
   readonly #connection: Connection;
   readonly #keyspace: Keyspace;
   readonly #feed: Feed;
@@ -148,6 +148,11 @@ class EtcdStore implements Store {
     } catch (error) {
       throw asStoreError(error);
     }
+  }
+
+  /** See `Connection.renewTls`. */
+  renewTls(tls: EtcdTls): Promise<Map<string, string>> {
+    return this.#connection.renewTls(tls);
   }
 
   async close(): Promise<void> {

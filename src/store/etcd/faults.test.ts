@@ -120,7 +120,7 @@ describe('etcd that fails', { skip: etcdMissing, timeout: 120_000 }, () => {
     await put(other, key, 'theirs', 0);
     proxy.dropAnswers();
     const committing = put(store, key, 'mine', 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until(() => proxy.lost().includes('theirs'));
     proxy.cutClients();
     const result = await committing;
     assert.equal(result.committed, false);
@@ -139,8 +139,8 @@ describe('etcd that fails', { skip: etcdMissing, timeout: 120_000 }, () => {
     await remove(other, key, revision);
     const atRest = await other.currentRevision();
     await proxy.deliver();
-    // etcd has answered the late request when it has answered one after it.
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Its answer says what epoch it is by now.
+    await until(() => proxy.lost().includes('/!epoch/'));
     assert.equal(await other.get(key), undefined, 'not brought back');
     assert.equal(await other.currentRevision(), atRest);
     assert.deepEqual(await history(other, key), ['x', 'created', 'deleted']);

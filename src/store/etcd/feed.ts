@@ -144,7 +144,7 @@ export class Feed {
       read: (after, limit, upTo) =>
         after >= this.#recent.completeAfter
           ? this.#recent.read(after, upTo, limit)
-          : this.#readHistory(after, limit, upTo, Date.now() + historyTimeoutMs),
+          : this.#readHistory(after, limit, upTo, performance.now() + historyTimeoutMs),
     } satisfies History);
   }
 
@@ -222,7 +222,7 @@ export class Feed {
         return await this.#tryReadHistory(after, limit, upTo);
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
-        if (this.#options.connection.isAway || Date.now() > deadlineMs) throw asStoreError(error);
+        if (this.#options.connection.isAway || performance.now() > deadlineMs) throw asStoreError(error);
       }
       await sleep(reconnectPauseMs);
     }

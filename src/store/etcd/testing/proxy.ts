@@ -6,10 +6,14 @@ export interface FaultyProxy {
   endpoint: string;
   /** What the member answers from now on is lost; requests still reach it. */
   dropAnswers(): void;
+  /** Of what the member answered, all that no client got. */
+  lost(): Buffer;
   /** What the client sends from now on is kept here, until `deliver`. */
   holdRequests(): void;
   /** Bytes held so far. */
   held(): number;
+  /** Whether this is among what is held. */
+  holds(text: string): boolean;
   /** Ends every connection with the client; those with the member stay for what is held. */
   cutClients(): void;
   /** Hands the member what was held. */
@@ -34,6 +38,7 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
   let holding = false;
   let refusing = false;
   let taken = 0;
+  const lost: Buffer[] = [];
   const server = createServer((client) => {
     if (refusing) return client.destroy();
     taken++;
@@ -42,7 +47,8 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
     pairs.add(pair);
     client.on('data', (chunk) => (holding ? pair.held.push(chunk) : member.write(chunk)));
     member.on('data', (chunk) => {
-      if (!dropping) client.write(chunk);
+      if (dropping || client.destroyed) lost.push(chunk);
+      else client.write(chunk);
     });
     client.on('error', () => {});
     member.on('error', () => {});
@@ -58,8 +64,10 @@ export async function startProxy(target: string): Promise<FaultyProxy> {
   return {
     endpoint: `127.0.0.1:${ownPort}`,
     dropAnswers: () => void (dropping = true),
+    lost: () => Buffer.concat(lost),
     holdRequests: () => void (holding = true),
     held: () => [...pairs].reduce((sum, { held }) => sum + held.reduce((bytes, chunk) => bytes + chunk.length, 0), 0),
+    holds: (text) => [...pairs].some(({ held }) => Buffer.concat(held).includes(text)),
     cutClients() {
       for (const { client } of pairs) client.destroy();
       dropping = false;

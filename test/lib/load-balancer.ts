@@ -1,0 +1,56 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../src/base/testing/local-server.ts';
+
+/** Why tests behind HAProxy can't run here; false when they can. */
+export const haproxyMissing: string | false =
+  spawnSync('haproxy', ['-v']).status === 0 ? false : 'haproxy is not installed (Debian package haproxy)';
+
+export interface LoadBalancer {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** HAProxy in front of API servers: it passes connections on as they are, and looks at /readyz twice a second. */
+export async function startLoadBalancer(urls: string[]): Promise<LoadBalancer> {
+  const directory = mkdtempSync(join(tmpdir(), `skypod-haproxy-${process.pid}-`));
+  const port = await freePort();
+  const servers = urls.map(
+    (url, index) =>
+      `  server plane-${index} ${new URL(url).host} check check-ssl verify none inter 500 fastinter 200 fall 2 rise 2`,
+  );
+  const file = join(directory, 'haproxy.cfg');
+  writeFileSync(
+    file,
+    `defaults
+  mode tcp
+  timeout connect 1s
+  timeout client 1h
+  timeout server 1h
+  timeout check 3s
+  option redispatch 1
+  retries 5
+listen api
+  bind 127.0.0.1:${port}
+  balance roundrobin
+  option httpchk GET /readyz
+  http-check expect status 200
+${servers.join('\n')}
+`,
+  );
+  // It ends with this process, however that ends.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'haproxy', '-db', '-f', file], { stdio: 'ignore' });
+  return {
+    url: `https://127.0.0.1:${port}`,
+    async close() {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await ended;
+      }
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
