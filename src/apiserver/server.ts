@@ -109,11 +109,11 @@ export interface ApiServerOptions {
   audit?: AuditOptions;
   /** Other processes write to the store too. */
   isStoreShared?: boolean;
+  /** How clients are led to other servers. */
+  departure?: DepartureOptions;
   clock: Clock;
   logger: Logger;
 }
-  /** How clients are led to other servers. */
-  departure?: DepartureOptions;
 
 export interface ApiServer {
   /** Rejects with one clear line when the address cannot be had. */
@@ -131,13 +131,13 @@ export interface ApiServer {
   setMetricsProvider(metrics: MetricsProvider): void;
   /** What other parts of this process count, shown to the platform along with the server's own. */
   addMetrics(metrics: readonly Metric[]): void;
-  close(): Promise<void>;
-}
-
   /** Nothing is heard of the store: watches end, and clients are led to other servers, until it is heard again. */
   storeIsSilent(isSilent: boolean): void;
   /** Serves on until load balancers have seen it, then until answers under way are out. `close` comes after. */
   leave(leaving: Leaving): Promise<void>;
+  close(): Promise<void>;
+}
+
 export const gitVersion = 'v1.36.0+skypod';
 
 /** The API of all tenants in one process. Ready when the returned promise resolves. */
@@ -256,12 +256,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     logger,
   };
+  const departure = new Departure(options.departure);
   const steps = new StartSteps();
   steps.done('admission');
   const nonResource = createNonResourceHandler({
     // A tenant's own are its own; the process' are the platform's.
     metrics: async ({ identity, tenant }) =>
-  const departure = new Departure(options.departure);
       identity.kind === 'platform'
         ? await apiMetrics.text()
         : apiMetrics.tenantText(tenant, await configurations.of(tenant)),
@@ -274,12 +274,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       ...storeChecks(() => store.currentRevision()),
       ...(options.healthChecks ?? []),
       ...steps.checks,
+      departure.check,
     ],
     aggregation,
     serverAddress: `${options.advertise.address}:${options.advertise.port}`,
     openApi: createOpenApi(registry, options.version?.gitVersion ?? gitVersion, aggregation),
   });
-      departure.check,
   const dispatch = createDispatch(environment, nonResource);
   const configurations = new FlowControlConfigurations(objects, (tenant) => dangling.changed(tenant));
   const audit = options.audit === undefined ? undefined : new Audit(options.audit, { registry, clock, logger });
@@ -291,12 +291,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     }),
     accessLog: accessLogFilter(logger, clock),
     panicRecovery: panicRecoveryFilter(logger),
+    departure: departure.filter,
     requestDeadline: requestDeadlineFilter(),
     ...(options.isStoreShared === true && {
       freshness: freshnessFilter(async () => {
         const revision = await store.currentRevision();
         // One watch feeds all caches at once, so one of them speaks for those that are loaded.
-    departure: departure.filter,
         await (await tenants.cache()).waitForRevision(revision);
         return revision;
       }),
@@ -387,13 +387,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       metrics = given;
     },
     addMetrics: (given) => apiMetrics.add(given),
+    storeIsSilent: (isSilent) => departure.storeIsSilent(isSilent, listeners),
+    leave: (leaving) => departure.leave(listeners.splice(0), leaving),
     async close() {
       stopCompaction();
       stopCustomResources();
       webhookClient.close();
       configured?.close();
-    storeIsSilent: (isSilent) => departure.storeIsSilent(isSilent, listeners),
-    leave: (leaving) => departure.leave(listeners.splice(0), leaving),
       aggregationRun.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
       await audit?.close();

@@ -123,13 +123,13 @@ export function controlPlaneArguments(given: ControlPlaneFlags): string[] {
 export interface ControlPlaneSettings {
   /** undefined: lmdb, which one process has to itself. */
   etcd: EtcdStoreOptions | undefined;
+  /** undefined: etcd is not reached by TLS. */
+  etcdTlsFiles: EtcdTlsFiles | undefined;
   clusterKeyFile: string | undefined;
   /** undefined: everything is stored as it is. */
   encryption: EncryptionRules | undefined;
   /** undefined: no issuers but those of single tenants. */
   authentication: AuthenticationConfiguration | undefined;
-  /** undefined: etcd is not reached by TLS. */
-  etcdTlsFiles: EtcdTlsFiles | undefined;
   access: AccessSettings;
   /** Read anew when they change. */
   accessFiles: AccessFiles;
@@ -142,12 +142,12 @@ export interface ControlPlaneSettings {
   /** undefined: as the controller has it. */
   legacyTokenCleanUpMs: number | undefined;
   election: { leaseDurationMs: number; renewDeadlineMs: number; retryPeriodMs: number };
+  departure: DepartureSettings;
 }
 
 /** @throws CommandError for what cannot be meant */
 export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSettings {
   const election = {
-  departure: DepartureSettings;
     leaseDurationMs: parseDuration('--leader-elect-lease-duration', given.leaderElectLeaseDuration),
     renewDeadlineMs: parseDuration('--leader-elect-renew-deadline', given.leaderElectRenewDeadline),
     retryPeriodMs: parseDuration('--leader-elect-retry-period', given.leaderElectRetryPeriod),
@@ -158,12 +158,12 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     throw new CommandError('--leader-elect-renew-deadline must be longer than 1.2 times --leader-elect-retry-period');
   return {
     etcd: given.store === 'lmdb' ? undefined : parseEtcd(given),
+    etcdTlsFiles: etcdTlsFiles(given),
     clusterKeyFile: given.clusterKeyFile,
     encryption:
       given.encryptionProviderConfig === undefined ? undefined : readEncryption(given.encryptionProviderConfig),
     authentication:
       given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
-    etcdTlsFiles: etcdTlsFiles(given),
     access: parseAccess(given, parseDuration),
     accessFiles: {
       ...(given.authenticationConfig !== undefined && { authentication: given.authenticationConfig }),
@@ -179,12 +179,12 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
         ? undefined
         : parseDuration('--legacy-service-account-token-clean-up-period', given.legacyServiceAccountTokenCleanUpPeriod),
     election,
+    departure: parseDeparture(given, parseDuration),
   };
 }
 
 function parseEgress(where: string): EgressOptions {
   if (where !== 'public' && where !== 'any')
-    departure: parseDeparture(given, parseDuration),
     throw new CommandError(`--webhook-egress ${where} is not known: public, or any`);
   return { allowPrivateAddresses: where === 'any' };
 }

@@ -180,16 +180,16 @@ async function run(options: ControlPlaneOptions): Promise<void> {
     webhookEgress: settings.webhookEgress,
     tenantLimits: settings.tenantLimits,
     ...(isShared && { compaction: false, isStoreShared: true }),
-    clock,
     departure: settings.departure.options,
+    clock,
     logger,
   });
-  const transport = apiServer.inProcess('skypod:control-plane');
   onSilence = (isSilent) => apiServer.storeIsSilent(isSilent);
+  const transport = apiServer.inProcess('skypod:control-plane');
   const client = new Client(transport);
   await ensureDefaultTenant(client);
-  await apiServer.listen(listen);
   endPatience();
+  await apiServer.listen(listen);
   const stopFollowing = followAccessFiles(settings.accessFiles, apiServer, { clock, logger });
 
   const informers = createInformerFactory(client, { clock, logger });
