@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../lib/eventually.ts';
-import { runCommand, type Skypod, startSkypod } from '../lib/skypod.ts';
+import { runCommand } from '../lib/run-command.ts';
+import { type Skypod, startSkypod } from '../lib/skypod.ts';
 
 /** The whole path without processes: what a laptop without root shows. */
 describe('skypod up --runtime simulated', () => {

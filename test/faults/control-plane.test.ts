@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { eventually } from '../lib/eventually.ts';
-import { isRoot, launcher, runCommand, type Skypod, startSkypod } from '../lib/skypod.ts';
+import { runCommand } from '../lib/run-command.ts';
+import { isRoot, launcher, type Skypod, startSkypod } from '../lib/skypod.ts';
 
 interface Answer {
   status: number;

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from './cache.ts';
-import { type CommandResult, runCommand } from './skypod.ts';
+import { type CommandResult, runCommand } from './run-command.ts';
 
 /** kubectl with one kubeconfig. Rejects when it exits with anything but 0. */
 export interface Kubectl {

@@ -1,10 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/base/testing/local-server.ts';
 import { eventually } from './eventually.ts';
 import { type Kubectl, kubectlWith, newestKubectl } from './kubectl.ts';
+import { type CommandResult, runCommand } from './run-command.ts';
 
 export const checkout = join(import.meta.dirname, '..', '..');
 export const launcher = join(checkout, 'skypod');
@@ -43,36 +44,6 @@ export interface Skypod {
   destroy(): Promise<void>;
 }
 
-export interface CommandResult {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-export function runCommand(
-  file: string,
-  args: string[],
-  options: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
-) {
-  return new Promise<CommandResult>((resolve) => {
-    const child = execFile(
-      file,
-      args,
-      { env: options.env ?? process.env, cwd: options.cwd, maxBuffer: 256 * 1024 * 1024, timeout: 600_000 },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
-        resolve({
-          code,
-          stdout,
-          stderr: error !== null && typeof error.code !== 'number' ? `${stderr}${error.message}` : stderr,
-        });
-      },
-    );
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(options.input ?? '');
-  });
-}
-
 export async function startSkypod(options: SkypodOptions): Promise<Skypod> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), `skypod-test-${process.pid}-`));
   const port = options.port ?? (await freePort());
@@ -109,14 +80,14 @@ export async function startSkypod(options: SkypodOptions): Promise<Skypod> {
     },
   };
   try {
-    await eventually(`skypod is ready (its output so far: ${output})`, () => {
-      if (child.exitCode !== null) throw new Error(`skypod up ended with ${child.exitCode}: ${output}`);
+    await eventually('skypod is ready', () => {
+      if (child.exitCode !== null) throw new Error(`skypod up ended with ${child.exitCode}`);
       return output.includes('skypod is ready');
     });
   } catch (error) {
     child.kill('SIGTERM');
     await exited;
-    throw error;
+    throw new Error(`${(error as Error).message}; it said: ${output}`);
   }
   return skypod;
 }

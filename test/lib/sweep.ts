@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lockHolder } from '../../src/compose/process-lock.ts';
 import { eventually } from './eventually.ts';
-import { launcher, runCommand } from './skypod.ts';
+import { runCommand } from './run-command.ts';
+import { launcher } from './skypod.ts';
 
 /** Clears what test processes that were killed have left: their Skypods, with containers, namespaces and data. */
 for (const name of readdirSync(tmpdir())) {

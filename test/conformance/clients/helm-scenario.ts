@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { runCommand } from '../../lib/skypod.ts';
+import { runCommand } from '../../lib/run-command.ts';
 import { type CheckResult, mustHave as has, takeSteps } from './steps.ts';
 
 /** A chart with what Helm's own starter lacks: a definition, an object of it, hooks, lookups and capabilities. */

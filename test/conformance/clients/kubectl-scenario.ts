@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../lib/eventually.ts';
-import { runCommand } from '../../lib/skypod.ts';
+import { runCommand } from '../../lib/run-command.ts';
 import { type CheckResult, mustHave as has, takeSteps } from './steps.ts';
 
 const manifest = (replicas: number) => `

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runCommand, type Skypod, startSkypod } from '../../lib/skypod.ts';
+import { runCommand } from '../../lib/run-command.ts';
+import { type Skypod, startSkypod } from '../../lib/skypod.ts';
 import { buildPrograms } from '../build.ts';
 import { helmScenario } from './helm-scenario.ts';
 import { kubectlScenario } from './kubectl-scenario.ts';

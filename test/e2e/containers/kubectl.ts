@@ -9,7 +9,7 @@ import { freePort } from '../../../src/base/testing/local-server.ts';
 import { eventually } from '../../lib/eventually.ts';
 import { image } from '../../lib/images.ts';
 import { everyKubectl, type Kubectl, kubectlWith } from '../../lib/kubectl.ts';
-import { runCommand } from '../../lib/skypod.ts';
+import { runCommand } from '../../lib/run-command.ts';
 import { type Cluster, podOf, shell } from './cluster.ts';
 
 export function kubectlTests(cluster: Cluster): void {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildPrograms } from '../../../../conformance/build.ts';
-import { runCommand } from '../../../../lib/skypod.ts';
+import { runCommand } from '../../../../lib/run-command.ts';
 import type { Side, Twin } from '../../twin.ts';
 
 export interface RunOptions {
