@@ -1,7 +1,8 @@
 import type { Steps } from '../base/steps.ts';
+import { fewValues, holdsFew } from './json.ts';
 
 /** So many values are written at once. */
-const valuesAtOnce = 256;
+const valuesAtOnce = fewValues;
 
 /** The JSON of a value (no text of its own for what is undefined: as JSON.stringify within an object), in steps. */
 export function* writeJson(value: unknown): Steps<string> {
@@ -11,7 +12,7 @@ export function* writeJson(value: unknown): Steps<string> {
 }
 
 function* write(value: unknown, pieces: string[]): Steps<void> {
-  if (isShort(value)) {
+  if (holdsFew(value)) {
     pieces.push(JSON.stringify(value) ?? 'null');
     return;
   }
@@ -43,21 +44,4 @@ function* write(value: unknown, pieces: string[]): Steps<void> {
   }
   pieces.push(before === '{' ? '{}' : '}');
   yield;
-}
-
-const isShort = (value: unknown): boolean => valuesLeft(value, valuesAtOnce) >= 0;
-
-/** Of those allowed; negative when the value holds more. */
-function valuesLeft(value: unknown, allowed: number): number {
-  if (typeof value !== 'object' || value === null) return allowed - 1;
-  let left = allowed - 1;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length && left >= 0; index++) left = valuesLeft(value[index], left);
-    return left;
-  }
-  for (const name in value) {
-    left = valuesLeft((value as Record<string, unknown>)[name], left);
-    if (left < 0) return left;
-  }
-  return left;
 }

@@ -3,8 +3,8 @@ import type { TypeSchema } from '../schema.ts';
 import { unsupportedMediaType } from '../status.ts';
 import { whyPatchFailed } from './errors.ts';
 import { applyJsonPatch, jsonPatchSteps } from './json-patch.ts';
-import { applyMergePatch } from './merge-patch.ts';
-import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
+import { applyMergePatch, mergePatchSteps } from './merge-patch.ts';
+import { applyStrategicMergePatch, strategicMergePatchSteps } from './strategic-merge-patch.ts';
 
 export { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, jsonPatchSteps, whyPatchFailed };
 
@@ -21,9 +21,9 @@ export function* patchSteps<T = any>(contentType: string, schema: TypeSchema, ob
     case JSON_PATCH:
       return yield* jsonPatchSteps(object, patch);
     case MERGE_PATCH:
-      return applyMergePatch(object, patch);
+      return yield* mergePatchSteps(object, patch);
     case STRATEGIC_MERGE_PATCH:
-      return applyStrategicMergePatch(schema, object, patch);
+      return yield* strategicMergePatchSteps(schema, object, patch);
     default:
       throw unsupportedMediaType(
         `the body of the request was in an unknown format - accepted media types include: ${JSON_PATCH}, ${MERGE_PATCH}, ${STRATEGIC_MERGE_PATCH}`,

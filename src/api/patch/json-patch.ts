@@ -1,6 +1,6 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
-import { cloneJson } from '../json.ts';
+import { cloneJson, cloneSteps } from '../json.ts';
 import { requestEntityTooLarge, StatusError } from '../status.ts';
 import { badPatch, patchDoesNotApply } from './errors.ts';
 
@@ -20,7 +20,7 @@ export function* jsonPatchSteps<T = any>(document: T, patch: unknown): Steps<T> 
       `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
     );
   }
-  const root: Root = { document: cloneJson(document), copiedBytes: 0, moved: 0 };
+  const root: Root = { document: yield* cloneSteps(document), copiedBytes: 0, moved: 0 };
   yield;
   let yieldAt = movedBetweenYields;
   for (const operation of patch) {

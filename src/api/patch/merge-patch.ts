@@ -1,28 +1,36 @@
-import { cloneJson } from '../json.ts';
+import { runAtOnce, type Steps } from '../../base/steps.ts';
+import { cloneSteps, isContainer, setOwn } from '../json.ts';
 import { badPatch } from './errors.ts';
 
 /** JSON Merge Patch (RFC 7386): null removes, objects merge, everything else replaces. Changes neither argument. */
-export function applyMergePatch<T = any>(document: T, patch: unknown): T {
+export function* mergePatchSteps<T = any>(document: T, patch: unknown): Steps<T> {
   if (!isObject(patch)) throw badPatch('Invalid JSON Patch');
-  return merge(document, patch);
+  return yield* merge(document, patch);
 }
 
-function merge(target: any, patch: any): any {
-  if (!isObject(patch)) return cloneJson(patch);
+export const applyMergePatch = <T = any>(document: T, patch: unknown): T => runAtOnce(mergePatchSteps(document, patch));
+
+const membersAtOnce = 64;
+
+function* merge(target: any, patch: any): Steps<any> {
+  if (!isObject(patch)) return yield* cloneSteps(patch);
   const result: any = {};
+  let count = 0;
   if (isObject(target)) {
-    for (const key in target) if (!Object.hasOwn(patch, key)) setOwn(result, key, cloneJson(target[key]));
+    for (const key in target) {
+      if (!Object.hasOwn(patch, key))
+        setOwn(result, key, isContainer(target[key]) ? yield* cloneSteps(target[key]) : target[key]);
+      if (++count % membersAtOnce === 0) yield;
+    }
   }
   for (const key in patch) {
-    if (patch[key] === null) continue;
-    setOwn(result, key, merge(isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined, patch[key]));
+    const value = patch[key];
+    if (value === null) continue;
+    const before = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined;
+    setOwn(result, key, isContainer(value) ? yield* merge(before, value) : value);
+    if (++count % membersAtOnce === 0) yield;
   }
   return result;
-}
-
-function setOwn(object: any, key: string, value: unknown): void {
-  if (key !== '__proto__') object[key] = value;
-  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 const isObject = (value: unknown): value is Record<string, any> =>
