@@ -8,6 +8,7 @@ test('what is done between slices is charged by requests and slices, without the
   let idleMs = 100;
   const outside = new OutsideWork(() => idleMs);
   const [a, b] = [new Account('a', 1), new Account('b', 1)];
+  const settle = (nowMs: number) => outside.settle(nowMs, (account, ms) => account.charge(ms));
   outside.count(a);
   outside.begin(1000);
   outside.count(a);
@@ -15,12 +16,12 @@ test('what is done between slices is charged by requests and slices, without the
   outside.sliceEnded(a, 1001);
   outside.count(a);
   idleMs += 4;
-  outside.settle(1013);
+  settle(1013);
   assert.deepEqual([a.virtualMs, b.virtualMs], [6, 2]);
   idleMs += 5;
-  outside.settle(1020);
+  settle(1020);
   outside.count(b);
-  outside.settle(1021);
+  settle(1021);
   assert.deepEqual([a.virtualMs, b.virtualMs], [6, 3]);
 });
 

@@ -220,6 +220,10 @@ export class Account {
     return false;
   }
 
+  get hasWork(): boolean {
+    return this.slices.length > 0 || this.hasReady;
+  }
+
   /** The tenant's objects say how; levels that are no more stay until their requests are done. */
   configure(configuration: FlowControlConfiguration): void {
     if (this.configuration === configuration) return;

@@ -10,7 +10,7 @@ const holdMs = 8;
 const share = 0.25;
 const creditLimitMs = 50;
 /** What a request may have taken of the processor itself and still be waited for. */
-const ownWorkMs = 1;
+const ownWorkMs = 3;
 
 export class Hold {
   readonly #clock: Clock;

@@ -36,14 +36,14 @@ export class OutsideWork {
     this.#sinceMs = nowMs;
   }
 
-  /** The next round begins. */
-  settle(nowMs: number): void {
+  /** The next round begins: `charge` gets what each is to pay. */
+  settle(nowMs: number, charge: (account: Account, ms: number) => void): void {
     const idleMs = this.#idleMs();
     const workMs = nowMs - this.#sinceMs - (idleMs - this.#idleBeforeMs);
     this.#sinceMs = nowMs;
     this.#idleBeforeMs = idleMs;
     if (this.#total === 0) return;
-    if (workMs > 0) for (const [account, count] of this.#counts) account.charge((workMs * count) / this.#total);
+    if (workMs > 0) for (const [account, count] of this.#counts) charge(account, (workMs * count) / this.#total);
     this.#counts.clear();
     this.#total = 0;
   }

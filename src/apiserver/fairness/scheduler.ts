@@ -12,6 +12,7 @@ import { Collections, collectionMs } from './collections.ts';
 import { Hold } from './hold.ts';
 import { OutsideWork } from './outside-work.ts';
 import type { RejectReason } from './priority-level.ts';
+import { Reserve } from './reserve.ts';
 
 /**
  * The event loop is the one resource all tenants share, and it does one thing at a time. So requests do not start as
@@ -45,6 +46,8 @@ export interface SchedulerLimits {
   presentPerTenant: number;
   /** How long a request may wait for its slice. As upstream: a quarter of the request timeout of a minute. */
   queueTimeoutMs: number;
+  /** Part of the loop's time that busy tenants may take, all together, while one is there that asks for little. */
+  busyShare: number;
 }
 
 export const defaultLimits: SchedulerLimits = {
@@ -53,6 +56,7 @@ export const defaultLimits: SchedulerLimits = {
   processorWaitMs: 100,
   presentPerTenant: 1000,
   queueTimeoutMs: 15_000,
+  busyShare: 0.4,
 };
 
 /**
@@ -87,6 +91,11 @@ export class Scheduler implements Dispatcher {
   #scheduled = 0;
   #roundStartMs = 0;
   #inRound = false;
+  /**
+   * Somebody had a slice of this round. While all wait for one, rounds do not follow one another: the processor is free
+   * for the thread that writes what is waited for.
+   */
+  #given = false;
   #sharedUntilMs = 0;
   /** Those that came while others were there, and since when; the oldest first. */
   readonly #newcomers = new Map<Account, number>();
@@ -97,6 +106,7 @@ export class Scheduler implements Dispatcher {
   #cancelSweep: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
   readonly #hold: Hold;
+  readonly #reserve: Reserve;
   readonly #outside: OutsideWork;
   readonly #collections = new Collections();
 
@@ -105,6 +115,7 @@ export class Scheduler implements Dispatcher {
     this.#preciseNow = preciseNow;
     this.#outside = new OutsideWork(idleMs);
     this.limits = { ...defaultLimits, ...limits };
+    this.#reserve = new Reserve(this.limits.busyShare, clock, () => this.#scheduleSlice());
     this.#hold = new Hold(clock, preciseNow, () => this.#scheduleSlice());
   }
 
@@ -211,6 +222,7 @@ export class Scheduler implements Dispatcher {
     this.#cancelSweep?.();
     this.#cancelRetry?.();
     this.#hold.close();
+    this.#reserve.close();
     this.#collections.close();
   }
 
@@ -237,7 +249,9 @@ export class Scheduler implements Dispatcher {
     }
     if (nowMs >= this.#sharedUntilMs || !asks) return;
     // The others may be away for this very moment.
-    if (account.shareLately(nowMs) < newcomerShare) this.#newcomers.set(account, nowMs);
+    if (account.shareLately(nowMs) >= newcomerShare) return;
+    this.#newcomers.set(account, nowMs);
+    this.#reserve.keep(nowMs);
   }
 
   /** Nothing of it is left: it is forgotten unless it owes. */
@@ -277,20 +291,22 @@ export class Scheduler implements Dispatcher {
     const nowMs = this.#preciseNow();
     if (!this.#inRound) {
       this.#inRound = true;
+      this.#given = false;
       this.#roundStartMs = nowMs;
-      if (this.#isShared()) this.#outside.settle(nowMs);
+      if (this.#isShared()) this.#outside.settle(nowMs, this.#charge);
       // Immediates made during a round belong to the next: the first of them ends this one.
       setImmediate(this.#endRound);
-    } else if (nowMs - this.#roundStartMs >= this.#roundLimitMs(nowMs)) {
+    } else if (this.#given && nowMs - this.#roundStartMs >= this.#roundLimitMs(nowMs)) {
       this.#leftOver = true;
       return;
     }
     const awaited = this.#hold.awaited(this.#newcomers, this.#virtualNowMs, nowMs);
-    const account = this.#next(awaited !== undefined);
+    const account = this.#next(awaited !== undefined, nowMs);
     if (account === undefined) {
       if (awaited !== undefined && this.#hasWork()) this.#hold.begin(awaited, nowMs);
       return;
     }
+    this.#given = true;
     this.#virtualNowMs = account.virtualMs;
     this.#sliceStartMs = nowMs;
     const continued = account.slices.shift();
@@ -317,6 +333,7 @@ export class Scheduler implements Dispatcher {
     const nowMs = this.#preciseNow();
     const tookMs = nowMs - this.#sliceStartMs;
     work.took(tookMs);
+    this.#countTime(work.account, tookMs);
     if (this.#isShared()) {
       this.#outside.sliceEnded(work.account, nowMs);
       if (tookMs >= collectionMs) this.#collections.charged(work, this.#sliceStartMs, nowMs);
@@ -347,16 +364,35 @@ export class Scheduler implements Dispatcher {
   }
 
   #hasWork(): boolean {
-    for (const account of this.#active) if (account.slices.length > 0 || account.hasReady) return true;
+    for (const account of this.#active) if (account.hasWork) return true;
     return false;
   }
 
+  readonly #charge = (account: Account, ms: number): void => {
+    account.charge(ms);
+    this.#countTime(account, ms);
+  };
+
+  #countTime(account: Account, ms: number): void {
+    if (!this.#isPreferred(account)) this.#reserve.took(ms);
+  }
+
+  #isPreferred(account: Account): boolean {
+    return this.#newcomers.has(account) || account.name === PLATFORM_ACCOUNT;
+  }
+
   /** The account to serve: with work it may do now, and the least service so far. */
-  #next(onlyNewcomers: boolean): Account | undefined {
+  #next(onlyNewcomers: boolean, nowMs: number): Account | undefined {
+    const isSpent = this.#reserve.isSpent(nowMs);
+    // Of many hammering tenants none has a large part.
+    const busyShare = isSpent ? this.limits.busyShare / (this.#neighbours + 1) : 0;
     let least: Account | undefined;
     let blocked = false;
     for (const account of this.#active) {
-      if (onlyNewcomers && !this.#newcomers.has(account) && account.name !== PLATFORM_ACCOUNT) continue;
+      if (!this.#isPreferred(account)) {
+        if (onlyNewcomers) continue;
+        if (isSpent && account.hasWork && account.shareLately(nowMs) >= busyShare) continue;
+      }
       if (least !== undefined && account.virtualMs >= least.virtualMs) continue;
       if (account.slices.length === 0) {
         if (!account.hasReady) continue;
