@@ -6,7 +6,15 @@ import { addControlPlaneOptions } from './compose/control-plane-settings.ts';
 // Commands load what they need when they are called: `--help` should not open a store.
 const program = new Command('skypod')
   .description('A serverless Kubernetes that anyone can host')
-  .showHelpAfterError()
+  .configureOutput({
+    outputError: (text, write) => {
+      const line = text
+        .trim()
+        .replace(/^error: /, 'skypod: ')
+        .replace('\n', ' ');
+      write(`${line} (--help tells what there is)\n`);
+    },
+  })
   .configureHelp({ sortSubcommands: false });
 
 const privilegedTenants = [
