@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { until } from '../../base/testing/until.ts';
 import { IpBatch, IpCommandError } from './ip-batch.ts';
 
 const skip = spawnSync('ip', ['-V']).status === 0 ? false : 'there is no ip command';
@@ -36,9 +38,16 @@ test('a command that makes ip leave fails alone', { skip }, async () => {
 });
 
 test('an idle process ends and the next run starts another', { skip }, async () => {
+  const running = () => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  const others = running();
+  const own = () => running().filter((pid) => pid !== '' && !others.includes(pid));
   const batch = new IpBatch(undefined, 1);
   await batch.run(['link show dev lo']);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  const [first] = own();
+  assert.ok(first !== undefined, 'it is there until it was idle');
+  await until(() => !own().includes(first));
   await batch.run(['link show dev lo']);
+  assert.equal(own().length, 1);
   batch.close();
+  await until(() => own().length === 0);
 });
