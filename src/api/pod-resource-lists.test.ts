@@ -14,8 +14,12 @@ test('containers add up, an init container counts where it is larger, sidecars r
     ],
     overhead: { cpu: '50m' },
   };
-  assert.deepEqual(podResourceList(spec as any, 'requests'), { cpu: '2250m', memory: '64Mi', 'example.com/x': '2' });
-  assert.deepEqual(podResourceList(spec as any, 'limits'), {});
+  assert.deepEqual(podResourceList({ spec: spec as any }, 'requests'), {
+    cpu: '2250m',
+    memory: '64Mi',
+    'example.com/x': '2',
+  });
+  assert.deepEqual(podResourceList({ spec: spec as any }, 'limits'), {});
 });
 
 test('a running pod has a limit where all of its containers have one, or it itself', () => {

@@ -1,9 +1,9 @@
 import type { Affinity, Pod, PodAffinityTerm, PodSpec } from '../generated/core-v1.ts';
 import type { KubeObject } from '../object.ts';
+import { hasPodLevelResources, podResourceList } from '../pod-resource-lists.ts';
 import { computeQuotaResources } from '../resource-names.ts';
 import { qosClassOf } from '../strategies/qos-class.ts';
 import { type QuotaEvaluator, selectsName } from './evaluator.ts';
-import { hasPodLevelResources, podResourceList } from './pod-resources.ts';
 import { addTo, type ResourceList } from './resource-list.ts';
 
 const objectCount = 'count/pods';

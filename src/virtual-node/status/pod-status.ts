@@ -125,7 +125,7 @@ function sizesOf(
   instance: ContainerInstance,
   phase: string | undefined,
 ): Pick<OwnedStatus, 'resources' | 'allocatedResources'> {
-  const allocated = podResourceList(instance.spec.pod, 'requests');
+  const allocated = podResourceList({ spec: instance.spec.pod }, 'requests', { podLevelHugePages: true });
   const { podGeneration = 0 } = instance.spec;
   const isResizing =
     inProgressOf(instance.status?.conditions as PodCondition[] | undefined) !== undefined ||
