@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parseAllDocuments, stringify } from 'yaml';
-import { decodeObject } from './decode.ts';
+import { decodeObject } from './decode/decode.ts';
 import { applyDefaults } from './defaults.ts';
 import type { KubeObject } from './object.ts';
 import { parseApiVersion } from './object.ts';

@@ -1,5 +1,5 @@
-import { decodeObject, strictDecodingError } from '../api/decode.ts';
-import { strictErrorsKept } from '../api/decode-issues.ts';
+import { decodeObject, strictDecodingError } from '../api/decode/decode.ts';
+import { strictErrorsKept } from '../api/decode/issues.ts';
 import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { schemaOfKind } from '../api/generated-schema.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../api/object.ts';

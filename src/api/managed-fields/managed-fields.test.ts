@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, it, test } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { decodeObject } from '../decode.ts';
+import { decodeObject } from '../decode/decode.ts';
 import { schemaOf } from '../generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../object.ts';
 import { applyMergePatch } from '../patch/index.ts';

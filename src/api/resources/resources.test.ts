@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeObject } from '../decode.ts';
+import { decodeObject } from '../decode/decode.ts';
 import { applyDefaults } from '../defaults.ts';
 import type { KubeObject } from '../object.ts';
 import { validateObject, validateObjectUpdate } from '../validation/index.ts';

@@ -1,4 +1,4 @@
-import { decodeObject } from '../decode.ts';
+import { decodeObject } from '../decode/decode.ts';
 import { applyTypeDefaults } from '../defaults.ts';
 import { resolveObject } from '../generated-schema.ts';
 import type { KubeObject } from '../object.ts';

@@ -1,7 +1,7 @@
 // What a tenant's schemas and objects can make this do is bounded, and the bounds are counted, never timed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeObject } from '../decode.ts';
+import { decodeObject } from '../decode/decode.ts';
 import { findDuplicateFields } from '../duplicate-fields.ts';
 import { schemaOfKind } from '../generated-schema.ts';
 import { applySchemaDefaults, TooManyDefaults } from './defaults.ts';

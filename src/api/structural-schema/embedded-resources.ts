@@ -1,5 +1,5 @@
-import { decodeMetadata } from '../decode-compile.ts';
-import { DecodeIssues } from '../decode-issues.ts';
+import { decodeMetadata } from '../decode/compile.ts';
+import { DecodeIssues } from '../decode/issues.ts';
 import { isDns1035Label, isPathSegmentName } from '../names.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from '../validation/findings.ts';

@@ -1,4 +1,4 @@
-import { type DecodeIssues, indexSegment, mapKeySegment } from '../decode-issues.ts';
+import { type DecodeIssues, indexSegment, mapKeySegment } from '../decode/issues.ts';
 import { cloneJson } from '../json.ts';
 import {
   isEmbeddedResource,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeObject } from '../decode.ts';
+import { decodeObject } from '../decode/decode.ts';
 import { mergeObjects, mergeTypeOf } from '../managed-fields/index.ts';
 import { typeSchemaOf } from './type-schema.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { decodeObject } from '../decode.ts';
+import { decodeObject } from '../decode/decode.ts';
 import { applyDefaults } from '../defaults.ts';
 import { type KubeObject, parseApiVersion } from '../object.ts';
 import { builtinResources, platformResources } from '../resources/index.ts';

@@ -1,4 +1,4 @@
-import { DecodeIssues } from '../../api/decode-issues.ts';
+import { DecodeIssues } from '../../api/decode/issues.ts';
 import { deepEqual } from '../../api/equality.ts';
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
 import { cloneJson } from '../../api/json.ts';

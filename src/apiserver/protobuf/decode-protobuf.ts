@@ -1,4 +1,4 @@
-import { decodeObject } from '../../api/decode.ts';
+import { decodeObject } from '../../api/decode/decode.ts';
 import { resolveObject, schemaOf, schemaOfKind } from '../../api/generated-schema.ts';
 import { setOwn } from '../../api/json.ts';
 import { formatTime, parseApiVersion } from '../../api/object.ts';

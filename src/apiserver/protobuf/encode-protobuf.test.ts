@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { decodeObject } from '../../api/decode.ts';
+import { decodeObject } from '../../api/decode/decode.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf } from '../../api/object.ts';
 import { builtinResources, platformResources } from '../../api/resources/index.ts';

@@ -1,4 +1,4 @@
-import { decodeObject } from '../../api/decode.ts';
+import { decodeObject } from '../../api/decode/decode.ts';
 import { schemaOf } from '../../api/generated-schema.ts';
 import { badRequest, type FieldError, invalid, StatusError } from '../../api/status.ts';
 import { parseBody } from '../decode-body.ts';

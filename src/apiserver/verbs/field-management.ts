@@ -1,5 +1,5 @@
 import { storedForms } from '../../api/conversion/index.ts';
-import { decodeObject } from '../../api/decode.ts';
+import { decodeObject } from '../../api/decode/decode.ts';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import {
   type Endpoint,

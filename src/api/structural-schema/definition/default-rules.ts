@@ -1,5 +1,5 @@
 import type { Steps } from '../../../base/steps.ts';
-import { DecodeIssues } from '../../decode-issues.ts';
+import { DecodeIssues } from '../../decode/issues.ts';
 import { deepEqual } from '../../equality.ts';
 import type { Findings } from '../../validation/findings.ts';
 import { DefaultRules, hasRules } from '../cel/validate-rules.ts';

@@ -1,4 +1,4 @@
-import { decodeObject, strictDecodingError } from '../../../api/decode.ts';
+import { decodeObject, strictDecodingError } from '../../../api/decode/decode.ts';
 import { applyDefaults, applyTypeDefaults } from '../../../api/defaults.ts';
 import { deepEqual } from '../../../api/equality.ts';
 import { schemaOfKind } from '../../../api/generated-schema.ts';

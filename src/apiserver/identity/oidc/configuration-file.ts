@@ -1,7 +1,7 @@
 import { parse as parseYaml } from 'yaml';
 import { type AuthenticationConfiguration, tenantOfIssuer } from '../../../api/authentication/configuration.ts';
 import { validateAuthentication } from '../../../api/authentication/validate.ts';
-import { decodeObject } from '../../../api/decode.ts';
+import { decodeObject } from '../../../api/decode/decode.ts';
 import { tenantAuthenticationSchema } from '../../../api/resources/platform.ts';
 import { Findings } from '../../../api/validation/findings.ts';
 

@@ -1,6 +1,6 @@
-import { compiledType } from './decode-compile.ts';
-import { DecodeIssues, strictErrorsKept } from './decode-issues.ts';
-import type { TypeSchema } from './schema.ts';
+import type { TypeSchema } from '../schema.ts';
+import { compiledType } from './compile.ts';
+import { DecodeIssues, strictErrorsKept } from './issues.ts';
 
 export interface DecodeResult<T = any> {
   /** A copy that shares nothing with the input: unknown fields dropped, scalars in canonical form. */

@@ -1,10 +1,10 @@
-import { type DecodeIssues, embeddedSegment, indexSegment, mapKeySegment } from './decode-issues.ts';
-import { resolveObject } from './generated-schema.ts';
-import { cloneJson } from './json.ts';
-import { canonicalQuantity } from './quantity.ts';
-import type { FieldSchema, TypeSchema, ValueSchema } from './schema.ts';
-import { prune } from './structural-schema/prune.ts';
-import { canonicalMicroTimeOf, canonicalTimeOf } from './time.ts';
+import { resolveObject } from '../generated-schema.ts';
+import { cloneJson } from '../json.ts';
+import { canonicalQuantity } from '../quantity.ts';
+import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
+import { prune } from '../structural-schema/prune.ts';
+import { canonicalMicroTimeOf, canonicalTimeOf } from '../time.ts';
+import { type DecodeIssues, embeddedSegment, indexSegment, mapKeySegment } from './issues.ts';
 
 /** undefined: nothing to store (wrong type, null, or nothing given). */
 type Decode = (value: any, issues: DecodeIssues) => any;

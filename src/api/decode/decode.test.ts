@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { schemaOfKind } from '../generated-schema.ts';
 import { decodeObject } from './decode.ts';
-import { schemaOfKind } from './generated-schema.ts';
 
 const pod = schemaOfKind('', 'v1', 'Pod')!;
 const deployment = schemaOfKind('apps', 'v1', 'Deployment')!;
