@@ -1,6 +1,6 @@
 import { apiVersionOf, type KubeObject } from './object.ts';
 import type { ResourceDefinition, SubresourceDefinition } from './resource-definition.ts';
-import { selectorFromLabelSelector, selectorFromLabels } from './selectors.ts';
+import { selectorFromLabelSelector, selectorFromLabels } from './selectors/label-selectors.ts';
 
 export interface Scale extends KubeObject {
   spec: { replicas?: number };

@@ -1,4 +1,4 @@
-import { exactFieldValue } from '../api/field-selectors.ts';
+import { exactFieldValue } from '../api/selectors/field-selectors.ts';
 import { table } from '../base/table.ts';
 
 /**

@@ -2,7 +2,7 @@ import { semanticEqual } from '../equality.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../generated/rbac-v1.ts';
 import { schemaOf } from '../generated-schema.ts';
 import { isPathSegmentName, nameIsDnsSubdomain } from '../names.ts';
-import { selectorFromLabelSelector } from '../selectors.ts';
+import { selectorFromLabelSelector } from '../selectors/label-selectors.ts';
 import type { Findings } from './findings.ts';
 import { goValue } from './go-value.ts';
 import { validateLabelSelector } from './metadata.ts';

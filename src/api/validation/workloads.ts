@@ -3,7 +3,7 @@ import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../generate
 import type { PodTemplateSpec, ReplicationController } from '../generated/core-v1.ts';
 import type { LabelSelector } from '../generated/meta-v1.ts';
 import { isDns1123Label, isPercent } from '../names.ts';
-import { type Selector, selectorFromLabelSelector, selectorFromLabels } from '../selectors.ts';
+import { type Selector, selectorFromLabelSelector, selectorFromLabels } from '../selectors/label-selectors.ts';
 import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
 import { validatePodTemplate } from './pods/spec.ts';

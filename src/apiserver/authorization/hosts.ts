@@ -1,5 +1,5 @@
-import { exactFieldValue } from '../../api/field-selectors.ts';
 import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
+import { exactFieldValue } from '../../api/selectors/field-selectors.ts';
 import type { Attributes } from './attributes.ts';
 import type { Decision } from './decision.ts';
 

@@ -1,5 +1,5 @@
-import { escapeValue, fieldRequirements } from '../../api/field-selectors.ts';
-import { parseLabelSelector } from '../../api/selectors.ts';
+import { escapeValue, fieldRequirements } from '../../api/selectors/field-selectors.ts';
+import { parseLabelSelector } from '../../api/selectors/label-selectors.ts';
 import type { Attributes } from './attributes.ts';
 
 /** One condition, as reviews name it. Source: meta/v1 FieldSelectorRequirement and LabelSelectorRequirement. */

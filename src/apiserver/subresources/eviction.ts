@@ -3,7 +3,7 @@ import type { Condition } from '../../api/generated/meta-v1.ts';
 import type { PodDisruptionBudgetStatus } from '../../api/generated/policy-v1.ts';
 import { schemaOfKind } from '../../api/generated-schema.ts';
 import { formatTime, type KubeObject } from '../../api/object.ts';
-import { cachedSelector } from '../../api/selectors.ts';
+import { cachedSelector } from '../../api/selectors/label-selectors.ts';
 import { badRequest, forbidden, isConflict, notFound, StatusError } from '../../api/status.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';

@@ -1,6 +1,6 @@
-import { parseFieldSelector } from '../../api/field-selectors.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { parseLabelSelector } from '../../api/selectors.ts';
+import { parseFieldSelector } from '../../api/selectors/field-selectors.ts';
+import { parseLabelSelector } from '../../api/selectors/label-selectors.ts';
 import { badRequest } from '../../api/status.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { ObjectFilter } from '../watch-cache/watch-cache.ts';

@@ -1,5 +1,5 @@
 import type { ClusterRole, PolicyRule } from '../../api/generated/rbac-v1.ts';
-import { selectorFromLabelSelector } from '../../api/selectors.ts';
+import { selectorFromLabelSelector } from '../../api/selectors/label-selectors.ts';
 import { canonical, isSame } from '../common/canonical.ts';
 
 /** The rules an aggregated role is made of: those of the roles its selectors find, by name, each once. */

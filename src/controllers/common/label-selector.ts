@@ -1,5 +1,5 @@
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
-import { cachedSelector } from '../../api/selectors.ts';
+import { cachedSelector } from '../../api/selectors/label-selectors.ts';
 
 export type Labels = Record<string, string>;
 

@@ -1,4 +1,4 @@
-import { requiredNodeAffinityMatches } from '../../api/node-selector.ts';
+import { requiredNodeAffinityMatches } from '../../api/selectors/node-selectors.ts';
 import type { PodFilter } from './types.ts';
 
 const rejection = { reasons: ["node(s) didn't match Pod's node affinity/selector"], resolvable: false };

@@ -1,5 +1,5 @@
 import type { TopologySpreadConstraint } from '../../api/generated/core-v1.ts';
-import { requiredNodeAffinityMatches } from '../../api/node-selector.ts';
+import { requiredNodeAffinityMatches } from '../../api/selectors/node-selectors.ts';
 import { labelSelectorMatches } from '../snapshot/selector.ts';
 import type { NodeInfo } from '../snapshot/tenant-snapshot.ts';
 import { labelsOf, selectorWithKeys } from './selector-of.ts';

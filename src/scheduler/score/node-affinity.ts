@@ -1,4 +1,4 @@
-import { nodeTermMatches } from '../../api/node-selector.ts';
+import { nodeTermMatches } from '../../api/selectors/node-selectors.ts';
 import type { PodScore } from '../filter/types.ts';
 
 /** Preferred node affinity: the weights of the terms that match. */

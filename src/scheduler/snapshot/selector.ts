@@ -1,5 +1,5 @@
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
-import { type Labels, labelRequirementMatches } from '../../api/node-selector.ts';
+import { type Labels, labelRequirementMatches } from '../../api/selectors/node-selectors.ts';
 
 export type { Labels };
 

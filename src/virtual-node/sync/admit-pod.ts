@@ -1,7 +1,7 @@
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { hostPortsOf, portsConflict } from '../../api/host-ports.ts';
-import { requiredNodeAffinityMatches } from '../../api/node-selector.ts';
 import { NODES } from '../../api/resources.ts';
+import { requiredNodeAffinityMatches } from '../../api/selectors/node-selectors.ts';
 import { isNotFound } from '../../api/status.ts';
 import type { Client } from '../../client/client.ts';
 import { isFinishedPhase } from '../status/pod-status.ts';

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../object.ts';
 import type { ColumnDefinition } from '../../resource-definition.ts';
-import { formatLabelSelector } from '../../selectors.ts';
+import { formatLabelSelector } from '../../selectors/label-selectors.ts';
 import { ageColumn, formatLabels, nameColumn, named, textColumn, wideColumn } from './common.ts';
 
 function loadBalancerAddresses(status: any): string[] {

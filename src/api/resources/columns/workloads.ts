@@ -1,7 +1,7 @@
 import { humanDuration } from '../../human-duration.ts';
 import type { KubeObject } from '../../object.ts';
 import type { ColumnDefinition } from '../../resource-definition.ts';
-import { formatLabelSelector, selectorFromLabelSelector } from '../../selectors.ts';
+import { formatLabelSelector, selectorFromLabelSelector } from '../../selectors/label-selectors.ts';
 import {
   ageColumn,
   ageOf,

@@ -1,7 +1,7 @@
 import { semanticEqual } from '../../equality.ts';
 import type { CronJob, Job, JobSpec } from '../../generated/batch-v1.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../names.ts';
-import { selectorFromLabelSelector } from '../../selectors.ts';
+import { selectorFromLabelSelector } from '../../selectors/label-selectors.ts';
 import type { Findings } from '../findings.ts';
 import { validateImmutable, validateLabelSelector } from '../metadata.ts';
 import { validatePodTemplate } from '../pods/spec.ts';

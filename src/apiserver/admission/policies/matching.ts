@@ -1,5 +1,5 @@
 import type { MatchResources, NamedRuleWithOperations } from '../../../api/generated/admissionregistration-v1.ts';
-import { type Selector, selectorFromLabelSelector } from '../../../api/selectors.ts';
+import { type Selector, selectorFromLabelSelector } from '../../../api/selectors/label-selectors.ts';
 import type { Objects } from '../../objects.ts';
 import type { ResourceRegistry } from '../../registry.ts';
 import type { AdmissionRequest } from '../admission.ts';

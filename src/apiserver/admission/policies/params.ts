@@ -1,7 +1,7 @@
 import type { ParamKind, ParamRef } from '../../../api/generated/admissionregistration-v1.ts';
 import { type KubeObject, parseApiVersion } from '../../../api/object.ts';
 import type { ResourceDefinition } from '../../../api/resource-definition.ts';
-import { selectorFromLabelSelector } from '../../../api/selectors.ts';
+import { selectorFromLabelSelector } from '../../../api/selectors/label-selectors.ts';
 import type { Objects } from '../../objects.ts';
 import type { ResourceRegistry } from '../../registry.ts';
 import { withoutTenant } from '../webhooks/review.ts';

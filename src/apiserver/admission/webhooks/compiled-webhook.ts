@@ -4,7 +4,7 @@ import type {
   ValidatingWebhook,
 } from '../../../api/generated/admissionregistration-v1.ts';
 import type { KubeObject } from '../../../api/object.ts';
-import { type Selector, selectorFromLabelSelector } from '../../../api/selectors.ts';
+import { type Selector, selectorFromLabelSelector } from '../../../api/selectors/label-selectors.ts';
 import type { WebhookTarget } from '../../webhooks/webhook-client.ts';
 import { compileMatchConditions, type MatchConditions } from '../expressions/index.ts';
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../api/object.ts';
 import { NAMESPACES } from '../../../api/resources.ts';
-import type { Selector } from '../../../api/selectors.ts';
+import type { Selector } from '../../../api/selectors/label-selectors.ts';
 import { forbidden, notFound } from '../../../api/status.ts';
 import { SYSTEM_TENANT } from '../../../api/tenants.ts';
 import type { AdmissionRequest } from '../admission.ts';

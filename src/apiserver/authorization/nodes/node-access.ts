@@ -1,6 +1,6 @@
-import { exactFieldValue } from '../../../api/field-selectors.ts';
 import type { GroupResource, KubeObject } from '../../../api/object.ts';
 import { PODS } from '../../../api/resources.ts';
+import { exactFieldValue } from '../../../api/selectors/field-selectors.ts';
 import { type Pace, runInTurns, type Steps } from '../../../base/steps.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { Objects } from '../../objects.ts';

@@ -1,5 +1,5 @@
-import type { KubeObject } from './object.ts';
-import type { ResourceDefinition } from './resource-definition.ts';
+import type { KubeObject } from '../object.ts';
+import type { ResourceDefinition } from '../resource-definition.ts';
 
 export interface FieldRequirement {
   field: string;

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { KubeObject } from '../object.ts';
+import { builtinResources } from '../resources/index.ts';
 import { parseFieldSelector } from './field-selectors.ts';
-import type { KubeObject } from './object.ts';
-import { builtinResources } from './resources/index.ts';
 import {
   cachedSelector,
   formatLabelSelector,
   parseLabelSelector,
   selectorFromLabelSelector,
   selectorFromLabels,
-} from './selectors.ts';
+} from './label-selectors.ts';
 
 test('label selectors match as Kubernetes matches', () => {
   const cases: [string, Record<string, string>, boolean][] = [

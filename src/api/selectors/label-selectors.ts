@@ -1,5 +1,5 @@
-import type { LabelSelector } from './generated/meta-v1.ts';
-import { isLabelValue, isQualifiedName } from './names.ts';
+import type { LabelSelector } from '../generated/meta-v1.ts';
+import { isLabelValue, isQualifiedName } from '../names.ts';
 
 type Labels = Record<string, string> | undefined | null;
 export type SelectorOperator = '=' | '==' | '!=' | 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt';

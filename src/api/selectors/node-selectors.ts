@@ -1,5 +1,5 @@
-import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from './generated/core-v1.ts';
-import type { LabelSelectorRequirement } from './generated/meta-v1.ts';
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../generated/core-v1.ts';
+import type { LabelSelectorRequirement } from '../generated/meta-v1.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
