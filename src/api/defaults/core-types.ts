@@ -1,4 +1,4 @@
-import { imageTagOf } from '../image-reference.ts';
+import { imageTagOf } from '../pods/image-reference.ts';
 import type { TypeDefaults } from './walk.ts';
 import { setDefault, setUnset } from './walk.ts';
 

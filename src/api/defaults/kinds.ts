@@ -1,5 +1,5 @@
 import type { KubeObject } from '../object.ts';
-import { podRequests } from '../pod-resources.ts';
+import { podRequests } from '../pods/pod-resources.ts';
 import { quantityOf, quantityOfMillis } from '../quantity.ts';
 import { setDefault, setUnset } from './walk.ts';
 

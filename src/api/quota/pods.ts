@@ -1,6 +1,6 @@
 import type { Affinity, Pod, PodAffinityTerm, PodSpec } from '../generated/core-v1.ts';
 import type { KubeObject } from '../object.ts';
-import { hasPodLevelResources, podResourceList } from '../pod-resource-lists.ts';
+import { hasPodLevelResources, podResourceList } from '../pods/pod-resource-lists.ts';
 import { computeQuotaResources } from '../resource-names.ts';
 import { qosClassOf } from '../strategies/qos-class.ts';
 import { type QuotaEvaluator, selectsName } from './evaluator.ts';

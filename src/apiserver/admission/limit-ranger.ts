@@ -1,7 +1,7 @@
 import type { Container, LimitRange, LimitRangeItem, Pod } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { podResourceList } from '../../api/pods/pod-resource-lists.ts';
 import { canonicalQuantity, compareQuantities, quantityNumber } from '../../api/quantity.ts';
-import { podResourceList } from '../../api/pod-resource-lists.ts';
 import type { ResourceList } from '../../api/quota/resource-list.ts';
 import { LIMIT_RANGES } from '../../api/resources.ts';
 import type { Objects } from '../objects.ts';

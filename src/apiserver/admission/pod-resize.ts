@@ -1,6 +1,6 @@
 import { semanticEqual } from '../../api/equality.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
-import { podRequests, resourcesOf } from '../../api/pod-resources.ts';
+import { podRequests, resourcesOf } from '../../api/pods/pod-resources.ts';
 import { StatusError } from '../../api/status.ts';
 import type { Objects } from '../objects.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';

@@ -1,5 +1,5 @@
 import type { Container, Pod, ServiceAccount } from '../../api/generated/core-v1.ts';
-import { secretsOf } from '../../api/pod-secrets.ts';
+import { secretsOf } from '../../api/pods/pod-secrets.ts';
 
 const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets';
 const mirrorAnnotation = 'kubernetes.io/config.mirror';

@@ -1,6 +1,6 @@
 import type { ConfigMap, Pod, Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { secretsOf } from '../../api/pod-secrets.ts';
+import { secretsOf } from '../../api/pods/pod-secrets.ts';
 import { CONFIG_MAPS, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
 import { TOKEN_INVALID_SINCE_LABEL, TOKEN_SECRET_TYPE } from '../../api/well-known.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ConfigMap, Pod, Secret, ServiceAccount } from '../../api/generated/core-v1.ts';
-import { secretsOf } from '../../api/pod-secrets.ts';
+import { secretsOf } from '../../api/pods/pod-secrets.ts';
 import { CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import { TOKEN_INVALID_SINCE_LABEL, TOKEN_LAST_USED_LABEL, TOKEN_SECRET_TYPE } from '../../api/well-known.ts';
 import { ManualClock } from '../../base/clock.ts';

@@ -1,4 +1,4 @@
-import { resourcesOf } from '../../api/pod-resources.ts';
+import { resourcesOf } from '../../api/pods/pod-resources.ts';
 import type { ContainerInstance, UsageRecord } from '../../api/pool.ts';
 
 export const HOUR_MS = 3_600_000;

@@ -1,4 +1,4 @@
-import { hostPortsOf, portsConflict } from '../../api/host-ports.ts';
+import { hostPortsOf, portsConflict } from '../../api/pods/host-ports.ts';
 import type { PodFilter } from './types.ts';
 
 /** A node's ports have one owner each. */

@@ -1,4 +1,4 @@
-import { podRequests } from '../../api/pod-resources.ts';
+import { podRequests } from '../../api/pods/pod-resources.ts';
 import type { PodFilter } from './types.ts';
 
 /** Virtual nodes are practically unlimited, but an operator may give one an allocatable that is not. */

@@ -1,4 +1,4 @@
-import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pod-resources.ts';
+import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pods/pod-resources.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import type { Target } from '../framework/plugin.ts';

@@ -1,7 +1,7 @@
 import type { Node, Pod, PodAffinityTerm } from '../../api/generated/core-v1.ts';
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
-import { hostPortsOf, type TakenPort } from '../../api/host-ports.ts';
-import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pod-resources.ts';
+import { hostPortsOf, type TakenPort } from '../../api/pods/host-ports.ts';
+import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pods/pod-resources.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import type { Target } from '../framework/plugin.ts';
 import type { Placed } from '../framework/preemption.ts';

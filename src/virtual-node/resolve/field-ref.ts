@@ -1,5 +1,5 @@
 import type { Container, Pod, ResourceFieldSelector } from '../../api/generated/core-v1.ts';
-import { containerResources } from '../../api/pod-resources.ts';
+import { containerResources } from '../../api/pods/pod-resources.ts';
 import { quantityMilliValue, quantityNumber, quantityValue } from '../../api/quantity.ts';
 import { type Lookups, ResolveError } from './lookups.ts';
 

@@ -1,5 +1,5 @@
 import type { PodSpec } from '../../api/generated/core-v1.ts';
-import { podRequests } from '../../api/pod-resources.ts';
+import { podRequests } from '../../api/pods/pod-resources.ts';
 import { quantityOf, quantityOfMillis } from '../../api/quantity.ts';
 
 const GIBIBYTE = 1024 ** 3;

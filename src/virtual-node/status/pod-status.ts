@@ -1,6 +1,6 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.ts';
 import { formatTime } from '../../api/object.ts';
-import { podResourceList, podStatusResources } from '../../api/pod-resource-lists.ts';
+import { podResourceList, podStatusResources } from '../../api/pods/pod-resource-lists.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 
 /** The condition types that the virtual node owns; all others are the tenant's or the scheduler's. */

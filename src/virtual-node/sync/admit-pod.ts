@@ -1,5 +1,5 @@
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
-import { hostPortsOf, portsConflict } from '../../api/host-ports.ts';
+import { hostPortsOf, portsConflict } from '../../api/pods/host-ports.ts';
 import { NODES } from '../../api/resources.ts';
 import { requiredNodeAffinityMatches } from '../../api/selectors/node-selectors.ts';
 import { isNotFound } from '../../api/status.ts';

@@ -1,5 +1,5 @@
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
-import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pod-resources.ts';
+import { NO_RESOURCES, type PodResources, podRequests, resourcesOf } from '../../api/pods/pod-resources.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import type { Informer, InformerHandlers } from '../../client/informer.ts';

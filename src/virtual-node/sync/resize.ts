@@ -1,6 +1,6 @@
 import { semanticEqual } from '../../api/equality.ts';
 import type { Container, Pod } from '../../api/generated/core-v1.ts';
-import { resourcesOf } from '../../api/pod-resources.ts';
+import { resourcesOf } from '../../api/pods/pod-resources.ts';
 import type { ContainerInstance } from '../../api/pool.ts';
 import { SYSTEM_TENANT } from '../../client/client.ts';
 import { shapeOf } from '../resolve/shape.ts';

@@ -1,6 +1,6 @@
 import type { ConfigMap, Node, Pod, Secret, Service } from '../../api/generated/core-v1.ts';
-import { hostPortsOf } from '../../api/host-ports.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { hostPortsOf } from '../../api/pods/host-ports.ts';
 import type { ContainerInstance, Host } from '../../api/pool.ts';
 import { CONFIG_MAPS, CONTAINER_INSTANCES, HOSTS, NODES, PODS, SECRETS, SERVICES } from '../../api/resources.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../client/client.ts';

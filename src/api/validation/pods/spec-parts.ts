@@ -2,7 +2,7 @@ import { own } from '../../../base/table.ts';
 import type { PodSpec } from '../../generated/core-v1.ts';
 import type { LabelSelector } from '../../generated/meta-v1.ts';
 import { isDns1123Subdomain, isQualifiedName } from '../../names.ts';
-import { podResourceList } from '../../pod-resource-lists.ts';
+import { podResourceList } from '../../pods/pod-resource-lists.ts';
 import { compareQuantities } from '../../quantity.ts';
 import type { Findings } from '../findings.ts';
 import { validateUsedClaims } from './claims.ts';

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../../api/object.ts';
-import { configMapsOf, secretsOf } from '../../../api/pod-secrets.ts';
+import { configMapsOf, secretsOf } from '../../../api/pods/pod-secrets.ts';
 
 /** Of a static pod: it can name nothing, since its node wrote it. */
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';

@@ -1,5 +1,5 @@
 import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
-import { podLimits, podRequests } from '../../../api/pod-resources.ts';
+import { podLimits, podRequests } from '../../../api/pods/pod-resources.ts';
 import type { ContainerResources } from '../../../runtime/sandbox-runtime.ts';
 import { bytes, milli } from '../../quantities.ts';
 import { qosClassOf } from '../../status/qos-class.ts';

@@ -1,7 +1,7 @@
-import { own } from '../base/table.ts';
-import type { Container, ContainerStatus, PodSpec, PodStatus, ResourceRequirements } from './generated/core-v1.ts';
-import { addQuantities, compareQuantities } from './quantity.ts';
-import { addTo, hasNames, type ResourceList, raiseTo } from './quota/resource-list.ts';
+import { own } from '../../base/table.ts';
+import type { Container, ContainerStatus, PodSpec, PodStatus, ResourceRequirements } from '../generated/core-v1.ts';
+import { addQuantities, compareQuantities } from '../quantity.ts';
+import { addTo, hasNames, type ResourceList, raiseTo } from '../quota/resource-list.ts';
 
 type Field = 'requests' | 'limits';
 

@@ -1,4 +1,4 @@
-import type { PodSpec } from './generated/core-v1.ts';
+import type { PodSpec } from '../generated/core-v1.ts';
 
 /** A port of the node that a pod takes. */
 export interface TakenPort {

@@ -1,4 +1,4 @@
-import type { Pod } from './generated/core-v1.ts';
+import type { Pod } from '../generated/core-v1.ts';
 
 /** `secretKeyRef`, `secretRef`, `nodePublishSecretRef`, a projected source's `secret` … */
 const secretReference = /^secret$|secret(key)?ref$/i;

@@ -1,5 +1,5 @@
-import type { Container, PodSpec } from './generated/core-v1.ts';
-import { quantityMilliValue, quantityValue } from './quantity.ts';
+import type { Container, PodSpec } from '../generated/core-v1.ts';
+import { quantityMilliValue, quantityValue } from '../quantity.ts';
 
 /** What a pod asks for, as plain numbers. */
 export interface PodResources {
