@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { CertificateAuthority, type PemPair } from '../apiserver/identity/certificate-authority.ts';
-import { systemClock } from '../base/clock.ts';
+import { ManualClock, systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { until } from '../base/testing/until.ts';
 import { etcdMissing, startEtcd } from '../store/etcd/testing/etcd-cluster.ts';
 import type { Store } from '../store/store.ts';
 import { CommandError } from './command-error.ts';
@@ -52,6 +53,51 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
     try {
       const store = await open({ store: `etcd://${etcd.endpoints}` }, () => etcd.start(0));
       assert.ok((await store.currentRevision()) >= 1);
+      await store.close();
+    } finally {
+      await etcd.destroy();
+    }
+  });
+
+  it('says when nothing was heard of it for long, and when it is heard again', { skip: etcdMissing }, async () => {
+    const etcd = await startEtcd();
+    const clock = new ManualClock();
+    const said: unknown[] = [];
+    const logger = { ...silentLogger, error: (_: object, message: string) => void said.push(message) };
+    try {
+      const store = await openSharedStore({
+        etcd: { endpoints: etcd.endpoints },
+        clock,
+        logger,
+        onWait() {},
+        onSilence: (isSilent) => said.push(isSilent),
+        stop: never,
+      });
+      const pauseUntilAway = async () => {
+        etcd.pause(0);
+        await assert.rejects(store.currentRevision());
+        await until(() => said.length === 1);
+      };
+      const away = 'etcd does not answer: requests are refused until it does';
+      await pauseUntilAway();
+      clock.advance(6_999);
+      assert.deepEqual(said, [away]);
+      clock.advance(1);
+      assert.deepEqual(said, [away, 'etcd is silent: watches end, and clients are asked to connect to others', true]);
+      etcd.resume(0);
+      await until(() => said.at(-1) === false);
+
+      said.length = 0;
+      await pauseUntilAway();
+      etcd.resume(0);
+      await until(() =>
+        store.currentRevision().then(
+          () => true,
+          () => false,
+        ),
+      );
+      clock.advance(60_000);
+      assert.deepEqual(said, [away], 'it was back in time');
       await store.close();
     } finally {
       await etcd.destroy();

@@ -12,6 +12,7 @@ import {
   type ControlPlane,
   type ControlPlanes,
   leaderTerms,
+  leaseDurationMs,
   patienceMs,
   startControlPlanes,
 } from '../lib/control-planes.ts';
@@ -394,7 +395,7 @@ async function wholeHistory(recorder: Recorder, store: Store): Promise<Recorder>
  * A busy machine may let a leader notice late that it is none any more; what it still tries to write by then is refused
  * by the store (`store/fenced-store.test.ts`).
  */
-const noticedWithinMs = 2_000;
+const noticedWithinMs = leaseDurationMs / 2;
 
 /** Terms of different leaders must not overlap, however they ended. */
 function checkTerms(planes: ControlPlane[]): string[] {

@@ -145,11 +145,16 @@ describe('control planes behind a load balancer', { skip: etcdMissing || haproxy
         apiVersion: 'apps/v1',
         kind: 'Deployment',
         metadata: { name: 'rolled' },
-        spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: pod } },
+        spec: {
+          progressDeadlineSeconds: 86_400,
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: pod },
+        },
       },
     });
     // client-go's informer: it watches through all of it.
     const waiting = kubectl('rollout', 'status', 'deployment/rolled', '--timeout=1h');
+    waiting.catch(() => {});
     await progress('at first');
     for (const service of services) beginCounting(service);
     for (const plane of cluster.planes) {

@@ -50,6 +50,8 @@ export async function serve(name: string, send: Send, problems: string[], stop: 
         return answer;
       } catch (error) {
         if (stop.aborted) return undefined;
+        // It was made by the attempt whose connection broke.
+        if (method === 'POST' && (error as StatusError).code === 409) return undefined;
         const said = `${method} ${where}: ${(error as Error).message}`;
         if (error instanceof StatusError) service.refused.push(`${said} (${error.code})`);
         else service.broken.push(said);
