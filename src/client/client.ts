@@ -1,4 +1,5 @@
 import type { Draft, GroupVersionResource, KubeObject } from '../api/object.ts';
+import { JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH } from '../api/patch/media-types.ts';
 import type { Transport } from '../api/transport.ts';
 
 export { ALL_TENANTS, SYSTEM_TENANT } from '../api/tenants.ts';
@@ -6,9 +7,9 @@ export { ALL_TENANTS, SYSTEM_TENANT } from '../api/tenants.ts';
 export type PatchType = 'merge' | 'strategic' | 'json';
 
 const patchContentTypes: Record<PatchType, string> = {
-  merge: 'application/merge-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  json: 'application/json-patch+json',
+  merge: MERGE_PATCH,
+  strategic: STRATEGIC_MERGE_PATCH,
+  json: JSON_PATCH,
 };
 
 export interface ListOptions {

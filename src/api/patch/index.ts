@@ -3,14 +3,11 @@ import type { TypeSchema } from '../schema.ts';
 import { unsupportedMediaType } from '../status.ts';
 import { whyPatchFailed } from './errors.ts';
 import { applyJsonPatch, jsonPatchSteps } from './json-patch.ts';
+import { JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH } from './media-types.ts';
 import { applyMergePatch, mergePatchSteps } from './merge-patch.ts';
 import { applyStrategicMergePatch, strategicMergePatchSteps } from './strategic-merge-patch.ts';
 
 export { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, jsonPatchSteps, whyPatchFailed };
-
-export const JSON_PATCH = 'application/json-patch+json';
-export const MERGE_PATCH = 'application/merge-patch+json';
-export const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
 
 /**
  * The patched object, a copy that shares nothing with the arguments; it still has to be decoded and validated.

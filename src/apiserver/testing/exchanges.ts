@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH } from '../../api/patch/media-types.ts';
 import type { Answer, Ask } from './ask.ts';
 import { comparable, goldenDirectory } from './golden.ts';
 
@@ -40,10 +41,10 @@ export const exchangeLists = (): { label: string; exchanges: Exchange[] }[] =>
     }));
 
 const contentTypes: Record<string, string> = {
-  json: 'application/json-patch+json',
-  merge: 'application/merge-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  apply: 'application/apply-patch+yaml',
+  json: JSON_PATCH,
+  merge: MERGE_PATCH,
+  strategic: STRATEGIC_MERGE_PATCH,
+  apply: APPLY_PATCH,
   yaml: 'application/yaml',
 };
 

@@ -19,8 +19,6 @@ import { authorizeCreation, checkPlace, requireSameUid, updateAnswer } from './u
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
-export const APPLY_PATCH = 'application/apply-patch+yaml';
-
 /** So often an object may come and go between looking and writing. */
 const attempts = 5;
 

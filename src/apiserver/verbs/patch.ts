@@ -2,7 +2,8 @@ import { applyDefaults, applyTypeDefaults } from '../../api/defaults.ts';
 import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
-import { JSON_PATCH, patchSteps, STRATEGIC_MERGE_PATCH } from '../../api/patch/index.ts';
+import { patchSteps } from '../../api/patch/index.ts';
+import { APPLY_PATCH, JSON_PATCH, patchTypes, STRATEGIC_MERGE_PATCH } from '../../api/patch/media-types.ts';
 import { longText, type ReadText, readJson } from '../../api/read-json.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../../api/status.ts';
@@ -13,20 +14,13 @@ import type { Environment } from '../environment.ts';
 import { describeJsonError } from '../json-syntax.ts';
 import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
-import { APPLY_PATCH, apply, readConfiguration } from './apply.ts';
+import { apply, readConfiguration } from './apply.ts';
 import { checkFieldManager, trackFields, trackFieldsSteps } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
-
-const accepted = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  APPLY_PATCH,
-];
 
 export interface PatchBody {
   contentType: string;
@@ -177,7 +171,7 @@ function unsupportedPatch(definition: ResourceDefinition): StatusError {
   if (definition.schema.structural === undefined) {
     return new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
   }
-  const types = accepted.filter((type) => type !== STRATEGIC_MERGE_PATCH).join(', ');
+  const types = patchTypes.filter((type) => type !== STRATEGIC_MERGE_PATCH).join(', ');
   return unsupportedMediaType(
     `the body of the request was in an unknown format - accepted media types include: ${types}`,
   );
@@ -236,7 +230,7 @@ function goTypeOf(value: unknown): string {
 export async function readPatch(context: RequestContext, definition: ResourceDefinition): Promise<PatchBody> {
   const body = await context.readBody();
   const contentType = body.contentType.split(';', 1)[0]!.trim();
-  if (!accepted.includes(contentType)) throw unsupportedPatch(definition);
+  if (!patchTypes.includes(contentType)) throw unsupportedPatch(definition);
   if (!context.info.hasNameInPath) throw badRequest('name must be provided');
   if (contentType === APPLY_PATCH) return { contentType, document: await readConfiguration(context, body) };
   if (body.type === 'value') return { contentType, document: body.value };

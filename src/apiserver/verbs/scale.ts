@@ -10,7 +10,8 @@ import {
 } from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/object.ts';
-import { applyMergePatch, applyPatch, MERGE_PATCH } from '../../api/patch/index.ts';
+import { applyMergePatch, applyPatch } from '../../api/patch/index.ts';
+import { APPLY_PATCH, MERGE_PATCH } from '../../api/patch/media-types.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { columnsOf } from '../../api/resources/columns/index.ts';
 import { type Scale, scaleOf, withScale } from '../../api/scale.ts';
@@ -18,7 +19,7 @@ import { invalid, notFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import { decodeValue, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { APPLY_PATCH, applyTo } from './apply.ts';
+import { applyTo } from './apply.ts';
 import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { readPatch } from './patch.ts';

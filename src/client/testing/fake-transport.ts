@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
 import { formatTime } from '../../api/object.ts';
+import { JSON_PATCH, STRATEGIC_MERGE_PATCH } from '../../api/patch/media-types.ts';
 import { alreadyExists, badRequest, conflict, expired, notFound, objectModified } from '../../api/status.ts';
 import type { ApiRequest, ApiWatchRequest, Transport, WatchEvent } from '../../api/transport.ts';
 import { matchesSelectors } from './selectors.ts';
@@ -200,7 +201,7 @@ export class FakeTransport implements Transport {
   }
 
   #patch(target: Target, request: ApiRequest): KubeObject {
-    if (request.contentType === 'application/json-patch+json') throw badRequest('the fake serves merge patches only');
+    if (request.contentType === JSON_PATCH) throw badRequest('the fake serves merge patches only');
     const current = this.#get(target);
     const patch = request.body as any;
     const asked = patch?.metadata?.resourceVersion;
@@ -209,7 +210,7 @@ export class FakeTransport implements Transport {
       throw conflict(target, target.name!, 'the uid differs');
     }
     const merged = mergePatch(structuredClone(current), patch) as KubeObject;
-    if (request.contentType === 'application/strategic-merge-patch+json' && patch?.status?.conditions !== undefined) {
+    if (request.contentType === STRATEGIC_MERGE_PATCH && patch?.status?.conditions !== undefined) {
       merged['status'].conditions = mergeByType(current['status']?.conditions ?? [], patch.status.conditions);
     }
     return this.#change(target, current, merged);

@@ -1,4 +1,5 @@
 import { schemaOf, schemaOfKind } from '../../../api/generated-schema.ts';
+import { patchTypes } from '../../../api/patch/media-types.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../../api/resource-definition.ts';
 import { hasProtobuf } from '../../protobuf/encode-protobuf.ts';
 import { returnsDeleted } from '../../verbs/deleted-answer.ts';
@@ -20,12 +21,6 @@ const protobufType = 'application/vnd.kubernetes.protobuf';
 const textTypes = ['application/json', 'application/yaml'];
 export const objectTypes = [...textTypes, protobufType];
 const streamTypes = ['application/json;stream=watch', `${protobufType};stream=watch`];
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-];
 
 const streamMethods: Method[] = ['get', 'post'];
 const proxyMethods: Method[] = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
@@ -191,7 +186,7 @@ function onOne(at: Place, subresource: SubresourceDefinition | undefined): Opera
       made('patch', 'patch', 'PatchOptions', {
         body: { payload: metaType('Patch'), required: true },
         codes: [200, 201],
-        consumes: patchTypes,
+        consumes: [...patchTypes],
       }),
     create: () =>
       made('create', 'post', 'CreateOptions', { body: { payload: schema, required: true }, codes: [200, 201, 202] }),

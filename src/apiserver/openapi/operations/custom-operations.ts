@@ -1,4 +1,5 @@
 import { schemaOf } from '../../../api/generated-schema.ts';
+import { customPatchTypes } from '../../../api/patch/media-types.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../../api/resource-definition.ts';
 import { listSchemaOf } from './list-schema.ts';
 import {
@@ -14,8 +15,6 @@ import {
 } from './operation.ts';
 
 const types = ['application/json', 'application/yaml'];
-/** Nothing says how lists of custom resources are merged. */
-const patchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
 
 /** What can be done with a custom resource, as upstream says it. Source: apiextensions' openapi builder. */
 export function customOperations(definition: ResourceDefinition): Operation[] {
@@ -62,7 +61,7 @@ export function customOperations(definition: ResourceDefinition): Operation[] {
       made('patch', rest, 'patch', 'patch', path, named, 'PatchOptions', {
         answer,
         body: { payload: metaType('Patch'), required: true },
-        consumes: patchTypes,
+        consumes: [...customPatchTypes],
       }),
     ];
   };
