@@ -1,3 +1,4 @@
+import type { Steps } from '../base/steps.ts';
 import { coreTypeDefaults } from './defaults/core-types.ts';
 import { kindDefaults } from './defaults/kinds.ts';
 import { otherTypeDefaults } from './defaults/other-types.ts';
@@ -20,6 +21,17 @@ export function applyDefaults<T extends KubeObject>(definition: Defaulted, objec
   kindDefaults[`${definition.group}/${definition.resource}`]?.(object);
   definition.strategy?.setDefaults?.(object);
   walker.walkOf(definition.schema)?.(object);
+  return object;
+}
+
+/** The same where the object is large, or what the tenant says of its defaults makes it so. */
+export function* defaultsSteps<T extends KubeObject>(definition: Defaulted, object: T, isLong: boolean): Steps<T> {
+  kindDefaults[`${definition.group}/${definition.resource}`]?.(object);
+  const { strategy, schema } = definition;
+  if (strategy?.defaultsSteps !== undefined) yield* strategy.defaultsSteps(object);
+  else strategy?.setDefaults?.(object);
+  if (isLong) yield* walker.steps(schema, object);
+  else walker.walkOf(schema)?.(object);
   return object;
 }
 

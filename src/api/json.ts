@@ -46,8 +46,8 @@ function valuesLeft(value: unknown, allowed: number): number {
 }
 
 /** As cloneJson, of what may be large. */
-export function* cloneSteps<T>(value: T): Steps<T> {
-  if (holdsFew(value)) return cloneJson(value);
+export function* cloneSteps<T>(value: T, isLarge = true): Steps<T> {
+  if (!isLarge || holdsFew(value)) return cloneJson(value);
   yield;
   let count = 0;
   if (Array.isArray(value)) {

@@ -91,6 +91,8 @@ export interface ResourceStrategy {
   createdByUpdates?: boolean;
   /** Defaults that depend on other fields; static ones are in the schema. Runs on every decode. */
   setDefaults?(object: KubeObject): void;
+  /** The same where what a tenant says makes it long. */
+  defaultsSteps?(object: KubeObject): Steps<void>;
   /** metadata.generation stays what it was at first. */
   generationStays?: boolean;
   /** A change of its annotations is one of what is asked for too (a deployment's). */

@@ -186,9 +186,12 @@ export interface FieldError {
 
 /** What is wrong with an object of three megabytes may fill a hundred. */
 const findingsShown = 1000;
+/** Many times what any may have. */
+const nameShown = 64 * 1024;
 
 /** 422 with every finding as a cause, its message joined as upstream's aggregate prints it. */
-export function invalid(kind: { group: string; kind: string }, name: string, found: FieldError[]): StatusError {
+export function invalid(kind: { group: string; kind: string }, given: string, found: FieldError[]): StatusError {
+  const name = given.slice(0, nameShown);
   const errors = found.length > findingsShown ? found.slice(0, findingsShown) : found;
   const lines = errors.map((error) => `${error.field}: ${error.message}`);
   const unique = [...new Set(lines)];

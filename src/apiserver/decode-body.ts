@@ -8,8 +8,8 @@ import type { TypeSchema } from '../api/schema.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../api/status.ts';
 import { runInTurns, type Steps } from '../base/steps.ts';
 import { mostValues } from './http/nesting.ts';
-import { describeJsonError } from './json-syntax.ts';
-import { paceOf } from './pace.ts';
+import { jsonErrorSteps } from './json-syntax.ts';
+import { noteSize, paceOf } from './pace.ts';
 import { protobufSteps } from './protobuf/decode-protobuf.ts';
 import type { RequestBody, RequestContext } from './request-context.ts';
 import { readYaml } from './yaml/read.ts';
@@ -173,6 +173,7 @@ function dropDuplicateOwners({ warnings }: RequestContext, { metadata }: KubeObj
 }
 
 const warningsKept = 1000;
+const hugeBody = 1024 * 1024;
 const yamlErrors = 'yaml: unmarshal errors:';
 
 const linesOfYamlErrors = (finding: string): string[] =>
@@ -211,6 +212,9 @@ export async function parseBody(
   options: { wantDuplicates?: boolean; schema?: TypeSchema } = {},
 ): Promise<ParsedBody> {
   if (body.type === 'value') return { value: body.value, duplicates: [], text: '' };
+  noteSize(paceOf(context), body.bytes.length);
+  // Its bytes were looked through already.
+  if (body.bytes.length >= hugeBody) await paceOf(context)?.rest();
   const mediaType = body.contentType.split(';', 1)[0]!.trim().toLowerCase();
   if (mediaType === 'application/vnd.kubernetes.protobuf') {
     if (options.schema?.structural !== undefined) {
@@ -253,8 +257,9 @@ export async function parseBody(
     return { value: read.value, duplicates: options.wantDuplicates === true ? read.duplicates : [], text };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    const why = await runInTurns(jsonErrorSteps(text), paceOf(context));
     throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${describeJsonError(text)} (${summarize(text)})`,
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${summarize(text)})`,
     );
   }
 }

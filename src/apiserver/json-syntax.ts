@@ -1,11 +1,13 @@
+import { runAtOnce, type Steps } from '../base/steps.ts';
+
 /**
  * What Go's encoding/json says of text that is not JSON: clients print it, and tests of tools compare it. Only called
  * with text that JSON.parse refused.
  */
-export function describeJsonError(text: string): string {
+export function* jsonErrorSteps(text: string): Steps<string> {
   const scanner = new SyntaxScanner(text);
   try {
-    scanner.document();
+    yield* scanner.document();
   } catch (error) {
     if (error instanceof SyntaxFinding) return error.message;
     if (error instanceof RangeError) return 'exceeded max depth';
@@ -14,7 +16,12 @@ export function describeJsonError(text: string): string {
   return 'invalid character in JSON text';
 }
 
+export const describeJsonError = (text: string): string => runAtOnce(jsonErrorSteps(text));
+
 class SyntaxFinding extends Error {}
+
+/** So many members and items are read between two steps. */
+const partsAtOnce = 256;
 
 class SyntaxScanner {
   readonly #text: string;
@@ -24,17 +31,17 @@ class SyntaxScanner {
     this.#text = text;
   }
 
-  document(): void {
-    this.#value('looking for beginning of value');
+  *document(): Steps<void> {
+    yield* this.#value('looking for beginning of value');
     this.#space();
     if (this.#at < this.#text.length) this.#refuse('after top-level value');
   }
 
-  #value(context: string): void {
+  *#value(context: string): Steps<void> {
     this.#space();
     const character = this.#text[this.#at];
-    if (character === '{') this.#object();
-    else if (character === '[') this.#array();
+    if (character === '{') yield* this.#object();
+    else if (character === '[') yield* this.#array();
     else if (character === '"') this.#string();
     else if (character === 't') this.#word('true');
     else if (character === 'f') this.#word('false');
@@ -43,7 +50,8 @@ class SyntaxScanner {
     else this.#refuse(context);
   }
 
-  #object(): void {
+  *#object(): Steps<void> {
+    let count = 0;
     this.#at++;
     this.#space();
     if (this.#text[this.#at] === '}') {
@@ -51,13 +59,14 @@ class SyntaxScanner {
       return;
     }
     for (;;) {
+      if (++count % partsAtOnce === 0) yield;
       this.#space();
       if (this.#text[this.#at] !== '"') this.#refuse('looking for beginning of object key string');
       this.#string();
       this.#space();
       if (this.#text[this.#at] !== ':') this.#refuse('after object key');
       this.#at++;
-      this.#value('looking for beginning of value');
+      yield* this.#value('looking for beginning of value');
       this.#space();
       const character = this.#text[this.#at];
       if (character === '}') break;
@@ -67,7 +76,8 @@ class SyntaxScanner {
     this.#at++;
   }
 
-  #array(): void {
+  *#array(): Steps<void> {
+    let count = 0;
     this.#at++;
     this.#space();
     if (this.#text[this.#at] === ']') {
@@ -75,7 +85,8 @@ class SyntaxScanner {
       return;
     }
     for (;;) {
-      this.#value('looking for beginning of value');
+      if (++count % partsAtOnce === 0) yield;
+      yield* this.#value('looking for beginning of value');
       this.#space();
       const character = this.#text[this.#at];
       if (character === ']') break;

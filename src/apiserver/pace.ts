@@ -30,6 +30,14 @@ export class RequestPace implements Pace {
   }
 }
 
+/** What is larger is worked on in steps where it can be, though each takes a little longer than the whole would. */
+const largeBytes = 64 * 1024;
+
+/** Says how large what the request brings or changes is; the pace is undefined in process. */
+export function noteSize(pace: Pace | undefined, bytes: number): void {
+  if (pace !== undefined && bytes >= largeBytes) pace.isLong = true;
+}
+
 /** The request's pace, from the reading of its body on; undefined in process, where nothing has turns. */
 export function paceOf(context: RequestContext): Pace | undefined {
   if (context.turn !== undefined) context.pace ??= new RequestPace(context.turn);

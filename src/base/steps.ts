@@ -16,8 +16,8 @@ export function runAtOnce<T>(steps: Steps<T>): T {
 export interface Pace {
   /** The work has been going on for so long that others are to have theirs. */
   readonly isDue: boolean;
-  /** It was others' turn once already: there is much to do, and what can be done in steps had better be. */
-  readonly isLong: boolean;
+  /** There is much to do (it was others' turn once already, or what came is large): what can be done in steps had better be. */
+  isLong: boolean;
   rest(): Promise<void>;
 }
 

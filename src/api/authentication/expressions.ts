@@ -35,7 +35,7 @@ const programs = new Kept<Program>(1024);
 
 /** Throws an Error that says in upstream's words what is wrong. `isRule`: it must evaluate to a bool. */
 export function compileTokenExpression(expression: string, subject: Subject, isRule: boolean): Program {
-  return programs.get(`${subject}/${isRule}/${expression}`, () => {
+  return programs.get(`${subject}/${isRule}/${expression}`, expression.length, () => {
     let program: Program;
     try {
       program = compileProgram(expression, environmentOf(subject));

@@ -20,6 +20,7 @@ import {
   structOf,
   timestampType,
 } from './types.ts';
+import type { VariableTypes } from './variable-types.ts';
 
 /** What an expression of an admission policy or webhook may name besides object, oldObject, request, namespaceObject. */
 export interface AdmissionNames {
@@ -28,7 +29,7 @@ export interface AdmissionNames {
   /** `Object{...}` and `JSONPatch{...}`: only where something is changed. */
   mutations?: boolean;
   /** `variables.NAME`, with the types the variables' own expressions have. */
-  variables?: ReadonlyMap<string, CelType>;
+  variables?: VariableTypes;
 }
 
 const strings = listOf(stringType);
@@ -84,6 +85,12 @@ const admissionTypes: Record<string, Record<string, CelType>> = {
 };
 
 const VARIABLES_TYPE = 'kubernetes.variables';
+const admissionStructs = new DeclaredStructs(admissionTypes);
+
+const withVariables = (variables: VariableTypes): StructTypes => ({
+  has: (name) => name === VARIABLES_TYPE || admissionStructs.has(name),
+  fieldOf: (name, field) => (name === VARIABLES_TYPE ? variables.get(field) : admissionStructs.fieldOf(name, field)),
+});
 
 /** Types for `object` and `params` where they are known: what type checking of policies uses. */
 export interface KnownTypes {
@@ -94,7 +101,6 @@ export interface KnownTypes {
 }
 
 export function admissionEnvironment(names: AdmissionNames, known?: KnownTypes): Environment {
-  const types = { ...admissionTypes };
   const variables = new Map<string, CelType>([
     ['object', known?.object ?? dynType],
     ['oldObject', known?.oldObject ?? known?.object ?? dynType],
@@ -107,10 +113,9 @@ export function admissionEnvironment(names: AdmissionNames, known?: KnownTypes):
     variables.set('authorizer.requestResource', structOf('kubernetes.authorization.ResourceCheck'));
   }
   if (names.variables !== undefined) {
-    types[VARIABLES_TYPE] = Object.fromEntries(names.variables);
     variables.set('variables', structOf(VARIABLES_TYPE));
   }
-  const declared = new DeclaredStructs(types);
+  const declared = names.variables === undefined ? admissionStructs : withVariables(names.variables);
   const structs = known === undefined ? declared : joinedStructs(declared, known.structs);
   if (names.mutations !== true) return { functions: kubernetesFunctions(), variables, structs };
   return {
@@ -130,10 +135,9 @@ export function compileAdmissionExpression(
   /** What it may evaluate to; none: anything. */
   wanted: readonly CelType[],
 ): Program {
-  const variables = [...(names.variables ?? [])].map(([name, type]) => `${name}:${formatType(type)}`).join(',');
   const flags = `${names.params === true}${names.authorizer === true}${names.mutations === true}`;
-  const key = `${flags}|${names.variables !== undefined}${variables}|${wanted.map(formatType).join()}|${expression}`;
-  return programs.get(key, () => {
+  const key = `${flags}|${names.variables !== undefined}${names.variables?.digest}|${wanted.map(formatType).join()}|${expression}`;
+  return programs.get(key, expression.length, () => {
     let program: Program;
     try {
       program = compileProgram(expression, admissionEnvironment(names));

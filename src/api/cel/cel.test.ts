@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { runAtOnce } from '../../base/steps.ts';
 import { DeclaredStructs } from './declared-structs.ts';
 import { kubernetesFunctions } from './library.ts';
 import { compileProgram, type Environment } from './program.ts';
@@ -68,6 +69,58 @@ test('costs are those of cel-go', () => {
   ] as const) {
     assert.equal(evaluate(expression).cost, cost, expression);
   }
+});
+
+/** Each expression, alone and where loops are around it and beside it. */
+const withLoops = (expression: string): string[] => [
+  expression,
+  `[1, 2].map(q, (${expression}))`,
+  `[(${expression}), x.list.map(i, i)]`,
+  `x.list.exists(i, i == 2 && (${expression}) != x.list.map(j, j)) ? [(${expression})] : [x.list.map(i, i)]`,
+  `{"k": (${expression}), "l": x.list.filter(i, i > 1)}`,
+  `size(x.list.map(i, [(${expression})])) + x.list.map(i, i)[0]`,
+  `(x.list.all(i, i > 0) || (${expression}) == 1) && !(x.list.exists(i, (${expression}) == i) && false)`,
+];
+
+test('in steps, expressions come to the same, at the same cost', () => {
+  let compared = 0;
+  for (const [plain] of [...pairs('values'), ...pairs('failures')]) {
+    for (const expression of withLoops(plain)) {
+      let program: ReturnType<typeof compileProgram>;
+      try {
+        program = compileProgram(expression, environment);
+      } catch {
+        continue;
+      }
+      const resolve = (name: string) => (name === 'x' ? jsonValue(x) : undefined);
+      const shown = ({ value, ...rest }: ReturnType<typeof program.evaluate>) => ({ value: toJson(value), ...rest });
+      let outcome: ReturnType<typeof program.evaluate>;
+      try {
+        outcome = program.evaluate(resolve);
+      } catch {
+        continue;
+      }
+      // Where a run ends that takes too long is a matter of time.
+      if (outcome.isExceeded === true) continue;
+      const atOnce = shown(outcome);
+      assert.deepEqual(shown(runAtOnce(program.evaluateSteps(resolve))), atOnce, expression);
+      compared++;
+    }
+  }
+  assert.ok(compared > 300, `${compared}`);
+});
+
+test('what loops for long is given up when it is to be quick, and goes on in steps', () => {
+  const many = Array.from({ length: 150 }, (_, index) => index);
+  const program = compileProgram('x.all(a, x.exists(b, b >= a))', environment);
+  const resolve = (name: string) => (name === 'x' ? jsonValue(many) : undefined);
+  assert.equal(program.evaluateQuickly(resolve), undefined);
+  const steps = program.evaluateSteps(resolve);
+  let count = 0;
+  let ended = steps.next();
+  for (; ended.done !== true; ended = steps.next()) count++;
+  assert.deepEqual(ended.value, program.evaluate(resolve));
+  assert.ok(count > 100, `${count}`);
 });
 
 test('hostile expressions end', () => {

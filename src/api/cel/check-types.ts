@@ -1,7 +1,8 @@
 import type { Variable } from '../generated/admissionregistration-v1.ts';
 import { type AdmissionNames, admissionEnvironment, type KnownTypes } from './admission.ts';
 import { checkProgram } from './program.ts';
-import { type CelType, dynType } from './types.ts';
+import { dynType } from './types.ts';
+import { VariableTypes } from './variable-types.ts';
 
 /**
  * What a policy's expressions get wrong about objects of a known type, in the compiler's words; undefined: nothing.
@@ -13,7 +14,7 @@ export function typeChecker(
   hasParams: boolean,
 ): (expression: string) => string | undefined {
   const base: AdmissionNames = { authorizer: true, ...(hasParams && { params: true }) };
-  const types = new Map<string, CelType>();
+  const types = new VariableTypes();
   for (const { name, expression } of variables) {
     const checked = checkProgram(expression, admissionEnvironment({ ...base, variables: types }, known));
     types.set(name, typeof checked === 'string' ? dynType : checked);

@@ -49,7 +49,7 @@ const programs = new Kept<{ program: Program; maxCost: number }>();
 
 /** Throws an Error that says in upstream's words what does not compile. `maxCost` is the worst that a run may cost. */
 export function compileDeviceSelector(expression: string): { program: Program; maxCost: number } {
-  return programs.get(expression, () => {
+  return programs.get(expression, expression.length, () => {
     let program: Program;
     try {
       program = compileProgram(expression, environment);

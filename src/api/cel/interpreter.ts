@@ -39,14 +39,20 @@ export class Frame {
   readonly resolve: (name: string) => unknown;
   readonly locals: unknown[] = [];
   readonly #limit: number;
-  readonly #untilMs = performance.now() + longestRunMs;
+  #untilMs: number;
   #steps = 0;
   cost = 0;
 
   /** `resolve` gives undefined for names that have no value this time. */
-  constructor(resolve: (name: string) => unknown, limit: number) {
+  constructor(resolve: (name: string) => unknown, limit: number, longestMs = longestRunMs) {
     this.resolve = resolve;
     this.#limit = limit;
+    this.#untilMs = performance.now() + longestMs;
+  }
+
+  /** Others had their turns meanwhile. */
+  rested(ms: number): void {
+    this.#untilMs += ms;
   }
 
   spend(amount: number): void {
@@ -87,7 +93,7 @@ export function plan(tree: Node, functions: Functions, construct: Construct): Ru
   return new Planner(functions, construct).plan(tree, undefined);
 }
 
-interface Scope {
+export interface Scope {
   name: string;
   slot: number;
   outer: Scope | undefined;
@@ -102,7 +108,7 @@ class GrowingList extends ArrayList {
 }
 class GrowingMap extends EntryMap {}
 
-class Planner {
+export class Planner {
   readonly #functions: Functions;
   readonly #construct: Construct;
   /** What is the same in every run, and free. */
@@ -119,7 +125,8 @@ class Planner {
         return this.#constant(node.value);
       }
       case 'ident': {
-        const { name, typeValue } = node;
+        const { name, typeValue, place } = node;
+        if (place !== undefined) return (frame) => frame.locals[place.slot];
         if (typeValue !== undefined) {
           const value = new TypeValue(typeValue);
           return () => value;
@@ -342,25 +349,18 @@ class Planner {
   }
 
   #comprehension(node: ComprehensionNode, scope: Scope | undefined): Run {
-    const slot = scope === undefined ? 0 : scope.slot + 1;
-    const outer: Scope = { name: node.accumulator, slot, outer: scope };
-    let inner: Scope = { name: node.variable, slot: slot + 1, outer };
-    if (node.variable2 !== undefined) inner = { name: node.variable2, slot: slot + 2, outer: inner };
+    const { slot, outer, inner } = loopScopes(node, scope);
     const range = this.plan(node.range, scope);
     const initial = this.plan(node.initial, scope);
     const condition = this.plan(node.condition, inner);
     const step = this.plan(node.step, inner);
     const result = this.plan(node.result, outer);
-    const isEndless = node.condition.kind === 'literal' && node.condition.value === true;
-    const hasTwo = node.variable2 !== undefined;
-    const growsList = node.initial.kind === 'list' && node.initial.elements.length === 0;
-    const growsMap = node.initial.kind === 'map' && node.initial.entries.length === 0;
+    const kind = loopKindOf(node);
+    const { isEndless, hasTwo } = kind;
     return (frame) => {
       const { locals } = frame;
       const over = range(frame);
-      locals[slot] = initial(frame);
-      if (growsList) locals[slot] = new GrowingList([]);
-      if (growsMap) locals[slot] = new GrowingMap();
+      startLoop(kind, locals, slot, initial(frame));
       for (const [key, value] of turns(over, hasTwo)) {
         locals[slot + 1] = key;
         locals[slot + 2] = value;
@@ -372,17 +372,48 @@ class Planner {
           locals[slot] = error;
         }
       }
-      const made = locals[slot];
-      if (made instanceof GrowingList) locals[slot] = new ArrayList(made.items);
-      if (made instanceof GrowingMap) locals[slot] = new EntryMap(made.entries);
+      finishLoop(locals, slot);
       return result(frame);
     };
   }
 }
 
+/** Where a loop keeps what it makes (`slot`) and its variables (the next ones). */
+export function loopScopes(node: ComprehensionNode, scope: Scope | undefined) {
+  const slot = scope === undefined ? 0 : scope.slot + 1;
+  const outer: Scope = { name: node.accumulator, slot, outer: scope };
+  let inner: Scope = { name: node.variable, slot: slot + 1, outer };
+  if (node.variable2 !== undefined) inner = { name: node.variable2, slot: slot + 2, outer: inner };
+  return { slot, outer, inner };
+}
+
+export interface LoopKind {
+  isEndless: boolean;
+  hasTwo: boolean;
+  growsList: boolean;
+  growsMap: boolean;
+}
+
+export const loopKindOf = ({ condition, variable2, initial }: ComprehensionNode): LoopKind => ({
+  isEndless: condition.kind === 'literal' && condition.value === true,
+  hasTwo: variable2 !== undefined,
+  growsList: initial.kind === 'list' && initial.elements.length === 0,
+  growsMap: initial.kind === 'map' && initial.entries.length === 0,
+});
+
+export function startLoop({ growsList, growsMap }: LoopKind, locals: unknown[], slot: number, initial: unknown): void {
+  locals[slot] = growsList ? new GrowingList([]) : growsMap ? new GrowingMap() : initial;
+}
+
+export function finishLoop(locals: unknown[], slot: number): void {
+  const made = locals[slot];
+  if (made instanceof GrowingList) locals[slot] = new ArrayList(made.items);
+  if (made instanceof GrowingMap) locals[slot] = new EntryMap(made.entries);
+}
+
 /** A way from a variable; what is selected from anything else costs one more. */
-function isAttribute(node: Node): boolean {
-  if (node.kind === 'ident') return true;
+export function isAttribute(node: Node): boolean {
+  if (node.kind === 'ident') return node.place?.isAttribute ?? true;
   if (node.kind === 'select') return isAttribute(node.operand);
   const isIndex = node.kind === 'call' && ['_[_]', '_[?_]', '_?._'].includes(node.function);
   return isIndex && isAttribute(node.arguments[0]!);
@@ -396,7 +427,7 @@ function grow(map: GrowingMap, added: unknown[]): GrowingMap {
   return map;
 }
 
-function* turns(range: unknown, hasTwo: boolean): Generator<[unknown, unknown]> {
+export function* turns(range: unknown, hasTwo: boolean): Generator<[unknown, unknown]> {
   if (range instanceof CelList) {
     for (let at = 0; at < range.size; at++) yield hasTwo ? [BigInt(at), range.at(at)] : [range.at(at), undefined];
   } else if (range instanceof CelMap) {
@@ -450,5 +481,14 @@ function logic(frame: Frame, left: Run, right: Run, decisive: boolean): boolean 
     }
   }
   if (failure !== undefined) throw failure;
+  return !decisive;
+}
+
+/** What two sides come to of which neither decided: values, or failures. */
+export function decided(outcomes: readonly unknown[], decisive: boolean): boolean {
+  for (const outcome of outcomes) {
+    if (outcome instanceof EvaluationFailure) throw outcome;
+    if (typeof outcome !== 'boolean') throw noSuchOverload();
+  }
   return !decisive;
 }

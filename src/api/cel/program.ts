@@ -1,5 +1,7 @@
+import type { Steps } from '../../base/steps.ts';
 import { check, type Declarations } from './checker.ts';
 import { type Construct, Frame, plan, type Run } from './interpreter.ts';
+import { planSteps, type RunSteps } from './interpreter-steps.ts';
 import { CompileError, type Issue } from './issues.ts';
 import { checkLiterals } from './syntax/literal-rules.ts';
 import { parse } from './syntax/parser.ts';
@@ -27,11 +29,15 @@ export class Program {
   readonly source: string;
   readonly tree: Node;
   readonly #run: Run;
+  readonly #planSteps: () => RunSteps;
+  #steps: RunSteps | undefined;
+  #loops: boolean | undefined;
 
-  constructor(source: string, tree: Node, run: Run) {
+  constructor(source: string, tree: Node, run: Run, stepsOf: () => RunSteps) {
     this.source = source;
     this.tree = tree;
     this.#run = run;
+    this.#planSteps = stepsOf;
   }
 
   get type(): CelType {
@@ -46,19 +52,54 @@ export class Program {
 
   /** `resolve` gives the values of variables; what it throws itself comes through. */
   evaluate(resolve: (name: string) => unknown, limit = PER_CALL_LIMIT): Outcome {
+    return this.#runOnce(new Frame(resolve, limit));
+  }
+
+  /** As evaluate; undefined where that would take long, and can be done in steps. */
+  evaluateQuickly(resolve: (name: string) => unknown, limit = PER_CALL_LIMIT): Outcome | undefined {
+    if (!this.#hasLoops) return this.evaluate(resolve, limit);
+    const outcome = this.#runOnce(new Frame(resolve, Math.min(limit, quickCost), quickMs));
+    return outcome.isExceeded === true ? undefined : outcome;
+  }
+
+  /** As evaluate, in steps: for what evaluateQuickly gave up. */
+  *evaluateSteps(resolve: (name: string) => unknown, limit = PER_CALL_LIMIT): Steps<Outcome> {
+    yield;
+    this.#steps ??= this.#planSteps();
     const frame = new Frame(resolve, limit);
+    try {
+      return { value: yield* this.#steps(frame), cost: frame.cost };
+    } catch (error) {
+      return whatFailed(error, frame);
+    }
+  }
+
+  get #hasLoops(): boolean {
+    if (this.#loops === undefined) {
+      this.#loops = false;
+      for (const { kind } of nodesOf(this.tree)) this.#loops ||= kind === 'comprehension';
+    }
+    return this.#loops;
+  }
+
+  #runOnce(frame: Frame): Outcome {
     try {
       return { value: this.#run(frame), cost: frame.cost };
     } catch (error) {
-      const isExceeded = error instanceof EvaluationStop;
-      if (isExceeded || error instanceof EvaluationFailure) {
-        return { error: error.message, cost: frame.cost, isExceeded };
-      }
-      if (error instanceof RangeError)
-        return { error: 'evaluation exceeded its stack', cost: frame.cost, isExceeded: true };
-      throw error;
+      return whatFailed(error, frame);
     }
   }
+}
+
+/** What is run at once though it loops. */
+const quickCost = 30_000;
+const quickMs = 4;
+
+function whatFailed(error: unknown, { cost }: Frame): Outcome {
+  const isExceeded = error instanceof EvaluationStop;
+  if (isExceeded || error instanceof EvaluationFailure) return { error: error.message, cost, isExceeded };
+  if (error instanceof RangeError) return { error: 'evaluation exceeded its stack', cost, isExceeded: true };
+  throw error;
 }
 
 const cannotConstruct: Construct = (typeName) => {
@@ -88,5 +129,6 @@ export function checkProgram(source: string, environment: Environment): CelType 
 export function compileProgram(source: string, environment: Environment): Program {
   const tree = checkedTree(source, environment);
   const construct = environment.construct ?? cannotConstruct;
-  return new Program(source, tree, plan(tree, environment.functions, construct));
+  const { functions } = environment;
+  return new Program(source, tree, plan(tree, functions, construct), () => planSteps(tree, functions, construct));
 }

@@ -1,5 +1,6 @@
+import type { Steps } from '../../base/steps.ts';
 import { resolveObject } from '../generated-schema.ts';
-import { cloneJson } from '../json.ts';
+import { cloneJson, holdsFew } from '../json.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
 
 /** What a type's values get wherever they occur, by the type's name; `object` is changed in place. */
@@ -18,13 +19,24 @@ export function setDefault(object: any, field: string, value: unknown): void {
   if (current === undefined || current === null || current === '') object[field] = value;
 }
 
+interface CompiledDefaults {
+  /** What is set in the object itself. */
+  setOwn: SetDefaults;
+  walk: SetDefaults;
+  /** Fields that lead to further defaults. */
+  parts: [name: string, type: ValueSchema][];
+}
+
+/** Each may hold some values itself. */
+const itemsAtOnce = 32;
+
 /**
  * Walks values of a type along those fields only that lead to a default, outer types first. Built once per type; a
  * type none of whose parts has a default costs nothing.
  */
 export class DefaultsWalker {
   readonly #typeDefaults: TypeDefaults;
-  readonly #walks = new WeakMap<TypeSchema, SetDefaults | null>();
+  readonly #walks = new WeakMap<TypeSchema, CompiledDefaults | null>();
   readonly #leads = new Map<TypeSchema, boolean>();
 
   constructor(typeDefaults: TypeDefaults) {
@@ -33,35 +45,73 @@ export class DefaultsWalker {
 
   /** null when there is nothing to set. */
   walkOf(schema: TypeSchema): SetDefaults | null {
-    let walk = this.#walks.get(schema);
-    if (walk === undefined) {
-      walk = this.#leadsToDefault(schema, new Set()) ? this.#compile(schema) : null;
-      this.#walks.set(schema, walk);
-    }
-    return walk;
+    return this.#compiledOf(schema)?.walk ?? null;
   }
 
-  #compile(schema: TypeSchema): SetDefaults {
+  /** As walkOf does, of a large value. */
+  *steps(schema: TypeSchema, object: any): Steps<void> {
+    const compiled = this.#compiledOf(schema);
+    if (compiled === null) return;
+    if (holdsFew(object)) {
+      compiled.walk(object);
+      return;
+    }
+    compiled.setOwn(object);
+    yield;
+    for (const [name, type] of compiled.parts) yield* this.#valueSteps(type, object[name]);
+  }
+
+  *#valueSteps(type: ValueSchema, value: any): Steps<void> {
+    if (value === undefined || value === null) return;
+    if (type.kind === 'object') {
+      yield* this.steps(resolveObject(type), value);
+      return;
+    }
+    if (type.kind !== 'array' && type.kind !== 'map') return;
+    let count = 0;
+    for (const key in value) {
+      yield* this.#valueSteps(type.kind === 'array' ? type.items : type.values, value[key]);
+      if (++count % itemsAtOnce === 0) yield;
+    }
+  }
+
+  #compiledOf(schema: TypeSchema): CompiledDefaults | null {
+    let compiled = this.#walks.get(schema);
+    if (compiled === undefined) {
+      compiled = this.#leadsToDefault(schema, new Set()) ? this.#compile(schema) : null;
+      this.#walks.set(schema, compiled);
+    }
+    return compiled;
+  }
+
+  #compile(schema: TypeSchema): CompiledDefaults {
     const own = this.#typeDefaults[schema.name];
     const constants: [name: string, value: unknown][] = [];
     const steps: [name: string, walk: SetDefaults][] = [];
+    const parts: [name: string, type: ValueSchema][] = [];
     for (const [name, field] of Object.entries(schema.fields)) {
       if (field.default !== undefined && !isGoZero(field)) constants.push([name, field.default]);
       const walk = this.#valueWalk(field.type);
-      if (walk !== undefined) steps.push([name, walk]);
+      if (walk === undefined) continue;
+      steps.push([name, walk]);
+      parts.push([name, field.type]);
     }
-    return (object) => {
+    const setOwn: SetDefaults = (object) => {
       for (let i = 0; i < constants.length; i++) {
         const [name, value] = constants[i]!;
         if (object[name] === undefined || object[name] === '') object[name] = cloneJson(value);
       }
       if (own !== undefined) own(object);
+    };
+    const walk: SetDefaults = (object) => {
+      setOwn(object);
       for (let i = 0; i < steps.length; i++) {
-        const [name, walk] = steps[i]!;
+        const [name, walkPart] = steps[i]!;
         const value = object[name];
-        if (value !== undefined && value !== null) walk(value);
+        if (value !== undefined && value !== null) walkPart(value);
       }
     };
+    return { setOwn, walk, parts };
   }
 
   #valueWalk(type: ValueSchema): SetDefaults | undefined {

@@ -8,7 +8,7 @@ import { badPatch, patchDoesNotApply } from './errors.ts';
  * JSON Patch (RFC 6902). The first operation that fails fails the whole patch, with the message of Kubernetes' own
  * implementation (evanphx/json-patch). Neither `document` nor `patch` is changed; parts nothing touched are copied too.
  */
-export function* jsonPatchSteps<T = any>(document: T, patch: unknown): Steps<T> {
+export function* jsonPatchSteps<T = any>(document: T, patch: unknown, isLarge = true): Steps<T> {
   if (!Array.isArray(patch)) {
     throw badPatch(`json: cannot unmarshal ${goKind(patch)} into Go value of type jsonpatch.Patch`);
   }
@@ -20,7 +20,7 @@ export function* jsonPatchSteps<T = any>(document: T, patch: unknown): Steps<T> 
       `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
     );
   }
-  const root: Root = { document: yield* cloneSteps(document), copiedBytes: 0, moved: 0 };
+  const root: Root = { document: yield* cloneSteps(document, isLarge), copiedBytes: 0, moved: 0 };
   yield;
   let yieldAt = movedBetweenYields;
   for (const operation of patch) {

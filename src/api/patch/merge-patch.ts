@@ -1,25 +1,27 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
-import { cloneSteps, isContainer, setOwn } from '../json.ts';
+import { cloneJson, cloneSteps, isContainer, setOwn } from '../json.ts';
 import { badPatch } from './errors.ts';
 
 /** JSON Merge Patch (RFC 7386): null removes, objects merge, everything else replaces. Changes neither argument. */
-export function* mergePatchSteps<T = any>(document: T, patch: unknown): Steps<T> {
+export function* mergePatchSteps<T = any>(document: T, patch: unknown, isLarge = true): Steps<T> {
   if (!isObject(patch)) throw badPatch('Invalid JSON Patch');
-  return yield* merge(document, patch);
+  return yield* merge(document, patch, isLarge);
 }
 
 export const applyMergePatch = <T = any>(document: T, patch: unknown): T => runAtOnce(mergePatchSteps(document, patch));
 
 const membersAtOnce = 64;
 
-function* merge(target: any, patch: any): Steps<any> {
-  if (!isObject(patch)) return yield* cloneSteps(patch);
+function* merge(target: any, patch: any, isLarge: boolean): Steps<any> {
+  if (!isObject(patch)) return yield* cloneSteps(patch, isLarge);
   const result: any = {};
   let count = 0;
   if (isObject(target)) {
     for (const key in target) {
-      if (!Object.hasOwn(patch, key))
-        setOwn(result, key, isContainer(target[key]) ? yield* cloneSteps(target[key]) : target[key]);
+      const member = target[key];
+      if (!Object.hasOwn(patch, key)) {
+        setOwn(result, key, isLarge && isContainer(member) ? yield* cloneSteps(member) : cloneJson(member));
+      }
       if (++count % membersAtOnce === 0) yield;
     }
   }
@@ -27,7 +29,7 @@ function* merge(target: any, patch: any): Steps<any> {
     const value = patch[key];
     if (value === null) continue;
     const before = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined;
-    setOwn(result, key, isContainer(value) ? yield* merge(before, value) : value);
+    setOwn(result, key, isContainer(value) ? yield* merge(before, value, isLarge) : value);
     if (++count % membersAtOnce === 0) yield;
   }
   return result;

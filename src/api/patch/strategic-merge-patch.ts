@@ -15,12 +15,19 @@ const SET_ELEMENT_ORDER = '$setElementOrder';
  * $retainKeys, $deleteFromPrimitiveList/ and $setElementOrder/. Changes neither argument.
  * Source: apimachinery's pkg/util/strategicpatch.
  */
-export function* strategicMergePatchSteps<T = any>(schema: TypeSchema, document: T, patch: unknown): Steps<T> {
+export function* strategicMergePatchSteps<T = any>(
+  schema: TypeSchema,
+  document: T,
+  patch: unknown,
+  isLarge = true,
+): Steps<T> {
   if (!isMap(patch)) {
     const kind = Array.isArray(patch) ? 'array' : typeof patch === 'boolean' ? 'bool' : typeof patch;
     throw badPatch(`json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`);
   }
-  return (yield* mergeMap((yield* cloneSteps(document)) as any, yield* cloneSteps(patch), { object: schema })) as T;
+  return (yield* mergeMap((yield* cloneSteps(document, isLarge)) as any, yield* cloneSteps(patch, isLarge), {
+    object: schema,
+  })) as T;
 }
 
 export const applyStrategicMergePatch = <T = any>(schema: TypeSchema, document: T, patch: unknown): T =>

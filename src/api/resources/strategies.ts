@@ -68,7 +68,7 @@ type StepsOnObject = (object: any, findings: Findings) => Steps<void>;
 type StepsOnChange = (object: any, old: any, findings: Findings) => Steps<void>;
 
 /** As validated, of what a tenant can make long. */
-function validatedInSteps(create: StepsOnObject, update: StepsOnChange, updateStatus?: OnChange): ResourceStrategy {
+function validatedInSteps(create: StepsOnObject, update?: StepsOnChange, updateStatus?: OnChange): ResourceStrategy {
   return {
     checks: {
       *create(object) {
@@ -78,7 +78,7 @@ function validatedInSteps(create: StepsOnObject, update: StepsOnChange, updateSt
       },
       *update(object, old) {
         const findings = new Findings();
-        yield* update(object, old, findings);
+        yield* update === undefined ? create(object, findings) : update(object, old, findings);
         return findings.list;
       },
       // biome-ignore lint/correctness/useYield: short, and a check like the others.
@@ -117,7 +117,7 @@ function podGracePeriodSeconds(object: KubeObject, asked: number | undefined): n
 const pathSegment: ResourceStrategy = { validateName: isPathSegmentName };
 const label: ResourceStrategy = { validateName: nameIsDnsLabel };
 
-const webhookConfiguration = validated(
+const webhookConfiguration = validatedInSteps(
   webhooks.validateWebhookConfiguration,
   webhooks.validateWebhookConfigurationUpdate,
 );
@@ -140,8 +140,7 @@ const ownStrategies: Record<string, ResourceStrategy> = {
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookConfiguration,
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhookConfiguration,
   '/pods': {
-    ...validated(pod.validatePodCreate, pod.validatePodUpdate),
-    validateStatusUpdate: checkChange(podStatus.validatePodStatusUpdate),
+    ...validatedInSteps(pod.validatePodCreate, pod.validatePodUpdate, podStatus.validatePodStatusUpdate),
     validateSubresourceUpdate: {
       ephemeralcontainers: checkChange(validatePodEphemeralContainers),
       resize: checkChange(validatePodResize),
@@ -150,10 +149,13 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     prepareForStatusUpdate: prepare.preparePodStatus,
     gracePeriodSeconds: podGracePeriodSeconds,
   },
-  '/podtemplates': validated((object, findings) => validatePodTemplate(object.template, 'template', findings)),
+  '/podtemplates': validatedInSteps((object, findings) => validatePodTemplate(object.template, 'template', findings)),
   '/replicationcontrollers': {
-    ...validated(workloads.validateReplicationController),
-    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('replicaSet')),
+    ...validatedInSteps(
+      workloads.validateReplicationController,
+      undefined,
+      workloadStatus.validateWorkloadStatus('replicaSet'),
+    ),
   },
   '/services': {
     validateStatusUpdate: checkChange(networkStatus.validateServiceStatus),
@@ -212,24 +214,36 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     prepareForStatusUpdate: volumes.prepareVolumeStatus,
   },
   'apps/deployments': {
-    ...validated(workloads.validateDeployment, workloads.validateDeploymentUpdate),
+    ...validatedInSteps(
+      workloads.validateDeployment,
+      workloads.validateDeploymentUpdate,
+      workloadStatus.validateWorkloadStatus('deployment'),
+    ),
     annotationsCount: true,
-    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('deployment')),
   },
   'apps/replicasets': {
-    ...validated(workloads.validateReplicaSet, workloads.validateReplicaSetUpdate),
-    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('replicaSet')),
+    ...validatedInSteps(
+      workloads.validateReplicaSet,
+      workloads.validateReplicaSetUpdate,
+      workloadStatus.validateWorkloadStatus('replicaSet'),
+    ),
   },
   'apps/statefulsets': {
-    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('statefulSet')),
-    ...validated(workloads.validateStatefulSetCreate, workloads.validateStatefulSetUpdate),
+    ...validatedInSteps(
+      workloads.validateStatefulSetCreate,
+      workloads.validateStatefulSetUpdate,
+      workloadStatus.validateWorkloadStatus('statefulSet'),
+    ),
     ...label,
     prepareForCreate: prepare.prepareStatefulSet,
     prepareForUpdate: prepare.prepareStatefulSet,
   },
   'apps/daemonsets': {
-    validateStatusUpdate: checkChange(workloadStatus.validateWorkloadStatus('daemonSet')),
-    ...validated(workloads.validateDaemonSet, workloads.validateDaemonSetUpdate),
+    ...validatedInSteps(
+      workloads.validateDaemonSet,
+      workloads.validateDaemonSetUpdate,
+      workloadStatus.validateWorkloadStatus('daemonSet'),
+    ),
     setDefaults: prepare.defaultDaemonSet,
     prepareForCreate: prepare.prepareDaemonSet,
     prepareForUpdate: prepare.prepareDaemonSetUpdate,
@@ -249,12 +263,11 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     ),
   ),
   'batch/jobs': {
-    validateStatusUpdate: checkChange(jobStatus.validateJobStatus),
-    ...validated(batch.validateJob, batch.validateJobUpdate),
+    ...validatedInSteps(batch.validateJob, batch.validateJobUpdate, jobStatus.validateJobStatus),
     prepareForCreate: prepare.prepareJob,
     rename: prepare.renameJob,
   },
-  'batch/cronjobs': validated(
+  'batch/cronjobs': validatedInSteps(
     (object, findings) => batch.validateCronJob(object, findings),
     (object, old, findings) => batch.validateCronJob(object, findings, old),
   ),

@@ -183,8 +183,9 @@ function keepNodePorts(spec: any, before: any): void {
   const isOpen = (type: string) => type === 'NodePort' || type === 'LoadBalancer';
   if (!isOpen(spec.type)) {
     if (isOpen(before.type)) {
+      const oldPorts = portsByKey(before.ports);
       for (const port of spec.ports ?? []) {
-        const old = before.ports?.find((other: any) => other.port === port.port && other.protocol === port.protocol);
+        const old = oldPorts.get(portKey(port));
         if (old !== undefined && old.nodePort === port.nodePort) delete port.nodePort;
       }
       if (spec.externalTrafficPolicy === before.externalTrafficPolicy && !spec.externalIPs?.length) {
@@ -201,14 +202,24 @@ function keepNodePorts(spec: any, before: any): void {
   }
   if (!isOpen(before.type)) return;
   const taken = new Set((spec.ports ?? []).map((port: any) => port.nodePort).filter(Boolean));
+  const oldPorts = portsByKey(before.ports);
   for (const port of spec.ports ?? []) {
     if (port.nodePort) continue;
-    const old = before.ports?.find((other: any) => other.port === port.port && other.protocol === port.protocol);
+    const old = oldPorts.get(portKey(port));
     if (old?.nodePort && !taken.has(old.nodePort)) {
       port.nodePort = old.nodePort;
       taken.add(old.nodePort);
     }
   }
+}
+
+const portKey = ({ port, protocol }: any): string => `${port}/${protocol}`;
+
+/** The first of each number and protocol. */
+function portsByKey(ports: any[] | undefined): Map<string, any> {
+  const byKey = new Map<string, any>();
+  for (const port of ports ?? []) if (!byKey.has(portKey(port))) byKey.set(portKey(port), port);
+  return byKey;
 }
 
 /** Plain text is a way to write a secret, never kept as such: it becomes data, over what stands there. */

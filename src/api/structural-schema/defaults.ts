@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { cloneJson } from '../json.ts';
 import { isRecord, itemsOf, type JsonSchema, propertyOf, setOwn, valuesOf } from './json-schema.ts';
 
@@ -16,28 +17,50 @@ export class TooManyDefaults extends Error {
  * none. Throws TooManyDefaults, with some filled in, where they would add megabytes.
  * Source: apiextensions' defaulting.
  */
-export function applySchemaDefaults(schema: JsonSchema, value: unknown): void {
-  fillIn(schema, value, { bytes: mostAddedBytes });
+export function* schemaDefaultsSteps(schema: JsonSchema, value: unknown): Steps<void> {
+  const left: Left = { bytes: mostAddedBytes, effort: effortAtOnce };
+  const parts: Part[] = [[schema, value]];
+  for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+    fillIn(part[0], part[1], left, parts);
+    if (left.effort > 0) continue;
+    left.effort = effortAtOnce;
+    yield;
+  }
 }
+
+export const applySchemaDefaults = (schema: JsonSchema, value: unknown): void =>
+  runAtOnce(schemaDefaultsSteps(schema, value));
+
+type Part = [schema: JsonSchema, value: unknown];
+
+/** Members that are looked at or set, between two steps. */
+const effortAtOnce = 2000;
 
 interface Left {
   bytes: number;
+  effort: number;
 }
 
-function fillIn(schema: JsonSchema, value: unknown, left: Left): void {
+const holdsMore = (value: unknown): boolean => typeof value === 'object' && value !== null;
+
+/** One value; what it holds goes to `parts`. */
+function fillIn(schema: JsonSchema, value: unknown, left: Left, parts: Part[]): void {
   if (Array.isArray(value)) {
     const items = itemsOf(schema);
     if (items === undefined) return;
+    left.effort -= value.length;
     for (let index = 0; index < value.length; index++) {
       if (value[index] === null && items.default !== undefined && items.nullable !== true) {
         value[index] = defaultOf(items, left);
       }
-      fillIn(items, value[index], left);
+      if (holdsMore(value[index])) parts.push([items, value[index]]);
     }
     return;
   }
   if (!isRecord(value)) return;
-  for (const [name, property] of defaultedProperties(schema)) {
+  const defaulted = defaultedProperties(schema);
+  left.effort -= 1 + defaulted.length;
+  for (const [name, property] of defaulted) {
     const isAbsent = !Object.hasOwn(value, name) || (value[name] === null && property.nullable !== true);
     if (!isAbsent) continue;
     left.bytes -= name.length + 4;
@@ -45,6 +68,7 @@ function fillIn(schema: JsonSchema, value: unknown, left: Left): void {
   }
   const values = valuesOf(schema);
   for (const key of Object.keys(value)) {
+    left.effort--;
     const part = propertyOf(schema, key) ?? values;
     if (part === undefined) continue;
     if (value[key] === null && part.nullable !== true) {
@@ -54,7 +78,7 @@ function fillIn(schema: JsonSchema, value: unknown, left: Left): void {
       }
       value[key] = defaultOf(part, left);
     }
-    fillIn(part, value[key], left);
+    if (holdsMore(value[key])) parts.push([part, value[key]]);
   }
 }
 

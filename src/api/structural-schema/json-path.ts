@@ -99,7 +99,7 @@ class Parser {
       return (value, effort, found) => Array.isArray(value) && value.some((item) => holds(item, effort) && found(item));
     }
     const selectors = splitUnion(inner).map(selectorOf);
-    return (value, _effort, found) => selectors.some((select) => select(value).some(found));
+    return (value, effort, found) => selectors.some((select) => select(value, effort).some(found));
   }
 
   #closing(): number {
@@ -122,7 +122,7 @@ function splitUnion(text: string): string[] {
   return [...text.matchAll(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+/g)].map((match) => match[0].trim());
 }
 
-function selectorOf(text: string): (value: unknown) => unknown[] {
+function selectorOf(text: string): (value: unknown, effort: Effort) => unknown[] {
   const quoted = /^(['"])(.*)\1$/s.exec(text);
   if (quoted !== null) {
     const name = quoted[2]!.replace(/\\(.)/g, '$1');
@@ -133,10 +133,12 @@ function selectorOf(text: string): (value: unknown) => unknown[] {
   const [, first = '', last, step] = slice;
   if (last === undefined) {
     if (first === '') throw new Error(`invalid array index ${text}`);
-    return (value) => (Array.isArray(value) ? value.slice(Number(first)).slice(0, 1) : []);
+    return (value) => (Array.isArray(value) ? value.slice(Number(first), Number(first) + 1 || undefined) : []);
   }
-  return (value) => {
+  return (value, effort) => {
     if (!Array.isArray(value)) return [];
+    effort.steps -= value.length;
+    if (effort.steps < 0) throw exhausted;
     const part = value.slice(first === '' ? 0 : Number(first), last === '' ? undefined : Number(last));
     return part.filter((_, index) => index % (Number(step) || 1) === 0);
   };

@@ -2,21 +2,26 @@ import type { FieldError } from '../status.ts';
 
 /** Many times what is shown (status.ts); every item of a long list may be wrong in ten ways, each with its value. */
 const findingsKept = 10_000;
+/** All of their words together: one list that is wrong in a thousand places may be shown as a whole for each. */
+const charactersKept = 1024 * 1024;
 
 /** Collects what is wrong with an object, each finding worded as apimachinery's field.Error prints it. */
 export class Findings {
   readonly list: FieldError[] = [];
+  #characters = 0;
+  /** The text of the value that was shown last: often it is shown again. */
+  #shown: { value: unknown; text: string } | undefined;
 
   required(field: string, detail = ''): void {
     this.#add({ reason: 'FieldValueRequired', field, message: withDetail('Required value', detail) });
   }
 
   invalid(field: string, value: unknown, detail: string): void {
-    if (this.#isFull) return;
-    this.list.push({
+    if (this.isFull) return;
+    this.#add({
       reason: 'FieldValueInvalid',
       field,
-      message: withDetail(`Invalid value: ${show(value)}`, detail),
+      message: withDetail(`Invalid value: ${this.#show(value)}`, detail),
     });
   }
 
@@ -32,21 +37,24 @@ export class Findings {
 
   /** `supported` is printed in the order given; upstream sorts where it holds a set. */
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
-    if (this.#isFull) return;
+    if (this.isFull) return;
     const values = supported.map((one) => JSON.stringify(one)).join(', ');
-    this.list.push({
+    this.#add({
       reason: 'FieldValueNotSupported',
       field,
-      message: withDetail(`Unsupported value: ${show(value)}`, values === '' ? '' : `supported values: ${values}`),
+      message: withDetail(
+        `Unsupported value: ${this.#show(value)}`,
+        values === '' ? '' : `supported values: ${values}`,
+      ),
     });
   }
 
   duplicate(field: string, value: unknown, detail = ''): void {
-    if (this.#isFull) return;
-    this.list.push({
+    if (this.isFull) return;
+    this.#add({
       reason: 'FieldValueDuplicate',
       field,
-      message: withDetail(`Duplicate value: ${show(value)}`, detail),
+      message: withDetail(`Duplicate value: ${this.#show(value)}`, detail),
     });
   }
 
@@ -54,9 +62,13 @@ export class Findings {
     this.#add({ reason: 'FieldValueForbidden', field, message: withDetail('Forbidden', detail) });
   }
 
-  notFound(field: string, value: unknown): void {
-    if (this.#isFull) return;
-    this.list.push({ reason: 'FieldValueNotFound', field, message: `Not found: ${show(value)}` });
+  notFound(field: string, value: unknown, detail = ''): void {
+    if (this.isFull) return;
+    this.#add({
+      reason: 'FieldValueNotFound',
+      field,
+      message: withDetail(`Not found: ${this.#show(value)}`, detail),
+    });
   }
 
   tooLong(field: string, maximumBytes: number): void {
@@ -75,12 +87,21 @@ export class Findings {
     });
   }
 
-  get #isFull(): boolean {
-    return this.list.length >= findingsKept;
+  /** What is found besides is not kept. */
+  get isFull(): boolean {
+    return this.list.length >= findingsKept || this.#characters >= charactersKept;
   }
 
   #add(finding: FieldError): void {
-    if (!this.#isFull) this.list.push(finding);
+    if (this.isFull) return;
+    this.#characters += finding.message.length;
+    this.list.push(finding);
+  }
+
+  #show(value: unknown): string {
+    if (typeof value !== 'object' || value === null) return show(value);
+    if (this.#shown?.value !== value) this.#shown = { value, text: show(value) };
+    return this.#shown.text;
   }
 
   get isEmpty(): boolean {
@@ -127,7 +148,11 @@ export const FIELD_IS_IMMUTABLE = 'field is immutable';
 
 const withDetail = (what: string, detail: string): string => (detail === '' ? what : `${what}: ${detail}`);
 
+/** A name of megabytes is wrong in its first thousand characters. */
+const charactersShown = 64 * 1024;
+
 function show(value: unknown): string {
   if (value === undefined) return 'null';
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, charactersShown));
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
 }

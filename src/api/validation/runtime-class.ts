@@ -1,10 +1,9 @@
-import { semanticEqual } from '../equality.ts';
 import type { RuntimeClass } from '../generated/node-v1.ts';
 import { isDns1123Label } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
 import { validateImmutable, validateLabels } from './metadata.ts';
-import { validateTolerations } from './pods/scheduling.ts';
+import { tolerationText, validateTolerations } from './pods/scheduling.ts';
 
 /** Source: pkg/apis/node/validation. */
 export function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass, findings: Findings): void {
@@ -21,10 +20,11 @@ export function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeC
   validateLabels(scheduling.nodeSelector, 'scheduling.nodeSelector', findings);
   const tolerations = scheduling.tolerations ?? [];
   validateTolerations(tolerations, 'scheduling.tolerations', findings);
+  const seen = new Set<string>();
   tolerations.forEach((toleration, index) => {
-    if (tolerations.slice(0, index).some((other) => semanticEqual(other, toleration))) {
-      findings.duplicate(`scheduling.tolerations[${index}]`, toleration);
-    }
+    const text = tolerationText(toleration);
+    if (seen.has(text)) findings.duplicate(`scheduling.tolerations[${index}]`, toleration);
+    seen.add(text);
   });
 }
 

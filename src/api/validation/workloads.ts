@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts';
 import { semanticEqual } from '../equality.ts';
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../generated/apps-v1.ts';
 import type { PodTemplateSpec, ReplicationController } from '../generated/core-v1.ts';
@@ -30,7 +31,12 @@ function validateSelector(
   }
 }
 
-function validateTemplate(template: PodTemplateSpec, selector: Selector, workload: string, findings: Findings): void {
+function* validateTemplate(
+  template: PodTemplateSpec,
+  selector: Selector,
+  workload: string,
+  findings: Findings,
+): Steps<void> {
   const selectsAll = selector.requirements.length === 0 && !selector.nothing;
   if (!selectsAll && !selector.matches(template.metadata?.labels)) {
     findings.invalid(
@@ -39,7 +45,7 @@ function validateTemplate(template: PodTemplateSpec, selector: Selector, workloa
       '`selector` does not match template `labels`',
     );
   }
-  validatePodTemplate(template, 'spec.template', findings);
+  yield* validatePodTemplate(template, 'spec.template', findings);
   validateRunsForever(template, workload, findings);
 }
 
@@ -56,10 +62,10 @@ function validateRunsForever(template: PodTemplateSpec, workload: string, findin
   }
 }
 
-export function validateDeployment({ spec }: Deployment, findings: Findings): void {
+export function* validateDeployment({ spec }: Deployment, findings: Findings): Steps<void> {
   findings.nonnegative(spec.replicas, 'spec.replicas');
   const selector = validateSelector(spec.selector, 'deployment', findings);
-  if (selector !== undefined) validateTemplate(spec.template, selector, 'ReplicaSet', findings);
+  if (selector !== undefined) yield* validateTemplate(spec.template, selector, 'ReplicaSet', findings);
   validateStrategy(spec.strategy ?? {}, findings);
   findings.nonnegative(spec.minReadySeconds, 'spec.minReadySeconds');
   findings.nonnegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit');
@@ -73,8 +79,8 @@ export function validateDeployment({ spec }: Deployment, findings: Findings): vo
   }
 }
 
-export function validateDeploymentUpdate(deployment: Deployment, old: Deployment, findings: Findings): void {
-  validateDeployment(deployment, findings);
+export function* validateDeploymentUpdate(deployment: Deployment, old: Deployment, findings: Findings): Steps<void> {
+  yield* validateDeployment(deployment, findings);
   validateImmutable(deployment.spec.selector, old.spec.selector, 'spec.selector', findings);
 }
 
@@ -115,19 +121,19 @@ export function validateAtMostAll(value: number | string | undefined, path: stri
   if ((percentOf(value) ?? 0) > 100) findings.invalid(path, value, 'must not be greater than 100%');
 }
 
-export function validateReplicaSet({ spec }: ReplicaSet, findings: Findings): void {
+export function* validateReplicaSet({ spec }: ReplicaSet, findings: Findings): Steps<void> {
   findings.nonnegative(spec.replicas, 'spec.replicas');
   findings.nonnegative(spec.minReadySeconds, 'spec.minReadySeconds');
   const selector = validateSelector(spec.selector, 'deployment', findings);
-  if (selector !== undefined) validateTemplate(spec.template!, selector, 'ReplicaSet', findings);
+  if (selector !== undefined) yield* validateTemplate(spec.template!, selector, 'ReplicaSet', findings);
 }
 
-export function validateReplicaSetUpdate(replicaSet: ReplicaSet, old: ReplicaSet, findings: Findings): void {
-  validateReplicaSet(replicaSet, findings);
+export function* validateReplicaSetUpdate(replicaSet: ReplicaSet, old: ReplicaSet, findings: Findings): Steps<void> {
+  yield* validateReplicaSet(replicaSet, findings);
   validateImmutable(replicaSet.spec.selector, old.spec.selector, 'spec.selector', findings);
 }
 
-export function validateReplicationController({ spec }: ReplicationController, findings: Findings): void {
+export function* validateReplicationController({ spec }: ReplicationController, findings: Findings): Steps<void> {
   findings.nonnegative(spec.minReadySeconds, 'spec.minReadySeconds');
   if (!Object.keys(spec.selector ?? {}).length) findings.required('spec.selector');
   findings.nonnegative(spec.replicas, 'spec.replicas');
@@ -135,10 +141,10 @@ export function validateReplicationController({ spec }: ReplicationController, f
     findings.required('spec.template');
     return;
   }
-  validateTemplate(spec.template, selectorFromLabels(spec.selector), 'ReplicationController', findings);
+  yield* validateTemplate(spec.template, selectorFromLabels(spec.selector), 'ReplicationController', findings);
 }
 
-export function validateDaemonSet({ spec }: DaemonSet, findings: Findings): void {
+export function* validateDaemonSet({ spec }: DaemonSet, findings: Findings): Steps<void> {
   validateLabelSelector(spec.selector, 'spec.selector', findings);
   const selector = spec.selector ?? undefined;
   if (selector === undefined) {
@@ -163,7 +169,7 @@ export function validateDaemonSet({ spec }: DaemonSet, findings: Findings): void
       // Said by validateLabelSelector.
     }
   }
-  validatePodTemplate(spec.template, 'spec.template', findings);
+  yield* validatePodTemplate(spec.template, 'spec.template', findings);
   validateRunsForever(spec.template, 'DaemonSet', findings);
   findings.nonnegative(spec.minReadySeconds, 'spec.minReadySeconds');
   findings.nonnegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit');
@@ -188,20 +194,20 @@ export function validateDaemonSet({ spec }: DaemonSet, findings: Findings): void
   }
 }
 
-export function validateDaemonSetUpdate(daemonSet: DaemonSet, old: DaemonSet, findings: Findings): void {
-  validateDaemonSet(daemonSet, findings);
+export function* validateDaemonSetUpdate(daemonSet: DaemonSet, old: DaemonSet, findings: Findings): Steps<void> {
+  yield* validateDaemonSet(daemonSet, findings);
   validateImmutable(daemonSet.spec.selector, old.spec.selector, 'spec.selector', findings);
 }
 
 /** Claims are looked at once: afterwards they are fixed. */
-export function validateStatefulSetCreate(set: StatefulSet, findings: Findings): void {
-  validateStatefulSet(set, findings);
+export function* validateStatefulSetCreate(set: StatefulSet, findings: Findings): Steps<void> {
+  yield* validateStatefulSet(set, findings);
   set.spec.volumeClaimTemplates?.forEach((claim, index) => {
     validateClaimSpec(claim.spec, `spec.volumeClaimTemplates[${index}].spec`, findings);
   });
 }
 
-function validateStatefulSet({ spec }: StatefulSet, findings: Findings): void {
+function* validateStatefulSet({ spec }: StatefulSet, findings: Findings): Steps<void> {
   if (spec.podManagementPolicy !== 'OrderedReady' && spec.podManagementPolicy !== 'Parallel') {
     findings.invalid('spec.podManagementPolicy', spec.podManagementPolicy, "must be 'OrderedReady' or 'Parallel'");
   }
@@ -234,7 +240,7 @@ function validateStatefulSet({ spec }: StatefulSet, findings: Findings): void {
   findings.nonnegative(spec.ordinals?.start, 'spec.ordinals.start');
   if (spec.serviceName) findings.invalidEach('spec.serviceName', spec.serviceName, isDns1123Label(spec.serviceName));
   const selector = validateSelector(spec.selector, 'statefulset', findings);
-  if (selector !== undefined) validateTemplate(withClaimVolumes(spec), selector, 'StatefulSet', findings);
+  if (selector !== undefined) yield* validateTemplate(withClaimVolumes(spec), selector, 'StatefulSet', findings);
 }
 
 /** Pods mount the claims of the set by name; hostname and subdomain are the controller's. */
@@ -265,8 +271,12 @@ const changeableInStatefulSet = [
   'persistentVolumeClaimRetentionPolicy',
 ] as const;
 
-export function validateStatefulSetUpdate(statefulSet: StatefulSet, old: StatefulSet, findings: Findings): void {
-  validateStatefulSet(statefulSet, findings);
+export function* validateStatefulSetUpdate(
+  statefulSet: StatefulSet,
+  old: StatefulSet,
+  findings: Findings,
+): Steps<void> {
+  yield* validateStatefulSet(statefulSet, findings);
   const kept: any = { ...statefulSet.spec };
   for (const field of changeableInStatefulSet) kept[field] = old.spec[field];
   if (!semanticEqual(kept, old.spec)) {

@@ -121,6 +121,11 @@ export class Admission {
     for (let index = 0; index < plugins.length; index++) {
       const plugin = plugins[index]!;
       if (!plugin.handles(request)) continue;
+      // Each goes through a large object once or twice.
+      if (request.pace?.isLong === true && request.pace.isDue) {
+        await request.pace.rest();
+        beganMs = performance.now();
+      }
       let isRejected = true;
       try {
         const pending = plugin[step]!(request);

@@ -88,11 +88,15 @@ function writeTimes(object: KubeObject, old: KubeObject, now: string): void {
   const conditions: any[] | undefined = object['status']?.conditions;
   if (conditions === undefined || conditions === old['status']?.conditions) return;
   const before: any[] = old['status']?.conditions ?? [];
+  // Those of another type or status are not the same; the first of a type and status counts.
+  const keyOf = ({ type, status }: any) => JSON.stringify([type, status]);
+  const byKey = Map.groupBy(before, keyOf);
   object['status'] = {
     ...object['status'],
     conditions: conditions.map((condition) => {
-      if (before.some((known) => deepEqual(known, condition))) return condition;
-      const same = before.find(({ type, status }) => type === condition.type && status === condition.status);
+      const alike = byKey.get(keyOf(condition)) ?? [];
+      if (alike.some((known) => deepEqual(known, condition))) return condition;
+      const [same] = alike;
       return {
         ...condition,
         lastUpdateTime: condition.lastUpdateTime ?? now,

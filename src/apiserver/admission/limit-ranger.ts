@@ -4,6 +4,8 @@ import { podResourceList } from '../../api/pods/pod-resource-lists.ts';
 import { canonicalQuantity, compareQuantities, quantityNumber } from '../../api/quantity.ts';
 import type { ResourceList } from '../../api/quota/resource-list.ts';
 import { LIMIT_RANGES } from '../../api/resources.ts';
+import { StatusError } from '../../api/status.ts';
+import { runInTurns, type Steps } from '../../base/steps.ts';
 import type { Objects } from '../objects.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 import { forbid } from './forbid.ts';
@@ -26,12 +28,15 @@ export function limitRanger(objects: Objects): AdmissionPlugin {
     },
     async admit(request) {
       if (!isPod(request)) return;
-      for (const range of await rangesOf(request)) setDefaults(request.object!, range);
+      const added = { names: 0 };
+      for (const range of await rangesOf(request)) {
+        await runInTurns(setDefaults(request.object!, range, added), request.pace);
+      }
     },
     async validate(request) {
       const judge = isPod(request) ? podFindings : claimFindings;
       for (const range of await rangesOf(request)) {
-        const findings = judge(request.object!, range.spec?.limits ?? []);
+        const findings = await runInTurns(judge(request.object!, range.spec?.limits ?? []), request.pace);
         if (findings.length > 0) throw forbid(request, aggregate(findings));
       }
     },
@@ -44,8 +49,13 @@ export function aggregate(messages: string[]): string {
   return unique.length === 1 ? unique[0]! : `[${unique.join(', ')}]`;
 }
 
+/** What limit ranges may add to a pod: names in all its containers together. A pod of the largest kind has as many. */
+const mostNamesAdded = 100_000;
+/** Nobody reads more of what a pod does wrong. */
+const findingsKept = 1000;
+
 /** Containers get what they do not say, and the pod an annotation of what they got. */
-function setDefaults(pod: KubeObject, range: LimitRange): void {
+function* setDefaults(pod: KubeObject, range: LimitRange, added: { names: number }): Steps<void> {
   const requests: Record<string, string> = {};
   const limits: Record<string, string> = {};
   for (const limit of range.spec?.limits ?? []) {
@@ -59,6 +69,11 @@ function setDefaults(pod: KubeObject, range: LimitRange): void {
     const missingRequests = Object.keys(requests).filter((name) => resources.requests?.[name] === undefined);
     const missingLimits = Object.keys(limits).filter((name) => resources.limits?.[name] === undefined);
     if (missingRequests.length === 0 && missingLimits.length === 0) return;
+    added.names += missingRequests.length + missingLimits.length;
+    if (added.names > mostNamesAdded) {
+      const why = `limit ranges add more than ${mostNamesAdded} resources to the pod`;
+      throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`);
+    }
     container.resources = { ...resources };
     if (missingRequests.length > 0) {
       container.resources.requests = { ...requests, ...resources.requests };
@@ -69,8 +84,15 @@ function setDefaults(pod: KubeObject, range: LimitRange): void {
       notes.push(`${missingLimits.sort().join(', ')} limit for ${what} ${container.name}`);
     }
   };
-  for (const container of pod['spec'].containers ?? []) fill(container, 'container');
-  for (const container of pod['spec'].initContainers ?? []) fill(container, 'init container');
+  for (const [list, what] of [
+    ['containers', 'container'],
+    ['initContainers', 'init container'],
+  ] as const) {
+    for (const container of pod['spec'][list] ?? []) {
+      fill(container, what);
+      yield;
+    }
+  }
   if (notes.length === 0) return;
   pod.metadata.annotations = {
     ...pod.metadata.annotations,
@@ -78,25 +100,30 @@ function setDefaults(pod: KubeObject, range: LimitRange): void {
   };
 }
 
-function podFindings(pod: KubeObject, limits: LimitRangeItem[]): string[] {
+function* podFindings(pod: KubeObject, limits: LimitRangeItem[]): Steps<string[]> {
   const { spec } = pod as unknown as Pod & { spec: NonNullable<Pod['spec']> };
-  return limits.flatMap((limit) => {
-    if (limit.type === 'Container') {
-      return [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ resources }) =>
-        findings(limit, resources?.requests ?? {}, resources?.limits ?? {}),
-      );
+  const found: string[] = [];
+  const options = { withoutOverhead: true };
+  const ofPod = limits.some(({ type }) => type === 'Pod')
+    ? ([podResourceList({ spec }, 'requests', options), podResourceList({ spec }, 'limits', options)] as const)
+    : undefined;
+  for (const limit of limits) {
+    yield;
+    if (limit.type === 'Pod') found.push(...findings(limit, ...ofPod!));
+    if (limit.type !== 'Container') continue;
+    for (const list of [spec.containers, spec.initContainers ?? []]) {
+      for (const { resources } of list) {
+        for (const one of findings(limit, resources?.requests ?? {}, resources?.limits ?? {})) found.push(one);
+        if (found.length >= findingsKept) return found.slice(0, findingsKept);
+        yield;
+      }
     }
-    if (limit.type !== 'Pod') return [];
-    const options = { withoutOverhead: true };
-    return findings(
-      limit,
-      podResourceList({ spec }, 'requests', options),
-      podResourceList({ spec }, 'limits', options),
-    );
-  });
+  }
+  return found;
 }
 
-function claimFindings(claim: KubeObject, limits: LimitRangeItem[]): string[] {
+function* claimFindings(claim: KubeObject, limits: LimitRangeItem[]): Steps<string[]> {
+  yield;
   const requests: ResourceList = claim['spec'].resources?.requests ?? {};
   return limits
     .filter(({ type }) => type === 'PersistentVolumeClaim')

@@ -3,6 +3,7 @@ import type { Toleration } from '../../api/generated/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/node-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { sameList } from '../../api/quota/resource-list.ts';
+import { runInTurns, type Steps } from '../../base/steps.ts';
 import type { Objects } from '../objects.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 import { forbid } from './forbid.ts';
@@ -33,7 +34,8 @@ export function runtimeClassAdmission(objects: Objects): AdmissionPlugin {
         if (isGiven && !sameList(spec.overhead, overhead)) throw forbid(request, mismatch);
         if (overhead !== undefined) spec.overhead = { ...overhead };
       }
-      if (runtimeClass.scheduling !== undefined) setScheduling(request, spec, runtimeClass.scheduling);
+      const { scheduling } = runtimeClass;
+      if (scheduling !== undefined) await runInTurns(setScheduling(request, spec, scheduling), request.pace);
     },
     async validate(request) {
       const runtimeClass = await classOf(request);
@@ -47,11 +49,11 @@ export function runtimeClassAdmission(objects: Objects): AdmissionPlugin {
   };
 }
 
-function setScheduling(
+function* setScheduling(
   request: AdmissionRequest,
   spec: KubeObject['spec'],
   { nodeSelector, tolerations }: NonNullable<RuntimeClass['scheduling']>,
-): void {
+): Steps<void> {
   for (const [key, value] of Object.entries(nodeSelector ?? {})) {
     const own = spec.nodeSelector?.[key];
     if (own === undefined || own === value) continue;
@@ -61,19 +63,23 @@ function setScheduling(
     );
   }
   if (nodeSelector !== undefined) spec.nodeSelector = { ...spec.nodeSelector, ...nodeSelector };
-  const merged = mergeTolerations(spec.tolerations ?? [], tolerations ?? []);
+  const merged = yield* mergeTolerations(spec.tolerations ?? [], tolerations ?? []);
   if (merged.length > 0) spec.tolerations = merged;
 }
 
 /** Both lists without those that another one covers; of equal ones the first stays. */
-function mergeTolerations(first: Toleration[], second: Toleration[]): Toleration[] {
+function* mergeTolerations(first: Toleration[], second: Toleration[]): Steps<Toleration[]> {
   const all = [...first, ...second];
   const merged: Toleration[] = [];
   for (const [index, one] of all.entries()) {
-    const isCovered =
-      merged.some((other) => covers(other, one)) ||
-      all.slice(index + 1).some((other) => !semanticEqual(one, other) && covers(other, one));
+    let isCovered = merged.some((other) => covers(other, one));
+    for (let after = index + 1; after < all.length && !isCovered; after++) {
+      const other = all[after]!;
+      isCovered = covers(other, one) && !semanticEqual(one, other);
+      if (after % 256 === 0) yield;
+    }
     if (!isCovered) merged.push(one);
+    if (index % 16 === 15 || merged.length > 500) yield;
   }
   return merged;
 }

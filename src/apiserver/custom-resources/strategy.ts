@@ -3,12 +3,12 @@ import type { KubeObject } from '../../api/object.ts';
 import type { ResourceStrategy } from '../../api/resource-definition.ts';
 import { type FieldError, StatusError } from '../../api/status.ts';
 import { hasRules, ruleChecks } from '../../api/structural-schema/cel/validate-rules.ts';
-import { applySchemaDefaults, TooManyDefaults } from '../../api/structural-schema/defaults.ts';
+import { schemaDefaultsSteps, TooManyDefaults } from '../../api/structural-schema/defaults.ts';
 import { validateEmbeddedResources } from '../../api/structural-schema/embedded-resources.ts';
 import { type JsonSchema, propertyOf } from '../../api/structural-schema/json-schema.ts';
 import { listTypeChecks } from '../../api/structural-schema/list-types.ts';
 import { partChecks, valueChecks } from '../../api/structural-schema/validate-value.ts';
-import type { Steps } from '../../base/steps.ts';
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { validateScale } from './scale-paths.ts';
 
 /** What all custom resources do, by the schema of one version. Source: apiextensions' registry/customresource. */
@@ -18,14 +18,8 @@ export function customResourceStrategy(
 ): ResourceStrategy {
   return {
     requiresResourceVersion: true,
-    setDefaults(object) {
-      try {
-        applySchemaDefaults(schema, object);
-      } catch (error) {
-        if (!(error instanceof TooManyDefaults)) throw error;
-        throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`);
-      }
-    },
+    setDefaults: (object) => runAtOnce(defaultsSteps(schema, object)),
+    defaultsSteps: (object) => defaultsSteps(schema, object),
     checks: {
       *create(object, ofMetadata) {
         const found = [
@@ -58,6 +52,15 @@ export function customResourceStrategy(
       },
     },
   };
+}
+
+function* defaultsSteps(schema: JsonSchema, object: KubeObject): Steps<void> {
+  try {
+    yield* schemaDefaultsSteps(schema, object);
+  } catch (error) {
+    if (!(error instanceof TooManyDefaults)) throw error;
+    throw new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`);
+  }
 }
 
 const blocking = new Set([

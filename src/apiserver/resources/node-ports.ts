@@ -121,10 +121,13 @@ class Ports {
 function fillNew(service: KubeObject, available: Ports, refuse: Refuse): void {
   const ports: Port[] = service['spec'].ports ?? [];
   const byNumber = new Map<number, number>();
+  /** The first of each number that asks for one. */
+  const asking = new Map<number, Port>();
+  for (const port of ports) if (port.nodePort && !asking.has(port.port)) asking.set(port.port, port);
   for (const [index, port] of ports.entries()) {
     if (!port.nodePort && !wantsNodePorts(service)) continue;
     const known = byNumber.get(port.port);
-    const asked = known === undefined ? ports.find((other) => other.port === port.port && other.nodePort) : port;
+    const asked = known === undefined ? asking.get(port.port) : port;
     const number = asked?.nodePort || known;
     if (number === undefined) choose(port, available);
     else if (number !== known) {

@@ -8,10 +8,11 @@ import { runInTurns } from '../../base/steps.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';
 import { decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { paceOf } from '../pace.ts';
+import { noteSize, paceOf } from '../pace.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
 import { readYaml } from '../yaml/read.ts';
 import { createObject } from './create-object.ts';
+import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
@@ -56,7 +57,8 @@ export async function apply(
       delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
     }
     if (pace?.isDue) await pace.rest();
-    applyDefaults(spoken, object);
+    const filling = fillInDefaults(spoken, object, pace);
+    if (filling instanceof Promise) await filling;
     return toStored(request.view, object);
   };
   const write = { ...writeOf(request, dryRun), pace };
@@ -164,6 +166,7 @@ async function checkMayCreate(environment: Environment, request: ResourceRequest
 /** The configuration of an apply patch, YAML or JSON; 400 when it is none. */
 export async function readConfiguration(context: RequestContext, body: RequestBody): Promise<KubeObject> {
   if (body.type === 'value') return body.value as KubeObject;
+  noteSize(paceOf(context), body.bytes.length);
   const text = body.bytes.toString('utf8');
   let value: unknown;
   const isJson = text.trimStart().startsWith('{');

@@ -1,14 +1,14 @@
-import { applyDefaults } from '../../api/defaults.ts';
 import { generateName } from '../../api/generate-name.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { alreadyExists, invalid, StatusError } from '../../api/status.ts';
 import { objectChecks } from '../../api/validation/index.ts';
-import { warningsAsSent, warningsOf } from '../../api/validation/warnings/index.ts';
+import { warningsAsSent, warningsKept, warningsOf } from '../../api/validation/warnings/index.ts';
 import { type Pace, runInTurns } from '../../base/steps.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { fillInDefaults } from './defaults.ts';
 import { prepareMetadataForCreate } from './metadata.ts';
 import { hookKey } from './update-object.ts';
 
@@ -63,7 +63,7 @@ export async function createObject(environment: Environment, request: CreateRequ
   const hasStatus = definition.subresources.some((candidate) => candidate.name === 'status');
   const losesStatus = hasStatus && definition.strategy.keepsStatusOnCreate !== true;
   if (losesStatus) delete object['status'];
-  request.warnings.push(...warningsAsSent(definition, object));
+  request.warnings.push(...warningsAsSent(definition, object).slice(0, warningsKept));
   const generated = !metadata.name && metadata.generateName !== undefined && metadata.generateName !== '';
   const base = metadata.generateName ?? '';
   if (generated) metadata.name = generateName(base);
@@ -83,7 +83,7 @@ export async function createObject(environment: Environment, request: CreateRequ
       await hooks.prepareCreate(object, errors, { tenant, namespace, name: metadata.name ?? '', dryRun });
     }
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
-    if (attempt === 1) request.warnings.push(...warningsOf(definition, object));
+    if (attempt === 1) request.warnings.push(...warningsOf(definition, object).slice(0, warningsKept));
     admission.name = metadata.name;
     if (request.pace?.isDue) await request.pace.rest();
     await environment.admission.validate(admission);
@@ -93,7 +93,10 @@ export async function createObject(environment: Environment, request: CreateRequ
       throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
     }
     // What is read back has the defaults of its schema, those of the status too.
-    if (losesStatus && definition.versioned !== undefined) applyDefaults(definition, object);
+    if (losesStatus && definition.versioned !== undefined) {
+      const filling = fillInDefaults(definition, object, request.pace);
+      if (filling instanceof Promise) await filling;
+    }
     try {
       return await write(environment, request, object);
     } catch (error) {

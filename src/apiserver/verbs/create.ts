@@ -6,6 +6,7 @@ import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
 import { createObject } from './create-object.ts';
+import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
@@ -31,7 +32,8 @@ export async function createSent(
 ): Promise<Answer> {
   const { context, definition, namespace } = request;
   const pace = paceOf(context);
-  applyDefaults(request.view ?? definition, sent);
+  const filling = fillInDefaults(request.view ?? definition, sent, pace);
+  if (filling instanceof Promise) await filling;
   if (pace?.isDue) await pace.rest();
   // Nobody's: nothing is made on its way out.
   delete sent.metadata.deletionTimestamp;

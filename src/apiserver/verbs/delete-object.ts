@@ -247,7 +247,8 @@ function setPropagationFinalizers(object: KubeObject, options: DeleteOptions): b
   const after = before.filter((finalizer) => finalizer !== orphanFinalizer && finalizer !== foregroundFinalizer);
   if (policy === 'Orphan') after.push(orphanFinalizer);
   if (policy === 'Foreground') after.push(foregroundFinalizer);
-  if (after.length === before.length && after.every((finalizer) => before.includes(finalizer))) return false;
+  const known = new Set(before);
+  if (after.length === before.length && after.every((finalizer) => known.has(finalizer))) return false;
   if (after.length === 0) delete object.metadata.finalizers;
   else object.metadata.finalizers = after;
   return true;

@@ -1,4 +1,4 @@
-import { applyDefaults, applyTypeDefaults } from '../../api/defaults.ts';
+import { applyTypeDefaults } from '../../api/defaults.ts';
 import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
@@ -11,10 +11,11 @@ import { runInTurns } from '../../base/steps.ts';
 import type { Answer } from '../answer.ts';
 import { type BodyTarget, decodeValue, fieldValidationOf } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { describeJsonError } from '../json-syntax.ts';
-import { paceOf } from '../pace.ts';
+import { jsonErrorSteps } from '../json-syntax.ts';
+import { noteSize, paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { apply, readConfiguration } from './apply.ts';
+import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, trackFields, trackFieldsSteps } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
@@ -63,7 +64,10 @@ export async function patch(environment: Environment, request: ResourceRequest):
         !isCustom &&
         touchesStatusOnly(contentType, document);
       const before = statusOnly ? statusPart(current) : current;
-      const patching = runInTurns(patchSteps<KubeObject>(contentType, spoken.schema, before, document), pace);
+      const patching = runInTurns(
+        patchSteps<KubeObject>(contentType, spoken.schema, before, document, pace?.isLong === true),
+        pace,
+      );
       const patched = patching instanceof Promise ? await patching : patching;
       if (pace?.isDue) await pace.rest();
 
@@ -99,7 +103,8 @@ export async function patch(environment: Environment, request: ResourceRequest):
         trackFields(environment, request, old, whole);
         return whole;
       }
-      applyDefaults(spoken, object);
+      const filling = fillInDefaults(spoken, object, pace);
+      if (filling instanceof Promise) await filling;
       if (pace?.isDue) await pace.rest();
       const tracking = runInTurns(trackFieldsSteps(environment, request, fromStored(request.view, old), object), pace);
       if (tracking instanceof Promise) await tracking;
@@ -234,6 +239,7 @@ export async function readPatch(context: RequestContext, definition: ResourceDef
   if (!context.info.hasNameInPath) throw badRequest('name must be provided');
   if (contentType === APPLY_PATCH) return { contentType, document: await readConfiguration(context, body) };
   if (body.type === 'value') return { contentType, document: body.value };
+  noteSize(paceOf(context), body.bytes.length);
   const text = body.bytes.toString('utf8');
   const wantsFindings = fieldValidationOf(context) !== 'Ignore';
   let document: unknown;
@@ -246,7 +252,7 @@ export async function readPatch(context: RequestContext, definition: ResourceDef
       : readShort(text, wantsFindings));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const why = describeJsonError(text);
+    const why = await runInTurns(jsonErrorSteps(text), paceOf(context));
     throw badRequest(contentType === STRATEGIC_MERGE_PATCH ? why : `error decoding patch: ${why}`);
   }
   const findings = wantsFindings ? findingsOf(contentType, document, duplicates) : [];

@@ -4,12 +4,13 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { conflict, type FieldError, invalid, notFound, objectModified } from '../../api/status.ts';
 import { metadataKeptByStatus } from '../../api/strategies/status-metadata.ts';
 import { objectStatusUpdateChecks, objectUpdateChecks } from '../../api/validation/index.ts';
-import { warningsOf } from '../../api/validation/warnings/index.ts';
+import { warningsKept, warningsOf } from '../../api/validation/warnings/index.ts';
 import { type Pace, runInTurns, type Steps } from '../../base/steps.ts';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { isStoredElsewise } from '../custom-resources/versioned-entries.ts';
 import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
+import { noteSize } from '../pace.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { copyField, keepServerMetadata, replaceObject } from './metadata.ts';
 import { parts, restrictTo } from './parts.ts';
@@ -67,6 +68,7 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     const old = before.object;
     // Who is overtaken again and again by others that write little gets it done at once in the end.
     const pace = attempt < unhurriedAttempts ? request.pace : undefined;
+    noteSize(pace, before.size ?? 0);
     const changed = request.change(old);
     const object = changed instanceof Promise ? await changed : changed;
     if (pace?.isDue) await pace.rest();
@@ -155,9 +157,9 @@ async function prepare(
       const verb = request.isPatch === true ? 'patch' : 'update';
       await hooks.checkStatusUpdate(object, old, errors, { tenant, namespace, name, dryRun, identity, verb });
     }
-    request.warnings.push(...told.map(({ field, message }) => `${field}: ${message}`));
+    request.warnings.push(...told.slice(0, warningsKept).map(({ field, message }) => `${field}: ${message}`));
     if (errors.length > 0) throw invalid(definition, request.name, errors);
-    request.warnings.push(...warningsOf(definition, object, { object: old, subresource }));
+    request.warnings.push(...warningsOf(definition, object, { object: old, subresource }).slice(0, warningsKept));
     if (pace?.isDue) await pace.rest();
   }
   // A custom resource's status is a field like others until it is a subresource.

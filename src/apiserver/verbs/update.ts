@@ -1,4 +1,3 @@
-import { applyDefaults } from '../../api/defaults.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, type FieldError, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
 import { runInTurns } from '../../base/steps.ts';
@@ -9,6 +8,7 @@ import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { createSent } from './create.ts';
+import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options.ts';
@@ -45,7 +45,8 @@ export async function update(environment: Environment, request: ResourceRequest)
         checkPlace(request, object);
         // After the search: what is not there is not found, whatever was sent.
         requireVersion(request, object);
-        applyDefaults(spoken, object);
+        const filling = fillInDefaults(spoken, object, pace);
+        if (filling instanceof Promise) await filling;
         if (pace?.isDue) await pace.rest();
         const tracking = runInTurns(
           trackFieldsSteps(environment, request, fromStored(request.view, old), object),

@@ -88,8 +88,9 @@ describe('what follows all tenants’ objects', () => {
     const followed = new Followed<string>(
       NODES,
       (resource) => caches.for(resource),
-      (object, tenant) => {
+      function* (object, tenant) {
         made += 1;
+        yield;
         return object['spec'].text.split(',').map((word: string) => `${tenant}:${word}`);
       },
     );

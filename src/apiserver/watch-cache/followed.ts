@@ -1,8 +1,15 @@
 import type { GroupResource, KubeObject } from '../../api/object.ts';
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { followObjects } from './follow.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 const none: readonly never[] = [];
+
+interface Made<T> {
+  object: KubeObject;
+  making?: Steps<readonly T[]>;
+  made?: readonly T[];
+}
 
 /**
  * What is made of all tenants' objects of one kind, each when it is first asked for. It follows the watch cache, which
@@ -11,8 +18,8 @@ const none: readonly never[] = [];
 export class Followed<T> {
   readonly #resource: GroupResource;
   readonly #cacheOf: (resource: GroupResource) => WatchCache | Promise<WatchCache>;
-  readonly #make: (object: KubeObject, tenant: string) => readonly T[];
-  readonly #tenants = new Map<string, Map<string, { object: KubeObject; made?: readonly T[] }>>();
+  readonly #make: (object: KubeObject, tenant: string) => Steps<readonly T[]>;
+  readonly #tenants = new Map<string, Map<string, Made<T>>>();
   readonly #sorted = new Map<string, readonly T[]>();
   #isLoaded = false;
   #loading: Promise<void> | undefined;
@@ -21,7 +28,7 @@ export class Followed<T> {
   constructor(
     resource: GroupResource,
     cacheOf: (resource: GroupResource) => WatchCache | Promise<WatchCache>,
-    make: (object: KubeObject, tenant: string) => readonly T[],
+    make: (object: KubeObject, tenant: string) => Steps<readonly T[]>,
   ) {
     this.#resource = resource;
     this.#cacheOf = cacheOf;
@@ -40,16 +47,31 @@ export class Followed<T> {
 
   /** By the objects' names. Only once loaded. */
   ofTenant(tenant: string): readonly T[] {
-    let sorted = this.#sorted.get(tenant);
-    if (sorted !== undefined) return sorted;
+    return runAtOnce(this.steps(tenant));
+  }
+
+  /** The same where to make them takes long. */
+  *steps(tenant: string): Steps<readonly T[]> {
+    const known = this.#sorted.get(tenant);
+    if (known !== undefined) return known;
     const kept = this.#tenants.get(tenant);
     if (kept === undefined) return none;
-    sorted = [...kept.keys()].sort().flatMap((name) => {
-      const one = kept.get(name)!;
-      one.made ??= this.#make(one.object, tenant);
-      return one.made;
-    });
-    this.#sorted.set(tenant, sorted);
+    // Objects come and go meanwhile: those that were there count, and are not taken for all there are.
+    const entries = [...kept].sort(([a], [b]) => (a < b ? -1 : 1));
+    const sorted: T[] = [];
+    for (const [, one] of entries) {
+      // All who wait for it go on with the same.
+      one.making ??= this.#make(one.object, tenant);
+      while (one.made === undefined) {
+        const { done, value } = one.making.next();
+        if (done === true) one.made = value ?? none;
+        else yield;
+      }
+      for (const made of one.made) sorted.push(made);
+      if (one.made.length > 0) yield;
+    }
+    const isSame = kept.size === entries.length && entries.every(([name, one]) => kept.get(name) === one);
+    if (isSame && this.#tenants.get(tenant) === kept) this.#sorted.set(tenant, sorted);
     return sorted;
   }
 

@@ -17,6 +17,8 @@ export interface IdentNode extends Common {
   name: string;
   /** The name of a type, not of a variable. */
   typeValue?: CelType;
+  /** No name at all: stands for a part that was evaluated into a place of the run before (interpreter-steps.ts). */
+  place?: { slot: number; isAttribute: boolean };
 }
 export interface SelectNode extends Common {
   kind: 'select';

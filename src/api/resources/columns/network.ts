@@ -41,12 +41,19 @@ function shorten(list: string[], otherwise: string): string {
 const hostPort = (ip: string, port: number): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
 
 function endpointAddresses({ subsets }: KubeObject): string {
-  const list: string[] = [];
+  const shown: string[] = [];
+  let count = 0;
   for (const { addresses = [], ports = [] } of subsets ?? []) {
-    if (ports.length === 0) list.push(...addresses.map((address: any) => address.ip));
-    for (const port of ports) list.push(...addresses.map((address: any) => hostPort(address.ip, port.port)));
+    // Each port of each address: there may be a thousand millions.
+    count += addresses.length * Math.max(1, ports.length);
+    for (const port of ports.length === 0 ? [undefined] : ports.slice(0, SHOWN)) {
+      for (const { ip } of addresses.slice(0, SHOWN)) {
+        if (shown.length < SHOWN) shown.push(port === undefined ? ip : hostPort(ip, port.port));
+      }
+    }
   }
-  return subsets?.length ? shorten(list, '') : '<none>';
+  if (!subsets?.length) return '<none>';
+  return count > SHOWN ? `${shown.join(',')} + ${count - SHOWN} more...` : shown.join(',');
 }
 
 function ingressHosts({ spec }: KubeObject): string {

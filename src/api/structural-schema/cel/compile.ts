@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { estimateCost } from '../../cel/cost/cost-estimate.ts';
 import { PlanFailure } from '../../cel/interpreter.ts';
 import { CompileError } from '../../cel/issues.ts';
@@ -24,17 +25,29 @@ export interface CompiledRule {
 const kept = new WeakMap<JsonSchema, { isRoot: boolean; rules: CompiledRule[] }>();
 
 /** The rules of one node of a schema, compiled when they are first asked for. Source: apiextensions' cel/compilation.go. */
-export function compiledRules(schema: JsonSchema, isRoot: boolean): CompiledRule[] {
-  const rules = schema['x-kubernetes-validations'] ?? [];
+export function* compiledRules(schema: JsonSchema, isRoot: boolean): Steps<CompiledRule[]> {
   let known = kept.get(schema);
   if (known === undefined || known.isRoot !== isRoot) {
-    const startedMs = performance.now();
+    let tookMs = 0;
     const type = declaredType(schema, isRoot) ?? { maxElements: 0, minSerializedSize: 0, fields: new Map() };
-    known = { isRoot, rules: rules.map((rule) => compileRule(rule, type)) };
+    const rules: CompiledRule[] = [];
+    for (const rule of schema['x-kubernetes-validations'] ?? []) {
+      const startedMs = performance.now();
+      rules.push(compileRule(rule, type));
+      tookMs += performance.now() - startedMs;
+      yield;
+    }
+    known = { isRoot, rules };
     kept.set(schema, known);
-    rulesCompiled(performance.now() - startedMs);
+    rulesCompiled(tookMs);
   }
   return known.rules;
+}
+
+/** Undefined where they are to be compiled yet. */
+export function knownRules(schema: JsonSchema, isRoot: boolean): CompiledRule[] | undefined {
+  const known = kept.get(schema);
+  return known?.isRoot === isRoot ? known.rules : undefined;
 }
 
 function compileRule(rule: ValidationRule, type: DeclaredType): CompiledRule {

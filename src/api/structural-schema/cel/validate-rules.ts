@@ -1,4 +1,5 @@
 import { runAtOnce, type Steps } from '../../../base/steps.ts';
+import type { Outcome } from '../../cel/program.ts';
 import { Optional } from '../../cel/values.ts';
 import type { FieldError } from '../../status.ts';
 import { isAsBefore } from '../correlated.ts';
@@ -13,7 +14,7 @@ import {
   valuesOf,
 } from '../json-schema.ts';
 import { correlate } from '../validate-value.ts';
-import { type CompiledRule, compiledRules } from './compile.ts';
+import { type CompiledRule, compiledRules, knownRules } from './compile.ts';
 import { rulesEvaluated } from './rule-times.ts';
 import { celValue } from './values.ts';
 
@@ -233,17 +234,19 @@ function* applyAll(
   }
   let tookMs = 0;
   try {
-    for (const compiled of compiledRules(schema, isRoot)) {
+    for (const compiled of knownRules(schema, isRoot) ?? (yield* compiledRules(schema, isRoot))) {
       const isOptional = compiled.rule.optionalOldSelf === true;
       walk.metOptional ||= isOptional;
       const budget = walk.budget;
       if (walk.findings.length >= findingsKept || walk.textLength > textKept) throw new BudgetSpent();
+      const resolve = (name: string) => values(name, isOptional);
       const startedMs = performance.now();
-      try {
-        apply(compiled, schema, subject, (name) => values(name, isOptional), path, walk);
-      } finally {
-        tookMs += performance.now() - startedMs;
-      }
+      let outcome = outcomeOf(compiled, subject, resolve);
+      tookMs += performance.now() - startedMs;
+      if (outcome === 'none') continue;
+      outcome ??= yield* compiled.program!.evaluateSteps(resolve);
+      if (outcome.value === true && outcome.cost <= walk.budget) walk.budget -= outcome.cost;
+      else yield* apply(compiled, outcome, schema, subject, resolve, path, walk);
       if (budget - walk.budget > costBetweenYields) yield;
     }
   } finally {
@@ -265,22 +268,34 @@ function budgetSpent(walk: Walk, schema: JsonSchema, path: string): BudgetSpent 
   return new BudgetSpent();
 }
 
-function apply(
+/** 'none': the rule is not asked; undefined: it takes long. */
+function outcomeOf(
+  { rule, program, error, usesOldSelf }: CompiledRule,
+  { old }: Subject,
+  resolve: (name: string) => unknown,
+): Outcome | 'none' | undefined {
+  if (error !== undefined) return notCompiled;
+  if (program === undefined) return 'none';
+  if (usesOldSelf && (old === undefined || old === null) && rule.optionalOldSelf !== true) return 'none';
+  return program.evaluateQuickly(resolve);
+}
+const notCompiled: Outcome = { error: '', cost: 0, isExceeded: false };
+
+/** What a rule came to. */
+function* apply(
   compiled: CompiledRule,
+  outcome: Outcome,
   schema: JsonSchema,
-  { value, old, isUnchanged }: Subject,
+  { value, isUnchanged }: Subject,
   resolve: (name: string) => unknown,
   path: string,
   walk: Walk,
-): void {
-  const { rule, program, error, usesOldSelf } = compiled;
+): Steps<void> {
+  const { rule, error, usesOldSelf } = compiled;
   if (error !== undefined) {
     refuse(walk, schema, path, `rule compile error: ${error}`);
     return;
   }
-  if (program === undefined) return;
-  if (usesOldSelf && (old === undefined || old === null) && rule.optionalOldSelf !== true) return;
-  const outcome = program.evaluate(resolve);
   if (outcome.cost > walk.budget) {
     throw budgetSpent(walk, schema, path);
   }
@@ -291,7 +306,7 @@ function apply(
     return;
   }
   if (outcome.value === true) return;
-  const detail = detailOf(compiled, schema, resolve, path, walk);
+  const detail = yield* detailOf(compiled, schema, resolve, path, walk);
   const before = walk.findings.length;
   report(rule, schema, value, path, detail, walk);
   // What was wrong before and stays as it is, is told and not refused.
@@ -311,15 +326,16 @@ function failureText(error: string, isExceeded: boolean, rule: ValidationRule): 
 }
 
 /** The rule's own expression, when it gives a good text; else its message; else the rule. */
-function detailOf(
+function* detailOf(
   { rule, messageProgram }: CompiledRule,
   schema: JsonSchema,
   resolve: (name: string) => unknown,
   path: string,
   walk: Walk,
-): string {
+): Steps<string> {
   if (messageProgram !== undefined) {
-    const { value, cost, isExceeded } = messageProgram.evaluate(resolve);
+    const { value, cost, isExceeded } =
+      messageProgram.evaluateQuickly(resolve) ?? (yield* messageProgram.evaluateSteps(resolve));
     if (cost > walk.budget) {
       refuse(
         walk,

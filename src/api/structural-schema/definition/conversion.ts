@@ -32,8 +32,10 @@ export function validateConversion(
     findings.required(versionsPath);
     return;
   }
+  const seen = new Set<string>();
   versions.forEach((version, index) => {
-    if (versions.indexOf(version) < index) findings.invalid(`${versionsPath}[${index}]`, version, 'duplicate version');
+    if (seen.size === seen.add(version).size)
+      findings.invalid(`${versionsPath}[${index}]`, version, 'duplicate version');
     else findings.invalidEach(`${versionsPath}[${index}]`, version, isDns1035Label(version));
   });
   if (isRecognized(old?.webhook?.conversionReviewVersions) && !isRecognized(versions)) {

@@ -61,7 +61,8 @@ function validateMap(schema: JsonSchema, keys: string[], path: string, findings:
     findings.invalid(`${path}.items.type`, items.type ?? '', detail);
     return;
   }
-  keys.forEach((key, index) => {
+  const seen = new Set<string>();
+  keys.forEach((key) => {
     const property = propertyOf(items, key);
     const keysPath = `${path}.x-kubernetes-list-map-keys`;
     if (property === undefined) findings.invalid(keysPath, keys, 'entries must all be names of item properties');
@@ -69,16 +70,17 @@ function validateMap(schema: JsonSchema, keys: string[], path: string, findings:
       const detail = "must be a scalar type if parent array's x-kubernetes-list-type is map";
       findings.invalid(`${path}.items.properties[${key}].type`, items.type, detail);
     }
-    if (keys.indexOf(key) < index) findings.invalid(keysPath, keys, 'must not contain duplicate entries');
+    if (seen.size === seen.add(key).size) findings.invalid(keysPath, keys, 'must not contain duplicate entries');
   });
 }
 
 function validateKeys(items: JsonSchema, keys: string[], path: string, findings: Findings): void {
+  const required = new Set(items.required);
   for (const key of keys) {
     const property = propertyOf(items, key);
     if (property === undefined) continue;
     const at = `${path}.items.properties[${key}]`;
-    if (!items.required?.includes(key) && property.default === undefined) {
+    if (!required.has(key) && property.default === undefined) {
       const detail =
         'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property';
       findings.required(`${at}.default`, detail);

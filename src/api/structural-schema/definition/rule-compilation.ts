@@ -69,7 +69,8 @@ function* visit(schema: JsonSchema, place: Place, total: TotalCost, findings: Fi
     return;
   }
   const often = place.cardinality ?? maxCardinality(type);
-  compiledRules(schema, place.isRoot).forEach((compiled, index) => {
+  const rules = yield* compiledRules(schema, place.isRoot);
+  rules.forEach((compiled, index) => {
     reportRule(compiled, `${path}.x-kubernetes-validations[${index}]`, often, uncorrelatable, total, findings);
   });
 }

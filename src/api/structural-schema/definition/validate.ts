@@ -85,8 +85,9 @@ function* validateSpec(
   versions.forEach(({ schema }, index) => {
     if (!schema?.openAPIV3Schema) findings.required(`spec.versions[${index}].schema.openAPIV3Schema`);
   });
+  const oldVersions = new Map(old?.versions.toReversed().map((version) => [version.name, version]));
   for (const [index, version] of versions.entries()) {
-    const before = old?.versions.find(({ name }) => name === version.name);
+    const before = oldVersions.get(version.name);
     yield* validateVersion(version, before, `spec.versions[${index}]`, placesOf(versions, index), findings);
     yield;
   }
@@ -233,16 +234,17 @@ function validateStatus(crd: CustomResourceDefinition, findings: Findings): void
   if (crd.status?.acceptedNames) validateNames(crd.status.acceptedNames, 'status.acceptedNames', findings);
   const path = 'status.storedVersions';
   const stored = crd.status?.storedVersions ?? [];
-  const names = (crd.spec.versions ?? []).map(({ name }) => name);
+  const names = new Set((crd.spec.versions ?? []).map(({ name }) => name));
   if (stored.length === 0) {
     findings.invalid(path, null, 'must have at least one stored version');
     return;
   }
+  const known = new Set(stored);
   for (const { name, storage } of crd.spec.versions ?? []) {
-    if (storage && !stored.includes(name)) findings.invalid(path, stored, `must have the storage version ${name}`);
+    if (storage && !known.has(name)) findings.invalid(path, stored, `must have the storage version ${name}`);
   }
   stored.forEach((name, index) => {
-    if (names.includes(name)) return;
+    if (names.has(name)) return;
     const detail = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
     findings.invalid(`${path}[${index}]`, name, detail);
   });

@@ -2,6 +2,7 @@ import type { Steps } from '../../../base/steps.ts';
 import { type AdmissionNames, compileAdmissionExpression } from '../../cel/admission.ts';
 import { jsonPatchType, objectType } from '../../cel/mutation-types.ts';
 import { boolType, type CelType, dynType, listOf, nullType, stringType } from '../../cel/types.ts';
+import { VariableTypes } from '../../cel/variable-types.ts';
 import { deepEqual } from '../../equality.ts';
 import type {
   AuditAnnotation,
@@ -105,7 +106,7 @@ function* validateMutating(policy: MutatingAdmissionPolicy, findings: Findings, 
   const spec = policy.spec ?? {};
   const common = yield* validateCommon(policy, findings, keepsConditions);
   // Mutations may always name them, though there be none.
-  const names = { ...common, variables: common.variables ?? new Map<string, CelType>() };
+  const names = { ...common, variables: common.variables ?? new VariableTypes() };
   validateMutableOperations(spec.matchConstraints, 'spec.matchConstraints', findings);
   const { mutations = [], reinvocationPolicy } = spec;
   if (mutations.length === 0) findings.required('spec.mutations', 'mutations must contain at least one item');
@@ -129,11 +130,11 @@ function* validateCommon(policy: Policy, findings: Findings, keepsConditions: bo
   }
   const names: AdmissionNames = { params: Boolean(spec.paramKind), authorizer: true };
   if (!keepsConditions) {
-    validateMatchConditions(spec.matchConditions ?? [], 'spec.matchConditions', findings, names);
+    yield* validateMatchConditions(spec.matchConditions ?? [], 'spec.matchConditions', findings, names);
   }
   const { variables = [] } = spec;
   if (variables.length === 0) return names;
-  const types = new Map<string, CelType>();
+  const types = new VariableTypes();
   for (const [index, variable] of variables.entries()) {
     yield;
     const type = validateVariable(variable, { ...names, variables: types }, index, findings);
@@ -309,9 +310,11 @@ export function validateValidatingBinding(binding: ValidatingAdmissionPolicyBind
   validateBinding(binding, findings);
   const path = 'spec.validationActions';
   const given: string[] = binding.spec?.validationActions ?? [];
+  const seen = new Set<string>();
   given.forEach((action, index) => {
     if (!actions.includes(action)) findings.notSupported(`${path}[${index}]`, action, actions);
-    if (given.indexOf(action) < index) findings.duplicate(`${path}[${index}]`, action);
+    if (seen.has(action)) findings.duplicate(`${path}[${index}]`, action);
+    seen.add(action);
   });
   if (given.includes('Deny') && given.includes('Warn')) {
     const detail =

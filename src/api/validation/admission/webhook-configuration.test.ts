@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { runAtOnce } from '../../../base/steps.ts';
 import { Findings } from '../findings.ts';
 import { validateWebhookConfiguration, validateWebhookConfigurationUpdate } from './webhook-configuration.ts';
 
@@ -14,7 +15,7 @@ const webhook = (more: object = {}) => ({
 
 const found = (...webhooks: object[]) => {
   const findings = new Findings();
-  validateWebhookConfiguration({ webhooks }, findings);
+  runAtOnce(validateWebhookConfiguration({ webhooks }, findings));
   return findings.list.map(({ field, message }) => `${field}: ${message}`);
 };
 
@@ -106,6 +107,8 @@ it('holds an update to no more than what held before', () => {
     ],
   };
   const findings = new Findings();
-  validateWebhookConfigurationUpdate({ webhooks: [{ ...old.webhooks[0], timeoutSeconds: 5 }] }, old, findings);
+  runAtOnce(
+    validateWebhookConfigurationUpdate({ webhooks: [{ ...old.webhooks[0], timeoutSeconds: 5 }] }, old, findings),
+  );
   assert.deepEqual(findings.list, []);
 });

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { type AdmissionNames, compileAdmissionExpression } from '../../cel/admission.ts';
 import { boolType } from '../../cel/types.ts';
 import { deepEqual } from '../../equality.ts';
@@ -33,14 +34,14 @@ const withoutSideEffects = ['None', 'NoneOnDryRun'];
 const sideEffects = ['None', 'NoneOnDryRun', 'Some', 'Unknown'];
 
 /** Mutating and validating ones alike. Source: apis/admissionregistration/validation upstream. */
-export function validateWebhookConfiguration(object: any, findings: Findings): void {
-  validateWebhooks(object.webhooks ?? [], strict, findings);
+export function* validateWebhookConfiguration(object: any, findings: Findings): Steps<void> {
+  yield* validateWebhooks(object.webhooks ?? [], strict, findings);
 }
 
-export function validateWebhookConfigurationUpdate(object: any, old: any, findings: Findings): void {
+export function* validateWebhookConfigurationUpdate(object: any, old: any, findings: Findings): Steps<void> {
   const before: Webhook[] = old.webhooks ?? [];
   const now: Webhook[] = object.webhooks ?? [];
-  validateWebhooks(
+  yield* validateWebhooks(
     now,
     {
       matchConditionsUnchanged:
@@ -59,11 +60,12 @@ export function validateWebhookConfigurationUpdate(object: any, old: any, findin
   );
 }
 
-function validateWebhooks(webhooks: Webhook[], lenience: Lenience, findings: Findings): void {
+function* validateWebhooks(webhooks: Webhook[], lenience: Lenience, findings: Findings): Steps<void> {
   const names = new Set<string>();
-  webhooks.forEach((webhook, index) => {
+  for (const [index, webhook] of webhooks.entries()) {
+    yield;
     const path = `webhooks[${index}]`;
-    validateWebhook(webhook, lenience, path, findings);
+    yield* validateWebhook(webhook, lenience, path, findings);
     validateReviewVersions(
       webhook.admissionReviewVersions ?? [],
       lenience,
@@ -72,14 +74,15 @@ function validateWebhooks(webhooks: Webhook[], lenience: Lenience, findings: Fin
     );
     if (!lenience.repeatedNames && names.has(webhook.name)) findings.duplicate(`${path}.name`, webhook.name);
     if (webhook.name) names.add(webhook.name);
-  });
+  }
 }
 
-function validateWebhook(webhook: Webhook, lenience: Lenience, path: string, findings: Findings): void {
+function* validateWebhook(webhook: Webhook, lenience: Lenience, path: string, findings: Findings): Steps<void> {
   validateFullName(webhook.name, `${path}.name`, findings);
-  (webhook.rules ?? []).forEach((rule, index) => {
+  for (const [index, rule] of (webhook.rules ?? []).entries()) {
     validateRuleWithOperations(rule, `${path}.rules[${index}]`, findings);
-  });
+    if (index % 64 === 63) yield;
+  }
   findings.optionalOneOf(webhook.failurePolicy, `${path}.failurePolicy`, ['Fail', 'Ignore']);
   findings.optionalOneOf(webhook.matchPolicy, `${path}.matchPolicy`, ['Equivalent', 'Exact']);
   const allowed = lenience.anySideEffects ? sideEffects : withoutSideEffects;
@@ -95,7 +98,7 @@ function validateWebhook(webhook: Webhook, lenience: Lenience, path: string, fin
   findings.optionalOneOf(webhook.reinvocationPolicy, `${path}.reinvocationPolicy`, ['IfNeeded', 'Never']);
   validateClientConfig(webhook.clientConfig ?? {}, `${path}.clientConfig`, findings);
   if (!lenience.matchConditionsUnchanged) {
-    validateMatchConditions(webhook.matchConditions ?? [], `${path}.matchConditions`, findings);
+    yield* validateMatchConditions(webhook.matchConditions ?? [], `${path}.matchConditions`, findings);
   }
 }
 
@@ -116,8 +119,9 @@ function validateReviewVersions(versions: string[], lenience: Lenience, path: st
     findings.required(path, `must specify one of ${reviewVersions.join(', ')}`);
     return;
   }
+  const seen = new Set<string>();
   versions.forEach((version, index) => {
-    if (versions.indexOf(version) < index) findings.invalid(`${path}[${index}]`, version, 'duplicate version');
+    if (seen.size === seen.add(version).size) findings.invalid(`${path}[${index}]`, version, 'duplicate version');
     else findings.invalidEach(`${path}[${index}]`, version, isDns1035Label(version));
   });
   if (!lenience.anyReviewVersions && !versions.some((version) => reviewVersions.includes(version))) {
@@ -128,15 +132,16 @@ function validateReviewVersions(versions: string[], lenience: Lenience, path: st
 const matchConditionsLimit = 64;
 
 /** Expressions of webhooks have the authorizer and no parameters. */
-export function validateMatchConditions(
+export function* validateMatchConditions(
   conditions: MatchCondition[],
   path: string,
   findings: Findings,
   expressionNames: AdmissionNames = { authorizer: true },
-): void {
+): Steps<void> {
   if (conditions.length > matchConditionsLimit) findings.tooMany(path, conditions.length, matchConditionsLimit);
   const names = new Set<string>();
-  conditions.forEach(({ name, expression }, index) => {
+  for (const [index, { name, expression }] of conditions.entries()) {
+    yield;
     const at = `${path}[${index}]`;
     const trimmed = (expression ?? '').trim();
     if (trimmed === '') findings.required(`${at}.expression`);
@@ -153,7 +158,7 @@ export function validateMatchConditions(
       if (names.has(name)) findings.duplicate(`${at}.name`, name);
       names.add(name);
     }
-  });
+  }
 }
 
 export function validateRuleWithOperations(rule: RuleWithOperations, path: string, findings: Findings): void {

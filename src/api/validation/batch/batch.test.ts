@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runAtOnce } from '../../../base/steps.ts';
 import type { Job } from '../../generated/batch-v1.ts';
 import { Findings } from '../findings.ts';
 import { validateJobUpdate } from './batch.ts';
@@ -38,7 +39,7 @@ function job(suspend: boolean, status: object, container: object = {}, pod: obje
 
 function complaints(old: Job, container: object, pod: object = {}): string[] {
   const findings = new Findings();
-  validateJobUpdate({ ...job(old.spec.suspend === true, {}, container, pod) }, old, findings);
+  runAtOnce(validateJobUpdate({ ...job(old.spec.suspend === true, {}, container, pod) }, old, findings));
   return findings.list.map(({ field }) => field!);
 }
 

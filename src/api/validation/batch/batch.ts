@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { semanticEqual } from '../../equality.ts';
 import type { CronJob, Job, JobSpec } from '../../generated/batch-v1.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../names.ts';
@@ -11,7 +12,7 @@ import { validateFailurePolicy, validateSuccessPolicy } from './job-policies.ts'
 const MAX_INDEXED_PARALLELISM = 100_000;
 
 /** What Job and CronJob's template share. Source: pkg/apis/batch/validation. */
-function validateJobSpec(spec: JobSpec, path: string, findings: Findings): void {
+function* validateJobSpec(spec: JobSpec, path: string, findings: Findings): Steps<void> {
   for (const field of [
     'parallelism',
     'completions',
@@ -35,7 +36,7 @@ function validateJobSpec(spec: JobSpec, path: string, findings: Findings): void 
     `${path}.podReplacementPolicy`,
     spec.podFailurePolicy === undefined ? ['Failed', 'TerminatingOrFailed'] : ['Failed'],
   );
-  validatePodTemplate(spec.template, `${path}.template`, findings);
+  yield* validatePodTemplate(spec.template, `${path}.template`, findings);
   const at = `${path}.template.spec.restartPolicy`;
   const { restartPolicy } = spec.template.spec;
   if (restartPolicy === undefined || restartPolicy === 'Always') {
@@ -95,9 +96,9 @@ function validateCompletionMode(spec: JobSpec, path: string, findings: Findings)
   }
 }
 
-export function validateJob(job: Job, findings: Findings): void {
+export function* validateJob(job: Job, findings: Findings): Steps<void> {
   const { spec, metadata } = job;
-  validateJobSpec(spec, 'spec', findings);
+  yield* validateJobSpec(spec, 'spec', findings);
   if (spec.selector === undefined || spec.selector === null) findings.required('spec.selector');
   else {
     validateLabelSelector(spec.selector, 'spec.selector', findings);
@@ -156,8 +157,9 @@ function validateSelectorMatches({ spec, metadata }: Job, findings: Findings): v
   if (!selector.matches(generated)) findings.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
 }
 
-export function validateJobUpdate(job: Job, old: Job, findings: Findings): void {
-  validateJob(job, findings);
+export function* validateJobUpdate(job: Job, old: Job, findings: Findings): Steps<void> {
+  yield* validateJob(job, findings);
+  yield;
   const { spec } = job;
   validateCompletionsUpdate(job, old, findings);
   validateImmutable(spec.selector, old.spec.selector, 'spec.selector', findings);
@@ -220,7 +222,7 @@ function validateTemplateUpdate({ spec: { template } }: Job, { spec, status }: J
   }
 }
 
-export function validateCronJob({ spec, metadata }: CronJob, findings: Findings, old?: CronJob): void {
+export function* validateCronJob({ spec, metadata }: CronJob, findings: Findings, old?: CronJob): Steps<void> {
   if ((metadata.name ?? '').length > 52)
     findings.invalid('metadata.name', metadata.name, 'must be no more than 52 characters');
   if (!spec.schedule) findings.required('spec.schedule');
@@ -238,7 +240,7 @@ export function validateCronJob({ spec, metadata }: CronJob, findings: Findings,
   findings.nonnegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds');
   validateTimeZone(spec.timeZone, findings);
   findings.oneOf(spec.concurrencyPolicy, 'spec.concurrencyPolicy', ['Allow', 'Forbid', 'Replace']);
-  validateJobSpec(spec.jobTemplate.spec, 'spec.jobTemplate.spec', findings);
+  yield* validateJobSpec(spec.jobTemplate.spec, 'spec.jobTemplate.spec', findings);
   const { selector, manualSelector } = spec.jobTemplate.spec;
   if (selector !== undefined && selector !== null) {
     findings.invalid('spec.jobTemplate.spec.selector', selector, '`selector` will be auto-generated');

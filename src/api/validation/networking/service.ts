@@ -108,9 +108,11 @@ function validateClusterIps({ spec }: Service, findings: Findings, known: Set<st
   } else if (addresses.length > 0) {
     findings.invalid(path, addresses, 'must be empty when `clusterIP` is not specified');
   }
+  const seen = new Set<string>();
   families.forEach((family, index) => {
     findings.optionalOneOf(family, `spec.ipFamilies[${index}]`, ['IPv4', 'IPv6']);
-    if (families.indexOf(family) < index) findings.duplicate(`spec.ipFamilies[${index}]`, family);
+    if (seen.has(family)) findings.duplicate(`spec.ipFamilies[${index}]`, family);
+    seen.add(family);
   });
   findings.optionalOneOf(spec.ipFamilyPolicy, 'spec.ipFamilyPolicy', [
     'PreferDualStack',

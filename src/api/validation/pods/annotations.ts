@@ -27,12 +27,14 @@ export function validatePodAnnotations(
   if (cost !== undefined && !isInt32(cost)) {
     findings.invalid(`${path}[${DELETION_COST}]`, cost, 'must be a 32bit integer');
   }
+  let containers: Set<string> | undefined;
   for (const key in annotations) {
     const value = annotations[key]!;
     if (key === SECCOMP_POD || key.startsWith(SECCOMP_CONTAINER)) validateSeccomp(value, `${path}.${key}`, findings);
     if (!key.startsWith(APP_ARMOR)) continue;
     const container = key.slice(APP_ARMOR.length);
-    if (!containersOf(spec, '').some(({ one }) => one.name === container)) {
+    containers ??= new Set(containersOf(spec, '').map(({ one }) => one.name));
+    if (!containers.has(container)) {
       findings.invalid(`${path}[${key}]`, container, 'container not found');
     }
     if (value !== '' && value !== 'runtime/default' && value !== 'unconfined' && !value.startsWith('localhost/')) {

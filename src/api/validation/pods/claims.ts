@@ -28,6 +28,20 @@ export function validatePodClaims(claims: PodResourceClaim[] | undefined, path: 
   });
 }
 
+const none: PodResourceClaim[] = [];
+const choices = new WeakMap<PodResourceClaim[], { names: ReadonlySet<string>; choice: string }>();
+
+/** The names that containers may choose from, and how they are told; made once for all containers of a pod. */
+function choiceOf(known: PodResourceClaim[]): { names: ReadonlySet<string>; choice: string } {
+  let made = choices.get(known);
+  if (made === undefined) {
+    const names = new Set(known.map(({ name }) => name).filter(Boolean));
+    made = { names, choice: names.size === 0 ? ' which is empty' : `: ${[...names].sort().join(', ')}` };
+    choices.set(known, made);
+  }
+  return made;
+}
+
 /** Those of them that one container uses; `known` are the pod's. */
 export function validateUsedClaims(
   claims: ResourceClaim[] | undefined,
@@ -37,7 +51,9 @@ export function validateUsedClaims(
 ): void {
   if (!claims?.length) return;
   const used = new Set<string>();
-  const names = new Set((known ?? []).map(({ name }) => name).filter(Boolean));
+  /** How many requests of each claim are used. */
+  const requests = new Map<string, number>();
+  const { names, choice } = choiceOf(known ?? none);
   claims.forEach(({ name, request }, index) => {
     const at = `${path}[${index}]`;
     if (!name) {
@@ -50,13 +66,11 @@ export function validateUsedClaims(
       const key = request ? `${name}/${request}` : name;
       if (used.has(key)) findings.duplicate(at, key);
       else if (!request) {
-        for (const other of used) if (other.split('/', 1)[0] === name) findings.duplicate(at, name);
-      }
+        for (let count = requests.get(name) ?? 0; count > 0; count--) findings.duplicate(at, name);
+      } else requests.set(name, (requests.get(name) ?? 0) + 1);
       used.add(key);
     }
     if (names.has(name)) return;
-    const choice = names.size === 0 ? ' which is empty' : `: ${[...names].sort().join(', ')}`;
-    const message = `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${choice}`;
-    findings.list.push({ reason: 'FieldValueNotFound', field: at, message });
+    findings.notFound(at, name, `must be one of the names in pod.spec.resourceClaims${choice}`);
   });
 }

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import type { Container, ContainerPort, PodSpec, Volume } from '../../generated/core-v1.ts';
 import { isDns1123Label, isPortName, isPortNumber } from '../../names.ts';
 import type { Findings } from '../findings.ts';
@@ -7,6 +8,9 @@ import { validateEnvironment, validateEnvironmentSources } from './environment.t
 import { validateLifecycle, validateProbe } from './probes.ts';
 import { validateResourceRequirements } from './resources.ts';
 import { validateContainerSecurity } from './security-context.ts';
+
+/** So many containers are looked at between two steps. */
+const containersAtOnce = 16;
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
 const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
@@ -19,7 +23,7 @@ export interface PodContext {
   hostUsers: boolean;
 }
 
-export function validateContainers(pod: PodContext, path: string, findings: Findings): void {
+export function* validateContainers(pod: PodContext, path: string, findings: Findings): Steps<void> {
   const { containers } = pod.spec;
   if (!containers?.length) {
     findings.required(path);
@@ -36,13 +40,15 @@ export function validateContainers(pod: PodContext, path: string, findings: Find
     validateHandlers(container, pod, at, findings);
     validateRestartRules(container, at, findings);
     validateHostPorts(container, hostPorts, at, findings);
+    if (i % containersAtOnce === containersAtOnce - 1) yield;
   }
 }
 
-export function validateInitContainers(pod: PodContext, path: string, findings: Findings): void {
+export function* validateInitContainers(pod: PodContext, path: string, findings: Findings): Steps<void> {
   const names = new Set((pod.spec.containers ?? []).map((container) => container.name));
-  pod.spec.initContainers?.forEach((container, index) => {
+  for (const [index, container] of (pod.spec.initContainers ?? []).entries()) {
     const at = `${path}[${index}]`;
+    if (index % containersAtOnce === containersAtOnce - 1) yield;
     validateCommon(container, pod, at, findings);
     validateRestartRules(container, at, findings);
     if (names.has(container.name)) findings.duplicate(`${at}.name`, container.name);
@@ -50,14 +56,14 @@ export function validateInitContainers(pod: PodContext, path: string, findings: 
     validateHostPorts(container, new Set(), at, findings);
     if (container.restartPolicy === 'Always') {
       validateHandlers(container, pod, at, findings);
-      return;
+      continue;
     }
     for (const field of ['lifecycle', ...probeKinds] as const) {
       if (container[field] !== undefined) {
         findings.forbidden(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always');
       }
     }
-  });
+  }
 }
 
 const ephemeralFields = new Set([
@@ -80,13 +86,14 @@ const ephemeralFields = new Set([
   'targetContainerName',
 ]);
 
-export function validateEphemeralContainers(pod: PodContext, path: string, findings: Findings): void {
+export function* validateEphemeralContainers(pod: PodContext, path: string, findings: Findings): Steps<void> {
   const names = new Set(
     [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])].map((container) => container.name),
   );
   const targets = new Set(names);
-  pod.spec.ephemeralContainers?.forEach((container, index) => {
+  for (const [index, container] of (pod.spec.ephemeralContainers ?? []).entries()) {
     const at = `${path}[${index}]`;
+    if (index % containersAtOnce === containersAtOnce - 1) yield;
     validateCommon(container as Container, pod, at, findings);
     if (names.has(container.name)) findings.duplicate(`${at}.name`, container.name);
     names.add(container.name);
@@ -105,7 +112,7 @@ export function validateEphemeralContainers(pod: PodContext, path: string, findi
         findings.forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container');
       }
     }
-  });
+  }
 }
 
 function validateCommon(container: Container, pod: PodContext, path: string, findings: Findings): void {

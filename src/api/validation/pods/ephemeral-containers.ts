@@ -1,3 +1,4 @@
+import { runAtOnce } from '../../../base/steps.ts';
 import { semanticEqual } from '../../equality.ts';
 import type { Pod } from '../../generated/core-v1.ts';
 import type { Findings } from '../findings.ts';
@@ -12,7 +13,7 @@ export function validatePodEphemeralContainers(pod: Pod, old: Pod, findings: Fin
     findings.forbidden('', 'static pods do not support ephemeral containers');
     return;
   }
-  validatePodCommon(pod, findings);
+  runAtOnce(validatePodCommon(pod, findings));
   const wanted = new Map(pod.spec.ephemeralContainers?.map((container) => [container.name, container]));
   for (const container of old.spec.ephemeralContainers ?? []) {
     const next = wanted.get(container.name);

@@ -1,16 +1,18 @@
+import type { Steps } from '../../../base/steps.ts';
 import { semanticEqual } from '../../equality.ts';
-import type { Pod, PodSpec } from '../../generated/core-v1.ts';
+import type { Pod, PodSpec, Toleration } from '../../generated/core-v1.ts';
 import { inclusiveRange, isDns1123Subdomain } from '../../names.ts';
 import type { Findings } from '../findings.ts';
 import { validatePodAnnotations, validatePodAnnotationsUpdate, validateProfilesMatch } from './annotations.ts';
-import { validateTolerations } from './scheduling.ts';
+import { tolerationText, validateTolerations } from './scheduling.ts';
 import { validatePodSpec } from './spec.ts';
 
 const LARGEST_INT32 = 2_147_483_647;
 
-export function validatePodCommon(pod: Pod, findings: Findings): void {
+export function* validatePodCommon(pod: Pod, findings: Findings): Steps<void> {
   validatePodAnnotations(pod.metadata.annotations, pod.spec, 'metadata.annotations', findings);
-  validatePodSpec(pod.spec, 'spec', findings, true);
+  yield* validatePodSpec(pod.spec, 'spec', findings, true);
+  yield;
   pod.spec.volumes?.forEach(({ name, ephemeral }, index) => {
     if (ephemeral === undefined || !name || !pod.metadata.name) return;
     const claim = `${pod.metadata.name}-${name}`;
@@ -40,8 +42,8 @@ export function validatePodCommon(pod: Pod, findings: Findings): void {
   }
 }
 
-export function validatePodCreate(pod: Pod, findings: Findings): void {
-  validatePodCommon(pod, findings);
+export function* validatePodCreate(pod: Pod, findings: Findings): Steps<void> {
+  yield* validatePodCommon(pod, findings);
   validateProfilesMatch(pod.metadata.annotations, pod.spec, 'spec', findings);
   if (pod.spec.ephemeralContainers?.length) findings.forbidden('spec.ephemeralContainers', 'cannot be set on create');
   if (pod.spec.nodeName && pod.spec.schedulingGates?.length) {
@@ -50,8 +52,9 @@ export function validatePodCreate(pod: Pod, findings: Findings): void {
 }
 
 /** Source: ValidatePodUpdate; everything but a handful of fields is fixed once a pod exists. */
-export function validatePodUpdate(pod: Pod, old: Pod, findings: Findings): void {
-  validatePodCommon(pod, findings);
+export function* validatePodUpdate(pod: Pod, old: Pod, findings: Findings): Steps<void> {
+  yield* validatePodCommon(pod, findings);
+  yield;
   validatePodAnnotationsUpdate(pod, old, findings);
   for (const list of ['containers', 'initContainers'] as const) {
     if ((pod.spec[list]?.length ?? 0) !== (old.spec[list]?.length ?? 0)) {
@@ -126,10 +129,9 @@ function validateDeadlineUpdate(spec: PodSpec, old: PodSpec, findings: Findings)
 }
 
 function validateTolerationUpdate(spec: PodSpec, old: PodSpec, findings: Findings): void {
-  const withoutSeconds = ({ tolerationSeconds: _, ...rest }: { tolerationSeconds?: number }) => rest;
-  const kept = (old.tolerations ?? []).every((toleration) =>
-    (spec.tolerations ?? []).some((other) => semanticEqual(withoutSeconds(toleration), withoutSeconds(other))),
-  );
+  const withoutSeconds = ({ tolerationSeconds: _, ...rest }: Toleration) => tolerationText(rest);
+  const now = new Set(spec.tolerations?.map(withoutSeconds));
+  const kept = (old.tolerations ?? []).every((toleration) => now.has(withoutSeconds(toleration)));
   if (!kept) {
     findings.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds');
   } else if (spec.tolerations !== old.tolerations && !semanticEqual(spec.tolerations, old.tolerations)) {

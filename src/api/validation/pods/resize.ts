@@ -1,3 +1,4 @@
+import { runAtOnce } from '../../../base/steps.ts';
 import { semanticEqual } from '../../equality.ts';
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../../generated/core-v1.ts';
 import { qosClassOf } from '../../strategies/qos-class.ts';
@@ -15,7 +16,7 @@ export function validatePodResize(pod: Pod, old: Pod, findings: Findings): void 
     return;
   }
   const before = findings.list.length;
-  validatePodCommon(pod, findings);
+  runAtOnce(validatePodCommon(pod, findings));
   const qosClass = old.status?.qosClass ?? qosClassOf(old.spec);
   if (qosClass !== qosClassOf(pod.spec)) {
     findings.invalid('spec', pod.status?.qosClass, 'Pod QOS Class may not change as a result of resizing');

@@ -15,6 +15,10 @@ import { validateLabelKeys } from './spec-parts.ts';
 
 export const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
+/** The same for tolerations that are equal, and for these only. */
+export const tolerationText = ({ key, operator, value, effect, tolerationSeconds }: Toleration): string =>
+  JSON.stringify([key ?? null, operator ?? null, value ?? null, effect ?? null, tolerationSeconds ?? null]);
+
 export function validateTolerations(tolerations: Toleration[] | undefined, path: string, findings: Findings): void {
   tolerations?.forEach((toleration, index) => {
     const at = `${path}[${index}]`;

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import type { PodSpec, PodTemplateSpec } from '../../generated/core-v1.ts';
 import { inclusiveRange, isDns1123Label, isDns1123Subdomain, isQualifiedName, isSearchPath } from '../../names.ts';
 import type { Findings } from '../findings.ts';
@@ -21,14 +22,18 @@ const restartPolicies = ['Always', 'OnFailure', 'Never'];
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 
 /** The spec of a pod or of a pod template, defaults applied. Source: ValidatePodSpec of pkg/apis/core/validation. */
-export function validatePodSpec(spec: PodSpec, path: string, findings: Findings, isPod = false): void {
+export function* validatePodSpec(spec: PodSpec, path: string, findings: Findings, isPod = false): Steps<void> {
   if (spec.terminationGracePeriodSeconds === undefined) findings.required(`${path}.terminationGracePeriodSeconds`);
   const volumes = validateVolumes(spec.volumes, `${path}.volumes`, findings);
   validatePodClaims(spec.resourceClaims, `${path}.resourceClaims`, findings);
   const pod: PodContext = { spec, volumes, hostUsers: spec.hostUsers !== false };
-  validateContainers(pod, `${path}.containers`, findings);
-  if (spec.initContainers !== undefined) validateInitContainers(pod, `${path}.initContainers`, findings);
-  if (spec.ephemeralContainers !== undefined) validateEphemeralContainers(pod, `${path}.ephemeralContainers`, findings);
+  yield;
+  yield* validateContainers(pod, `${path}.containers`, findings);
+  if (spec.initContainers !== undefined) yield* validateInitContainers(pod, `${path}.initContainers`, findings);
+  if (spec.ephemeralContainers !== undefined) {
+    yield* validateEphemeralContainers(pod, `${path}.ephemeralContainers`, findings);
+  }
+  yield;
   if (spec.hostNetwork === true) validateHostNetworkPorts(spec, isPod, path, findings);
   findings.oneOf(spec.restartPolicy, `${path}.restartPolicy`, restartPolicies);
   findings.oneOf(spec.dnsPolicy, `${path}.dnsPolicy`, dnsPolicies);
@@ -36,6 +41,7 @@ export function validatePodSpec(spec: PodSpec, path: string, findings: Findings,
   validatePodSecurity(spec.securityContext, spec, `${path}.securityContext`, findings);
   validateAffinity(spec.affinity, `${path}.affinity`, findings);
   validatePodParts(spec, path, findings);
+  yield;
   validateDns(spec, `${path}.dnsConfig`, findings);
   validateTopologySpread(spec.topologySpreadConstraints, `${path}.topologySpreadConstraints`, findings);
   validateNames(spec, path, findings);
@@ -133,11 +139,11 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string, findings: 
   });
 }
 
-export function validatePodTemplate(template: PodTemplateSpec, path: string, findings: Findings): void {
+export function* validatePodTemplate(template: PodTemplateSpec, path: string, findings: Findings): Steps<void> {
   validateLabels(template.metadata?.labels, `${path}.labels`, findings);
   validateAnnotations(template.metadata?.annotations, `${path}.annotations`, findings);
   validatePodAnnotations(template.metadata?.annotations, template.spec, `${path}.annotations`, findings);
-  validatePodSpec(template.spec, `${path}.spec`, findings);
+  yield* validatePodSpec(template.spec, `${path}.spec`, findings);
   validateProfilesMatch(template.metadata?.annotations, template.spec, `${path}.spec`, findings);
   if (template.spec.ephemeralContainers?.length) {
     findings.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');

@@ -52,14 +52,23 @@ function validateStates(
   const all = [...spec.containers, ...(spec.initContainers ?? [])];
   const rules = all.flatMap(({ restartPolicyRules = [] }: any) => restartPolicyRules as { action: string }[]);
   if (rules.some(({ action }) => action === 'RestartAllContainers')) return;
+  const nowByName = byName(statuses);
+  const containersByName = byName(containers);
   before?.forEach(({ name, state }, index) => {
     if (!state?.terminated) return;
-    const now = statuses?.find((candidate) => candidate.name === name);
+    const now = nowByName.get(name);
     if (now === undefined || now.state?.terminated) return;
-    const container = containers.find((candidate) => candidate.name === name);
+    const container = containersByName.get(name);
     if (container !== undefined && mayRestart(container, spec.restartPolicy, state.terminated.exitCode)) return;
     findings.forbidden(`status.${field}[${index}].state`, 'may not be transitioned to non-terminated state');
   });
+}
+
+/** The first of each name. */
+function byName<T extends { name: string }>(list: T[] | undefined): Map<string, T> {
+  const found = new Map<string, T>();
+  for (const one of list ?? []) if (!found.has(one.name)) found.set(one.name, one);
+  return found;
 }
 
 function mayRestart(container: any, ofPod: string | undefined, exitCode: number): boolean {
@@ -73,9 +82,10 @@ function mayRestart(container: any, ofPod: string | undefined, exitCode: number)
 
 function validateClaims({ spec, status }: Pod, findings: Findings): void {
   const seen = new Set<string>();
+  const claims = byName(spec.resourceClaims);
   status?.resourceClaimStatuses?.forEach(({ name, resourceClaimName }, index) => {
     const path = `status.resourceClaimStatuses[${index}]`;
-    if (!spec.resourceClaims?.some((claim) => claim.name === name)) {
+    if (!claims.has(name)) {
       findings.invalid(`${path}.name`, name, 'must match the name of an entry in `spec.resourceClaims`');
     }
     if (seen.has(name)) findings.duplicate(`${path}.name`, name);

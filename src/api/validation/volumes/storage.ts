@@ -267,14 +267,16 @@ export function validateProvisioner(provisioner: string | undefined, path: strin
 }
 
 function validateTopologies(terms: TopologySelectorTerm[] | undefined, path: string, findings: Findings): void {
-  const seen: string[] = [];
+  const seen = new Map<string, number>();
   terms?.forEach((term, index) => {
     const at = `${path}[${index}].matchLabelExpressions`;
     const keys = new Map<string, string[]>();
     term.matchLabelExpressions?.forEach(({ key = '', values = [] }, i) => {
       if (values.length === 0) findings.required(`${at}[${i}].values`);
+      const given = new Set<string>();
       values.forEach((value, j) => {
-        if (values.indexOf(value) < j) findings.duplicate(`${at}[${i}].values[${j}]`, value);
+        if (given.has(value)) findings.duplicate(`${at}[${i}].values[${j}]`, value);
+        given.add(value);
       });
       findings.invalidEach(`${at}[${i}].key`, key, isQualifiedName(key));
       if (keys.has(key)) findings.duplicate(`${at}[${i}].key`, key);
@@ -282,9 +284,9 @@ function validateTopologies(terms: TopologySelectorTerm[] | undefined, path: str
     });
     const text = JSON.stringify([...keys].sort());
     // Upstream compares with as many empty terms as there are.
-    const matches = seen.filter((one) => one === text).length + (keys.size === 0 ? terms.length : 0);
-    for (let i = 0; i < matches; i++) findings.duplicate(at, '');
-    seen.push(text);
+    const matches = (seen.get(text) ?? 0) + (keys.size === 0 ? terms.length : 0);
+    for (let i = 0; i < matches && !findings.isFull; i++) findings.duplicate(at, '');
+    seen.set(text, (seen.get(text) ?? 0) + 1);
   });
 }
 

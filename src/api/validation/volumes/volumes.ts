@@ -225,6 +225,8 @@ export function validateVolumeMounts(
   const mounts = container.volumeMounts;
   const devices = container.volumeDevices ?? [];
   const paths = new Set<string>();
+  const deviceNames = new Set(devices.map(({ name }) => name));
+  const devicePaths = new Set(devices.map(({ devicePath }) => devicePath));
   mounts?.forEach((mount, index) => {
     const at = `${path}.volumeMounts[${index}]`;
     if (!mount.name) findings.required(`${at}.name`);
@@ -232,10 +234,10 @@ export function validateVolumeMounts(
     if (!mount.mountPath) findings.required(`${at}.mountPath`);
     if (paths.has(mount.mountPath)) findings.invalid(`${at}.mountPath`, mount.mountPath, 'must be unique');
     paths.add(mount.mountPath);
-    if (devices.some((device) => device.name === mount.name)) {
+    if (deviceNames.has(mount.name)) {
       findings.invalid(`${at}.name`, mount.name, 'must not already exist in volumeDevices');
     }
-    if (devices.some((device) => device.devicePath === mount.mountPath)) {
+    if (devicePaths.has(mount.mountPath)) {
       findings.invalid(`${at}.mountPath`, mount.mountPath, 'must not already exist as a path in volumeDevices');
     }
     validateSubPath(mount, at, `${path}.volumeMounts`, findings);
@@ -252,6 +254,8 @@ function validateDevices(
   findings: Findings,
 ): void {
   const [names, paths] = [new Set<string>(), new Set<string>()];
+  const mountNames = new Set(mounts.map((mount) => mount.name));
+  const mountPaths = new Set(mounts.map((mount) => mount.mountPath));
   devices.forEach(({ name = '', devicePath = '' }, index) => {
     const at = `${path}[${index}]`;
     const volume = volumes.get(name);
@@ -267,10 +271,10 @@ function validateDevices(
     if (devicePath.split('/').includes('..')) {
       findings.invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')");
     } else paths.add(devicePath);
-    if (mounts.some((mount) => mount.name === name)) {
+    if (mountNames.has(name)) {
       findings.invalid(`${at}.name`, name, 'must not already exist in volumeMounts');
     }
-    if (mounts.some((mount) => mount.mountPath === devicePath)) {
+    if (mountPaths.has(devicePath)) {
       findings.invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
     }
     if (name !== '') names.add(name);

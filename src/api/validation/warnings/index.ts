@@ -7,6 +7,9 @@ type Of = Pick<ResourceDefinition, 'group' | 'resource' | 'versioned'>;
 
 const none: string[] = [];
 
+/** No more of them than the headers of an answer would hold. */
+export const warningsKept = 1000;
+
 const custom: KindWarnings = {
   create: (object, warnings) => warnOfFinalizers(object, undefined, warnings),
   update: warnOfFinalizers,

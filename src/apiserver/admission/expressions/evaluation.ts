@@ -1,8 +1,9 @@
 import type { AccessAnswer, AccessQuestion } from '../../../api/cel/libraries/authorizer.ts';
 import { AuthorizerValue, ResourceCheck } from '../../../api/cel/libraries/authorizer.ts';
-import { PER_CALL_LIMIT, type Program } from '../../../api/cel/program.ts';
+import type { Outcome, Program } from '../../../api/cel/program.ts';
 import { CelMap, EvaluationFailure, jsonValue } from '../../../api/cel/values.ts';
 import type { GroupVersionKind, GroupVersionResource, KubeObject } from '../../../api/object.ts';
+import { type Pace, runInTurns } from '../../../base/steps.ts';
 import type { Attributes } from '../../authorization/attributes.ts';
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { Identity } from '../../identity/identity.ts';
@@ -46,8 +47,8 @@ export class OutOfBudget extends Error {}
  * the tenant, and all tenants share the event loop.
  */
 const REQUEST_BUDGET = 2 * RUNTIME_BUDGET;
-/** Expressions that took longer than this together let others go first. */
-const untilPauseMs = 25;
+/** Expressions that took longer than this together let others go first, where the request's own pace does not say so. */
+const untilPauseMs = 10;
 
 interface Spent {
   cost: number;
@@ -69,6 +70,31 @@ class AnswerPending {
   }
 }
 
+/** A variable takes long: whoever asked for it is run again when it is there. */
+class VariablePending {
+  readonly name: string;
+  readonly program: Program;
+  constructor(name: string, program: Program) {
+    this.name = name;
+    this.program = program;
+  }
+}
+
+/** For requests of this process, which have no turns: others have theirs all the same. */
+function ownPace(): Pace {
+  let sinceMs = performance.now();
+  return {
+    isLong: true,
+    get isDue() {
+      return performance.now() - sinceMs > untilPauseMs;
+    },
+    async rest() {
+      await new Promise((resolve) => setImmediate(resolve));
+      sinceMs = performance.now();
+    },
+  };
+}
+
 /**
  * Everything expressions about one request see: made once for the request and a set of parameters. Values are read from
  * the objects as they are, so that looking at one field costs one field. Source: admission/plugin/cel/activation.go.
@@ -86,29 +112,49 @@ export class Evaluation {
   constructor(input: EvaluationInput) {
     this.#input = input;
     if (input.variables === undefined) return;
-    this.#variables = new LazyVariables(input.variables, (program) => {
-      const outcome = program.evaluate(this.#resolve);
-      this.#spentOnVariables += outcome.cost;
-      if (this.#spentOnVariables > this.#left) throw new OutOfBudget(OUT_OF_BUDGET);
-      if (outcome.error !== undefined) throw new EvaluationFailure(outcome.error);
-      return outcome.value;
+    this.#variables = new LazyVariables(input.variables, (program, name) => {
+      const outcome = program.evaluateQuickly(this.#resolve);
+      if (outcome === undefined) throw new VariablePending(name, program);
+      return this.#heldToBudget(outcome);
     });
+  }
+
+  /** What a variable came to. */
+  #heldToBudget(outcome: Outcome): unknown {
+    this.#spentOnVariables += outcome.cost;
+    if (this.#spentOnVariables > this.#left) throw new OutOfBudget(OUT_OF_BUDGET);
+    if (outcome.error !== undefined) throw new EvaluationFailure(outcome.error);
+    return outcome.value;
+  }
+
+  get #isPauseDue(): boolean {
+    const { pace } = this.#input.request;
+    return pace?.isDue ?? spentOn(this.#input.request).sincePauseMs > untilPauseMs;
+  }
+
+  async #pause(): Promise<void> {
+    const { request } = this.#input;
+    spentOn(request).sincePauseMs = 0;
+    await (request.pace?.rest() ?? new Promise((resolve) => setImmediate(resolve)));
+  }
+
+  /** What expressions need first, and may take long too. */
+  async preparing<T>(prepare: () => T): Promise<T> {
+    if (this.#isPauseDue) await this.#pause();
+    return prepare();
   }
 
   /** Rejects with OutOfBudget when this and what was evaluated before cost too much. */
   async evaluate(program: Program, budget: { left: number }): Promise<Evaluated> {
     const { request } = this.#input;
     const spent = spentOn(request);
-    if (spent.sincePauseMs > untilPauseMs) {
-      spent.sincePauseMs = 0;
-      await (request.pace?.rest() ?? new Promise((resolve) => setImmediate(resolve)));
-    }
+    if (this.#isPauseDue) await this.#pause();
     this.#left = Math.min(budget.left, REQUEST_BUDGET - spent.cost);
+    this.#spentOnVariables = 0;
     for (;;) {
-      this.#spentOnVariables = 0;
       const startedMs = performance.now();
       try {
-        const outcome = program.evaluate(this.#resolve, PER_CALL_LIMIT);
+        const outcome = program.evaluateQuickly(this.#resolve) ?? (await this.#inSteps(program));
         const cost = outcome.cost + this.#spentOnVariables;
         spent.cost += cost;
         if (cost > this.#left) throw new OutOfBudget(OUT_OF_BUDGET);
@@ -116,10 +162,32 @@ export class Evaluation {
         if (outcome.error === undefined) return { value: outcome.value };
         return { error: `expression '${program.source}' resulted in error: ${outcome.error}` };
       } catch (error) {
-        if (!(error instanceof AnswerPending)) throw error;
-        await error.answer;
+        await this.#whatIsMissing(error);
       } finally {
         spent.sincePauseMs += performance.now() - startedMs;
+      }
+    }
+  }
+
+  async #inSteps(program: Program): Promise<Outcome> {
+    return runInTurns(program.evaluateSteps(this.#resolve), this.#input.request.pace ?? ownPace());
+  }
+
+  /** Gets what an expression asked for and could not have at once; it is evaluated again then. */
+  async #whatIsMissing(error: unknown): Promise<void> {
+    if (error instanceof AnswerPending) {
+      await error.answer;
+      return;
+    }
+    if (!(error instanceof VariablePending)) throw error;
+    const { name, program } = error;
+    for (;;) {
+      try {
+        const outcome = await this.#inSteps(program);
+        this.#variables!.keep(name, () => this.#heldToBudget(outcome));
+        return;
+      } catch (another) {
+        await this.#whatIsMissing(another);
       }
     }
   }
@@ -215,10 +283,10 @@ export class Evaluation {
 /** `variables`: each is evaluated when something asks for it, once. */
 class LazyVariables extends CelMap {
   readonly #variables: ReadonlyMap<string, CompiledVariable>;
-  readonly #run: (program: Program) => unknown;
+  readonly #run: (program: Program, name: string) => unknown;
   readonly #values = new Map<string, { value: unknown } | { failure: EvaluationFailure }>();
 
-  constructor(variables: readonly CompiledVariable[], run: (program: Program) => unknown) {
+  constructor(variables: readonly CompiledVariable[], run: (program: Program, name: string) => unknown) {
     super();
     this.#variables = new Map(variables.map((variable) => [variable.name, variable]));
     this.#run = run;
@@ -236,27 +304,30 @@ class LazyVariables extends CelMap {
   get(name: unknown): unknown {
     const variable = this.#variables.get(name as string);
     if (variable === undefined) return undefined;
-    let kept = this.#values.get(variable.name);
-    if (kept === undefined) {
-      try {
-        if (variable.program === undefined) {
-          throw new EvaluationFailure(`composited variable "${variable.name}" fails to compile: ${variable.error}`);
-        }
-        kept = { value: this.#run(variable.program) };
-      } catch (error) {
-        if (!(error instanceof EvaluationFailure)) throw error;
-        kept = {
-          failure: new EvaluationFailure(
-            variable.program === undefined
-              ? error.message
-              : `composited variable "${variable.name}" fails to evaluate: ${error.message}`,
-          ),
-        };
-      }
-      this.#values.set(variable.name, kept);
-    }
+    const { program, name: known } = variable;
+    const kept =
+      this.#values.get(known) ??
+      this.keep(known, () => {
+        if (program !== undefined) return this.#run(program, known);
+        throw new EvaluationFailure(`composited variable "${known}" fails to compile: ${variable.error}`);
+      });
     if ('failure' in kept) throw kept.failure;
     return kept.value;
+  }
+
+  /** Evaluated once, whatever comes of it. */
+  keep(name: string, evaluate: () => unknown): { value: unknown } | { failure: EvaluationFailure } {
+    let kept: { value: unknown } | { failure: EvaluationFailure };
+    try {
+      kept = { value: evaluate() };
+    } catch (error) {
+      if (!(error instanceof EvaluationFailure)) throw error;
+      const isCompiled = this.#variables.get(name)!.program !== undefined;
+      const message = isCompiled ? `composited variable "${name}" fails to evaluate: ${error.message}` : error.message;
+      kept = { failure: new EvaluationFailure(message) };
+    }
+    this.#values.set(name, kept);
+    return kept;
   }
 }
 

@@ -30,8 +30,6 @@ export interface MatchOutcome {
 }
 
 export interface MatchConditions {
-  /** What does not compile, in upstream's words (`compilation failed: ERROR: <input>:1:8: ...`), by the condition's index. */
-  errors: { index: number; message: string }[];
   /** Never rejects for what an expression does; a false condition wins over failing ones. */
   evaluate(request: AdmissionRequest, sources: ExpressionSources, matchedAs?: MatchedAs): Promise<MatchOutcome>;
   /** The same where the caller has made what expressions see. */
@@ -48,22 +46,27 @@ export function compileMatchConditions(
   conditions: readonly MatchCondition[],
   names: AdmissionNames = { authorizer: true },
 ): MatchConditions {
-  const errors: MatchConditions['errors'] = [];
-  const programs = conditions.map(({ name, expression }, index): [name: string, program: Program | string] => {
-    try {
-      return [name, compileAdmissionExpression(expression, names, [boolType])];
-    } catch (error) {
-      const { message } = error as Error;
-      errors.push({ index, message });
-      return [name, `compilation error: ${message}`];
+  // At first use: they may be long, and others may have their turns between two.
+  const compiled: (Program | string)[] = [];
+  const programOf = (index: number): Program | string => {
+    let program = compiled[index];
+    if (program === undefined) {
+      try {
+        program = compileAdmissionExpression(conditions[index]!.expression, names, [boolType]);
+      } catch (error) {
+        program = `compilation error: ${(error as Error).message}`;
+      }
+      compiled[index] = program;
     }
-  });
+    return program;
+  };
   const evaluateIn = async (evaluation: Evaluation): Promise<MatchOutcome> => {
     const budget = { left: MATCH_CONDITIONS_BUDGET };
     const failures: string[] = [];
     try {
       let failedCondition: string | undefined;
-      for (const [name, program] of programs) {
+      for (const [index, { name }] of conditions.entries()) {
+        const program = await evaluation.preparing(() => programOf(index));
         if (typeof program === 'string') {
           failures.push(program);
           continue;
@@ -80,7 +83,6 @@ export function compileMatchConditions(
     return failures.length === 0 ? { matches: true } : { matches: false, error: aggregated(failures) };
   };
   return {
-    errors,
     evaluateIn,
     evaluate(request, { authorizer }, matchedAs) {
       const { kind, resource } = requestedForm(request);

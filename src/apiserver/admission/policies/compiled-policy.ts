@@ -2,6 +2,7 @@ import { type AdmissionNames, compileAdmissionExpression } from '../../../api/ce
 import { jsonPatchType, objectType } from '../../../api/cel/mutation-types.ts';
 import type { Program } from '../../../api/cel/program.ts';
 import { boolType, type CelType, dynType, listOf, nullType, stringType } from '../../../api/cel/types.ts';
+import { VariableTypes } from '../../../api/cel/variable-types.ts';
 import type {
   AuditAnnotation,
   MatchResources,
@@ -13,6 +14,7 @@ import type {
   Variable,
 } from '../../../api/generated/admissionregistration-v1.ts';
 import type { KubeObject } from '../../../api/object.ts';
+import type { Steps } from '../../../base/steps.ts';
 import { type CompiledVariable, compileMatchConditions, type MatchConditions } from '../expressions/index.ts';
 import { type CompiledMatch, compileMatch } from './matching.ts';
 
@@ -49,7 +51,12 @@ export interface CompiledValidatingPolicy extends CompiledPolicy {
 
 export interface CompiledMutatingPolicy extends CompiledPolicy {
   readonly isReinvocable: boolean;
-  readonly mutations: readonly { patchType: 'ApplyConfiguration' | 'JSONPatch'; program: Compiled }[];
+  readonly mutations: readonly CompiledMutation[];
+}
+
+interface CompiledMutation {
+  patchType: 'ApplyConfiguration' | 'JSONPatch';
+  program: Compiled;
 }
 
 export function compileBinding(binding: KubeObject): CompiledBinding {
@@ -64,46 +71,50 @@ export function compileBinding(binding: KubeObject): CompiledBinding {
 }
 
 /** Source: policy/validating/plugin.go. */
-export function compileValidatingPolicy(policy: KubeObject): CompiledValidatingPolicy {
+export function* compileValidatingPolicy(policy: KubeObject): Steps<CompiledValidatingPolicy> {
   const spec = policy['spec'] as ValidatingAdmissionPolicySpec;
-  const { common, names } = compileCommon(policy, spec);
+  const { common, names } = yield* compileCommon(policy, spec);
   const { authorizer: _none, ...messageNames } = names;
-  return {
-    ...common,
-    validations: (spec.validations ?? []).map(({ expression, message, messageExpression, reason }) => ({
+  const validations: CompiledValidation[] = [];
+  for (const { expression, message, messageExpression, reason } of spec.validations ?? []) {
+    validations.push({
       expression,
       ...(message !== undefined && { message }),
       ...(reason !== undefined && { reason }),
       program: compiled(expression, names, [boolType]),
       messageProgram: messageExpression ? compiled(messageExpression, messageNames, [stringType]) : undefined,
-    })),
-    annotations: (spec.auditAnnotations ?? []).map((annotation) => ({
-      annotation,
-      program: compiled(annotation.valueExpression, names, [stringType, nullType]),
-    })),
-  };
+    });
+    yield;
+  }
+  const annotations: { annotation: AuditAnnotation; program: Compiled }[] = [];
+  for (const annotation of spec.auditAnnotations ?? []) {
+    annotations.push({ annotation, program: compiled(annotation.valueExpression, names, [stringType, nullType]) });
+    yield;
+  }
+  return { ...common, validations, annotations };
 }
 
 /** Source: policy/mutating/compilation.go. */
-export function compileMutatingPolicy(policy: KubeObject): CompiledMutatingPolicy {
+export function* compileMutatingPolicy(policy: KubeObject): Steps<CompiledMutatingPolicy> {
   const spec = policy['spec'] as MutatingAdmissionPolicySpec;
-  const { common, names } = compileCommon(policy, spec);
+  const { common, names } = yield* compileCommon(policy, spec);
   const mutationNames = { ...names, mutations: true };
-  return {
-    ...common,
-    isReinvocable: spec.reinvocationPolicy === 'IfNeeded',
-    mutations: (spec.mutations ?? []).map(({ patchType, applyConfiguration, jsonPatch }) =>
+  const mutations: CompiledMutation[] = [];
+  for (const { patchType, applyConfiguration, jsonPatch } of spec.mutations ?? []) {
+    mutations.push(
       patchType === 'JSONPatch'
         ? { patchType, program: compiled(jsonPatch?.expression ?? '', mutationNames, [listOf(jsonPatchType)]) }
         : {
-            patchType: 'ApplyConfiguration' as const,
+            patchType: 'ApplyConfiguration',
             program: compiled(applyConfiguration?.expression ?? '', mutationNames, [objectType]),
           },
-    ),
-  };
+    );
+    yield;
+  }
+  return { ...common, isReinvocable: spec.reinvocationPolicy === 'IfNeeded', mutations };
 }
 
-function compileCommon(
+function* compileCommon(
   policy: KubeObject,
   spec: {
     matchConstraints?: MatchResources;
@@ -112,9 +123,9 @@ function compileCommon(
     variables?: Variable[];
     matchConditions?: { name: string; expression: string }[];
   },
-): { common: CompiledPolicy; names: AdmissionNames } {
+): Steps<{ common: CompiledPolicy; names: AdmissionNames }> {
   const base: AdmissionNames = { params: Boolean(spec.paramKind), authorizer: true };
-  const { variables, types } = compileVariables(spec.variables ?? [], base);
+  const { variables, types } = yield* compileVariables(spec.variables ?? [], base);
   const names = { ...base, variables: types };
   const conditions = spec.matchConditions ?? [];
   return {
@@ -131,16 +142,18 @@ function compileCommon(
 }
 
 /** Each variable may name those before it. What does not compile has any type: whoever uses it hears of it. */
-function compileVariables(
+function* compileVariables(
   variables: readonly Variable[],
   base: AdmissionNames,
-): { variables: CompiledVariable[]; types: Map<string, CelType> } {
-  const types = new Map<string, CelType>();
-  const made = variables.map(({ name, expression }): CompiledVariable => {
-    const program = compiled(expression, { ...base, variables: new Map(types) }, []);
+): Steps<{ variables: CompiledVariable[]; types: VariableTypes }> {
+  const types = new VariableTypes();
+  const made: CompiledVariable[] = [];
+  for (const { name, expression } of variables) {
+    const program = compiled(expression, { ...base, variables: types }, []);
     types.set(name, typeof program === 'string' ? dynType : program.type);
-    return typeof program === 'string' ? { name, program: undefined, error: program } : { name, program };
-  });
+    made.push(typeof program === 'string' ? { name, program: undefined, error: program } : { name, program });
+    yield;
+  }
   return { variables: made, types };
 }
 

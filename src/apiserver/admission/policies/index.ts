@@ -16,7 +16,7 @@ export function validatingPolicies(options: PolicyOptions): AdmissionPlugin {
     name: 'ValidatingAdmissionPolicy',
     handles: (request) => policies.concern(request),
     async validate(request) {
-      const bound = await policies.ofTenant(request.tenant);
+      const bound = await policies.ofTenant(request.tenant, request.pace);
       if (bound.length > 0) await enforce(options, bound, request);
     },
   };
@@ -30,7 +30,7 @@ export function mutatingPolicies(options: PolicyOptions): AdmissionPlugin {
     name: MUTATING_POLICY_PLUGIN,
     handles: (request) => policies.concern(request),
     async admit(request) {
-      const bound = await policies.ofTenant(request.tenant);
+      const bound = await policies.ofTenant(request.tenant, request.pace);
       if (bound.length > 0) await mutateByPolicies(options, bound, request);
     },
   };

@@ -1,4 +1,5 @@
 import type { GroupResource, KubeObject } from '../../../api/object.ts';
+import { type Pace, runInTurns, type Steps } from '../../../base/steps.ts';
 import type { Authorizer } from '../../authorization/authorizer.ts';
 import type { Objects } from '../../objects.ts';
 import type { ResourceRegistry } from '../../registry.ts';
@@ -36,10 +37,19 @@ export class Policies<P extends CompiledPolicy> {
   readonly #policies: Followed<P>;
   readonly #bindings: Followed<CompiledBinding>;
 
-  constructor({ objects }: PolicyOptions, names: [policies: string, bindings: string], compile: (o: KubeObject) => P) {
+  constructor(
+    { objects }: PolicyOptions,
+    names: [policies: string, bindings: string],
+    compile: (o: KubeObject) => Steps<P>,
+  ) {
     const cacheOf = (resource: GroupResource) => objects.cache(resource);
-    this.#policies = new Followed({ group, resource: names[0] }, cacheOf, (object) => [compile(object)]);
-    this.#bindings = new Followed({ group, resource: names[1] }, cacheOf, (object) => [compileBinding(object)]);
+    this.#policies = new Followed({ group, resource: names[0] }, cacheOf, function* (object) {
+      return [yield* compile(object)];
+    });
+    this.#bindings = new Followed({ group, resource: names[1] }, cacheOf, function* (object) {
+      yield;
+      return [compileBinding(object)];
+    });
   }
 
   /** False at once for tenants that have none. */
@@ -49,11 +59,12 @@ export class Policies<P extends CompiledPolicy> {
     return !excluded.has(`${definition.group}/${definition.resource}`);
   }
 
-  async ofTenant(tenant: string): Promise<BoundPolicy<P>[]> {
+  async ofTenant(tenant: string, pace: Pace | undefined): Promise<BoundPolicy<P>[]> {
     while (!this.#isLoaded) await Promise.all([this.#policies.load(), this.#bindings.load()]);
     if (!this.#bindings.hasAny(tenant) || !this.#policies.hasAny(tenant)) return [];
-    const byPolicy = Map.groupBy(this.#bindings.ofTenant(tenant), ({ policyName }) => policyName);
-    return this.#policies.ofTenant(tenant).flatMap((policy) => {
+    const byPolicy = Map.groupBy(await runInTurns(this.#bindings.steps(tenant), pace), ({ policyName }) => policyName);
+    const policies = await runInTurns(this.#policies.steps(tenant), pace);
+    return policies.flatMap((policy) => {
       const bindings = byPolicy.get(policy.name);
       return bindings === undefined ? [] : [{ policy, bindings }];
     });

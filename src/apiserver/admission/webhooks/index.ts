@@ -40,7 +40,8 @@ function follow({ objects, logger }: WebhookAdmissionOptions, resource: string) 
   const configurations = new Followed<CompiledWebhook>(
     { group, resource },
     (one) => objects.cache(one),
-    (configuration, tenant) => {
+    // biome-ignore lint/correctness/useYield: what takes long of it is compiled when it is needed.
+    function* (configuration, tenant) {
       try {
         return compileWebhooks(tenant, configuration);
       } catch (error) {
