@@ -57,6 +57,7 @@ import { type Identity, platformIdentity } from './identity/identity.ts';
 import { OidcTokens } from './identity/oidc/index.ts';
 import { ServiceAccountTokens } from './identity/service-account-tokens.ts';
 import { ServiceAccountAuthenticator } from './identity/token-authenticator.ts';
+import { type TokenIssuerOptions, TokenIssuers } from './identity/token-issuers.ts';
 import { createInProcessTransport } from './in-process.ts';
 import { ApiMetrics } from './metrics/api-metrics.ts';
 import { Objects } from './objects.ts';
@@ -98,6 +99,8 @@ export interface ApiServerOptions {
   healthChecks?: readonly HealthCheck[];
   /** PEM of keys that have signed service accounts' tokens before. */
   formerTokenKeys?: readonly string[];
+  /** How the issuers of service accounts' tokens are called, and for how long they give tokens. */
+  tokenIssuers?: TokenIssuerOptions;
   /** Of tenants that have none of their own (`spec.limits`). */
   tenantLimits?: Partial<TenantLimits>;
   /** Where webhooks named by a URL may be. */
@@ -168,7 +171,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const customResources = new CustomResourceCatalog(webhookClient);
   const builtin = [...options.resources, ...metricsResources];
   const registry = new ResourceRegistry(builtin, options.platformResources, customResources);
-  const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock, options.formerTokenKeys);
+  const issuers = new TokenIssuers(options.tokenIssuers);
+  const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock, options.formerTokenKeys, issuers);
   const access = new RoleBasedAccess(caches);
   const nodes = new NodeAccess(objects);
   const byDefault = defaultAccess(nodes, access);

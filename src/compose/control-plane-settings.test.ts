@@ -73,7 +73,32 @@ test('authorizers, tokens and keys are read when the flags are', () => {
     tokenFile: undefined,
     tokenWebhook: undefined,
     formerTokenKeys: [],
+    tokenIssuers: { extendExpiration: true },
   });
+  const issuers = 'https://a.example,https://b.example';
+  assert.deepEqual(
+    parse({
+      serviceAccountIssuer: issuers,
+      serviceAccountMaxTokenExpiration: '2h',
+      serviceAccountExtendTokenExpiration: 'false',
+      apiAudiences: 'a,b',
+    }).access.tokenIssuers,
+    {
+      serviceAccountIssuers: ['https://a.example', 'https://b.example'],
+      maxExpirationSeconds: 7200,
+      extendExpiration: false,
+      apiAudiences: ['a', 'b'],
+    },
+  );
+  for (const [given, why] of [
+    [{ serviceAccountIssuer: 'a,' }, /should not be an empty string/],
+    [{ serviceAccountIssuer: 'a,a' }, /"a" is already specified/],
+    [{ serviceAccountIssuer: '://a' }, /contained a ':' but was not a valid URL/],
+    [{ serviceAccountJwksUri: 'http://a' }, /requires https scheme, parsed as: http/],
+    [{ serviceAccountMaxTokenExpiration: '59m' }, /must be between 1 hour and 2\^32 seconds/],
+    [{ serviceAccountExtendTokenExpiration: 'no' }, /true or false/],
+  ] as const)
+    assert.throws(() => parse(given), why);
   for (const given of [
     { authorizationConfig: '/nowhere' },
     { tokenAuthFile: '/nowhere' },

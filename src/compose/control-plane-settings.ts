@@ -12,7 +12,7 @@ import { type EncryptionRules, parseEncryptionConfiguration } from '../store/enc
 import type { EtcdTls } from '../store/etcd/connection.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { isNodeResource, type NodeCapacity } from '../virtual-node/index.ts';
-import { type AccessFlags, type AccessSettings, accessFlags, parseAccess } from './access-settings.ts';
+import { type AccessFlags, type AccessSettings, accessFlags, parseAccess, repeatableFlags } from './access-settings.ts';
 import { CommandError } from './command-error.ts';
 import { type DepartureFlags, type DepartureSettings, departureFlags, parseDeparture } from './departure-settings.ts';
 import { type EtcdTlsFiles, readEtcdTls } from './etcd-tls.ts';
@@ -109,9 +109,14 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
 ];
 
 export function addControlPlaneOptions(command: Command): Command {
-  for (const [, syntax, description, fallback] of flags) command.option(syntax, description, fallback);
+  for (const [name, syntax, description, fallback] of flags) {
+    if (repeatableFlags.has(name)) command.option(syntax, description, joined);
+    else command.option(syntax, description, fallback);
+  }
   return command;
 }
+
+const joined = (value: string, before: string | undefined) => (before === undefined ? value : `${before},${value}`);
 
 /** The same options as arguments of a child process. */
 export function controlPlaneArguments(given: ControlPlaneFlags): string[] {

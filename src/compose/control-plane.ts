@@ -173,6 +173,7 @@ async function run(options: ControlPlaneOptions): Promise<void> {
     },
     ...(settings.access.authorizers !== undefined && { authorizers: settings.access.authorizers }),
     formerTokenKeys: settings.access.formerTokenKeys,
+    tokenIssuers: settings.access.tokenIssuers,
     healthChecks: (settings.encryption?.services ?? []).map((service, index) => ({
       name: `kms-provider-${index}`,
       check: () => service.check(),

@@ -3,7 +3,6 @@ import type { Aggregation } from '../aggregation/index.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Handler } from '../chain.ts';
 import type { ServiceAccountTokens } from '../identity/service-account-tokens.ts';
-import { issuerOf } from '../identity/service-account-tokens.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestContext } from '../request-context.ts';
 import { methodNotAllowedHere } from '../verbs/scope.ts';
@@ -73,11 +72,13 @@ export function createNonResourceHandler(options: NonResourceOptions): Handler {
       case 'openapi':
         return options.openApi(context);
       case 'openid':
-        if (path === '/openid/v1/jwks') return publicDocument('application/jwk-set+json', options.tokens.keySet);
+        if (path === '/openid/v1/jwks' && options.tokens.issuers.discovery(context.tenant) !== undefined)
+          return publicDocument('application/jwk-set+json', options.tokens.keySet);
         throw pageNotFound();
       case '.well-known':
         if (path === '/.well-known/openid-configuration') {
-          return publicDocument('application/json', openIdConfiguration(context.tenant));
+          const found = options.tokens.issuers.discovery(context.tenant);
+          if (found !== undefined) return publicDocument('application/json', openIdConfiguration(found));
         }
         throw pageNotFound();
       default:
@@ -130,11 +131,10 @@ function publicDocument(contentType: string, document: object): Answer {
   return { type: 'bytes', code: 200, contentType, bytes: JSON.stringify(document), headers };
 }
 
-function openIdConfiguration(tenant: string): object {
-  const issuer = issuerOf(tenant);
+function openIdConfiguration({ issuer, jwksUri }: { issuer: string; jwksUri: string }): object {
   return {
     issuer,
-    jwks_uri: `${issuer}/openid/v1/jwks`,
+    jwks_uri: jwksUri,
     response_types_supported: ['id_token'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256'],

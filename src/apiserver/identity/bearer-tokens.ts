@@ -5,7 +5,7 @@ import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import { bootstrapIdentity } from './bootstrap-tokens.ts';
 import type { Identity, TokenAuthenticator } from './identity.ts';
 import type { OidcTokens } from './oidc/index.ts';
-import { apiAudiences, TokenRefused } from './service-account-tokens.ts';
+import { TokenRefused } from './service-account-tokens.ts';
 import type { ServiceAccountAuthenticator } from './token-authenticator.ts';
 import type { FileTokens } from './token-file.ts';
 import type { WebhookTokens } from './webhook-tokens.ts';
@@ -46,7 +46,7 @@ export class BearerTokens implements TokenAuthenticator {
     const errors: string[] = [];
     const account = await heard(() => this.#serviceAccounts.authenticate(token), errors);
     if (account !== undefined || tenantPrefix === undefined) return account;
-    const own = apiAudiences(tenantPrefix);
+    const own = this.#serviceAccounts.apiAudiences(tenantPrefix);
     return (
       (await this.#ofTenant(token, tenantPrefix, errors)) ??
       (await this.#ofWebhook(token, tenantPrefix, own, errors))?.identity
@@ -62,7 +62,7 @@ export class BearerTokens implements TokenAuthenticator {
     const errors: string[] = [];
     const account = await heard(() => this.#serviceAccounts.review(token, tenant, audiences), errors);
     if (account !== undefined) return account;
-    const own = apiAudiences(tenant);
+    const own = this.#serviceAccounts.apiAudiences(tenant);
     const accepted = audiences.length === 0 ? own : own.filter((audience) => audiences.includes(audience));
     const identity = accepted.length === 0 ? undefined : await this.#ofTenant(token, tenant, errors);
     if (identity !== undefined) return { identity, audiences: accepted };
@@ -88,7 +88,8 @@ export class BearerTokens implements TokenAuthenticator {
   async #ofWebhook(token: string, tenant: string, audiences: string[], errors: string[]) {
     const { webhook } = this.#operators;
     if (webhook === undefined || !(await this.#tenants.exists(tenant))) return undefined;
-    return heard(() => webhook.authenticate(token, tenant, audiences), errors);
+    const own = this.#serviceAccounts.apiAudiences(tenant);
+    return heard(() => webhook.authenticate(token, tenant, audiences, own), errors);
   }
 
   async #bootstrap(token: string, tenant: string): Promise<Identity | undefined> {

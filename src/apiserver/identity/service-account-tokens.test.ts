@@ -7,7 +7,7 @@ import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 import type { PemPair } from './certificate-authority.ts';
-import { fixedLengthSignature, issuerOf, ServiceAccountTokens, TokenRefused } from './service-account-tokens.ts';
+import { fixedLengthSignature, ServiceAccountTokens, TokenRefused } from './service-account-tokens.ts';
 
 const startMs = Date.UTC(2026, 0, 1);
 const minuteMs = 60_000;
@@ -55,7 +55,7 @@ describe('tokens of service accounts', { timeout: 60_000 }, () => {
   const remove = (path: string) => call('DELETE', path, { body: { gracePeriodSeconds: 0 } });
 
   it('are good for their audiences, and say so', async () => {
-    const own = issuerOf('red');
+    const own = 'https://kubernetes.default.svc.cluster.local/clusters/red';
     assert.deepEqual((await review(await token())).audiences, [own]);
     const vault = await token({ audiences: ['vault', 'db'] });
     assert.deepEqual((await review(vault, ['db', 'x'])).audiences, ['db']);

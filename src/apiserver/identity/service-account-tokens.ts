@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { compactVerify, decodeJwt, exportJWK, exportPKCS8, generateKeyPair, importSPKI, type JWK } from 'jose';
-import { tenantIssuer, tenantOfIssuer } from '../../api/authentication/configuration.ts';
 import type { Clock } from '../../base/clock.ts';
+import { TokenIssuers } from './token-issuers.ts';
 
 /** What a token is bound to, as upstream's private claim `kubernetes.io` says it. */
 export interface BoundReference {
@@ -20,7 +20,7 @@ interface TokenBinding {
 }
 
 export interface TokenRequest extends TokenBinding {
-  /** Empty: the tenant's issuer, that is, the API itself. */
+  /** Empty: the API itself. */
   audiences: string[];
   expirationSeconds: number;
   /** The token outlives `expirationSeconds` by so long for clients that never read theirs anew, who are told of in the audit log. */
@@ -47,11 +47,6 @@ const rememberedLength = 4096;
 /** Nobody's token is longer. */
 const tokenLimit = 64 * 1024;
 
-export const issuerOf = tenantIssuer;
-
-/** The audience a token without a wish gets, and the one the API server takes. */
-export const apiAudiences = (tenant: string) => [issuerOf(tenant), 'https://kubernetes.default.svc'];
-
 interface VerificationKey {
   id: string;
   key: CryptoKeyLike;
@@ -65,6 +60,7 @@ interface VerificationKey {
 export class ServiceAccountTokens {
   /** JSON Web Key Set with the public keys, for `/openid/v1/jwks`. */
   readonly keySet: { keys: JWK[] };
+  readonly issuers: TokenIssuers;
   readonly #privateKey: KeyObject;
   /** That of the private key first; further ones are of keys that have signed before. */
   readonly #keys: VerificationKey[];
@@ -73,7 +69,8 @@ export class ServiceAccountTokens {
   readonly #clock: Clock;
   readonly #verified = new Map<string, TokenClaims>();
 
-  private constructor(privateKey: KeyObject, keys: VerificationKey[], clock: Clock) {
+  private constructor(privateKey: KeyObject, keys: VerificationKey[], clock: Clock, issuers: TokenIssuers) {
+    this.issuers = issuers;
     this.#privateKey = privateKey;
     this.#keys = keys;
     this.#header = base64url(JSON.stringify({ alg: 'ES256', kid: keys[0]!.id }));
@@ -91,20 +88,26 @@ export class ServiceAccountTokens {
    * `keyPem` signs. `verifying`: PEM of more keys, private or public, whose tokens are taken too, so that the signing key
    * can be changed while tokens of the former one are still about.
    */
-  static async load(keyPem: string, clock: Clock, verifying: readonly string[] = []): Promise<ServiceAccountTokens> {
+  static async load(
+    keyPem: string,
+    clock: Clock,
+    verifying: readonly string[] = [],
+    issuers = new TokenIssuers(),
+  ): Promise<ServiceAccountTokens> {
     const keys: VerificationKey[] = [];
     for (const pem of [keyPem, ...verifying]) {
       const key = await verificationKey(pem);
       if (!keys.some(({ id }) => id === key.id)) keys.push(key);
     }
-    return new ServiceAccountTokens(createPrivateKey(keyPem), keys, clock);
+    return new ServiceAccountTokens(createPrivateKey(keyPem), keys, clock, issuers);
   }
 
   /** `expiresAtMs`: when the client is to have a new one. */
   async sign(request: TokenRequest): Promise<{ token: string; tokenId: string; expiresAtMs: number }> {
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
     const expires = nowSeconds + (request.extendedSeconds ?? request.expirationSeconds);
-    const audiences = request.audiences.length === 0 ? [issuerOf(request.tenant)] : request.audiences;
+    const audiences =
+      request.audiences.length === 0 ? this.issuers.defaultAudiences(request.tenant) : request.audiences;
     const tokenId = randomUUID();
     const claims = {
       'kubernetes.io': {
@@ -116,7 +119,7 @@ export class ServiceAccountTokens {
         ...(request.extendedSeconds !== undefined && { warnafter: nowSeconds + request.expirationSeconds }),
       },
       [tenantClaim]: { tenant: request.tenant },
-      iss: issuerOf(request.tenant),
+      iss: this.issuers.of(request.tenant)[0],
       sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount.name}`,
       aud: audiences,
       iat: nowSeconds,
@@ -149,7 +152,7 @@ export class ServiceAccountTokens {
   async verify(token: string): Promise<TokenClaims | undefined> {
     const known = this.#verified.get(token);
     if (known !== undefined) return known;
-    const tenant = issuingTenant(token);
+    const tenant = this.issuingTenant(token);
     if (tenant === undefined) return undefined;
     const payload = await this.#payload(token);
     const bound = payload['kubernetes.io'];
@@ -178,6 +181,17 @@ export class ServiceAccountTokens {
     return claims;
   }
 
+  /** The tenant of the issuer that an unverified token names. */
+  issuingTenant(token: string): string | undefined {
+    if (token.length > tokenLimit || token.split('.', 4).length !== 3) return undefined;
+    try {
+      const { iss } = decodeJwt(token);
+      return typeof iss === 'string' ? this.issuers.tenantOf(iss) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   async #payload(token: string): Promise<Record<string, any>> {
     const named = this.#keys.filter(({ id }) => id === keyIdOf(token));
     for (const { key } of named.length > 0 ? named : this.#keys) {
@@ -201,17 +215,6 @@ async function verificationKey(pem: string): Promise<VerificationKey> {
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('base64url');
   return { id, key, jwk: await exportJWK(key) };
-}
-
-/** The tenant of the issuer that an unverified token names. */
-export function issuingTenant(token: string): string | undefined {
-  if (token.length > tokenLimit || token.split('.', 4).length !== 3) return undefined;
-  try {
-    const { iss } = decodeJwt(token);
-    return typeof iss === 'string' ? tenantOfIssuer(iss) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function keyIdOf(token: string): unknown {

@@ -8,13 +8,7 @@ import type { Objects } from '../objects.ts';
 import type { TenantDirectory } from '../tenants/tenant-directory.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import type { Identity } from './identity.ts';
-import {
-  apiAudiences,
-  issuingTenant,
-  type ServiceAccountTokens,
-  type TokenClaims,
-  TokenRefused,
-} from './service-account-tokens.ts';
+import { type ServiceAccountTokens, type TokenClaims, TokenRefused } from './service-account-tokens.ts';
 
 /** go-jose's leeway: clocks differ so much, and a pod may use its token so long after its deletion time, to say goodbye. */
 const leewayMs = 60_000;
@@ -35,10 +29,15 @@ export class ServiceAccountAuthenticator {
     this.#clock = clock;
   }
 
+  /** What the API takes tokens for, of whatever kind they are. */
+  apiAudiences(tenant: string): string[] {
+    return this.#tokens.issuers.apiAudiences(tenant);
+  }
+
   /** Throws TokenRefused for a token of ours that is good no longer, or for others. */
   async authenticate(token: string): Promise<Identity | undefined> {
     const claims = await this.#tokens.verify(token);
-    return claims && this.#identity(claims, apiAudiences(claims.tenant), token);
+    return claims && this.#identity(claims, this.apiAudiences(claims.tenant), token);
   }
 
   /**
@@ -50,10 +49,10 @@ export class ServiceAccountAuthenticator {
     tenant: string,
     audiences: string[],
   ): Promise<{ identity: Identity; audiences: string[] } | undefined> {
-    if (issuingTenant(token) !== tenant) return undefined;
+    if (this.#tokens.issuingTenant(token) !== tenant) return undefined;
     const claims = await this.#tokens.verify(token);
     if (claims === undefined) return undefined;
-    const accepted = audiences.length === 0 ? apiAudiences(tenant) : audiences;
+    const accepted = audiences.length === 0 ? this.apiAudiences(tenant) : audiences;
     const identity = await this.#identity(claims, accepted, token);
     return { identity, audiences: claims.audiences.filter((audience) => accepted.includes(audience)) };
   }

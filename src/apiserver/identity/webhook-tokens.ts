@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ReviewClient } from '../webhooks/review-client.ts';
 import type { Identity } from './identity.ts';
-import { apiAudiences, TokenRefused } from './service-account-tokens.ts';
+import { TokenRefused } from './service-account-tokens.ts';
 
 export interface WebhookTokenOptions {
   client: Pick<ReviewClient, 'post'>;
@@ -39,6 +39,7 @@ export class WebhookTokens {
     token: string,
     tenant: string,
     audiences: readonly string[],
+    ownAudiences: readonly string[],
   ): Promise<{ identity: Identity; audiences: string[] } | undefined> {
     if (token === '' || token.length > longestToken) return undefined;
     const { clock, cacheTtlMs } = this.#options;
@@ -48,7 +49,7 @@ export class WebhookTokens {
     let known = this.#known.get(key);
     if (known === undefined || known.untilMs <= clock.now()) {
       this.#known.delete(key);
-      known = { answer: await this.#ask(token, tenant, audiences), untilMs: clock.now() + cacheTtlMs };
+      known = { answer: await this.#ask(token, tenant, audiences, ownAudiences), untilMs: clock.now() + cacheTtlMs };
       this.#known.set(key, known);
       if (this.#known.size > rememberedTokens) this.#known.delete(this.#known.keys().next().value!);
     }
@@ -56,7 +57,12 @@ export class WebhookTokens {
     return known.answer;
   }
 
-  async #ask(token: string, tenant: string, audiences: readonly string[]): Promise<Known['answer']> {
+  async #ask(
+    token: string,
+    tenant: string,
+    audiences: readonly string[],
+    ownAudiences: readonly string[],
+  ): Promise<Known['answer']> {
     const { client, version, logger } = this.#options;
     let review: Record<string, any>;
     try {
@@ -72,7 +78,7 @@ export class WebhookTokens {
       throw new TokenRefused('the token webhook does not answer');
     }
     const { status = {} } = review;
-    const given: string[] = status.audiences?.length > 0 ? status.audiences : apiAudiences(tenant);
+    const given: readonly string[] = status.audiences?.length > 0 ? status.audiences : ownAudiences;
     const accepted = audiences.filter((audience) => given.includes(audience));
     if (accepted.length === 0) return undefined;
     if (status.authenticated !== true) return status.error ? { refused: String(status.error) } : undefined;

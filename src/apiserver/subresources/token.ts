@@ -6,7 +6,7 @@ import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { apiAudiences, type TokenRequest } from '../identity/service-account-tokens.ts';
+import type { TokenRequest } from '../identity/service-account-tokens.ts';
 import { dryRunOf } from '../verbs/options.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
@@ -44,19 +44,21 @@ export async function requestToken(environment: Environment, request: ResourceRe
     );
   }
   const spec = body['spec'] ?? {};
-  const expirationSeconds: number = spec.expirationSeconds ?? defaultSeconds;
+  const asked: number = spec.expirationSeconds ?? defaultSeconds;
   const errors: FieldError[] = [];
   const tooOdd = (why: string) =>
     errors.push({
       reason: 'FieldValueInvalid',
       field: 'spec.expirationSeconds',
-      message: `Invalid value: ${expirationSeconds}: ${why}`,
+      message: `Invalid value: ${asked}: ${why}`,
     });
-  if (expirationSeconds < shortestSeconds) tooOdd('may not specify a duration less than 10 minutes');
-  if (expirationSeconds > longestSeconds) tooOdd('may not specify a duration larger than 2^32 seconds');
+  if (asked < shortestSeconds) tooOdd('may not specify a duration less than 10 minutes');
+  if (asked > longestSeconds) tooOdd('may not specify a duration larger than 2^32 seconds');
   if (errors.length > 0) throw invalid(tokenRequestKind, '', errors);
 
-  const audiences: string[] = (spec.audiences ?? []).length > 0 ? spec.audiences : [apiAudiences(tenant)[0]!];
+  const { issuers } = environment.tokens;
+  const audiences: string[] = (spec.audiences ?? []).length > 0 ? spec.audiences : issuers.defaultAudiences(tenant);
+  const expirationSeconds = Math.min(asked, issuers.maxExpirationSeconds ?? asked);
   const wanted: TokenRequest = {
     tenant,
     namespace,
@@ -65,8 +67,12 @@ export async function requestToken(environment: Environment, request: ResourceRe
     expirationSeconds,
   };
   if (spec.boundObjectRef) await addBinding(environment, request, spec.boundObjectRef, wanted);
-  const isForPlatform = audiences.every((audience) => apiAudiences(tenant).includes(audience));
-  if (wanted.pod !== undefined && expirationSeconds === podTokenSeconds && isForPlatform) {
+  if (expirationSeconds < asked) {
+    context.warnings.push(`requested expiration of ${asked} seconds shortened to ${expirationSeconds} seconds`);
+  }
+  const isForPlatform = audiences.every((audience) => issuers.apiAudiences(tenant).includes(audience));
+  const isMounted = wanted.pod !== undefined && expirationSeconds === podTokenSeconds;
+  if (issuers.extendsExpiration && isMounted && isForPlatform) {
     wanted.extendedSeconds = extendedSeconds;
   }
   const status = dryRun

@@ -29,6 +29,7 @@ export async function startTestServer(
     frontProxy?: FrontProxy;
     authentication?: ApiServerOptions['authentication'];
     authorizers?: ApiServerOptions['authorizers'];
+    tokenIssuers?: ApiServerOptions['tokenIssuers'];
     audit?: AuditOptions;
     tenantTemplates?: ApiServerOptions['tenantTemplates'];
     departure?: ApiServerOptions['departure'];
@@ -51,6 +52,7 @@ export async function startTestServer(
     ...(options.audit !== undefined && { audit: options.audit }),
     ...(options.authentication !== undefined && { authentication: options.authentication }),
     ...(options.authorizers !== undefined && { authorizers: options.authorizers }),
+    ...(options.tokenIssuers !== undefined && { tokenIssuers: options.tokenIssuers }),
     ...(options.frontProxy !== undefined && { frontProxy: options.frontProxy }),
   });
   const transport = server.inProcess('test');
