@@ -38,6 +38,15 @@ export function canonicalMicroTimeOf(text: string): string {
   return `${seconds.slice(0, 19)}.${fraction}Z`;
 }
 
+/** Epoch milliseconds of an RFC 3339 time; NaN for what is none. */
+export function epochMsOf(text: string): number {
+  try {
+    return parseTime(text);
+  } catch {
+    return Number.NaN;
+  }
+}
+
 function parseTime(text: string, wanted = RFC3339_LAYOUT): number {
   let epochMs = anyTime.test(text) ? Date.parse(text.replace(',', '.')) : Number.NaN;
   // Date.parse takes February 30th for March 1st.

@@ -4,6 +4,7 @@ import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { schemaOfKind } from '../api/generated-schema.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../api/object.ts';
 import { longText, mostMembers, readJson } from '../api/read-json.ts';
+import type { ResourceDefinition } from '../api/resource-definition.ts';
 import type { TypeSchema } from '../api/schema.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../api/status.ts';
 import { runInTurns, type Steps } from '../base/steps.ts';
@@ -19,6 +20,8 @@ export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 export interface BodyTarget {
   kind: GroupVersionKind;
   schema: TypeSchema;
+  /** Whose defaults what is sent gets, for the audit log. */
+  definition?: ResourceDefinition;
   /** Older versions with the same fields, taken for the kind's own. */
   alsoTaken?: string[];
 }
@@ -41,7 +44,9 @@ export async function readObject(context: RequestContext, target: BodyTarget): P
     schema: target.schema,
   });
   if (pace?.isDue) await pace.rest();
-  return decodeValue(context, parsed, target);
+  const object = decodeValue(context, parsed, target);
+  context.noteSent?.(object, target.definition);
+  return object;
 }
 
 /** Checks kind and fields of a parsed body and brings it into canonical form. Defaults are not applied. */

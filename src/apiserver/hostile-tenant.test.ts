@@ -85,6 +85,20 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
     }
   });
 
+  it('reads nothing by a path that passes for one of discovery', async () => {
+    const nobody = { as: await test.authority.issueTenantUser('evil', 'nobody', []) };
+    for (const [path, code] of [
+      ['/api/v1//namespaces/default/secrets', 403],
+      ['/api//secrets', 403],
+      ['/apis/metrics.example/v1//secrets', 403],
+      ['/apis/metrics.example/v1/namespaces//secrets', 403],
+      ['/apis/metrics.example/v1/', 404],
+      ['/api/v1/', 200],
+    ] as const) {
+      assert.equal((await call('GET', path, nobody)).code, code, path);
+    }
+  });
+
   it('reaches no other tenant by an absolute target, a host or a header', async () => {
     const raw = (head: string) =>
       new Promise<string>((resolve, reject) => {
@@ -182,6 +196,9 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
     const guest = { as: await test.authority.issueTenantUser('evil', 'guest', []) };
     const names = (answer: Called) => answer.json.items?.map((one: any) => one.metadata.name);
     assert.deepEqual(names(await call('GET', `${secrets}?fieldSelector=metadata.name%3Dallowed`, guest)), ['allowed']);
+    // As upstream: no name is of help to who deletes a collection.
+    const one = `${secrets}?fieldSelector=metadata.name%3Dallowed`;
+    assert.equal((await call('DELETE', one, guest)).code, 403);
     for (const selector of [
       String.raw`metadata.namespace!=x\,metadata.name=allowed`,
       String.raw`metadata.namespace!=\\\,metadata.name=allowed`,

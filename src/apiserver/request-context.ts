@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream';
+import type { KubeObject } from '../api/object.ts';
+import type { ResourceDefinition } from '../api/resource-definition.ts';
 import type { Pace } from '../base/steps.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Query, RequestInfo } from './request-info.ts';
@@ -59,6 +61,8 @@ export interface RequestContext {
   readonly remoteAddress?: string;
   /** Of the audit event, by key; absent where the request is not recorded. */
   auditAnnotations?: Record<string, string>;
+  /** Hears what was sent, as it was read, and whose defaults it gets; absent where the request is not recorded. */
+  noteSent?: (object: KubeObject, definition?: ResourceDefinition) => void;
   /** Of the answer's body, once they are known. */
   responseBytes?: number;
   /** Hears what events were sent on a watch. */

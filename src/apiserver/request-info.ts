@@ -11,7 +11,10 @@ export interface RequestInfo {
   /** Without the tenant's prefix, as sent (still URI-encoded). */
   path: string;
   isResourceRequest: boolean;
-  /** get list watch create update patch delete deletecollection; the lower-case method for non-resource requests. */
+  /**
+   * get list watch create update patch delete deletecollection, or '' for other methods; the lower-case method for
+   * non-resource requests.
+   */
   verb: string;
   group: string;
   version: string;
@@ -20,7 +23,7 @@ export interface RequestInfo {
   subresource: string;
   /** '' for cluster-scoped requests and those across namespaces. */
   namespace: string;
-  /** '' for collections, unless a fieldSelector pins metadata.name on list, watch and deletecollection. */
+  /** '' for collections, unless a fieldSelector pins metadata.name on list and watch. */
   name: string;
   /** True when the path itself names one object. */
   hasNameInPath: boolean;
@@ -88,12 +91,15 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
   };
 
   const segments = path.split('/');
-  // '' api v1 pods | '' apis apps v1 deployments
+  // '' api v1 pods | '' apis apps v1 deployments. Empty ones count, but for those at the end: what stands after them must
+  // not pass for a path of discovery, which everybody may read.
+  let count = segments.length;
+  while (count > 1 && segments[count - 1] === '') count--;
   let at: number;
-  if (segments[1] === 'api' && segments.length > 3 && segments[3] !== '') {
+  if (segments[1] === 'api' && count > 3) {
     info.version = segments[2]!;
     at = 3;
-  } else if (segments[1] === 'apis' && segments.length > 4 && segments[4] !== '') {
+  } else if (segments[1] === 'apis' && count > 4) {
     info.group = segments[2]!;
     info.version = segments[3]!;
     at = 4;
@@ -101,18 +107,17 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
     return info;
   }
   info.isResourceRequest = true;
-  info.verb = verbsByMethod[method] ?? method.toLowerCase();
+  info.verb = verbsByMethod[method] ?? '';
 
   // The old form of watches: /api/v1/watch/namespaces/...
   let oldWatch = false;
-  if (segments[at] === 'watch' && segments.length > at + 1) {
+  if (segments[at] === 'watch' && count > at + 1) {
     oldWatch = true;
     at += 1;
   }
-  if (segments[at] === 'namespaces' && segments.length > at + 1 && segments[at + 1] !== '') {
+  if (segments[at] === 'namespaces' && count > at + 1) {
     info.namespace = decodeSegment(segments[at + 1]!);
-    const third = segments[at + 2];
-    if (third !== undefined && third !== '' && !namespaceSubresources.has(third)) at += 2;
+    if (count > at + 2 && !namespaceSubresources.has(segments[at + 2]!)) at += 2;
   }
   info.resource = decodeSegment(segments[at] ?? '');
   if (segments[at + 1] !== undefined && segments[at + 1] !== '') {
@@ -129,7 +134,8 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
   } else if (!info.hasNameInPath && info.verb === 'delete') {
     info.verb = 'deletecollection';
   }
-  if (!info.hasNameInPath && (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection')) {
+  // Who deletes a collection needs to be allowed to delete any of it, whatever is selected.
+  if (!info.hasNameInPath && (info.verb === 'list' || info.verb === 'watch')) {
     info.name = nameInFieldSelector(query.get('fieldSelector'));
   }
   return info;

@@ -210,6 +210,24 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
     assert.match(own.json.headers['x-remote-group'], /devs/);
   });
 
+  it('is asked for nothing but what was authorized', async () => {
+    const rules = [{ apiGroups: [group], resources: ['flunders'], resourceNames: ['a'], verbs: ['get'] }];
+    const name = 'reads-a';
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    await call('POST', `${rbac}/clusterroles`, { body: { metadata: { name }, rules } });
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
+    const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'reader' }];
+    await call('POST', `${rbac}/clusterrolebindings`, { body: { metadata: { name }, roleRef, subjects } });
+    const reader = { as: await test.authority.issueTenantUser('red', 'reader', []) };
+    const read = async (path: string) => (await call('GET', `${base}${path}`, reader)).code;
+    assert.equal(await read('/namespaces/default/flunders/a'), 200);
+    for (const path of ['//secrets', '//namespaces/default/secrets', '/namespaces//secrets']) {
+      assert.equal(await read(path), 403, path);
+    }
+    const climbing = await call('GET', `${base}/namespaces/default/flunders/a%2F..%2Fb`);
+    assert.equal(climbing.code, 400, climbing.text);
+  });
+
   it('streams watches', async () => {
     const { request } = await import('node:https');
     const alice = await test.authority.issueTenantUser('red', 'alice', ['system:masters']);

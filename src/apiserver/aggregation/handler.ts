@@ -1,5 +1,5 @@
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
-import { StatusError } from '../../api/status.ts';
+import { badRequest, StatusError } from '../../api/status.ts';
 import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import { forward } from '../connect/forward.ts';
@@ -29,6 +29,11 @@ export function createRemoteHandler({ catalog, pass, isOwn }: RemoteHandlerOptio
     if (version === '') return undefined;
     const service = catalog.remote(tenant, group, version);
     if (service === undefined || isOwn(group, version)) return undefined;
+    // Its own server would read one segment as several, and so as something that nobody was asked about.
+    const { namespace, resource, name, subresource } = info;
+    if ([namespace, resource, name, subresource].some((segment) => segment.includes('/'))) {
+      throw badRequest(`encoded slashes are not allowed in ${JSON.stringify(info.path)}`);
+    }
     return pass(context, service);
   };
 }

@@ -1,4 +1,7 @@
 import { parse as parseYaml } from 'yaml';
+import { applyDefaults } from '../../api/defaults.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -8,14 +11,17 @@ import type { Admission, AdmissionRequest } from '../admission/admission.ts';
 import type { Answer } from '../answer.ts';
 import { attributesOf } from '../authorization/attributes.ts';
 import type { Filter } from '../chain.ts';
+import type { Identity } from '../identity/identity.ts';
 import { decodeProtobuf } from '../protobuf/decode-protobuf.ts';
 import type { ResourceRegistry } from '../registry.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { ReviewClient, type ReviewServer } from '../webhooks/review-client.ts';
-import { type AuditEvent, type AuditUser, microTime, statusOf, userOf, withoutManagedFields } from './event.ts';
+import { type AuditEvent, microTime, statusOf, userOf, withoutManagedFields } from './event.ts';
 import { AuditLog } from './log-backend.ts';
 import { type AuditConfiguration, type AuditStage, auditLevels, loadPolicy, PolicyEvaluator } from './policy.ts';
+import { isOfRouter, shownObject } from './shown.ts';
+import { sourceAddresses } from './source-addresses.ts';
 import { type AuditBackend, AuditWebhook } from './webhook-backend.ts';
 
 /** As kube-apiserver's flags of these names. */
@@ -45,7 +51,10 @@ const yamlLimitBytes = 32 * 1024;
 interface AuditRecord {
   event: AuditEvent;
   configuration: AuditConfiguration;
-  asker: AuditUser;
+  asker: Identity;
+  /** Refused before it was known who asks. */
+  unauthenticated: boolean;
+  /** The body of a patch, or of options to delete. */
   body: RequestBody | undefined;
   answer: Answer | undefined;
   failure: StatusError | undefined;
@@ -100,9 +109,7 @@ export class Audit {
         const record = this.#begin(context);
         if (record !== undefined) {
           record.failure = error;
-          if (error.code === 401) {
-            record.event.responseStatus = { metadata: {}, message: 'Authentication failed', code: 401 };
-          }
+          record.unauthenticated = error.code === 401;
         }
       }
       throw error;
@@ -117,7 +124,10 @@ export class Audit {
     context.auditAnnotations = record.event.annotations;
     this.#annotationsByWarnings.set(context.warnings, record.event.annotations);
     this.#emit(record, 'RequestReceived');
-    if (reaches(record, 'Request')) {
+    const keepsObjects = reaches(record, 'Request');
+    const { method } = context;
+    context.noteSent = (object, definition) => this.#noteSent(record, object, definition);
+    if (keepsObjects && (method === 'PATCH' || method === 'DELETE')) {
       const readBody = context.readBody.bind(context);
       const noting = async () => (record.body = await readBody());
       Object.assign(context, { readBody: noting });
@@ -172,12 +182,14 @@ export class Audit {
     this.#records.delete(context);
     const { event, failure, answer } = record;
     this.#noteObjects(record, context);
-    if (failure !== undefined) event.responseStatus ??= statusOf(failure);
-    else event.responseStatus = { metadata: {}, code: code === 0 ? 200 : code };
+    if (failure !== undefined && !isOfRouter(failure)) event.responseStatus = statusOf(failure);
+    else event.responseStatus = { ...statusIn(answer), metadata: {}, code: code === 0 ? 200 : code };
+    this.#noteDeprecation(record, context);
     if (code === 0 && failure === undefined && answer?.type !== 'watch') {
       event.responseStatus = { metadata: {}, status: 'Success', message: 'Connection closed early', code: 200 };
     }
-    this.#emit(record, record.panicked ? 'Panic' : 'ResponseComplete');
+    const stage = record.panicked ? 'Panic' : record.unauthenticated ? 'ResponseStarted' : 'ResponseComplete';
+    this.#emit(record, stage);
   }
 
   flush(): Promise<void> {
@@ -209,7 +221,9 @@ export class Audit {
       verb: info.verb,
       user: userOf(identity),
       sourceIPs: sourceAddresses(context),
-      userAgent: userAgent.length > userAgentLimit ? `${userAgent.slice(0, userAgentLimit)}...TRUNCATED` : userAgent,
+      ...(userAgent !== '' && {
+        userAgent: userAgent.length > userAgentLimit ? `${userAgent.slice(0, userAgentLimit)}...TRUNCATED` : userAgent,
+      }),
       ...(info.isResourceRequest && {
         objectRef: {
           ...(info.resource !== '' && { resource: info.resource }),
@@ -231,7 +245,8 @@ export class Audit {
     const record: AuditRecord = {
       event,
       configuration,
-      asker: event.user,
+      asker: identity,
+      unauthenticated: false,
       body: undefined,
       answer: undefined,
       failure: undefined,
@@ -242,38 +257,53 @@ export class Audit {
   }
 
   #noteUsers({ event, asker }: AuditRecord, { identity }: RequestContext): void {
-    if (identity.name !== asker.username) event.impersonatedUser = userOf(identity);
+    if (identity !== asker) event.impersonatedUser = userOf(identity);
+  }
+
+  /** Names of what is sent are told at every level; itself, as upstream: with its defaults, before admission saw it. */
+  #noteSent(record: AuditRecord, sent: KubeObject, definition: ResourceDefinition | undefined): void {
+    const { event, configuration } = record;
+    const { name, namespace, uid, resourceVersion } = sent.metadata;
+    event.objectRef ??= {};
+    const told = { name, namespace, uid, resourceVersion };
+    for (const [field, value] of Object.entries(told) as [keyof typeof told, string | undefined][]) {
+      if (value) event.objectRef[field] ??= value;
+    }
+    if (!reaches(record, 'Request')) return;
+    const text = JSON.stringify(configuration.omitManagedFields ? withoutManagedFields(sent) : sent);
+    if (text.length > eventLimitBytes) {
+      event.annotations[TRUNCATED_ANNOTATION] = 'true';
+      return;
+    }
+    const object: KubeObject = JSON.parse(text);
+    if (definition !== undefined) applyDefaults(definition, object);
+    event.requestObject = object;
+  }
+
+  #noteDeprecation({ event }: AuditRecord, { info, tenant }: RequestContext): void {
+    if (!info.isResourceRequest) return;
+    const definition = this.#registry.find(tenant, info.group, info.version, info.resource);
+    if (definition?.deprecationWarning !== undefined) event.annotations['k8s.io/deprecated'] = 'true';
   }
 
   #noteObjects(record: AuditRecord, context: RequestContext): void {
     const { event, body, answer, failure, configuration } = record;
     const { omitManagedFields } = configuration;
     const show = (object: unknown) => (omitManagedFields ? withoutManagedFields(object) : object);
-    if (body !== undefined && context.info.isResourceRequest) {
+    if (body !== undefined && context.info.isResourceRequest && failure?.code !== 415) {
       if (isTooLong(body)) event.annotations[TRUNCATED_ANNOTATION] = 'true';
       else {
         const sent = this.#parse(body, context);
         if (sent !== undefined) event.requestObject = show(sent);
       }
     }
-    const entry = answer?.type === 'entry' ? answer.entry.object : undefined;
-    const { objectRef } = event;
-    if (objectRef !== undefined && entry !== undefined && context.info.verb === 'create') {
-      objectRef.name ??= entry.metadata.name;
-    }
-    if (!reaches(record, 'RequestResponse') || !context.info.isResourceRequest) return;
-    if (failure !== undefined) event.responseObject = failure.toStatus();
-    else if (entry !== undefined) event.responseObject = show(seen(entry, context));
-    else if (answer?.type === 'object') event.responseObject = show(answer.object);
-    else if (answer?.type === 'list' && sizeOf(answer.entries) > eventLimitBytes) {
+    if (!reaches(record, 'RequestResponse')) return;
+    if (failure !== undefined) {
+      if (!isOfRouter(failure)) event.responseObject = failure.toStatus();
+    } else if (answer?.type === 'list' && sizeOf(answer.entries) > eventLimitBytes) {
       event.annotations[TRUNCATED_ANNOTATION] = 'true';
-    } else if (answer?.type === 'list') {
-      event.responseObject = show({
-        kind: answer.definition.listKind,
-        apiVersion: [answer.definition.group, answer.definition.version].filter(Boolean).join('/'),
-        metadata: answer.metadata,
-        items: answer.entries.map((one) => seen(one.object, context)),
-      });
+    } else if (answer?.type === 'list' || answer?.type === 'entry' || answer?.type === 'object') {
+      event.responseObject = show(shownObject(context, answer, this.#clock.now()));
     }
   }
 
@@ -338,20 +368,15 @@ const reaches = ({ configuration }: AuditRecord, level: (typeof auditLevels)[num
 
 const sinceMs = ({ receivedMs }: RequestContext) => (receivedMs === undefined ? 0 : performance.now() - receivedMs);
 
-/** Tenants' events show what tenants see. */
-function seen<T extends { metadata: { clusterName?: string } }>(object: T, { showTenant }: RequestContext): T {
-  if (showTenant) return object;
-  const { clusterName: _clusterName, ...metadata } = object.metadata;
-  return { ...object, metadata };
-}
-
-/** What proxies said, then who is connected. All but the last can be made up by the client. */
-function sourceAddresses({ headers, remoteAddress }: RequestContext): string[] {
-  const forwarded = String(headers['x-forwarded-for'] ?? '')
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '')
-    .slice(0, 16);
-  if (remoteAddress !== undefined && forwarded.at(-1) !== remoteAddress) forwarded.push(remoteAddress);
-  return forwarded;
+/** What a Status that is no failure says. */
+function statusIn(answer: Answer | undefined): object {
+  if (answer?.type !== 'object') return {};
+  const { kind, status, message, reason, details } = answer.object as Record<string, unknown>;
+  if (kind !== 'Status') return {};
+  return {
+    status,
+    ...(message !== undefined && { message }),
+    ...(reason !== undefined && { reason }),
+    ...(details !== undefined && { details }),
+  };
 }

@@ -21,11 +21,13 @@ export interface AuditEvent {
   user: AuditUser;
   impersonatedUser?: AuditUser;
   sourceIPs: string[];
-  userAgent: string;
+  userAgent?: string;
   objectRef?: {
     resource?: string;
     namespace?: string;
     name?: string;
+    uid?: string;
+    resourceVersion?: string;
     apiGroup?: string;
     apiVersion?: string;
     subresource?: string;
@@ -63,5 +65,8 @@ export function withoutManagedFields(value: any): unknown {
     copy.metadata = rest;
   }
   if (Array.isArray(value.items)) copy.items = value.items.map(withoutManagedFields);
+  if (Array.isArray(value.rows) && value.kind === 'Table') {
+    copy.rows = value.rows.map((row: { object: unknown }) => ({ ...row, object: withoutManagedFields(row.object) }));
+  }
   return copy;
 }

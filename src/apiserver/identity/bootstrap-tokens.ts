@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
 import { SECRETS } from '../../api/resources.ts';
+import { epochMsOf } from '../../api/time.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Objects } from '../objects.ts';
 import type { Identity } from './identity.ts';
@@ -39,7 +40,7 @@ function groupsOf(object: KubeObject, id: string, secret: string, nowMs: number)
   if (kept.length !== given.length || !timingSafeEqual(kept, given) || data('token-id') !== id) return undefined;
   const expiration = data('expiration');
   // One that cannot be read counts as over.
-  if (expiration !== '' && !(Date.parse(expiration) > nowMs)) return undefined;
+  if (expiration !== '' && !(epochMsOf(expiration) > nowMs)) return undefined;
   if (data('usage-bootstrap-authentication') !== 'true') return undefined;
   const extra = data('auth-extra-groups');
   const groups = extra === '' ? [] : extra.split(',');

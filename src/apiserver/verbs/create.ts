@@ -20,7 +20,8 @@ export async function create(environment: Environment, request: ResourceRequest)
   const dryRun = dryRunOf(context, 'CreateOptions');
   checkFieldManager(context, 'CreateOptions');
   const spoken = request.view ?? definition;
-  return createSent(environment, request, await readObject(context, { kind: spoken, schema: spoken.schema }), dryRun);
+  const sent = await readObject(context, { kind: spoken, schema: spoken.schema, definition: spoken });
+  return createSent(environment, request, sent, dryRun);
 }
 
 /** As POST does, of what is decoded already. */

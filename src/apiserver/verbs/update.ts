@@ -29,6 +29,7 @@ export async function update(environment: Environment, request: ResourceRequest)
   const target = { kind: spoken, schema: spoken.schema };
   const pace = paceOf(context);
   let decoded: ReturnType<typeof decodeValue> | undefined = decodeValue(context, body, target);
+  context.noteSent?.(decoded, spoken);
   if (pace?.isDue) await pace.rest();
   requireName(request, decoded);
   checkPlace(request, decoded);

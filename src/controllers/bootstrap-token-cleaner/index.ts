@@ -1,6 +1,7 @@
 import type { Secret } from '../../api/generated/core-v1.ts';
 import { SECRETS } from '../../api/resources.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
+import { epochMsOf } from '../../api/time.ts';
 import { ALL_TENANTS } from '../../client/client.ts';
 import type { Controller } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
@@ -10,8 +11,7 @@ import type { ControllerDependencies } from '../common/dependencies.ts';
 export function endOfTokenMs({ data }: Secret): number | undefined {
   const expiration = Buffer.from(data?.['expiration'] ?? '', 'base64').toString('utf8');
   if (expiration === '') return undefined;
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(expiration);
-  const atMs = isTime ? Date.parse(expiration) : NaN;
+  const atMs = epochMsOf(expiration);
   return Number.isNaN(atMs) ? 0 : atMs;
 }
 

@@ -61,14 +61,6 @@ export function podSecurity(
       if (!known.has(key)) known.set(key, violations(level, pod));
       return known.get(key)!;
     };
-    if (enforces) {
-      annotate(request, 'enforce-policy', printLevel(policy.enforce));
-      const found = against(policy.enforce);
-      observer?.podSecurityEvaluated(found.length > 0 ? 'deny' : 'allow', policy.enforce, 'enforce', request);
-      if (found.length > 0) {
-        throw forbid(request, `violates PodSecurity "${printLevel(policy.enforce)}": ${printDetails(found)}`);
-      }
-    }
     const tell = (mode: 'audit' | 'warn', say: (text: string) => void) => {
       const level = policy[mode];
       const found = against(level);
@@ -76,7 +68,17 @@ export function podSecurity(
       observer?.podSecurityEvaluated('deny', level, mode, request);
       say(`would violate PodSecurity "${printLevel(level)}": ${printDetails(found)}`);
     };
-    tell('audit', (text) => annotate(request, 'audit-violations', text));
+    const tellAudit = () => tell('audit', (text) => annotate(request, 'audit-violations', text));
+    if (enforces) {
+      annotate(request, 'enforce-policy', printLevel(policy.enforce));
+      const found = against(policy.enforce);
+      observer?.podSecurityEvaluated(found.length > 0 ? 'deny' : 'allow', policy.enforce, 'enforce', request);
+      if (found.length > 0) {
+        tellAudit();
+        throw forbid(request, `violates PodSecurity "${printLevel(policy.enforce)}": ${printDetails(found)}`);
+      }
+    }
+    tellAudit();
     tell('warn', (text) => request.warnings.push(text));
   }
 
