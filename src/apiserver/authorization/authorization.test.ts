@@ -212,6 +212,28 @@ describe('role-based access', { timeout: 60_000 }, () => {
     assert.equal(await code(grace('POST', `${place}/roles`, role('more', ['get'], ['nodes']))), 200);
   });
 
+  it('lets nobody add roles up who does not hold everything', async () => {
+    const roles = `${rbac}/clusterroles`;
+    const sum = (name: string, more: object = {}) => ({
+      metadata: { name },
+      aggregationRule: { clusterRoleSelectors: [{ matchLabels: { part: 'true' } }] },
+      ...more,
+    });
+    const writes = { verbs: ['create', 'update'], apiGroups: [roleGroup], resources: ['clusterroles'] };
+    await admin()('POST', roles, { metadata: { name: 'writes-roles' }, rules: [writes] });
+    const bound = binding('judy-writes', 'ClusterRole', 'writes-roles', userSubject('judy'));
+    await admin()('POST', `${rbac}/clusterrolebindings`, bound);
+    const judy = as(userOf('a', 'judy'));
+    const message = (name: string) =>
+      `clusterroles.rbac.authorization.k8s.io "${name}" is forbidden: must have cluster-admin privileges to use the aggregationRule`;
+    assert.equal((await refusal(judy('POST', roles, sum('hers')))).message, message('hers'));
+    assert.equal(await code(judy('POST', roles, { metadata: { name: 'plain' }, rules: [] })), 200);
+    assert.equal((await refusal(judy('PUT', `${roles}/plain`, sum('plain')))).message, message('plain'));
+    assert.equal(await code(admin()('POST', roles, sum('all'))), 200);
+    const ended = { metadata: { name: 'all' }, rules: [] };
+    assert.equal((await refusal(judy('PUT', `${roles}/all`, ended))).message, message('all'));
+  });
+
   it('keeps a binding’s role', async () => {
     const path = `${rbac}/namespaces/default/rolebindings`;
     await admin()('POST', path, binding('fixed', 'ClusterRole', 'view', userSubject('x')));

@@ -4,6 +4,7 @@ import type { StatusError } from '../../api/status.ts';
 import type { ApiRequest } from '../../api/transport.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { TenantQuota } from './tenant-limits.ts';
 
 const maps = (tenant: string) => `/clusters/${tenant}/api/v1/namespaces/default/configmaps`;
 
@@ -89,4 +90,34 @@ describe('what a tenant may store', { timeout: 60_000 }, () => {
       await second.close();
     }
   });
+});
+
+it('takes so many of each kind that costs more than its bytes', () => {
+  let count = 0;
+  const caches = { usage: { of: () => ({ objects: 0, bytes: 0 }) }, peek: () => ({ count: () => count }) };
+  const quota = new TenantQuota(caches as never, { find: () => undefined } as never);
+  const check = (resource: string, isNew = true) => {
+    const [name = '', ...group] = resource.split('.');
+    return quota.check({
+      resource: { group: group.join('.'), resource: name },
+      tenant: 'a',
+      isNew,
+      bytesBefore: isNew ? 0 : 1,
+      bytesAfter: 2,
+    });
+  };
+  for (const [resource, most] of [
+    ['customresourcedefinitions.apiextensions.k8s.io', 1000],
+    ['prioritylevelconfigurations.flowcontrol.apiserver.k8s.io', 200],
+  ] as const) {
+    count = most - 1;
+    assert.equal(check(resource), undefined);
+    count = most;
+    assert.throws(() => check(resource), {
+      code: 403,
+      message: `${resource} is forbidden: exceeded quota of the tenant, limited: count/${resource}=${most}`,
+    });
+    assert.equal(check(resource, false), undefined);
+    assert.equal(check('configmaps'), undefined);
+  }
 });
