@@ -93,7 +93,7 @@ export interface ApiServerOptions {
   frontProxy?: FrontProxy;
   /** Who else may say who somebody is; `egress` is the way to tenants' own issuers, as that to webhooks when absent. */
   authentication?: { configuration?: AuthenticationConfiguration; egress?: EgressOptions; tokens?: OperatorsTokens };
-  /** Asked in turn for what users want of their own tenants; roles alone when absent. */
+  /** Asked in turn for what users want of their own tenants; Node and RBAC when absent. */
   authorizers?: readonly ConfiguredAuthorizer[];
   /** More of /readyz: parts of this process that requests need. */
   healthChecks?: readonly HealthCheck[];
@@ -177,7 +177,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const nodes = new NodeAccess(objects);
   const byDefault = defaultAccess(nodes, access);
   const accessOf = (authorizers: readonly ConfiguredAuthorizer[] | undefined) =>
-    authorizers && configuredAccess(authorizers, access, nodes, { clock, logger: logger.child({ part: 'authorization' }) });
+    authorizers &&
+    configuredAccess(authorizers, access, nodes, { clock, logger: logger.child({ part: 'authorization' }) });
   let configured = accessOf(options.authorizers);
   const tenantAccess: TenantAccess = {
     authorize: (identity, attributes, pace) => (configured ?? byDefault).authorize(identity, attributes, pace),

@@ -27,7 +27,7 @@ export const accessFlags: [keyof AccessFlags, string, string, string?][] = [
   [
     'authorizationConfig',
     '--authorization-config <file>',
-    "authorizers that are asked what tenants' users may do (AuthorizationConfiguration); roles alone when absent",
+    "authorizers that are asked what tenants' users may do (AuthorizationConfiguration); Node and RBAC when absent",
   ],
   ['tokenAuthFile', '--token-auth-file <file>', 'users that every tenant knows by a token: token,user,uid,"groups"'],
   [
@@ -83,7 +83,7 @@ export const accessFlags: [keyof AccessFlags, string, string, string?][] = [
 export const repeatableFlags: ReadonlySet<string> = new Set(['serviceAccountKeyFile', 'serviceAccountIssuer']);
 
 export interface AccessSettings {
-  /** undefined: roles alone. */
+  /** undefined: Node and RBAC, as kubeadm starts a kube-apiserver. */
   authorizers: ConfiguredAuthorizer[] | undefined;
   tokenFile: FileTokens | undefined;
   tokenWebhook: { server: ReviewServer; version: 'v1' | 'v1beta1'; cacheTtlMs: number } | undefined;
