@@ -1,9 +1,9 @@
 import { decodeObject, strictDecodingError } from '../api/decode/decode.ts';
 import { strictErrorsKept } from '../api/decode/issues.ts';
-import { findDuplicateFields } from '../api/duplicate-fields.ts';
 import { schemaOfKind } from '../api/generated-schema.ts';
+import { findDuplicateFields } from '../api/json/duplicate-fields.ts';
+import { longText, mostMembers, readJson } from '../api/json/read-json.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion } from '../api/object.ts';
-import { longText, mostMembers, readJson } from '../api/read-json.ts';
 import type { ResourceDefinition } from '../api/resource-definition.ts';
 import type { TypeSchema } from '../api/schema.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../api/status.ts';

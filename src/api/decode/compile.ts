@@ -1,5 +1,5 @@
 import { resolveObject } from '../generated-schema.ts';
-import { cloneJson } from '../json.ts';
+import { cloneJson } from '../json/json.ts';
 import { canonicalQuantity } from '../quantity.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
 import { prune } from '../structural-schema/prune.ts';

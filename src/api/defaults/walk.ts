@@ -1,6 +1,6 @@
 import type { Steps } from '../../base/steps.ts';
 import { resolveObject } from '../generated-schema.ts';
-import { cloneJson, holdsFew } from '../json.ts';
+import { cloneJson, holdsFew } from '../json/json.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
 
 /** What a type's values get wherever they occur, by the type's name; `object` is changed in place. */

@@ -1,5 +1,5 @@
 import type { Steps } from '../../base/steps.ts';
-import { writeJson } from '../write-json.ts';
+import { writeJson } from '../json/write-json.ts';
 import type { FieldSet } from './field-set.ts';
 import type { ManagedFieldsEntry } from './managed.ts';
 

@@ -1,5 +1,5 @@
 import { runAtOnce } from '../../base/steps.ts';
-import { cloneJson } from '../json.ts';
+import { cloneJson } from '../json/json.ts';
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
 import { compareObjects } from './compare.ts';

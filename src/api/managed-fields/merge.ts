@@ -1,5 +1,5 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
-import { setOwn } from '../json.ts';
+import { setOwn } from '../json/json.ts';
 import { elementOfItem, itemsAtOnce } from './list-items.ts';
 import {
   alternativeOf,

@@ -1,4 +1,4 @@
-import { setOwn } from '../json.ts';
+import { setOwn } from '../json/json.ts';
 import { type FieldSet, hasChildren, isMember } from './field-set.ts';
 import { elementOfItem } from './list-items.ts';
 import { alternativeOf, listOf, type MergeType, mapOf, typeOfField, untypedAtomic } from './merge-type.ts';

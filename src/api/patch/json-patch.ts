@@ -1,6 +1,6 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { deepEqual } from '../equality.ts';
-import { cloneJson, cloneSteps } from '../json.ts';
+import { cloneJson, cloneSteps } from '../json/json.ts';
 import { requestEntityTooLarge, StatusError } from '../status.ts';
 import { badPatch, patchDoesNotApply } from './errors.ts';
 

@@ -1,5 +1,5 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
-import { cloneJson, cloneSteps, isContainer, setOwn } from '../json.ts';
+import { cloneJson, cloneSteps, isContainer, setOwn } from '../json/json.ts';
 import { badPatch } from './errors.ts';
 
 /** JSON Merge Patch (RFC 7386): null removes, objects merge, everything else replaces. Changes neither argument. */

@@ -1,6 +1,6 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { resolveObject } from '../generated-schema.ts';
-import { cloneSteps, isContainer } from '../json.ts';
+import { cloneSteps, isContainer } from '../json/json.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../schema.ts';
 import { mergeOrder } from './element-order.ts';
 import { badPatch, patchDoesNotApply } from './errors.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeObject } from '../decode/decode.ts';
-import { findDuplicateFields } from '../duplicate-fields.ts';
 import { schemaOfKind } from '../generated-schema.ts';
+import { findDuplicateFields } from '../json/duplicate-fields.ts';
 import { applySchemaDefaults, TooManyDefaults } from './defaults.ts';
 import { stringFormatOf } from './formats.ts';
 import { firstValue, parseJsonPath, printValue } from './json-path.ts';

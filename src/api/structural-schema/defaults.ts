@@ -1,5 +1,5 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
-import { cloneJson } from '../json.ts';
+import { cloneJson } from '../json/json.ts';
 import { isRecord, itemsOf, type JsonSchema, propertyOf, setOwn, valuesOf } from './json-schema.ts';
 
 /** What defaults may add to an object, as JSON: as much as a request may bring. A list of `{}` becomes a thousandfold. */

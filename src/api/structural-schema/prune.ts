@@ -1,5 +1,5 @@
 import { type DecodeIssues, indexSegment, mapKeySegment } from '../decode/issues.ts';
-import { cloneJson } from '../json.ts';
+import { cloneJson } from '../json/json.ts';
 import {
   isEmbeddedResource,
   isRecord,

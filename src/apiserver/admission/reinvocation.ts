@@ -1,5 +1,5 @@
 import { deepEqual } from '../../api/equality.ts';
-import { cloneJson } from '../../api/json.ts';
+import { cloneJson } from '../../api/json/json.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { type AdmissionRequest, reinvocationOf } from './admission.ts';
 

@@ -1,7 +1,7 @@
 import { DecodeIssues } from '../../api/decode/issues.ts';
 import { deepEqual } from '../../api/equality.ts';
 import type { CustomResourceDefinition } from '../../api/generated/apiextensions-v1.ts';
-import { cloneJson } from '../../api/json.ts';
+import { cloneJson } from '../../api/json/json.ts';
 import { type KubeObject, parseApiVersion } from '../../api/object.ts';
 import type { VersionedForm } from '../../api/resource-definition.ts';
 import { applySchemaDefaults, leadsToDefault, TooManyDefaults } from '../../api/structural-schema/defaults.ts';

@@ -1,8 +1,8 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { writeJson } from '../../api/json/write-json.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { notAcceptable, type StatusError } from '../../api/status.ts';
-import { writeJson } from '../../api/write-json.ts';
 import { runInTurns } from '../../base/steps.ts';
 import type { Answer, EntryAnswer, ListAnswer, ObjectAnswer } from '../answer.ts';
 import { encodeObject, PROTOBUF } from '../protobuf/encode-protobuf.ts';

@@ -1,6 +1,6 @@
 import { decodeObject } from '../../api/decode/decode.ts';
 import { resolveObject, schemaOf, schemaOfKind } from '../../api/generated-schema.ts';
-import { setOwn } from '../../api/json.ts';
+import { setOwn } from '../../api/json/json.ts';
 import { formatTime, parseApiVersion } from '../../api/object.ts';
 import type { FieldSchema, TypeSchema, ValueSchema } from '../../api/schema.ts';
 import { runAtOnce, type Steps } from '../../base/steps.ts';

@@ -1,8 +1,8 @@
 import { applyDefaults } from '../../api/defaults.ts';
-import { findDuplicateFields } from '../../api/duplicate-fields.ts';
+import { findDuplicateFields } from '../../api/json/duplicate-fields.ts';
+import { longText, readJson } from '../../api/json/read-json.ts';
 import { type Application, applyConfiguration, applySteps } from '../../api/managed-fields/index.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
-import { longText, readJson } from '../../api/read-json.ts';
 import { badRequest, conflict, notFound, StatusError } from '../../api/status.ts';
 import { runInTurns } from '../../base/steps.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';

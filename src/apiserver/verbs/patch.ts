@@ -1,10 +1,10 @@
 import { applyTypeDefaults } from '../../api/defaults.ts';
-import { findDuplicateFields } from '../../api/duplicate-fields.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
+import { findDuplicateFields } from '../../api/json/duplicate-fields.ts';
+import { longText, type ReadText, readJson } from '../../api/json/read-json.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import { patchSteps } from '../../api/patch/index.ts';
 import { APPLY_PATCH, JSON_PATCH, patchTypes, STRATEGIC_MERGE_PATCH } from '../../api/patch/media-types.ts';
-import { longText, type ReadText, readJson } from '../../api/read-json.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { badRequest, invalid, StatusError, unsupportedMediaType } from '../../api/status.ts';
 import { runInTurns } from '../../base/steps.ts';

@@ -1,6 +1,6 @@
+import { writeJson } from '../../api/json/write-json.ts';
 import { encodeEntries, type ManagedFieldsEntry, prepareEntries } from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { writeJson } from '../../api/write-json.ts';
 import type { Steps } from '../../base/steps.ts';
 
 /** A member of an object's JSON: where its value stands in `bytes`. */

@@ -1,6 +1,6 @@
-import type { Steps } from '../base/steps.ts';
+import type { Steps } from '../../base/steps.ts';
+import { StatusError } from '../status.ts';
 import { duplicateField, duplicatesKept } from './duplicate-fields.ts';
-import { StatusError } from './status.ts';
 
 /** From so many characters on a text is read in steps: a shorter one is read whole in a few milliseconds. */
 export const longText = 128 * 1024;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runAtOnce } from '../base/steps.ts';
+import { runAtOnce } from '../../base/steps.ts';
 import { findDuplicateFields } from './duplicate-fields.ts';
 import { readJson } from './read-json.ts';
 import { writeJson } from './write-json.ts';

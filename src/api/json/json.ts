@@ -1,4 +1,4 @@
-import type { Steps } from '../base/steps.ts';
+import type { Steps } from '../../base/steps.ts';
 
 /** A deep copy of a JSON value; several times faster than structuredClone. */
 export function cloneJson<T>(value: T): T {

@@ -1,4 +1,4 @@
-import type { Steps } from '../base/steps.ts';
+import type { Steps } from '../../base/steps.ts';
 import { fewValues, holdsFew } from './json.ts';
 
 /** So many values are written at once. */
