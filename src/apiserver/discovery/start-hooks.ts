@@ -15,6 +15,7 @@ const hooks: readonly [name: string, step: StartStep][] = [
   ['crd-informer-synced', 'custom resources'],
   ['start-system-namespaces-controller', 'tenants'],
   ['start-cluster-authentication-info-controller', 'tenants'],
+  ['storage-readiness', 'tenants'],
   ['start-service-ip-repair-controllers', 'admission'],
   ['rbac/bootstrap-roles', 'tenants'],
   ['scheduling/bootstrap-system-priority-classes', 'tenants'],
