@@ -3,8 +3,8 @@ import { apiVersionOf, type KubeObject } from '../api/object.ts';
 import { notFound, serviceUnavailable } from '../api/status.ts';
 import { type Answer, objectAnswer } from './answer.ts';
 import type { Environment } from './environment.ts';
+import { filterOf } from './verbs/options/selectors.ts';
 import type { ResourceRequest } from './verbs/scope.ts';
-import { filterOf } from './verbs/selectors.ts';
 
 /** GET of metrics.k8s.io's pods and nodes, by `group/resource`: measured when asked for, stored nowhere. */
 export function metricsVerbs(provider: () => MetricsProvider | undefined) {

@@ -1,6 +1,6 @@
 import type { GroupVersionKind, KubeObject } from '../../api/object.ts';
 import type { Environment } from '../environment.ts';
-import { writeOptionsOf } from '../verbs/options.ts';
+import { writeOptionsOf } from '../verbs/options/write-options.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 import type { AdmissionRequest } from './admission.ts';
 

@@ -6,7 +6,7 @@ import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { dryRunOf } from '../verbs/options.ts';
+import { dryRunOf } from '../verbs/options/write-options.ts';
 import { type ResourceRequest, writeOf } from '../verbs/scope.ts';
 import { checkPlace } from '../verbs/update.ts';
 import { updateObject } from '../verbs/update-object.ts';

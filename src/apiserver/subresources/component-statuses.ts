@@ -2,8 +2,8 @@ import type { KubeObject } from '../../api/object.ts';
 import { StatusError } from '../../api/status.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
+import { filterOf } from '../verbs/options/selectors.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
-import { filterOf } from '../verbs/selectors.ts';
 
 /** GET of componentstatuses, deprecated upstream: the store is what it can truly speak of. */
 export async function componentStatuses(environment: Environment, request: ResourceRequest): Promise<Answer> {

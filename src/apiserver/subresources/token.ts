@@ -7,7 +7,7 @@ import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import type { TokenRequest } from '../identity/service-account-tokens.ts';
-import { dryRunOf } from '../verbs/options.ts';
+import { dryRunOf } from '../verbs/options/write-options.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
 const tokenRequestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };

@@ -14,7 +14,7 @@ import { readYaml } from '../yaml/read.ts';
 import { createObject } from './create-object.ts';
 import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
-import { dryRunOf, writeOptionsOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { authorizeCreation, checkPlace, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';

@@ -9,7 +9,7 @@ import { createObject } from './create-object.ts';
 import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
-import { dryRunOf, writeOptionsOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { methodNotAllowedHere, type ResourceRequest, writeOf } from './scope.ts';
 import { toStored } from './views.ts';
 

@@ -6,10 +6,10 @@ import type { Environment } from '../environment.ts';
 import { withoutKind } from '../http/list-item.ts';
 import { warnOfOrphans } from './delete.ts';
 import { deleteObject } from './delete-object.ts';
-import { readDeleteOptions } from './delete-options.ts';
-import { readListOptions } from './list-options.ts';
+import { readDeleteOptions } from './options/delete-options.ts';
+import { readListOptions } from './options/list-options.ts';
+import { filterOf } from './options/selectors.ts';
 import { methodNotAllowedHere, type ResourceRequest, writeOf } from './scope.ts';
-import { filterOf } from './selectors.ts';
 import { viewFilter } from './views.ts';
 
 /** DELETE of a collection: each object on its own, as if named; answers with what was there. */

@@ -3,8 +3,8 @@ import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { deleteObject } from './delete-object.ts';
-import { type DeleteOptions, readDeleteOptions } from './delete-options.ts';
 import { answersWithDeleted } from './deleted-answer.ts';
+import { type DeleteOptions, readDeleteOptions } from './options/delete-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 
 /** DELETE of one object. */

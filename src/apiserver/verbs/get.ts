@@ -1,7 +1,7 @@
 import { notFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { freshnessOf } from './resource-version.ts';
+import { freshnessOf } from './options/resource-version.ts';
 import type { ResourceRequest } from './scope.ts';
 
 /** GET of one object, and of its status subresource, which shows the whole object. */

@@ -1,9 +1,9 @@
 import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { readListOptions } from './list-options.ts';
+import { readListOptions } from './options/list-options.ts';
+import { filterOf } from './options/selectors.ts';
 import type { ResourceRequest } from './scope.ts';
-import { filterOf } from './selectors.ts';
 import { viewFilter } from './views.ts';
 
 /** GET of a collection. Source: API concepts, "Retrieving large results sets in chunks", "Resource versions". */

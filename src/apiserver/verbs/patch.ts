@@ -17,7 +17,7 @@ import type { RequestContext } from '../request-context.ts';
 import { apply, readConfiguration } from './apply.ts';
 import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, trackFields, trackFieldsSteps } from './field-management.ts';
-import { dryRunOf, writeOptionsOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName, requireSameUid, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';

@@ -21,7 +21,7 @@ import { decodeValue, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { applyTo } from './apply.ts';
 import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-management.ts';
-import { dryRunOf, writeOptionsOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { readPatch } from './patch.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName } from './update.ts';

@@ -11,7 +11,7 @@ import { createSent } from './create.ts';
 import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
-import { dryRunOf, writeOptionsOf } from './options.ts';
+import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { checkNameInPath, type ResourceRequest, writeOf } from './scope.ts';
 import { type UpdateResult, updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';

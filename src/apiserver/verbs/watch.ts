@@ -4,10 +4,10 @@ import { ALL_TENANTS } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { isTrue } from '../request-info.ts';
-import { checkInteger } from './delete-options.ts';
-import { parseRevision } from './resource-version.ts';
+import { checkInteger } from './options/delete-options.ts';
+import { parseRevision } from './options/resource-version.ts';
+import { filterOf } from './options/selectors.ts';
 import type { ResourceRequest } from './scope.ts';
-import { filterOf } from './selectors.ts';
 import { viewFilter } from './views.ts';
 
 /** As kube-apiserver's --min-request-timeout: a watch without a wish lasts 30 to 60 minutes. */

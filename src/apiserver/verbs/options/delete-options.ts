@@ -1,9 +1,9 @@
-import { decodeObject } from '../../api/decode/decode.ts';
-import { schemaOf } from '../../api/generated-schema.ts';
-import { badRequest, type FieldError, invalid, StatusError } from '../../api/status.ts';
-import { parseBody } from '../decode-body.ts';
-import type { RequestBody, RequestContext } from '../request-context.ts';
-import { unsupportedDryRun } from './options.ts';
+import { decodeObject } from '../../../api/decode/decode.ts';
+import { schemaOf } from '../../../api/generated-schema.ts';
+import { badRequest, type FieldError, invalid, StatusError } from '../../../api/status.ts';
+import { parseBody } from '../../decode-body.ts';
+import type { RequestBody, RequestContext } from '../../request-context.ts';
+import { unsupportedDryRun } from './write-options.ts';
 
 /** meta/v1 DeleteOptions, dryRun aside. */
 export interface DeleteOptions {

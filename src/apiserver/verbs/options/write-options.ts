@@ -1,5 +1,5 @@
-import { type FieldError, invalid } from '../../api/status.ts';
-import type { RequestContext } from '../request-context.ts';
+import { type FieldError, invalid } from '../../../api/status.ts';
+import type { RequestContext } from '../../request-context.ts';
 
 /** `dryRun=All`: everything but the write. */
 export function dryRunOf(context: RequestContext, optionsKind: string): boolean {

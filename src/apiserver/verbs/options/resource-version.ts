@@ -1,6 +1,6 @@
-import { badRequest, type FieldError, invalid } from '../../api/status.ts';
-import type { RequestContext } from '../request-context.ts';
-import { readContinue } from '../watch-cache/pages.ts';
+import { badRequest, type FieldError, invalid } from '../../../api/status.ts';
+import type { RequestContext } from '../../request-context.ts';
+import { readContinue } from '../../watch-cache/pages.ts';
 
 /** How old an answer may be. Source: API concepts, "Resource versions". */
 export type Freshness =

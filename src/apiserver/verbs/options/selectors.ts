@@ -1,9 +1,9 @@
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { parseFieldSelector } from '../../api/selectors/field-selectors.ts';
-import { parseLabelSelector } from '../../api/selectors/label-selectors.ts';
-import { badRequest } from '../../api/status.ts';
-import type { RequestContext } from '../request-context.ts';
-import type { ObjectFilter } from '../watch-cache/watch-cache.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import { parseFieldSelector } from '../../../api/selectors/field-selectors.ts';
+import { parseLabelSelector } from '../../../api/selectors/label-selectors.ts';
+import { badRequest } from '../../../api/status.ts';
+import type { RequestContext } from '../../request-context.ts';
+import type { ObjectFilter } from '../../watch-cache/watch-cache.ts';
 
 /** The labelSelector and fieldSelector of a query as one filter; undefined when neither is given. */
 export function filterOf(context: RequestContext, definition: ResourceDefinition): ObjectFilter | undefined {

@@ -1,4 +1,4 @@
-import type { RequestContext } from '../request-context.ts';
+import type { RequestContext } from '../../request-context.ts';
 import { checkInteger } from './delete-options.ts';
 import { type Freshness, freshnessOf } from './resource-version.ts';
 
