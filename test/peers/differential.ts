@@ -7,7 +7,7 @@ import { HttpClient } from './differential/client.ts';
 import { normaliser } from './differential/normalise.ts';
 import { printReport } from './differential/report.ts';
 import { startSkypodAlone, tenantPrefix } from './differential/skypod-server.ts';
-import { suites } from './differential/suites/index.ts';
+import { suites, wideSuites } from './differential/suites/index.ts';
 import { type Recorded, type Side, Twin } from './differential/twin.ts';
 import type { Endpoint } from './http2-client.ts';
 import { missingForKubernetes, removeDirectory, startKubernetesPeer } from './servers.ts';
@@ -18,7 +18,7 @@ import { missingForKubernetes, removeDirectory, startKubernetesPeer } from './se
  */
 const { values: flags } = parseArgs({
   options: {
-    /** Names of suites, by a regular expression. */
+    /** Names of suites, by a regular expression; some are run only so. */
     only: { type: 'string' },
     /** Everything found, one JSON line a difference. */
     json: { type: 'string' },
@@ -42,6 +42,10 @@ async function kubernetesEndpoint(): Promise<Endpoint> {
   return peer.endpoint;
 }
 
+const recorded: Recorded[] = [];
+/** The suite that is being run. */
+let unfinished: Twin | undefined;
+
 async function run(): Promise<boolean> {
   const skypod = await startSkypodAlone(join(directory, 'skypod'));
   closing.push(() => skypod.close());
@@ -58,11 +62,11 @@ async function run(): Promise<boolean> {
   const kubernetesSide = sideOf('kubernetes', kubernetes, '');
   const skypodSide = sideOf('skypod', skypod.endpoint, tenantPrefix);
   const only = flags.only === undefined ? undefined : new RegExp(flags.only);
-  const recorded: Recorded[] = [];
-  for (const [name, suite] of Object.entries(suites)) {
+  for (const [name, suite] of Object.entries(only === undefined ? suites : { ...suites, ...wideSuites })) {
     if (only !== undefined && !only.test(name)) continue;
     const twin = new Twin(id, name, kubernetesSide, skypodSide);
     const begun = Date.now();
+    unfinished = twin;
     try {
       await suite(twin);
     } catch (error) {
@@ -73,12 +77,18 @@ async function run(): Promise<boolean> {
       });
     }
     recorded.push(...twin.recorded);
+    unfinished = undefined;
     console.log(`${name}: ${twin.recorded.length} comparisons in ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   }
-  const allowed = readAllowList();
-  const unexplained = printReport(recorded, allowed, { all: flags.all, whole: only === undefined, json: flags.json });
-  return unexplained === 0;
+  return report(only === undefined) === 0;
 }
+
+const report = (whole: boolean): number =>
+  printReport([...recorded, ...(unfinished?.recorded ?? [])], readAllowList(), {
+    all: flags.all,
+    whole,
+    json: flags.json,
+  });
 
 const interrupted = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -89,6 +99,8 @@ try {
   passed = await Promise.race([run(), interrupted]);
 } catch (error) {
   console.error(error);
+  // What was found till then.
+  report(false);
 } finally {
   for (const close of closing.reverse()) await close();
   if (flags.peer === undefined) removeDirectory(directory);

@@ -76,9 +76,9 @@ export class HttpClient {
         path: escaped(this.#prefix + path),
         headers,
         agent,
-        timeout: 90_000,
+        timeout: 600_000,
       });
-      outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer in 90 s`)));
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer in ten minutes`)));
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         const wasIdle = outgoing.reusedSocket && error.code === 'ECONNRESET' && !isRepeated;
         if (wasIdle) this.send(ask, true).then(resolve, reject);

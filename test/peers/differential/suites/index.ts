@@ -22,10 +22,6 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   openApi,
   tables,
   updates,
-  matrix,
-  matrixOfTypes,
-  matrixOfPatches,
-  matrixOfSubresources,
   writing,
   pods,
   access,
@@ -40,3 +36,6 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   disabledFields,
   kubectl,
 };
+
+/** Tens of thousands of comparisons: run only when they are named. */
+export const wideSuites: typeof suites = { matrix, matrixOfTypes, matrixOfPatches, matrixOfSubresources };

@@ -1,6 +1,6 @@
 import type { Twin } from '../../twin.ts';
 import { configMap, MERGE, makeNamespace, pod } from '../objects.ts';
-import { settle } from './settle.ts';
+import { keepParameters, policiesHeard, type Sort } from './policies-heard.ts';
 
 const root = '/apis/admissionregistration.k8s.io/v1';
 
@@ -145,6 +145,7 @@ for (const one of Object.values(ofPods)) one.ask = { resource: 'pods', body: tem
 
 /** MutatingAdmissionPolicy: both kinds of patches, what fails in them, parameters, and one more round. */
 export async function mutatingPolicies(twin: Twin): Promise<void> {
+  await keepParameters(twin);
   const made: [string, string, Case][] = [];
   for (const [label, one] of [...Object.entries(cases), ...Object.entries(ofPods)]) {
     const name = `map-${label.replaceAll(' ', '-')}-${twin.run}`;
@@ -175,8 +176,7 @@ export async function mutatingPolicies(twin: Twin): Promise<void> {
     });
     made.push([label, name, one]);
   }
-  await settle();
-  await settle();
+  await policiesHeard(twin, 'mutating');
   for (const [label, name, { ask }] of made) {
     const path = `/api/v1/namespaces/${name.slice(0, 63)}/${ask?.resource ?? 'configmaps'}`;
     const body = ask === undefined ? configMap('m') : pod('p');
@@ -208,7 +208,7 @@ export async function mutatingPolicies(twin: Twin): Promise<void> {
 }
 
 /** Parameters: by name, by selector, of the namespace, missing, and of a kind that nobody has. */
-async function parameters(twin: Twin, sort: 'mutating' | 'validating'): Promise<void> {
+async function parameters(twin: Twin, sort: Sort): Promise<void> {
   const namespace = `params-${sort}-${twin.run}`;
   await makeNamespace(twin, namespace);
   const maps = `/api/v1/namespaces/${namespace}/configmaps`;
@@ -283,8 +283,7 @@ async function parameters(twin: Twin, sort: 'mutating' | 'validating'): Promise<
       },
     });
     if (bound.kubernetes.status === 201) {
-      await settle();
-      await settle();
+      await policiesHeard(twin, sort);
       await twin.ask(`${sort} create by ${label}`, {
         method: 'POST',
         path: `${maps}?dryRun=All`,
