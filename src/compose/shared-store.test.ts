@@ -85,7 +85,7 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
       clock.advance(1);
       assert.deepEqual(said, [away, 'etcd is silent: watches end, and clients are asked to connect to others', true]);
       etcd.resume(0);
-      await until(() => said.at(-1) === false);
+      await until(() => (said as unknown[]).at(-1) === false);
 
       said.length = 0;
       await pauseUntilAway();
