@@ -1,9 +1,11 @@
 import http from 'node:http';
 import https from 'node:https';
-import { createSecureContext } from 'node:tls';
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import { type Status, StatusError } from '../api/status.ts';
 import type { ApiRequest, ApiWatchRequest, Transport, WatchEvent } from '../api/transport.ts';
+import type { HttpAnswer } from './http-answer-reader.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { RequestBatches } from './request-batches.ts';
 
 export interface HttpTransportOptions {
   /**
@@ -59,6 +61,8 @@ const neverConnected = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', '
 const silenceMs = 10_000;
 const livenessTimeoutMs = 5_000;
 
+const defaultTimeoutMs = 60_000;
+
 /** A server that does not know the form answers in full. */
 const metadataForm = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
@@ -86,6 +90,9 @@ export class HttpTransport implements Transport {
   readonly #requestAgent: http.Agent;
   /** Watches hold their connection, so they must not use up the requests' ones. */
   readonly #watchAgent: http.Agent;
+  readonly #tls: ConnectionOptions;
+  /** To each server: what many write at once. */
+  readonly #batches = new Map<URL, RequestBatches>();
   /** Watches under way, with what ends them because their server is dead. */
   readonly #watches = new Map<(error: Error) => void, URL>();
   #livenessTimer: NodeJS.Timeout | undefined;
@@ -109,6 +116,7 @@ export class HttpTransport implements Transport {
           rejectUnauthorized: options.insecureSkipTlsVerify !== true,
         }
       : {};
+    this.#tls = tls;
     const agent = (agentOptions: http.AgentOptions) =>
       secure ? new https.Agent({ ...agentOptions, ...tls }) : new http.Agent(agentOptions);
     const maxConnections = options.maxConnections ?? 64;
@@ -188,7 +196,46 @@ export class HttpTransport implements Transport {
       headers['Content-Type'] = request.contentType ?? 'application/json';
       headers['Content-Length'] = String(payload.length);
     }
+    if (isSilent) return this.#inBatch<T>(request, headers, payload, this.#urls.length - 1);
     return this.#roundTrip<T>(request, headers, payload, request.method === 'GET', this.#urls.length - 1);
+  }
+
+  /** What is written at a high rate, and whose answer hardly anybody looks at: with what others write in this moment. */
+  async #inBatch<T>(
+    { method, path, query, signal }: ApiRequest,
+    headers: Record<string, string>,
+    payload: Buffer | undefined,
+    others: number,
+  ): Promise<T> {
+    for (let left = others; ; left--) {
+      const url = this.#urls[this.#current]!;
+      let batches = this.#batches.get(url);
+      if (batches === undefined) {
+        const timeoutMs = this.#options.requestTimeoutMs ?? defaultTimeoutMs;
+        this.#batches.set(url, (batches = new RequestBatches({ server: url, tls: this.#tls, timeoutMs })));
+      }
+      let answer: HttpAnswer;
+      try {
+        answer = await batches.send({ method, path: this.#path(url, path, query), headers, payload, signal });
+      } catch (error) {
+        if (signal?.aborted === true) throw error;
+        this.#leave(url);
+        if (left <= 0 || !neverConnected.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+        continue;
+      }
+      return this.#resultOf<T>(url, answer.code, answer.text);
+    }
+  }
+
+  #resultOf<T>(url: URL, code: number, text: string): T {
+    // It lives, but its store does not.
+    if (code === 503) this.#leave(url);
+    if (code >= 400 || code < 200) throw errorOf(code, text);
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    } catch (error) {
+      throw new Error('the API server answered something that is not JSON', { cause: error });
+    }
   }
 
   /** `mayRetry`: once on a connection that was stale; `others`: so many servers may be tried besides. */
@@ -208,7 +255,7 @@ export class HttpTransport implements Transport {
         headers,
         agent: this.#requestAgent,
         signal: request.signal,
-        timeout: this.#options.requestTimeoutMs ?? 60_000,
+        timeout: this.#options.requestTimeoutMs ?? defaultTimeoutMs,
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error('the API server did not answer in time')));
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
@@ -233,14 +280,10 @@ export class HttpTransport implements Transport {
         response.on('aborted', () => reject(new Error('the connection closed in the middle of an answer')));
         response.on('end', () => {
           const text = (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8');
-          const code = response.statusCode ?? 0;
-          // It lives, but its store does not.
-          if (code === 503) this.#leave(url);
-          if (code >= 400 || code < 200) return reject(errorOf(code, text));
           try {
-            resolve((text === '' ? undefined : JSON.parse(text)) as T);
+            resolve(this.#resultOf<T>(url, response.statusCode ?? 0, text));
           } catch (error) {
-            reject(new Error('the API server answered something that is not JSON', { cause: error }));
+            reject(error);
           }
         });
       });
@@ -323,5 +366,6 @@ export class HttpTransport implements Transport {
   close(): void {
     this.#requestAgent.destroy();
     this.#watchAgent.destroy();
+    for (const batches of this.#batches.values()) batches.close();
   }
 }
