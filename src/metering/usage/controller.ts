@@ -95,8 +95,10 @@ export function meteringController(options: MeteringOptions): Controller & { clo
         handlers: (queue) => {
           tickAtNextBoundary(queue);
           return {
-            // After a restart rows of long-running instances may be missing.
-            added: (instance: ContainerInstance) => queue.add(keyOf(instance)),
+            // After a restart rows of long-running instances may be missing. One that has just been made has none.
+            added: (instance: ContainerInstance) => {
+              if (instance.status?.meteredFrom !== undefined || isEnding(instance)) queue.add(keyOf(instance));
+            },
             updated: (_before: ContainerInstance, after: ContainerInstance) => {
               if (isEnding(after)) queue.add(keyOf(after));
             },

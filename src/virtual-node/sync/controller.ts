@@ -54,6 +54,8 @@ export function podController(options: PodControllerOptions): Controller & { clo
   const settled = new WeakMap<Pod, { instance: ContainerInstance; isHostReady: boolean }>();
   /** Statuses on their way: the state they are written upon, and what became of that very one. */
   const patching = new Map<ObjectKey, { from: Pod; became?: Pod }>();
+  /** Pods whose instance is being written, and that instance as the informer first showed it. */
+  const starting = new Map<ObjectKey, { became?: ContainerInstance }>();
   const blocked = new Map<ObjectKey, { uid: string; failures: number }>();
   let queue: ControllerQueue | undefined;
   const tokensDue = new DueList(clock, (key) => {
@@ -135,7 +137,14 @@ export function podController(options: PodControllerOptions): Controller & { clo
     const zone = zones.get(pod.spec.nodeName!)!;
     // What changes from here on marks it again.
     dirty.delete(key);
-    const outcome = await startPod(pod, zone, world, client, clock, options.placer);
+    const own: { became?: ContainerInstance } = {};
+    starting.set(key, own);
+    const outcome = await startPod(pod, zone, world, client, clock, options.placer).finally(() => {
+      starting.delete(key);
+    });
+    // What it wrote need not be looked at again, unless that is not what was seen.
+    const written = outcome.isBlocked ? undefined : outcome.instance;
+    if (own.became !== undefined && own.became !== written) tools.queue.add(key);
     const events = options.events(pod.spec.nodeName!);
     const target = { apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata };
     for (const name of outcome.resolution.missingPullSecrets) {
@@ -190,8 +199,8 @@ export function podController(options: PodControllerOptions): Controller & { clo
         options.events(pod.spec.nodeName!).event(target, 'Warning', 'OutOfCapacity', message);
       }
     }
-    const written = await patchStatus(pod, wanted);
     const isLasting = noRoom === undefined && resize.pending === undefined && resize.started === undefined;
+    const written = await patchStatus(pod, wanted, isLasting);
     if (written !== undefined && isLasting) settled.set(written, { instance, isHostReady: isReady });
   }
 
@@ -230,21 +239,27 @@ export function podController(options: PodControllerOptions): Controller & { clo
     options.events(pod.spec.nodeName!).event(target, type, reason, message);
   }
 
-  /** The pod as it is now, if that is known to be the one given with nothing but this status changed. */
-  async function patchStatus(pod: Pod, wanted: OwnedStatus): Promise<Pod | undefined> {
+  /**
+   * The pod as it is now, if that is known to be the one given with nothing but this status changed: that one is not
+   * looked at again where it agrees with its instance for good.
+   */
+  async function patchStatus(pod: Pod, wanted: OwnedStatus, isLasting = false): Promise<Pod | undefined> {
     const patch = statusPatch(pod, wanted);
     if (patch === undefined) return pod;
     const key = keyOf(pod);
     const own: { from: Pod; became?: Pod } = { from: pod };
     patching.set(key, own);
+    let agreed: Pod | undefined;
     try {
       const written = await client.for(PODS, pod).patch(pod.metadata.name, 'strategic', patch, 'status');
-      return own.became === written ? own.became : undefined;
+      if (own.became === written) agreed = own.became;
+      return agreed;
     } catch (error) {
       if (!isNotFound(error)) throw error;
       return undefined;
     } finally {
       patching.delete(key);
+      if (own.became !== undefined && !(isLasting && agreed !== undefined)) queue?.add(key);
     }
   }
 
@@ -292,7 +307,8 @@ export function podController(options: PodControllerOptions): Controller & { clo
             },
             updated: (before: Pod, after: Pod) => {
               const own = patching.get(keyOf(after));
-              if (own !== undefined && own.from === before) own.became = after;
+              const isOwn = own?.from === before;
+              if (isOwn) own.became = after;
               const { labels, annotations } = before.metadata;
               // The downward API shows them.
               if (labels !== after.metadata.labels || annotations !== after.metadata.annotations) {
@@ -300,7 +316,8 @@ export function podController(options: PodControllerOptions): Controller & { clo
                   if (isOurs(after)) dirty.add(keyOf(after));
                 }
               }
-              enqueue(after);
+              // Its writer looks again if need be.
+              if (!isOwn) enqueue(after);
             },
             deleted: (pod: Pod) => {
               unseen.delete(pod.metadata.uid);
@@ -318,7 +335,12 @@ export function podController(options: PodControllerOptions): Controller & { clo
             controllerQueue.add(podKeyOf(instance));
           };
           return {
-            added: enqueue,
+            added: (instance: ContainerInstance) => {
+              const own = starting.get(podKeyOf(instance));
+              if (own === undefined || own.became !== undefined) return enqueue(instance);
+              instanceSeen(instance);
+              own.became = instance;
+            },
             updated: (_: unknown, after: ContainerInstance) => enqueue(after),
             deleted: enqueue,
           };
