@@ -133,6 +133,13 @@ export class Objects {
     return everyone ? cache.size : cache.count({ tenant, ...(namespace !== '' && { namespace }) });
   }
 
+  /** Whether it is known, without waiting for anything, that a tenant's namespace has none: asked with each write. */
+  hasNone(resource: GroupResource, tenant: string, namespace: string): boolean {
+    const cache = this.#caches.peek(resource);
+    if (cache === undefined || cache.count({ tenant, namespace }) > 0) return false;
+    return !this.#sharedLayer.covers(resource, tenant);
+  }
+
   /** Stored objects by resource, as far as they are in memory: what has been asked for since the start. */
   *counts(tenant: string | undefined): IterableIterator<GroupResource & { value: number }> {
     for (const cache of this.#caches.loaded()) {

@@ -14,9 +14,23 @@ import { forbid } from './forbid.ts';
 export function limitRanger(objects: Objects): AdmissionPlugin {
   const rangesOf = async ({ tenant, namespace }: AdmissionRequest): Promise<LimitRange[]> =>
     (await objects.entries(LIMIT_RANGES, { tenant, namespace })).map(({ object }) => object as unknown as LimitRange);
+  const hasNone = ({ tenant, namespace }: AdmissionRequest) => objects.hasNone(LIMIT_RANGES, tenant, namespace);
   const isPod = ({ definition }: AdmissionRequest) => definition.group === '' && definition.resource === 'pods';
   const isClaim = ({ definition }: AdmissionRequest) =>
     definition.group === '' && definition.resource === 'persistentvolumeclaims';
+  const setAllDefaults = async (request: AdmissionRequest): Promise<void> => {
+    const added = { names: 0 };
+    for (const range of await rangesOf(request)) {
+      await runInTurns(setDefaults(request.object!, range, added), request.pace);
+    }
+  };
+  const judgeAll = async (request: AdmissionRequest): Promise<void> => {
+    const judge = isPod(request) ? podFindings : claimFindings;
+    for (const range of await rangesOf(request)) {
+      const findings = await runInTurns(judge(request.object!, range.spec?.limits ?? []), request.pace);
+      if (findings.length > 0) throw forbid(request, aggregate(findings));
+    }
+  };
   return {
     name: 'LimitRanger',
     handles(request) {
@@ -26,19 +40,11 @@ export function limitRanger(objects: Objects): AdmissionPlugin {
       if (isPod(request)) return operation === 'CREATE' ? subresource === '' : subresource === 'resize';
       return isClaim(request) && subresource === '';
     },
-    async admit(request) {
-      if (!isPod(request)) return;
-      const added = { names: 0 };
-      for (const range of await rangesOf(request)) {
-        await runInTurns(setDefaults(request.object!, range, added), request.pace);
-      }
+    admit(request) {
+      return hasNone(request) || !isPod(request) ? undefined : setAllDefaults(request);
     },
-    async validate(request) {
-      const judge = isPod(request) ? podFindings : claimFindings;
-      for (const range of await rangesOf(request)) {
-        const findings = await runInTurns(judge(request.object!, range.spec?.limits ?? []), request.pace);
-        if (findings.length > 0) throw forbid(request, aggregate(findings));
-      }
+    validate(request) {
+      return hasNone(request) ? undefined : judgeAll(request);
     },
   };
 }

@@ -13,13 +13,8 @@ export interface AuthorizationObserver {
 }
 
 export function authorizationFilter(authorizer: Authorizer, observer?: AuthorizationObserver): Filter {
-  return async (context, next) => {
+  const authorize: Filter = async (context, next) => {
     const { identity } = context;
-    if (identity.kind === 'platform') {
-      if (!context.inProcess) observer?.authorized('allowed', identity, 0);
-      annotate(context, 'allow', '');
-      return next(context);
-    }
     const startedMs = performance.now();
     const attributes = attributesOf(context);
     let decision: Decision | undefined;
@@ -45,6 +40,13 @@ export function authorizationFilter(authorizer: Authorizer, observer?: Authoriza
       context.responseHeaders = { ...context.responseHeaders, 'x-content-type-options': 'nosniff' };
       throw deniedError(identity, attributes, decision.reason);
     }
+    return next(context);
+  };
+  return (context, next) => {
+    const { identity } = context;
+    if (identity.kind !== 'platform') return authorize(context, next);
+    if (!context.inProcess) observer?.authorized('allowed', identity, 0);
+    annotate(context, 'allow', '');
     return next(context);
   };
 }

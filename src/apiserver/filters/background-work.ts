@@ -1,6 +1,7 @@
 import { CONTAINER_INSTANCES } from '../../api/resources.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../api/tenants.ts';
-import type { Filter } from '../chain.ts';
+import type { Answer } from '../answer.ts';
+import type { Filter, Handler } from '../chain.ts';
 import type { Scheduler } from '../fairness/scheduler.ts';
 import type { RequestContext } from '../request-context.ts';
 
@@ -10,15 +11,17 @@ import type { RequestContext } from '../request-context.ts';
  * the tenant's, and another what its writer does upon the answer. Costs nothing while tenants are not there together.
  */
 export function backgroundWorkFilter(scheduler: Scheduler): Filter {
-  return async (context, next) => {
-    const account = context.method === 'GET' ? undefined : accountOf(context);
-    if (account === undefined) return next(context);
+  const writeFor = async (account: string, context: RequestContext, next: Handler): Promise<Answer> => {
     const before = scheduler.background(account);
     if (before !== undefined) await before;
     const answer = await next(context);
     const after = scheduler.background(account);
     if (after !== undefined) await after;
     return answer;
+  };
+  return (context, next) => {
+    const account = context.method === 'GET' ? undefined : accountOf(context);
+    return account === undefined ? next(context) : writeFor(account, context, next);
   };
 }
 

@@ -1,6 +1,7 @@
 import { badRequest, StatusError, unauthorized } from '../../api/status.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../api/tenants.ts';
-import type { Filter } from '../chain.ts';
+import type { Answer } from '../answer.ts';
+import type { Filter, Handler } from '../chain.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** So much may clocks of the machines differ that make tenants and their certificates. */
@@ -23,15 +24,33 @@ export function tenantResolutionFilter(
   /** When the tenant came to be, in milliseconds since the epoch. */
   bornMs?: (tenant: string) => number | undefined,
 ): Filter {
-  return async (context, next) => {
+  const enter = (context: RequestContext, next: Handler, isKnown: boolean): Promise<Answer> => {
+    const { identity, tenant } = context;
+    if (!isKnown) {
+      throw new StatusError(404, 'NotFound', `tenants.tenancy.skypod.io ${JSON.stringify(tenant)} not found`, {
+        name: tenant,
+        group: 'tenancy.skypod.io',
+        kind: 'tenants',
+      });
+    }
+    // One of an earlier tenant of the name: what it gave out must not open the new one's API.
+    if (identity.issuedMs !== undefined && identity.issuedMs + clocksDifferMs < (bornMs?.(tenant) ?? 0)) {
+      throw unauthorized();
+    }
+    return next(context);
+  };
+  const enterAsStranger = async (context: RequestContext, next: Handler): Promise<Answer> => {
+    const asked = context.info.tenantPrefix;
+    // Nobody learns which tenants there are: an unknown one answers as one that gives strangers no more than all do.
+    const known = asked !== undefined && asked !== ALL_TENANTS && (await exists(asked));
+    context.tenant = known ? asked : '';
+    return next(context);
+  };
+  // Every request passes here: without a promise of its own where there is nothing to wait for.
+  return (context, next) => {
     const { identity, info } = context;
     const asked = info.tenantPrefix;
-    if (identity.kind === 'anonymous') {
-      // Nobody learns which tenants there are: an unknown one answers as one that gives strangers no more than all do.
-      const known = asked !== undefined && asked !== ALL_TENANTS && (await exists(asked));
-      context.tenant = known ? asked : '';
-      return next(context);
-    }
+    if (identity.kind === 'anonymous') return enterAsStranger(context, next);
     if (identity.kind === 'tenant') {
       if (asked !== undefined && asked !== identity.tenant) throw refused(context, asked);
       context.tenant = identity.tenant!;
@@ -50,17 +69,7 @@ export function tenantResolutionFilter(
       }
     }
     const known = exists(context.tenant);
-    if (known !== true && !(await known)) {
-      throw new StatusError(404, 'NotFound', `tenants.tenancy.skypod.io ${JSON.stringify(context.tenant)} not found`, {
-        name: context.tenant,
-        group: 'tenancy.skypod.io',
-        kind: 'tenants',
-      });
-    }
-    // One of an earlier tenant of the name: what it gave out must not open the new one's API.
-    if (identity.issuedMs !== undefined && identity.issuedMs + clocksDifferMs < (bornMs?.(context.tenant) ?? 0)) {
-      throw unauthorized();
-    }
-    return next(context);
+    if (known instanceof Promise) return known.then((isKnown) => enter(context, next, isKnown));
+    return enter(context, next, known);
   };
 }

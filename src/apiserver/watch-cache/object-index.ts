@@ -117,7 +117,11 @@ export class ObjectIndex {
 
   /** How many there are, from `start` (see `entries`) on. */
   count(scope: CacheScope, start = ''): number {
-    if (scope.tenant === undefined && scope.namespace === undefined && start === '') return this.size;
+    const { tenant, namespace } = scope;
+    if (tenant === undefined && namespace === undefined && start === '') return this.size;
+    if (tenant !== undefined && namespace !== undefined && start === '') {
+      return this.#tenants.byName.get(tenant)?.byName.get(namespace)?.entries.size ?? 0;
+    }
     let count = 0;
     for (const objects of this.#namespaces(scope)) {
       count += start === '' ? objects.entries.size : objects.entries.size - firstNotBefore(objects.sorted(), start);

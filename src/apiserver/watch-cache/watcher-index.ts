@@ -21,6 +21,8 @@ export class WatcherIndex {
   readonly #buckets = new Map<string, Set<Watcher>>();
   /** How many watchers stand in buckets of each field: none, and changes need not be looked into. */
   readonly #fieldWatchers = new Map<string, number>();
+  /** How many have each kind of scope: where there are none, no name of a bucket need be made. */
+  readonly #scopeWatchers: number[] = [0, 0, 0, 0];
   readonly all = new Set<Watcher>();
 
   constructor(fields: FieldValues) {
@@ -34,6 +36,7 @@ export class WatcherIndex {
     if (set === undefined) this.#buckets.set(bucket, new Set([watcher]));
     else set.add(watcher);
     if (field !== undefined) this.#fieldWatchers.set(field, (this.#fieldWatchers.get(field) ?? 0) + 1);
+    this.#scopeWatchers[scopeKind(watcher.request)]!++;
   }
 
   remove(watcher: Watcher): void {
@@ -43,38 +46,36 @@ export class WatcherIndex {
     set.delete(watcher);
     if (set.size === 0) this.#buckets.delete(bucket);
     if (field !== undefined) this.#fieldWatchers.set(field, this.#fieldWatchers.get(field)! - 1);
+    this.#scopeWatchers[scopeKind(watcher.request)]!--;
   }
 
-  /** Sets of watchers that may see the change; no watcher is in two of them. */
+  /** Sets of watchers that may see the change; no watcher is in two of them. Asked for every change of every object. */
   audience(change: Change): Set<Watcher>[] {
     const audience: Set<Watcher>[] = [];
-    if (this.all.size === 0) return audience;
     const { tenant, namespace } = (change.entry ?? change.previous)!;
-    const scopes = [
-      bucketOf({ tenant: undefined }),
-      bucketOf({ tenant: undefined, namespace }),
-      bucketOf({ tenant }),
-      bucketOf({ tenant, namespace }),
-    ];
-    const collect = (bucket: string) => {
-      const set = this.#buckets.get(bucket);
-      if (set !== undefined) audience.push(set);
-    };
-    for (const scope of scopes) collect(scope);
-    for (const [field, fieldValue] of this.#fields) {
-      if (!this.#fieldWatchers.get(field)) continue;
-      const now = change.entry && fieldValue(change.entry.object);
-      const before = change.previous && fieldValue(change.previous.object);
-      for (const scope of scopes) {
-        if (now !== undefined) collect(narrowed(scope, field, now));
-        if (before !== undefined && before !== now) collect(narrowed(scope, field, before));
+    for (let kind = 0; kind < scopeKinds; kind++) {
+      if (this.#scopeWatchers[kind] === 0) continue;
+      const scope = bucketOf((kind & 1) === 0 ? undefined : tenant, (kind & 2) === 0 ? undefined : namespace);
+      this.#collect(scope, audience);
+      for (let index = 0; index < this.#fields.length; index++) {
+        const [field, fieldValue] = this.#fields[index]!;
+        if (!this.#fieldWatchers.get(field)) continue;
+        const now = change.entry && fieldValue(change.entry.object);
+        const before = change.previous && fieldValue(change.previous.object);
+        if (now !== undefined) this.#collect(narrowed(scope, field, now), audience);
+        if (before !== undefined && before !== now) this.#collect(narrowed(scope, field, before), audience);
       }
     }
     return audience;
   }
 
+  #collect(bucket: string, audience: Set<Watcher>[]): void {
+    const set = this.#buckets.get(bucket);
+    if (set !== undefined) audience.push(set);
+  }
+
   #place(request: CacheWatchRequest): { bucket: string; field?: string } {
-    const scope = bucketOf(request);
+    const scope = bucketOf(request.tenant, request.namespace);
     for (const [field] of this.#fields) {
       const value = request.filter?.exactFields?.[field];
       if (value !== undefined) return { bucket: narrowed(scope, field, value), field };
@@ -83,7 +84,12 @@ export class WatcherIndex {
   }
 }
 
-function bucketOf({ tenant, namespace }: CacheScope): string {
+/** All objects, a tenant's, those of namespaces of one name, of one namespace of a tenant. */
+const scopeKinds = 4;
+const scopeKind = ({ tenant, namespace }: CacheScope): number =>
+  (tenant === undefined ? 0 : 1) + (namespace === undefined ? 0 : 2);
+
+function bucketOf(tenant: string | undefined, namespace: string | undefined): string {
   if (tenant === undefined) return namespace === undefined ? '*' : `*/${namespace}`;
   return namespace === undefined ? tenant : `${tenant}/${namespace}`;
 }

@@ -93,22 +93,27 @@ export function resourceQuotaAdmission(objects: Objects, clock: Clock, registry:
     throw objectModified(RESOURCE_QUOTAS, entries[0]?.name ?? '');
   }
 
+  async function chargeFor(request: AdmissionRequest, evaluator: QuotaEvaluator): Promise<void> {
+    const entries = await quotasOf(request);
+    if (entries.length === 0 || !concernsAny(entries, evaluator)) return;
+    await new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = { request, evaluator, resolve, reject };
+      const key = `${request.tenant}/${request.namespace}`;
+      const queue = waiting.get(key);
+      if (queue !== undefined) queue.push(waiter);
+      else void work(key, waiter);
+    });
+  }
+
   return {
     name: 'ResourceQuota',
     handles: ({ operation, namespace, definition }) =>
       (operation === 'CREATE' || operation === 'UPDATE') && namespace !== '' && definition.namespaced,
-    async validate(request) {
+    validate(request) {
       const evaluator = evaluatorOf(request.definition);
       if (evaluator === undefined || !evaluator.handles(request)) return;
-      const entries = await quotasOf(request);
-      if (entries.length === 0 || !concernsAny(entries, evaluator)) return;
-      await new Promise<void>((resolve, reject) => {
-        const waiter: Waiter = { request, evaluator, resolve, reject };
-        const key = `${request.tenant}/${request.namespace}`;
-        const queue = waiting.get(key);
-        if (queue !== undefined) queue.push(waiter);
-        else void work(key, waiter);
-      });
+      if (objects.hasNone(RESOURCE_QUOTAS, request.tenant, request.namespace)) return;
+      return chargeFor(request, evaluator);
     },
   };
 }
