@@ -11,10 +11,13 @@ import { type OperationHooks, operationOf } from './operations.ts';
 import { VolumeError } from './pod-files.ts';
 import { containersOf, latest, type PodObservation, type WorkerMemory } from './state.ts';
 import { DEADLINE_EXCEEDED, deadline, isTerminating, terminationGraceSeconds } from './steps/ending.ts';
+import { isOnItsWay } from './steps/on-its-way.ts';
 import { step } from './steps/step.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 10_000;
+/** Of a pod on its way up: a quick start is told once, when it is done. */
+const REPORT_DELAY_MS = 20;
 
 /**
  * One instance's worker: looks, decides (step.ts), acts, and looks again whenever something changed. Operations run
@@ -36,6 +39,8 @@ export class PodWorker {
   #scheduled = false;
   #cancelWake: () => void = () => {};
   #done = false;
+  /** Of a status that is reported unless a better one is soon. */
+  #cancelReport: (() => void) | undefined;
   #filesOf: ContainerInstance['spec']['volumeFiles'];
 
   constructor(instance: ContainerInstance, dependencies: WorkerDependencies, onDone: (podUid: string) => void) {
@@ -115,6 +120,7 @@ export class PodWorker {
   detach(): void {
     this.#done = true;
     this.#cancelWake();
+    this.#cancelReport?.();
     this.#probes.stop();
   }
 
@@ -221,7 +227,7 @@ export class PodWorker {
       } else if (refusal !== undefined) {
         memory.verdict = { phase: 'Failed', ...refusal };
         this.#event({ type: 'Warning', ...refusal });
-      } else {
+      } else if (!isOnItsWay({ instance, observed, memory })) {
         const { phase, status } = this.#status(observed);
         if (phase === 'Succeeded' || phase === 'Failed') memory.verdict = { phase };
         else judged = status;
@@ -255,10 +261,19 @@ export class PodWorker {
     });
   }
 
-  #report(observed: PodObservation, judged: ContainerInstanceStatus | undefined): void {
+  #report(observed: PodObservation, judged: ContainerInstanceStatus | undefined, mayWait = true): void {
     const memory = this.#memory;
     // After the clean-up nothing is observed any more: what was written last is the truth.
     if (memory.gone || memory.finalStatusWritten) return;
+    if (mayWait && judged === undefined && isOnItsWay({ instance: this.#instance, observed, memory })) {
+      this.#cancelReport ??= this.#dependencies.clock.schedule(REPORT_DELAY_MS, () => {
+        this.#cancelReport = undefined;
+        this.#report(this.#dependencies.cache.get(this.#instance.metadata.name), undefined, false);
+      });
+      return;
+    }
+    this.#cancelReport?.();
+    this.#cancelReport = undefined;
     const status = judged ?? this.#status(observed).status;
     if (memory.status !== undefined && deepEqual(memory.status, status)) return;
     memory.status = status;
