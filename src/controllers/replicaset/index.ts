@@ -37,9 +37,12 @@ export const replicationControllerKind: ReplicaSetKind = {
   reportsTerminating: false,
 };
 
-/** Changes of a large set's pods are looked at together: each look costs a status write. */
+/**
+ * Changes of a large set's pods are looked at together: each look costs a status write, of the set and then of its
+ * Deployment. The larger the set, the less one pod more tells.
+ */
 const largeSet = 50;
-const batchMs = 20;
+const batchMs = (size: number): number => Math.min(100, 20 + size / 25);
 
 /** Keeps as many pods as each ReplicaSet (or ReplicationController) asks for. */
 export function createReplicaSetController(
@@ -68,8 +71,9 @@ export function createReplicaSetController(
         }
       } else if (reference.kind === kind.kind) {
         const key = siblingKey(pod, reference.name);
-        if (isUrgent || tally.of(reference.uid).active.size < largeSet) queue.add(key);
-        else queue.addAfter(key, batchMs);
+        const { size } = tally.of(reference.uid).active;
+        if (isUrgent || size < largeSet) queue.add(key);
+        else queue.addAfter(key, batchMs(size));
       }
     };
     const observeDeletion = (pod: Pod) => {
