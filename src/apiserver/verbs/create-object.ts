@@ -83,6 +83,7 @@ export async function createObject(environment: Environment, request: CreateRequ
       await hooks.prepareCreate(object, errors, { tenant, namespace, name: metadata.name ?? '', dryRun });
     }
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
+    if (request.pace?.isDue) await request.pace.rest();
     if (attempt === 1) request.warnings.push(...warningsOf(definition, object).slice(0, warningsKept));
     admission.name = metadata.name;
     if (request.pace?.isDue) await request.pace.rest();

@@ -2,6 +2,7 @@ import { requestBodyCases } from './bodies.lib.ts';
 import { definitionCases } from './definitions.lib.ts';
 import { patchCases } from './patches.lib.ts';
 import { policyCases } from './policies.lib.ts';
+import { productCases } from './products.lib.ts';
 import type { StallCase } from './requests.lib.ts';
 import { schemaCases } from './schemas.lib.ts';
 import { otherCases } from './shared.lib.ts';
@@ -14,4 +15,5 @@ export const stallCases: StallCase[] = [
   ...policyCases,
   ...definitionCases,
   ...otherCases,
+  ...productCases,
 ];

@@ -11,6 +11,8 @@ import { validateContainerSecurity } from './security-context.ts';
 
 /** So many containers are looked at between two steps. */
 const containersAtOnce = 16;
+/** And of what each has. */
+const itemsAtOnce = 256;
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
 const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
@@ -34,7 +36,7 @@ export function* validateContainers(pod: PodContext, path: string, findings: Fin
   for (let i = 0; i < containers.length; i++) {
     const container = containers[i]!;
     const at = `${path}[${i}]`;
-    validateCommon(container, pod, at, findings);
+    yield* validateCommon(container, pod, at, findings);
     if (names.has(container.name)) findings.duplicate(`${at}.name`, container.name);
     names.add(container.name);
     validateHandlers(container, pod, at, findings);
@@ -49,7 +51,7 @@ export function* validateInitContainers(pod: PodContext, path: string, findings:
   for (const [index, container] of (pod.spec.initContainers ?? []).entries()) {
     const at = `${path}[${index}]`;
     if (index % containersAtOnce === containersAtOnce - 1) yield;
-    validateCommon(container, pod, at, findings);
+    yield* validateCommon(container, pod, at, findings);
     validateRestartRules(container, at, findings);
     if (names.has(container.name)) findings.duplicate(`${at}.name`, container.name);
     else if (container.name) names.add(container.name);
@@ -94,7 +96,7 @@ export function* validateEphemeralContainers(pod: PodContext, path: string, find
   for (const [index, container] of (pod.spec.ephemeralContainers ?? []).entries()) {
     const at = `${path}[${index}]`;
     if (index % containersAtOnce === containersAtOnce - 1) yield;
-    validateCommon(container as Container, pod, at, findings);
+    yield* validateCommon(container as Container, pod, at, findings);
     if (names.has(container.name)) findings.duplicate(`${at}.name`, container.name);
     names.add(container.name);
     if (container.targetContainerName && !targets.has(container.targetContainerName)) {
@@ -115,7 +117,7 @@ export function* validateEphemeralContainers(pod: PodContext, path: string, find
   }
 }
 
-function validateCommon(container: Container, pod: PodContext, path: string, findings: Findings): void {
+function* validateCommon(container: Container, pod: PodContext, path: string, findings: Findings): Steps<void> {
   if (!container.name) findings.required(`${path}.name`);
   else {
     const details = isDns1123Label(container.name);
@@ -126,10 +128,10 @@ function validateCommon(container: Container, pod: PodContext, path: string, fin
     'File',
     'FallbackToLogsOnError',
   ]);
-  if (container.ports !== undefined) validatePorts(container.ports, `${path}.ports`, findings);
-  validateEnvironment(container.env, `${path}.env`, findings);
+  if (container.ports !== undefined) yield* validatePorts(container.ports, `${path}.ports`, findings);
+  if (container.env !== undefined) yield* validateEnvironment(container.env, `${path}.env`, findings);
   validateEnvironmentSources(container.envFrom, `${path}.envFrom`, findings);
-  validateVolumeMounts(container, pod.volumes, path, findings);
+  yield* validateVolumeMounts(container, pod.volumes, path, findings);
   findings.oneOf(container.imagePullPolicy, `${path}.imagePullPolicy`, pullPolicies);
   validateResourceRequirements(container.resources, `${path}.resources`, findings);
   validateUsedClaims(container.resources?.claims, pod.spec.resourceClaims, `${path}.resources.claims`, findings);
@@ -137,9 +139,10 @@ function validateCommon(container: Container, pod: PodContext, path: string, fin
   validateContainerSecurity(container.securityContext, pod.hostUsers, `${path}.securityContext`, findings);
 }
 
-function validatePorts(ports: ContainerPort[], path: string, findings: Findings): void {
+function* validatePorts(ports: ContainerPort[], path: string, findings: Findings): Steps<void> {
   const names = new Set<string>();
-  ports.forEach((port, index) => {
+  for (const [index, port] of ports.entries()) {
+    if (index % itemsAtOnce === itemsAtOnce - 1) yield;
     const at = `${path}[${index}]`;
     if (port.name) {
       const details = isPortName(port.name);
@@ -151,7 +154,7 @@ function validatePorts(ports: ContainerPort[], path: string, findings: Findings)
     else findings.invalidEach(`${at}.containerPort`, port.containerPort, isPortNumber(port.containerPort));
     if (port.hostPort) findings.invalidEach(`${at}.hostPort`, port.hostPort, isPortNumber(port.hostPort));
     findings.oneOf(port.protocol, `${at}.protocol`, protocols);
-  });
+  }
 }
 
 function validateHostPorts(container: Container, taken: Set<string>, path: string, findings: Findings): void {

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import type { EnvFromSource, EnvVar, ObjectFieldSelector, ResourceFieldSelector } from '../../generated/core-v1.ts';
 import {
   isConfigMapKey,
@@ -7,6 +8,8 @@ import {
   nameIsDnsSubdomain,
 } from '../../names.ts';
 import type { Findings } from '../findings.ts';
+
+const variablesAtOnce = 256;
 
 const environmentFields = [
   'metadata.name',
@@ -42,9 +45,9 @@ const downwardLabels = new Set([
   'status.phase',
 ]);
 
-export function validateEnvironment(variables: EnvVar[] | undefined, path: string, findings: Findings): void {
-  if (variables === undefined) return;
+export function* validateEnvironment(variables: EnvVar[], path: string, findings: Findings): Steps<void> {
   for (let i = 0; i < variables.length; i++) {
+    if (i % variablesAtOnce === variablesAtOnce - 1) yield;
     const variable = variables[i]!;
     if (!variable.name) findings.required(`${path}[${i}].name`);
     else {

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import type {
   Container,
   DownwardAPIVolumeFile,
@@ -21,6 +22,8 @@ import {
   validateNoBacksteps,
   validateOneSource,
 } from './volume-sources.ts';
+
+const mountsAtOnce = 256;
 
 const MODE_FINDING = 'must be a number between 0 and 0777 (octal), both inclusive';
 
@@ -216,18 +219,20 @@ export function validateLocalPath(target: string, path: string, findings: Findin
   if (target.startsWith('..') && !target.startsWith('../')) findings.invalid(path, target, "must not start with '..'");
 }
 
-export function validateVolumeMounts(
+export function* validateVolumeMounts(
   container: Container,
   volumes: Map<string, Volume>,
   path: string,
   findings: Findings,
-): void {
+): Steps<void> {
   const mounts = container.volumeMounts;
   const devices = container.volumeDevices ?? [];
+  if (mounts === undefined && devices.length === 0) return;
   const paths = new Set<string>();
   const deviceNames = new Set(devices.map(({ name }) => name));
   const devicePaths = new Set(devices.map(({ devicePath }) => devicePath));
-  mounts?.forEach((mount, index) => {
+  for (const [index, mount] of (mounts ?? []).entries()) {
+    if (index % mountsAtOnce === mountsAtOnce - 1) yield;
     const at = `${path}.volumeMounts[${index}]`;
     if (!mount.name) findings.required(`${at}.name`);
     if (!volumes.has(mount.name)) findings.notFound(`${at}.name`, mount.name);
@@ -242,7 +247,7 @@ export function validateVolumeMounts(
     }
     validateSubPath(mount, at, `${path}.volumeMounts`, findings);
     validatePropagation(mount, container.securityContext?.privileged === true, `${path}.volumeMounts`, findings);
-  });
+  }
   if (devices.length > 0) validateDevices(devices, mounts ?? [], volumes, `${path}.volumeDevices`, findings);
 }
 

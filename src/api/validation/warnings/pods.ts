@@ -207,7 +207,8 @@ const comparedPorts = 32;
 function warnOfPorts(containers: Placed[], warnings: string[]): void {
   const known = new Map<string, { at: string; port: ContainerPort }[]>();
   for (const { container, at } of containers) {
-    container.ports?.forEach((port, index) => {
+    for (const [index, port] of (container.ports ?? []).entries()) {
+      if (warnings.length >= mostWarnings) return;
       const where = `${at}.ports[${index}]`;
       const { name = '', hostPort = 0, hostIP = '', containerPort, protocol } = port;
       if (hostIP !== '' && hostPort === 0) {
@@ -229,7 +230,7 @@ function warnOfPorts(containers: Placed[], warnings: string[]): void {
         }
       }
       if (others.length < comparedPorts) others.push({ at: where, port });
-    });
+    }
   }
 }
 
