@@ -201,6 +201,15 @@ export interface ContainerStats {
   cpuUsageCoreNanoSeconds: bigint;
   memoryWorkingSetBytes: number;
   writableLayerBytes?: number;
+  /** Where it can be told: read when it is asked for, undefined when the container is gone. */
+  readMemory?(): Promise<ContainerMemory | undefined>;
+}
+
+export interface ContainerMemory {
+  /** With caches. */
+  usageBytes: number;
+  /** What no file backs. */
+  rssBytes: number;
 }
 
 export interface RegistryAuth {

@@ -1,6 +1,5 @@
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
 import type { PodLogOptions } from '../../api/pod-connector.ts';
-import { parseQuantity } from '../../api/quantity.ts';
 import { PODS } from '../../api/resources.ts';
 import { badRequest, notFound, StatusError, serviceUnavailable } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
@@ -84,65 +83,79 @@ function withoutTenant(object: KubeObject): KubeObject {
   return { ...object, metadata };
 }
 
-interface Measured {
+interface Used {
+  cores: number;
+  coreNanoSeconds: number;
+  workingSetBytes: number;
+  /** Absent where one of the containers cannot tell. */
+  usageBytes: number | undefined;
+  rssBytes: number | undefined;
+}
+
+interface Measured extends Used {
   namespace: string;
   name: string;
   uid: string;
-  startTime?: string;
+  startTime: string | null;
   time: string;
-  containers: { name: string; cores: number; bytes: number }[];
+  containers: (Used & { name: string; startTime: string | null })[];
 }
 
-async function measuredPods(environment: Environment, tenant: string, nodeName: string): Promise<Measured[]> {
+/** Pods of which no container was measured yet are left out. */
+async function measuredNode(environment: Environment, tenant: string, nodeName: string) {
   const metrics = environment.metrics?.();
   if (metrics === undefined) throw serviceUnavailable('the virtual nodes are not up yet');
-  const pods = new Map(
-    (await podsOf(environment, tenant, nodeName)).map((pod) => [`${pod.metadata.namespace}/${pod.metadata.name}`, pod]),
-  );
-  return (await metrics.podMetrics(tenant)).flatMap((measured) => {
-    const { namespace = '', name } = measured.metadata;
-    const pod = pods.get(`${namespace}/${name}`);
-    if (pod === undefined) return [];
-    const containers = measured.containers.map((container) => ({
+  const [pods, usage] = await Promise.all([podsOf(environment, tenant, nodeName), metrics.nodeUsage(tenant, nodeName)]);
+  const podByUid = new Map(pods.map((pod) => [pod.metadata.uid, pod]));
+  const measured = usage.pods.flatMap(({ namespace, name, stats }): Measured[] => {
+    const pod = podByUid.get(stats.uid);
+    if (pod === undefined || stats.containers.length === 0) return [];
+    const status = pod['status'];
+    const statuses: any[] = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+    const containers = stats.containers.map((container) => ({
       name: container.name,
-      cores: Number(parseQuantity(container.usage.cpu).nanos) / 1e9,
-      bytes: Number(parseQuantity(container.usage.memory).nanos) / 1e9,
+      startTime: statuses.find((one) => one.name === container.name)?.state?.running?.startedAt ?? null,
+      cores: (container.cpuNanoCores ?? 0) / 1e9,
+      coreNanoSeconds: container.cpuUsageCoreNanoSeconds,
+      workingSetBytes: container.memoryWorkingSetBytes,
+      usageBytes: container.memoryUsageBytes,
+      rssBytes: container.memoryRssBytes,
     }));
-    return [
-      {
-        namespace,
-        name,
-        uid: pod.metadata.uid,
-        startTime: pod['status']?.startTime,
-        time: measured.timestamp,
-        containers,
-      },
-    ];
+    const { uid } = stats;
+    const { timestamp: time } = stats.containers[0]!;
+    return [{ namespace, name, uid, startTime: status?.startTime ?? null, time, containers, ...total(containers) }];
   });
+  return { pods: measured, used: { ...total(measured), coreNanoSeconds: usage.cpuUsageCoreNanoSeconds } };
 }
 
-const total = (pods: Measured[], of: 'cores' | 'bytes') =>
-  pods.flatMap(({ containers }) => containers).reduce((sum, container) => sum + container[of], 0);
+function total(parts: readonly Used[]): Used {
+  const sum = (of: (part: Used) => number) => parts.reduce((known, part) => known + of(part), 0);
+  const sumOfAll = (of: (part: Used) => number | undefined) =>
+    parts.some((part) => of(part) === undefined) ? undefined : sum((part) => of(part)!);
+  return {
+    cores: sum(({ cores }) => cores),
+    coreNanoSeconds: sum(({ coreNanoSeconds }) => coreNanoSeconds),
+    workingSetBytes: sum(({ workingSetBytes }) => workingSetBytes),
+    usageBytes: sumOfAll(({ usageBytes }) => usageBytes),
+    rssBytes: sumOfAll(({ rssBytes }) => rssBytes),
+  };
+}
 
 /** Source: k8s.io/kubelet's stats/v1alpha1 Summary. What is not measured is left out, as there. */
 async function summary(environment: Environment, tenant: string, nodeName: string): Promise<object> {
-  const pods = await measuredPods(environment, tenant, nodeName);
-  const time = pods[0]?.time ?? new Date(environment.clock.now()).toISOString();
-  const usage = (cores: number, bytes: number) => ({
-    cpu: { time, usageNanoCores: Math.round(cores * 1e9) },
-    memory: { time, workingSetBytes: Math.round(bytes) },
+  const { pods, used } = await measuredNode(environment, tenant, nodeName);
+  const now = new Date(environment.clock.now()).toISOString();
+  const usage = (time: string, { cores, coreNanoSeconds, workingSetBytes, usageBytes, rssBytes }: Used) => ({
+    cpu: { time, usageNanoCores: Math.round(cores * 1e9), usageCoreNanoSeconds: coreNanoSeconds },
+    memory: { time, usageBytes, workingSetBytes, rssBytes },
   });
   return {
-    node: { nodeName, startTime: null, ...usage(total(pods, 'cores'), total(pods, 'bytes')) },
+    node: { nodeName, startTime: null, ...usage(pods[0]?.time ?? now, used) },
     pods: pods.map((pod) => ({
       podRef: { name: pod.name, namespace: pod.namespace, uid: pod.uid },
-      startTime: pod.startTime ?? null,
-      containers: pod.containers.map(({ name, cores, bytes }) => ({
-        name,
-        startTime: pod.startTime ?? null,
-        ...usage(cores, bytes),
-      })),
-      ...usage(total([pod], 'cores'), total([pod], 'bytes')),
+      startTime: pod.startTime,
+      containers: pod.containers.map(({ name, startTime, ...own }) => ({ name, startTime, ...usage(pod.time, own) })),
+      ...usage(pod.time, pod),
     })),
   };
 }
@@ -172,33 +185,61 @@ async function kubeletMetrics(environment: Environment, tenant: string, nodeName
     '# HELP kubelet_running_pods Number of pods that have a running sandbox.',
     '# TYPE kubelet_running_pods gauge',
     `kubelet_running_pods ${pods.length}`,
+    '# HELP kubelet_terminated_containers_total Cumulative number of container terminations.',
+    '# TYPE kubelet_terminated_containers_total counter',
+    ...(environment.metrics?.()?.terminations(tenant, nodeName) ?? []).map(({ type, exitCode, reason, count }) => {
+      const at = labels({ container_type: type, exit_code: String(exitCode), reason });
+      return `kubelet_terminated_containers_total${at} ${count}`;
+    }),
     '',
   ].join('\n');
 }
 
-/** Source: the kubelet's /metrics/resource; usage over time is not kept here, so the counters of CPU are left out. */
+/** Source: the kubelet's pkg/kubelet/metrics/collectors/resource_metrics.go. */
 async function resourceMetrics(environment: Environment, tenant: string, nodeName: string): Promise<string> {
-  const pods = await measuredPods(environment, tenant, nodeName);
-  const lines = [
-    '# HELP container_memory_working_set_bytes Current working set of the container in bytes.',
-    '# TYPE container_memory_working_set_bytes gauge',
-  ];
-  for (const { namespace, name: pod, containers } of pods) {
-    for (const { name: container, bytes } of containers) {
-      lines.push(`container_memory_working_set_bytes${labels({ container, namespace, pod })} ${bytes}`);
-    }
-  }
-  lines.push(
-    '# HELP node_memory_working_set_bytes Current working set of the node in bytes.',
-    '# TYPE node_memory_working_set_bytes gauge',
-    `node_memory_working_set_bytes ${total(pods, 'bytes')}`,
-    '# HELP pod_memory_working_set_bytes Current working set of the pod in bytes.',
-    '# TYPE pod_memory_working_set_bytes gauge',
+  const { pods, used } = await measuredNode(environment, tenant, nodeName);
+  const containers = pods.flatMap(({ namespace, name: pod, containers: own }) =>
+    own.map(({ name: container, ...usage }) => ({ at: labels({ container, namespace, pod }), ...usage })),
   );
-  for (const pod of pods) {
-    const at = labels({ namespace: pod.namespace, pod: pod.name });
-    lines.push(`pod_memory_working_set_bytes${at} ${total([pod], 'bytes')}`);
-  }
+  const ofPods = pods.map((pod) => ({ ...pod, at: labels({ namespace: pod.namespace, pod: pod.name }) }));
+  const lines: string[] = [];
+  const family = (name: string, type: string, help: string, samples: [at: string, value: number][]) => {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    for (const [at, value] of samples) lines.push(`${name}${at} ${value}`);
+  };
+  const cpu = (what: string) => `Cumulative cpu time consumed by the ${what} in core-seconds`;
+  const memory = (what: string) => `Current working set of the ${what} in bytes`;
+  const seconds = ({ coreNanoSeconds }: Used) => coreNanoSeconds / 1e9;
+  const started = containers.flatMap(({ at, startTime }): [string, number][] =>
+    startTime === null ? [] : [[at, Date.parse(startTime) / 1000]],
+  );
+  family(
+    'container_cpu_usage_seconds_total',
+    'counter',
+    cpu('container'),
+    containers.map((one) => [one.at, seconds(one)]),
+  );
+  family(
+    'container_memory_working_set_bytes',
+    'gauge',
+    memory('container'),
+    containers.map((one) => [one.at, one.workingSetBytes]),
+  );
+  family('container_start_time_seconds', 'gauge', 'Start time of the container since unix epoch in seconds', started);
+  family('node_cpu_usage_seconds_total', 'counter', cpu('node'), [['', seconds(used)]]);
+  family('node_memory_working_set_bytes', 'gauge', memory('node'), [['', used.workingSetBytes]]);
+  family(
+    'pod_cpu_usage_seconds_total',
+    'counter',
+    cpu('pod'),
+    ofPods.map((one) => [one.at, seconds(one)]),
+  );
+  family(
+    'pod_memory_working_set_bytes',
+    'gauge',
+    memory('pod'),
+    ofPods.map((one) => [one.at, one.workingSetBytes]),
+  );
   return `${lines.join('\n')}\n`;
 }
 

@@ -143,8 +143,9 @@ async function serveRequest(
   const route = parseRoute(request.url ?? '/');
   if (request.method !== 'GET') throw methodNotAllowed(resource, request.method ?? '');
   if (route.kind === 'stats') {
+    const latest = JSON.stringify(await stats.latest());
     response.writeHead(200, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify(stats.latest));
+    response.end(latest);
   } else if (route.kind === 'logs') {
     await serveLogs(workerOf(options, route.uid), options.cache, route.container, route.query, response);
   } else throw badRequest('this needs a WebSocket');

@@ -19,7 +19,7 @@ export class StatsSampler {
   readonly #cache: RuntimeCache;
   readonly #clock: Clock;
   #samples = new Map<string, Sample>();
-  #rates: InstanceStats[] | undefined;
+  #rates: Promise<InstanceStats[]> | undefined;
 
   constructor(runtime: SandboxRuntime, cache: RuntimeCache, clock: Clock) {
     this.#runtime = runtime;
@@ -34,11 +34,9 @@ export class StatsSampler {
     }
   }
 
-  get latest(): { timestamp: string; instances: InstanceStats[] } {
-    return {
-      timestamp: new Date(this.#clock.now()).toISOString(),
-      instances: (this.#rates ??= ratesOf(this.#samples)),
-    };
+  async latest(): Promise<{ timestamp: string; instances: InstanceStats[] }> {
+    this.#rates ??= ratesOf(this.#samples);
+    return { timestamp: new Date(this.#clock.now()).toISOString(), instances: await this.#rates };
   }
 
   async sample(): Promise<void> {
@@ -71,9 +69,10 @@ export class StatsSampler {
   }
 }
 
-function ratesOf(samples: ReadonlyMap<string, Sample>): InstanceStats[] {
+async function ratesOf(samples: ReadonlyMap<string, Sample>): Promise<InstanceStats[]> {
   const byPod = new Map<string, InstanceStats>();
   for (const { now, before } of samples.values()) {
+    const memory = await now.readMemory?.().catch(() => undefined);
     const windowMs = before === undefined ? 0 : now.timestamp - before.timestamp;
     let instance = byPod.get(now.podUid);
     if (instance === undefined) byPod.set(now.podUid, (instance = { uid: now.podUid, containers: [] }));
@@ -83,7 +82,9 @@ function ratesOf(samples: ReadonlyMap<string, Sample>): InstanceStats[] {
       ...(windowMs >= SHORTEST_WINDOW_MS && {
         cpuNanoCores: Math.max(Math.round((Number(used) * 1000) / windowMs), 0),
       }),
+      cpuUsageCoreNanoSeconds: Number(now.cpuUsageCoreNanoSeconds),
       memoryWorkingSetBytes: now.memoryWorkingSetBytes,
+      ...(memory !== undefined && { memoryUsageBytes: memory.usageBytes, memoryRssBytes: memory.rssBytes }),
       timestamp: new Date(now.timestamp).toISOString(),
       windowSeconds: windowMs / 1000,
     });

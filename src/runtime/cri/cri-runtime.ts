@@ -16,6 +16,7 @@ import type {
   SandboxRuntime,
 } from '../sandbox-runtime.ts';
 import { ExecTimeoutError } from '../sandbox-runtime.ts';
+import { containerMemory } from './container-memory.ts';
 import { ContainerStates } from './container-states.ts';
 import { Containerd, type ContainerdOptions } from './containerd.ts';
 import { CriClient, CriError, criStatus } from './cri-client.ts';
@@ -352,13 +353,16 @@ function podSandbox(item: CriSandbox): PodSandbox {
 }
 
 function containerStats(row: CriContainerStats): ContainerStats {
+  const { id, annotations } = row.attributes;
+  const parent = annotations[NOTES.cgroupParent];
   return {
-    containerId: row.attributes.id,
-    podUid: row.attributes.annotations[NOTES.podUid] ?? '',
+    containerId: id,
+    podUid: annotations[NOTES.podUid] ?? '',
     name: row.attributes.metadata.name,
     timestamp: Number(BigInt(row.cpu!.timestamp) / 1_000_000n),
     cpuUsageCoreNanoSeconds: BigInt(row.cpu!.usageCoreNanoSeconds!.value),
     memoryWorkingSetBytes: Number(row.memory!.workingSetBytes!.value),
     ...(row.writableLayer?.usedBytes ? { writableLayerBytes: Number(row.writableLayer.usedBytes.value) } : {}),
+    ...(parent !== undefined && { readMemory: () => containerMemory(`${parent}/${id}`) }),
   };
 }

@@ -68,7 +68,11 @@ export function criContainerConfig(config: ContainerConfig, sandbox: PodSandboxC
       }[mount.propagation],
     })),
     labels: config.labels,
-    annotations: { ...config.annotations, [NOTES.podUid]: sandbox.metadata.uid },
+    annotations: {
+      ...config.annotations,
+      [NOTES.podUid]: sandbox.metadata.uid,
+      [NOTES.cgroupParent]: sandbox.cgroupParent,
+    },
     logPath: config.logPath,
     stdin: config.stdin,
     stdinOnce: config.stdinOnce,

@@ -15,6 +15,7 @@ const pod = {
 const container = (name: string, cpuNanoCores?: number) => ({
   name,
   ...(cpuNanoCores !== undefined && { cpuNanoCores }),
+  cpuUsageCoreNanoSeconds: 5,
   memoryWorkingSetBytes: 5 * 1024 * 1024 + 1,
   timestamp: '2026-01-01T00:01:00.123Z',
   windowSeconds: 10.0004,

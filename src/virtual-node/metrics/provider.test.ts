@@ -17,6 +17,7 @@ const stats = (uid: string, cpuNanoCores: number) => ({
     {
       name: 'main',
       cpuNanoCores,
+      cpuUsageCoreNanoSeconds: cpuNanoCores * 1000,
       memoryWorkingSetBytes: 1024,
       timestamp: '2026-01-01T00:00:00.000Z',
       windowSeconds: 10,
@@ -95,6 +96,10 @@ test('a tenantâ€™s pods from all of its hosts; one host away hides nobody elseâ€
         ['virtual-node-b', '0'],
       ],
     );
+    const usage = await provider.nodeUsage('acme', 'virtual-node-a');
+    assert.equal(usage.cpuUsageCoreNanoSeconds, 12_000);
+    assert.deepEqual(usage.pods.map(({ name }) => name).sort(), ['job', 'web']);
+    assert.deepEqual((await provider.nodeUsage('acme', 'virtual-node-b')).pods, []);
     assert.equal(asked, 1, 'answers a few seconds old are good enough');
     clock.advance(6_000);
     await provider.podMetrics('acme');

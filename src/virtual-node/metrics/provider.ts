@@ -10,7 +10,9 @@ import type { InformerFactory } from '../../client/informer.ts';
 import { HostClient, type HostCredentials } from '../connector/host-client.ts';
 import { virtualNodeName } from '../nodes/virtual-nodes.ts';
 import { podKeyOf } from '../sync/world.ts';
+import { NodeCounters } from './node-counters.ts';
 import { nodeMetricsOf, podMetricsOf } from './pod-usage.ts';
+import { TerminationCounts } from './terminations.ts';
 
 const BY_TENANT = 'virtual-node/tenant';
 /** Hosts measure every 10 s; asking more often shows nothing new. */
@@ -32,6 +34,9 @@ type StatsByUid = ReadonlyMap<string, InstanceStats>;
 export function createMetricsProvider(options: MetricsOptions): MetricsProvider & { close(): void } {
   const { informers, clock, logger } = options;
   const pods = informers.informer<Pod>(PODS, { tenant: ALL_TENANTS });
+  const counters = new NodeCounters();
+  const terminations = new TerminationCounts();
+  pods.addHandlers({ updated: (before, after) => terminations.observe(before, after) });
   const instances = informers.informer<ContainerInstance>(CONTAINER_INSTANCES, {
     tenant: SYSTEM_TENANT,
     indexes: { [BY_TENANT]: ({ metadata }) => [metadata.namespace ?? ''] },
@@ -91,6 +96,21 @@ export function createMetricsProvider(options: MetricsOptions): MetricsProvider 
         nodeMetricsOf(name, { 'kubernetes.io/hostname': name }, stats, clock.now()),
       );
     },
+    async nodeUsage(tenant, nodeName) {
+      const rows = (await measured(tenant)).filter(({ pod }) => pod.spec.nodeName === nodeName);
+      const used = rows.flatMap(({ stats: { uid, containers } }) =>
+        containers.map(({ name, cpuUsageCoreNanoSeconds }) => [`${uid}/${name}`, cpuUsageCoreNanoSeconds] as const),
+      );
+      return {
+        cpuUsageCoreNanoSeconds: counters.add(`${tenant}/${nodeName}`, new Map(used)),
+        pods: rows.map(({ pod: { metadata }, stats }) => ({
+          namespace: metadata.namespace ?? '',
+          name: metadata.name,
+          stats,
+        })),
+      };
+    },
+    terminations: (tenant, nodeName) => terminations.of(tenant, nodeName),
     close: () => hostClient.close(),
   };
 }

@@ -92,7 +92,7 @@ function sourceValue(pod: Pod, container: Container, source: EnvVarSource, looku
   if (source.resourceFieldRef !== undefined) {
     const { containerName } = source.resourceFieldRef;
     const other = containerName ? containerNamed(pod, containerName) : container;
-    return resourceFieldValue(other, source.resourceFieldRef, lookups);
+    return resourceFieldValue(pod, other, source.resourceFieldRef, lookups);
   }
   if (source.configMapKeyRef !== undefined) {
     const { name = '', key, optional } = source.configMapKeyRef;

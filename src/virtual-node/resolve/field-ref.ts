@@ -41,15 +41,29 @@ function formatMap(map: Readonly<Record<string, string>> = {}): string {
     .join('\n');
 }
 
-/** A resourceFieldRef's value in units of its divisor, rounded up; limits that are not set are the node's allocatable. */
-export function resourceFieldValue(container: Container, ref: ResourceFieldSelector, lookups: Lookups): string {
+/**
+ * A resourceFieldRef's value in units of its divisor, rounded up. Limits that are not set are the whole pod's, and where
+ * it has none either, the node's allocatable. Source: pkg/kubelet/kubelet_resources.go.
+ */
+export function resourceFieldValue(
+  pod: Pod,
+  container: Container,
+  ref: ResourceFieldSelector,
+  lookups: Lookups,
+): string {
   const [kind, name = ''] = splitOnce(ref.resource);
   if (kind !== 'limits' && kind !== 'requests') {
     throw new ResolveError(`unsupported container resource : ${ref.resource}`);
   }
-  const isSet = container.resources?.[kind]?.[name] !== undefined;
-  const own = containerResources(container, kind);
-  const amounts = kind === 'limits' && !isSet ? lookups.allocatable : own;
+  const isSet = ({ resources }: Pick<Container, 'resources'>) => quantityNumber(resources?.[kind]?.[name] ?? '0') !== 0;
+  const ofPod = { name: '', resources: pod.spec.resources };
+  const isPodLevel = (name === 'cpu' || name === 'memory') && isSet(ofPod);
+  const amounts =
+    kind === 'requests' || isSet(container)
+      ? containerResources(container, kind)
+      : isPodLevel
+        ? containerResources(ofPod, kind)
+        : lookups.allocatable;
   const divisor = ref.divisor === undefined || quantityNumber(ref.divisor) === 0 ? '1' : ref.divisor;
   switch (name) {
     case 'cpu':

@@ -145,6 +145,22 @@ test('fields of the pod and resources of its containers', () => {
   });
 });
 
+test('limits that a container does not set are the pod’s, and then the node’s', () => {
+  const env = ['cpu', 'memory'].map((name) => ({
+    name,
+    valueFrom: { resourceFieldRef: { resource: `limits.${name}`, divisor: '1' } },
+  }));
+  const limitsOf = (resources: object | undefined, own?: object) => {
+    const spec = { resources, containers: [{ name: 'main', env, ...(own !== undefined && { resources: own }) }] };
+    const resolved = resolvePod(pod(spec), 'a', lookups()).spec.pod.containers[0]!.env ?? [];
+    return ['cpu', 'memory'].map((name) => resolved.find((variable) => variable.name === name)?.value);
+  };
+  const node = String(8 * 1024 ** 3);
+  assert.deepEqual(limitsOf({ limits: { cpu: '1250m' } }), ['2', node]);
+  assert.deepEqual(limitsOf({ limits: { cpu: '1250m', memory: '64Mi' } }, { limits: { cpu: '5' } }), ['5', '67108864']);
+  assert.deepEqual(limitsOf({ limits: { cpu: '0' } }, { limits: { memory: '0' } }), ['4', node]);
+});
+
 test('services of the namespace become variables unless the pod wants none', () => {
   const services = [
     {

@@ -114,7 +114,12 @@ function downwardFiles(
       fieldRef !== undefined
         ? fieldValue(pod, fieldRef.fieldPath)
         : resourceFieldRef !== undefined
-          ? resourceFieldValue(containerNamed(pod, resourceFieldRef.containerName ?? ''), resourceFieldRef, lookups)
+          ? resourceFieldValue(
+              pod,
+              containerNamed(pod, resourceFieldRef.containerName ?? ''),
+              resourceFieldRef,
+              lookups,
+            )
           : '';
     return { path, data: base64(text), mode: mode ?? defaultMode };
   });
