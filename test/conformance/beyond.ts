@@ -31,6 +31,27 @@ const leftOut: [pattern: RegExp, why: string][] = [
   [/sig-network.*\[Slow\].*\[Serial\]|DNS configMap/, 'the configuration of CoreDNS'],
 ];
 
+/** Why tests that were chosen do not pass, where that is known. The page tells it beside what the test said. */
+const known: [pattern: RegExp, why: string][] = [
+  [/KubeletFineGrainedAuthz|NodeAuthenticator/, 'no kubelet listens at a virtual node’s address'],
+  [/should proxy logs on node/, 'a virtual node has no /var/log of its own'],
+  [/PV Protection|PVC has node-affinity|against a pvc with different volume attributes/, 'nothing binds volumes yet'],
+  [/StatefulSetBasic|StatefulSetPersistentVolumeClaimPolicy|PVC Protection/, 'there is no default StorageClass yet'],
+  [
+    /internalTrafficPolicy=Local.*hostNetwork: true/,
+    'pods of the host’s network share one namespace, whatever their node',
+  ],
+  [/SupplementalGroupsPolicy/, 'containerd 1.6 tells no user of containers, and knows no Strict'],
+  [/UserNamespacesSupport/, 'containerd 1.6 has no user namespaces'],
+  [/PrivilegedPod/, 'the test machine’s kernel has no dummy interfaces'],
+  [/Internet connection/, 'the test machine has no way to the internet'],
+  [/Deploy clustered applications/, 'needs images of public registries'],
+  [/Traffic Distribution|HealthCheckNodePort correctly/, 'needs three zones: ZONES=3'],
+];
+
+export const knownCause = (testName: string): string | undefined =>
+  known.find(([pattern]) => pattern.test(testName))?.[1];
+
 export interface BeyondTests {
   chosen: Spec[];
   /** How many tests were left out for each reason, in the order above. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BeyondTests } from './beyond.ts';
+import { type BeyondTests, knownCause } from './beyond.ts';
 import { absentImages } from './images.ts';
 
 const directory = import.meta.dirname;
@@ -176,7 +176,10 @@ function testsBySig(tests: ConformanceTest[], results: Map<string, Result>): str
       const result = results.get(test.name);
       const name = test.name.replace(/^\[[^\]]*\] /, '').replaceAll(' [Conformance]', '');
       const tested = result === undefined ? '' : `${result.when} ${result.commit}`;
-      const cells = [name, result?.outcome ?? 'not run', tested, result?.reason ?? 'not tried yet'];
+      const cause = result?.outcome === 'passed' ? undefined : knownCause(test.name);
+      const said = result?.reason ?? 'not tried yet';
+      const why = cause === undefined ? said : `**${cause}**; ${said}`;
+      const cells = [name, result?.outcome ?? 'not run', tested, why];
       return `| ${cells.map(inTable).join(' | ')} |`;
     }),
     '',

@@ -26,6 +26,8 @@ const { values } = parseArgs({
     'spec-timeout': { type: 'string', default: process.env.SPEC_TIMEOUT ?? '300' },
     /** Logs and reports; kept when named. */
     output: { type: 'string', default: process.env.OUTPUT ?? '' },
+    /** Some tests beyond conformance want three of them. */
+    zones: { type: 'string', default: process.env.ZONES ?? '2' },
     /** The tests that are not conformance tests instead of those that are. */
     beyond: { type: 'boolean', default: process.env.BEYOND === '1' },
     list: { type: 'boolean', default: false },
@@ -58,7 +60,7 @@ async function run(): Promise<void> {
   const repositoryList = join(directory, 'repositories.yaml');
   writeFileSync(repositoryList, images.repositoryList);
   const dataDir = mkdtempSync(join(tmpdir(), 'skypod-suite-'));
-  const zones = ['zone-a', 'zone-b'];
+  const zones = Array.from({ length: Number(values.zones) }, (_, index) => `zone-${'abcdefgh'[index]}`);
   // Several tests run privileged containers, which only a tenant gets that is trusted with the machine.
   const args = ['--node-capacity', nodeCapacity(zones.length), '--privileged-tenants', 'default'];
   const skypod = await startSkypod({ runtime: 'containerd', zones, dataDir, args });
