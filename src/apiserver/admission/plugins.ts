@@ -14,6 +14,7 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { hostRestriction } from './host-restriction.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
 import { ownerReferences } from './owner-references.ts';
 import { podResize } from './pod-resize.ts';
 import { type PodSecurityObserver, podSecurity } from './pod-security/index.ts';
@@ -49,7 +50,7 @@ export interface AdmissionParts {
   observer?: AdmissionObserver & WebhookObserver & PolicyObserver & PodSecurityObserver;
 }
 
-/** Upstream's order of the plug-ins that are on by default. */
+/** Upstream's order of the plug-ins that are on by default, and of NodeRestriction, which every installer turns on. */
 export function createAdmission(
   objects: Objects,
   tenants: TenantDirectory,
@@ -62,6 +63,7 @@ export function createAdmission(
     namespaceLifecycle(objects, tenants),
     limitRanger(objects),
     serviceAccountAdmission(objects),
+    nodeRestriction(objects, authorizer),
     podSecurity(objects, {}, observer),
     priorityAdmission(objects),
     defaultTolerationSeconds,

@@ -43,7 +43,13 @@ export function serviceAccountAdmission(objects: Objects): AdmissionPlugin {
     async admit(request) {
       const pod = request.object!;
       const { spec } = pod;
-      if (request.operation !== 'CREATE' || isMirrorPod(pod)) return;
+      if (request.operation !== 'CREATE') return;
+      // Its spec stays as it is; what it may not name is said before other plug-ins say it.
+      if (isMirrorPod(pod)) {
+        const why = refusalOfMirror(pod as unknown as Pod);
+        if (why !== undefined) throw forbid(request, why);
+        return;
+      }
       if (!spec.serviceAccountName) spec.serviceAccountName = 'default';
       // The deprecated twin is kept equal, as conversion does upstream.
       spec.serviceAccount = spec.serviceAccountName;

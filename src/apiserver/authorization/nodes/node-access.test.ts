@@ -67,6 +67,7 @@ async function may(verb: string, what: string, more: object = {}, who = identity
     volumeattachments: 'storage.k8s.io',
     resourceclaims: 'resource.k8s.io',
     leases: 'coordination.k8s.io',
+    podcertificaterequests: 'certificates.k8s.io',
   }[resource];
   const attributes = { ...resourceAttributes('t', { verb, group: group ?? '', resource, subresource }), ...more };
   const { allowed, reason } = await nodes.authorize(who, attributes);
@@ -108,7 +109,7 @@ test('a volume leads to its secrets, those for controllers aside', async () => {
   assert.equal(await may('get', 'volumeattachments', { name: 'va' }), 'yes');
 });
 
-test('its own Node, lease and pods; what all nodes need; no writes that nothing narrows', async () => {
+test('its own Node, lease and pods; what all nodes need; writes that admission narrows', async () => {
   assert.equal(await may('get', 'nodes', { name: 'a' }), 'yes');
   assert.equal(await may('list', 'nodes'), `node 'a' cannot read all nodes, only its own Node object`);
   assert.equal(await may('list', 'pods', { fieldSelector: 'spec.nodeName=a' }), 'yes');
@@ -122,6 +123,15 @@ test('its own Node, lease and pods; what all nodes need; no writes that nothing 
     ['create', 'pods'],
     ['update', 'pods/status'],
     ['create', 'serviceaccounts/token'],
+  ] as const) {
+    assert.equal(await may(verb, what, { namespace: 'shop', name: 'seller' }), 'yes', `${verb} ${what}`);
+  }
+  for (const [verb, what] of [
+    ['delete', 'nodes'],
+    ['update', 'pods'],
+    ['create', 'pods/binding'],
+    ['get', 'pods/log'],
+    ['get', 'podcertificaterequests'],
   ] as const) {
     assert.equal(await may(verb, what, { namespace: 'shop', name: 'seller' }), '', `${verb} ${what}`);
   }

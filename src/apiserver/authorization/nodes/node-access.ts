@@ -23,19 +23,14 @@ const unrelated = (nodeName: string) => noOpinion(`no relationship found between
 const volumes: GroupResource = { group: '', resource: 'persistentvolumes' };
 
 /** What names its node in its own spec. */
-const ofNode = new Set([
-  'volumeattachments.storage.k8s.io',
-  'resourceslices.resource.k8s.io',
-  'podcertificaterequests.certificates.k8s.io',
-]);
+const ofNode = new Set(['volumeattachments.storage.k8s.io', 'resourceslices.resource.k8s.io']);
 
 /**
  * What a tenant's node may do as itself: read what its pods need, and little else. No node of Skypod's uses it; who
  * asks is a user of the tenant's who has a node's certificate or impersonates one.
  *
- * Nothing is kept: related is what the pods that are bound to the node name at the moment. Upstream's also lets nodes
- * write their own Node, their pods' status and so on, which its admission plug-in NodeRestriction then narrows; here
- * virtual nodes do that, so it is not granted. Source: plugin/pkg/auth/authorizer/node.
+ * Nothing is kept: related is what the pods that are bound to the node name at the moment. Of what it may write, the
+ * admission plug-in NodeRestriction sees to it that it is its own. Source: plugin/pkg/auth/authorizer/node.
  */
 export class NodeAccess {
   readonly #objects: Pick<Objects, 'get' | 'entries'>;
@@ -69,9 +64,12 @@ export class NodeAccess {
         if (verb !== 'create' || name === '')
           return noOpinion('can only create tokens for individual service accounts');
         if (subresource !== 'token') return noOpinion('can only create token subresource of serviceaccount');
-        return noOpinion();
+        return this.#related(nodeName, attributes, pace);
       case 'persistentvolumeclaims':
-        if (subresource === 'status') return noOpinion();
+        if (subresource === 'status') {
+          if (verb === 'update' || verb === 'patch') return this.#related(nodeName, attributes, pace);
+          return noOpinion('can only get/update/patch this type');
+        }
         return this.#get(nodeName, attributes, pace);
       case 'persistentvolumes':
       case 'resourceclaims.resource.k8s.io':
@@ -83,23 +81,20 @@ export class NodeAccess {
         return csiNode(nodeName, attributes);
       case 'resourceslices.resource.k8s.io':
         if (subresource !== '') return noOpinion('cannot authorize ResourceSlice subresources');
-        if (verb === 'list' || verb === 'watch') {
+        if (verb === 'list' || verb === 'watch' || verb === 'deletecollection') {
           if (exactFieldValue(attributes.fieldSelector, 'spec.nodeName') === nodeName) return allow;
           return noOpinion('can only list/watch/deletecollection resourceslices with nodeName field selector');
         }
-        return verb === 'get' ? this.#related(nodeName, attributes, pace) : noOpinion();
+        if (verb === 'create') return allow;
+        if (touching.has(verb)) return this.#related(nodeName, attributes, pace);
+        return noOpinion(
+          'only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection',
+        );
+      // Their feature is off by default.
       case 'podcertificaterequests.certificates.k8s.io':
-        if (subresource !== '') {
-          return noOpinion('nodes may not access the status subresource of PodCertificateRequests');
-        }
-        if (verb === 'list' || verb === 'watch') {
-          if (exactFieldValue(attributes.fieldSelector, 'spec.nodeName') === nodeName) return allow;
-          return noOpinion('can only list/watch podcertificaterequests with nodeName field selector');
-        }
-        if (verb === 'get') return this.#related(nodeName, attributes, pace);
-        return verb === 'create' ? noOpinion() : noOpinion(`nodes may not ${verb} podcertificaterequests`);
+        return noOpinion();
       case 'nodes':
-        if (subresource !== '' || !isReading) return noOpinion();
+        if (!isReading || subresource !== '') return granted(nodeWrites, attributes);
         if (name === nodeName) return allow;
         return noOpinion(
           name === ''
@@ -107,7 +102,7 @@ export class NodeAccess {
             : `node '${nodeName}' cannot read '${name}', only its own Node object`,
         );
       case 'pods':
-        if (subresource !== '' || !isReading) return noOpinion();
+        if (!isReading || subresource !== '') return granted(podWrites, attributes);
         if (verb === 'get') return this.#get(nodeName, attributes, pace);
         if (exactFieldValue(attributes.fieldSelector, 'spec.nodeName') === nodeName) return allow;
         if (name !== '') return this.#related(nodeName, attributes, pace);
@@ -213,6 +208,21 @@ function* anyPod<T>(pods: readonly T[], matches: (pod: T) => boolean): Steps<boo
   return false;
 }
 
+/** By subresource: what admission narrows to the node's own. */
+const nodeWrites: Record<string, readonly string[]> = {
+  '': ['create', 'update', 'patch'],
+  status: ['update', 'patch'],
+};
+const podWrites: Record<string, readonly string[]> = {
+  '': ['create', 'delete'],
+  status: ['update', 'patch'],
+  eviction: ['create'],
+};
+
+function granted(writes: Record<string, readonly string[]>, { verb, subresource }: Attributes): Decision {
+  return Object.hasOwn(writes, subresource) && writes[subresource]!.includes(verb) ? allow : noOpinion();
+}
+
 const touching = new Set(['get', 'create', 'update', 'patch', 'delete']);
 
 function lease(nodeName: string, { verb, namespace, name }: Attributes): Decision {
@@ -220,13 +230,13 @@ function lease(nodeName: string, { verb, namespace, name }: Attributes): Decisio
   if (namespace !== LEASE_NAMESPACE) {
     return noOpinion(`can only access leases in the "${LEASE_NAMESPACE}" system namespace`);
   }
-  if (verb === 'create') return noOpinion();
+  if (verb === 'create') return allow;
   return name === nodeName ? allow : noOpinion('can only access node lease with the same name as the requesting node');
 }
 
 function csiNode(nodeName: string, { verb, subresource, name }: Attributes): Decision {
   if (!touching.has(verb)) return noOpinion('can only get, create, update, patch, or delete a CSINode');
   if (subresource !== '') return noOpinion('cannot authorize CSINode subresources');
-  if (verb === 'create') return noOpinion();
+  if (verb === 'create') return allow;
   return name === nodeName ? allow : noOpinion('can only access CSINode with the same name as the requesting node');
 }
