@@ -4,7 +4,7 @@ import { Kept } from '../cel/kept.ts';
 import { kubernetesFunctions } from '../cel/library.ts';
 import { compileProgram, type Environment, type Program } from '../cel/program.ts';
 import { nodesOf } from '../cel/syntax/syntax-tree.ts';
-import { boolType, dynType, listOf, mapOf, sameType, stringType, structOf } from '../cel/types.ts';
+import { anyType, boolType, listOf, mapOf, sameType, stringType, structOf } from '../cel/types.ts';
 
 /** What an expression about a token may name: `claims` of the token, or the `user` that came of it. */
 export type Subject = 'claims' | 'user';
@@ -19,7 +19,7 @@ function environmentOf(subject: Subject): Environment {
   environments ??= {
     claims: {
       functions: kubernetesFunctions(),
-      variables: new Map([['claims', mapOf(stringType, dynType)]]),
+      variables: new Map([['claims', mapOf(stringType, anyType)]]),
       structs: new DeclaredStructs({}),
     },
     user: {

@@ -354,7 +354,6 @@ class Checker {
       case 'map':
         return [range.parameters[0]!, range.parameters[1]!];
       case 'dyn':
-      case 'any':
       case 'error':
       case 'typeParameter':
         this.#assign(dynType, range);

@@ -45,5 +45,8 @@ function anonymousFindings(anonymous: unknown): string[] {
   if (typeof enabled !== 'boolean') wrong.push('anonymous.enabled: true or false');
   const isPath = (one: unknown) => typeof (one as { path?: unknown } | null)?.path === 'string';
   if (!Array.isArray(conditions) || !conditions.every(isPath)) wrong.push('anonymous.conditions: a list of paths');
+  else if (enabled === false && conditions.length > 0) {
+    wrong.push('anonymous.conditions: enabled should be set to true when conditions are defined');
+  }
   return wrong;
 }

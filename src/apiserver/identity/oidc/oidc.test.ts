@@ -230,6 +230,18 @@ describe('--authentication-config', () => {
       () => read(`${head}jwt:\n- issuer: {url: "http://a", audiences: [x]}\n  claimMappings: {username: {claim: a}}`),
       /jwt\[0\]\.issuer\.url: Invalid value: "http:\/\/a": URL scheme must be https, .*prefix is required/,
     );
+    const conditions = 'anonymous: {enabled: false, conditions: [{path: /livez}]}';
+    assert.throws(() => read(`${head}${conditions}`), /enabled should be set to true when conditions are defined/);
+    // A claim is whatever a token holds: `dyn` says that one is to be taken for a list.
+    const groups = (expression: string) =>
+      read(
+        `${head}jwt:\n- issuer: {url: "https://a", audiences: [x]}\n  claimMappings: {username: {claim: sub, prefix: ""}, groups: {expression: '${expression}'}}\n`,
+      );
+    assert.throws(
+      () => groups('claims.roles.map(r, r)'),
+      /expression of type 'any' cannot be range of a comprehension/,
+    );
+    assert.equal(groups('dyn(claims.roles).map(r, string(r))').jwt?.length, 1);
   });
 });
 
