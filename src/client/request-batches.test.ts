@@ -52,40 +52,59 @@ test('what is sent together shares a connection, and everybody gets the answer t
   assert.equal(connections.size, 2);
 });
 
-test('what is unanswered when a connection ends fails, the rest and what comes later does not', async (t) => {
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** A server whose n-th connection answers a piece of so many requests with what `answer` says. */
+async function answering(t: TestContext, answer: (socket: Socket, connection: number, requests: number) => void) {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
-    sockets.push(socket);
+    const connection = sockets.push(socket);
     socket.on('error', () => {});
-    socket.on('data', (bytes) => {
-      const count = bytes.toString().split('PATCH ').length - 1;
-      if (sockets.length > 1) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'.repeat(count));
-      else socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok');
-    });
+    socket.on('data', (bytes) => answer(socket, connection, bytes.toString().split('PATCH ').length - 1));
   });
-  const batches = batchesTo(t, await listenLocally(server));
   t.after(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  const results = await Promise.allSettled([1, 2, 3].map((index) => batches.send(requestOf(`/${index}`))));
-  assert.deepEqual(
-    results.map(({ status }) => status),
-    ['fulfilled', 'rejected', 'rejected'],
-  );
-  assert.match(String((results[1] as PromiseRejectedResult).reason), /closed before an answer/);
-  const again = await Promise.all([4, 5].map((index) => batches.send(requestOf(`/${index}`))));
-  assert.deepEqual(
-    again.map(({ text }) => text),
-    ['ok', 'ok'],
-  );
+  return { port: await listenLocally(server), sockets };
+}
+
+const outcomesOf = async (batches: RequestBatches, ...paths: string[]) => {
+  const results = await Promise.allSettled(paths.map((path) => batches.send(requestOf(path))));
+  return results.map((result) => (result.status === 'fulfilled' ? result.value.text : String(result.reason)));
+};
+
+test('what is unanswered when a connection ends fails, what comes later does not', async (t) => {
+  const { port, sockets } = await answering(t, (socket, connection, requests) => {
+    if (connection > 1) socket.write(ok.repeat(requests));
+    else socket.end(ok);
+  });
+  const batches = batchesTo(t, port);
+  const lost = 'Error: the connection closed before an answer';
+  assert.deepEqual(await outcomesOf(batches, '/1', '/2', '/3'), ['ok', lost, lost]);
+  assert.deepEqual(await outcomesOf(batches, '/4', '/5'), ['ok', 'ok']);
   // An idle connection that the server ended is not used again.
   sockets[1]!.destroy();
-  await until(async () => {
-    const answer = await batches.send(requestOf('/6')).catch(() => undefined);
-    return answer?.code === 200;
-  });
+  await until(async () => (await outcomesOf(batches, '/6'))[0] === 'ok');
   assert.equal(sockets.length, 3);
+});
+
+test('what a server says it will not hear is sent once more', async (t) => {
+  const last = ok.replace('200 OK', '200 OK\r\nConnection: close');
+  const { port, sockets } = await answering(t, (socket, connection, requests) => {
+    if (connection === 1) socket.end(last);
+    else if (connection === 2) socket.write(ok.repeat(requests));
+    else socket.end(last);
+  });
+  const batches = batchesTo(t, port, 60_000, 1);
+  assert.deepEqual(await outcomesOf(batches, '/1', '/2', '/3'), ['ok', 'ok', 'ok']);
+  assert.equal(sockets.length, 2);
+  sockets[1]!.destroy();
+  // Not for ever.
+  await until(async () => sockets.length > 2 || (await outcomesOf(batches, '/4'))[0] === '');
+  const outcomes = await outcomesOf(batches, '/5', '/6', '/7');
+  assert.deepEqual(outcomes.slice(0, 2), ['ok', 'ok']);
+  assert.match(outcomes[2]!, /closed before an answer/);
 });
 
 test('nobody to talk to, an abort, silence and an end are told to those who wait', async (t) => {

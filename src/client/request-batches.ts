@@ -21,6 +21,8 @@ export interface RequestBatchesOptions {
 }
 
 interface Exchange {
+  /** It was sent once already, on a connection that its server ended before it came to it. */
+  isAgain?: true;
   head: string;
   payload: Buffer | undefined;
   resolve(answer: HttpAnswer): void;
@@ -50,7 +52,8 @@ export class RequestBatches {
 
   /**
    * Rejects with the error of the connection, or what the signal aborts with: it is not known then whether the request
-   * was worked on, unless the connection was never made.
+   * was worked on, unless the connection was never made. Sent once more where the server ended the connection in an
+   * answer before its own: a request must be such that twice is as good as once.
    */
   send(request: BatchedRequest): Promise<HttpAnswer> {
     const { payload, signal } = request;
@@ -95,8 +98,9 @@ export class RequestBatches {
         this.#idle.push(connection);
         this.#flush();
       },
-      isGone: () => {
+      isGone: (unheard) => {
         this.#connections.delete(connection);
+        this.#waiting.unshift(...unheard);
         const index = this.#idle.indexOf(connection);
         if (index >= 0) this.#idle.splice(index, 1);
         this.#flush();
@@ -131,8 +135,14 @@ class BatchConnection {
   #answered = 0;
   #timer: NodeJS.Timeout | undefined;
   #freeSinceMs = 0;
+  /** The server said in an answer that it takes nothing after it (RFC 9112, 9.6). */
+  #isDismissed = false;
 
-  constructor(options: RequestBatchesOptions, { isFree, isGone }: { isFree(): void; isGone(): void }) {
+  /** `isGone` is given what the server said it would not hear. */
+  constructor(
+    options: RequestBatchesOptions,
+    { isFree, isGone }: { isFree(): void; isGone(unheard: Exchange[]): void },
+  ) {
     const { server, tls, timeoutMs } = options;
     this.#timeoutMs = timeoutMs;
     this.#isFree = isFree;
@@ -159,8 +169,12 @@ class BatchConnection {
     socket.on('close', () => {
       clearTimeout(this.#timer);
       const error = failure ?? new Error('the connection closed before an answer');
-      for (const { reject } of this.#exchanges.splice(this.#answered)) reject(error);
-      isGone();
+      const unheard: Exchange[] = [];
+      for (const exchange of this.#exchanges.splice(this.#answered)) {
+        if (!this.#isDismissed || exchange.isAgain === true) exchange.reject(error);
+        else unheard.push(Object.assign(exchange, { isAgain: true as const }));
+      }
+      isGone(unheard);
     });
   }
 
@@ -196,6 +210,7 @@ class BatchConnection {
     this.#answered++;
     exchange.resolve(answer);
     if (answer.isLast) {
+      this.#isDismissed = true;
       this.#socket.destroy();
     } else if (this.#answered === this.#exchanges.length) {
       clearTimeout(this.#timer);
