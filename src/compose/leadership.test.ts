@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MERGE_PATCH } from '../api/patch/media-types.ts';
 import { startTestServer } from '../apiserver/testing/test-server.ts';
 import { aborted } from '../base/abort.ts';
 import { systemClock } from '../base/clock.ts';
@@ -7,14 +8,25 @@ import { silentLogger } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
 import { fencedStore } from '../store/fenced-store.ts';
 import { openMemoryStore } from '../store/memory/memory-store.ts';
-import { type Store, type Transaction, UnavailableError, UnknownOutcomeError } from '../store/store.ts';
+import {
+  type CommitResult,
+  type Store,
+  type Transaction,
+  UnavailableError,
+  UnknownOutcomeError,
+} from '../store/store.ts';
 import { leadInTurn } from './leadership.ts';
 
 const election = { leaseDurationMs: 2_000, renewDeadlineMs: 1_500, retryPeriodMs: 100 };
 const isTerm = ({ operations }: Transaction) => operations.some(({ key }) => key.includes('/terms/'));
 
-/** A memory store whose commits of terms go wrong, each in one of these ways, the rest well. */
-function failing(ways: ((commit: () => Promise<unknown>) => Promise<never>)[]): Store {
+const termKey = '/skypod.internal/terms/control-plane';
+const leasePath = '/clusters/system/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/skypod-control-plane';
+
+type Way = (commit: () => Promise<CommitResult>) => Promise<CommitResult>;
+
+/** A memory store whose commits of terms go these ways, one after the other, and the rest as they are. */
+function failing(ways: Way[]): Store {
   const store = openMemoryStore();
   return new Proxy(store, {
     get(target, name) {
@@ -27,6 +39,9 @@ function failing(ways: ((commit: () => Promise<unknown>) => Promise<never>)[]): 
     },
   });
 }
+
+const newNamespace = (name: string) =>
+  ({ method: 'POST', path: '/clusters/system/api/v1/namespaces', body: { metadata: { name } } }) as const;
 
 test('a store that is away when a term begins ends nothing: the term begins when it is back', async () => {
   const store = fencedStore(
@@ -54,11 +69,79 @@ test('a store that is away when a term begins ends nothing: the term begins when
   );
   try {
     const client = await Promise.race([led.promise, leading.then(() => assert.fail('nobody led'))]);
-    await client.transport.request({
-      method: 'POST',
-      path: '/clusters/system/api/v1/namespaces',
-      body: { metadata: { name: 'of-the-leader' } },
-    });
+    await client.transport.request(newNamespace('of-the-leader'));
+  } finally {
+    stop.abort();
+    await leading;
+    await server.close();
+  }
+});
+
+test('a term begins only while the lease is held: not when another takes it in between', async () => {
+  let taken = 0;
+  const store = fencedStore(
+    failing([
+      async (commit) => {
+        taken++;
+        await server.transport.request({
+          method: 'PATCH',
+          path: leasePath,
+          contentType: MERGE_PATCH,
+          body: { spec: { holderIdentity: 'another' } },
+        });
+        return commit();
+      },
+    ]),
+  );
+  const server = await startTestServer(store);
+  const stop = new AbortController();
+  const holder = Promise.withResolvers<string>();
+  const options = { store, transport: server.transport, election, clock: systemClock, logger: silentLogger };
+  const leading = leadInTurn(
+    options,
+    async (client, signal) => {
+      const lease = await client.transport.request<any>({ method: 'GET', path: leasePath });
+      holder.resolve(lease.spec.holderIdentity);
+      return aborted(signal);
+    },
+    stop.signal,
+  );
+  try {
+    assert.notEqual(await holder.promise, 'another');
+    assert.equal(taken, 1);
+  } finally {
+    stop.abort();
+    await leading;
+    await server.close();
+  }
+});
+
+test('nothing arrives of who was replaced, and its work is told to end', async () => {
+  const store = fencedStore(openMemoryStore());
+  const server = await startTestServer(store);
+  const stop = new AbortController();
+  const replaced = Promise.withResolvers<number>();
+  const options = { store, transport: server.transport, election, clock: systemClock, logger: silentLogger };
+  const leading = leadInTurn(
+    options,
+    async (client, signal) => {
+      await store.commit({ compare: [], operations: [{ type: 'put', key: termKey, value: Buffer.from('another') }] });
+      const refusal = await client.transport.request(newNamespace('too-late')).then(
+        () => undefined,
+        (error: { code: number }) => error.code,
+      );
+      await aborted(signal);
+      replaced.resolve(refusal ?? 200);
+      stop.abort();
+    },
+    stop.signal,
+  );
+  try {
+    assert.equal(await replaced.promise, 503);
+    await assert.rejects(
+      server.transport.request({ method: 'GET', path: '/clusters/system/api/v1/namespaces/too-late' }),
+      { code: 404 },
+    );
   } finally {
     stop.abort();
     await leading;

@@ -213,6 +213,18 @@ test('the hours of a host that is silent wait for its word', () =>
     assertSeamless(records(transport), '10:20:00', '10:45:00');
   }));
 
+test('an hour is not closed before late reports have come, though metering began after it', () =>
+  withWorld(async ({ transport, client, clock, start }) => {
+    const instances = client.resource<ContainerInstance>('system', CONTAINER_INSTANCES, 'acme');
+    await instances.create(draft({ meteredFrom: iso('10:20:00') }));
+    clock.advance(at('11:01:59') - clock.now());
+    await start();
+    await settled();
+    assert.equal(records(transport).length, 0);
+    clock.advance(at('11:02:00') - clock.now());
+    await until(() => records(transport).length === 1);
+  }));
+
 test('dying before or after any write, and starting again, neither loses nor doubles a second', async () => {
   // The writes of a life of three rows: the rows and the release. Each is made to fail before or after it took effect.
   for (let failing = 0; failing < 4; failing++) {
