@@ -104,11 +104,12 @@ export function overHttp2(url: string, kubeconfig: string): { send: Send; close(
       let text = '';
       stream.on('data', (chunk) => (text += chunk));
       stream.end(body === undefined ? undefined : JSON.stringify(body));
-      const ended = once(stream, 'close');
-      const [headers] = await once(stream, 'response');
-      await ended;
-      const code = Number(headers[':status']);
+      let code = 0;
+      stream.on('response', (headers) => (code = Number(headers[':status'])));
+      // A connection that ends without a word is no error to its streams.
+      await once(stream, 'close');
       if (code >= 400) throw new StatusError(code, '', text);
+      if (code === 0 || text === '') throw new Error('the connection closed before the answer');
       return JSON.parse(text);
     },
     close: () => session?.destroy(),
