@@ -238,6 +238,28 @@ export class Objects {
     return result.committed ? { revision: result.revision, entries } : undefined;
   }
 
+  /**
+   * Has a shared object stay away from its tenant, or what the tenant wrote over one when that is deleted. The revision
+   * of it; undefined where nothing of the kind is kept.
+   */
+  async withdraw(
+    resource: GroupResource,
+    tenant: string,
+    namespace: string,
+    name: string,
+    nowMs: number,
+  ): Promise<number | undefined> {
+    const { withdrawals } = this.#sharedLayer;
+    if (withdrawals?.covers(resource) !== true) return undefined;
+    const owner = await this.#tenants.entry(tenant);
+    if (owner === undefined || this.#sharedLayer.original(resource, owner, namespace, name) === undefined)
+      return undefined;
+    if (withdrawals.has(owner, resource, namespace, name)) return owner.revision;
+    // Who is overtaken finds it done.
+    const done = await this.commit([withdrawals.change(owner, resource, namespace, name, nowMs)]);
+    return done?.revision ?? owner.revision;
+  }
+
   /** The cache of what was just written, or found changed, when it has been lost since. */
   async #reload(resource: GroupResource, isWritten: boolean): Promise<WatchCache> {
     try {

@@ -18,6 +18,7 @@ import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts'
 import { Aggregation, aggregationTemplates } from './aggregation/index.ts';
 import { Audit, type AuditOptions } from './audit/audit.ts';
 import { createAuthorizer } from './authorization/authorizer.ts';
+import { reconcileDefaults } from './authorization/bootstrap/reconcile.ts';
 import { configuredAccess, defaultAccess, type TenantAccess } from './authorization/configured-chain.ts';
 import { NodeAccess } from './authorization/nodes/node-access.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
@@ -70,6 +71,7 @@ import { SharedLayer, type SharedLayerOptions } from './tenants/shared-layer.ts'
 import { TenantDirectory } from './tenants/tenant-directory.ts';
 import { type TenantLimits, TenantQuota } from './tenants/tenant-limits.ts';
 import { UnloadedUsage } from './tenants/unloaded-usage.ts';
+import { Withdrawals } from './tenants/withdrawals.ts';
 import { createWatchCaches } from './watch-cache/caches.ts';
 import { createEgress, type EgressOptions } from './webhooks/egress.ts';
 import { createWebhookClient } from './webhooks/webhook-client.ts';
@@ -149,10 +151,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const caches = createWatchCaches({ store, clock, logger });
   const tenants = new TenantDirectory(caches);
   const frontProxy = options.frontProxy ?? (await createFrontProxy(clock));
-  const sharedLayer = new SharedLayer({
-    ...options,
-    ...aggregationTemplates(frontProxy, [...options.resources, ...metricsResources], options.platformResources),
-  });
+  const withdrawals = new Withdrawals(caches);
+  const templates = aggregationTemplates(
+    frontProxy,
+    [...options.resources, ...metricsResources],
+    options.platformResources,
+  );
+  const sharedLayer = new SharedLayer({ ...options, ...templates }, withdrawals);
   const objects = new Objects(
     store,
     caches,
@@ -173,7 +178,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = new ResourceRegistry(builtin, options.platformResources, customResources);
   const issuers = new TokenIssuers(options.tokenIssuers);
   const tokens = await ServiceAccountTokens.load(options.tokenKeyPem, clock, options.formerTokenKeys, issuers);
-  const access = new RoleBasedAccess(caches);
+  const access = new RoleBasedAccess(caches, (tenant, ...place) => {
+    if (withdrawals.isEmpty || tenant === '') return false;
+    const owner = tenants.find(tenant);
+    return !(owner instanceof Promise) && withdrawals.has(owner, ...place);
+  });
   const nodes = new NodeAccess(objects);
   const byDefault = defaultAccess(nodes, access);
   const accessOf = (authorizers: readonly ConfiguredAuthorizer[] | undefined) =>
@@ -326,6 +335,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const inProcessHandler = inProcessChain(filters, dispatch);
   const transport = (identity: Identity) => createInProcessTransport(inProcessHandler, identity, logger);
   await ensureSystemTenant(environment);
+  await withdrawals.forgetAll((changes) => objects.commit(changes));
+  let isClosing = false;
+  const reconciling = reconcileDefaults(environment, () => isClosing).catch((error) =>
+    logger.warn({ error }, 'default roles were not reconciled'),
+  );
   steps.done('tenants');
   const dangling = new DanglingConditions({
     objects,
@@ -395,6 +409,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     storeIsSilent: (isSilent) => departure.storeIsSilent(isSilent, listeners),
     leave: (leaving) => departure.leave(listeners.splice(0), leaving),
     async close() {
+      isClosing = true;
+      await reconciling;
       stopCompaction();
       stopCustomResources();
       webhookClient.close();

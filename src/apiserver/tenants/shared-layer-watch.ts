@@ -9,6 +9,7 @@ import type {
   WatchCache,
 } from '../watch-cache/watch-cache.ts';
 import type { SharedLayer } from './shared-layer.ts';
+import type { Withdrawal } from './withdrawals.ts';
 
 /**
  * A watch that also tells of shared objects: they come and go with their Tenant, give way to an object a tenant writes
@@ -19,7 +20,7 @@ export class SharedLayerWatch implements CacheWatch {
   readonly #tenants: WatchCache;
   readonly #layer: SharedLayer;
   readonly #request: CacheWatchRequest;
-  readonly #watches: CacheWatch[] = [];
+  readonly #watches: { close(): void }[] = [];
   readonly #names: ReadonlySet<string>;
   #ended = false;
 
@@ -52,6 +53,13 @@ export class SharedLayerWatch implements CacheWatch {
         onEnd,
       }),
     );
+    if (layer.withdrawals?.covers(cache.resource) !== true) return;
+    const withdrawn = layer.withdrawals.watch(
+      { tenant: request.tenant, afterRevision: afterRevision ?? tenants.revision, onEnd },
+      cache.resource,
+      (record, withdrawal) => this.#onWithdrawal(record, withdrawal),
+    );
+    if (withdrawn !== undefined) this.#watches.push(withdrawn);
   }
 
   close(): void {
@@ -91,6 +99,16 @@ export class SharedLayerWatch implements CacheWatch {
       if (type !== 'ADDED' && type !== 'DELETED') continue;
       this.#emit(this.#visible(entry).map((shared) => event(type, shared, undefined, revision)));
     }
+  }
+
+  /** A shared object is deleted, or there again; one that a tenant wrote over it has events of its own. */
+  #onWithdrawal({ type, entry: record, revision }: CacheEvent, { namespace, name }: Withdrawal): void {
+    const { resource } = this.#cache;
+    const tenant = this.#tenants.get(SYSTEM_TENANT, '', record.tenant);
+    if (tenant === undefined || this.#cache.get(record.tenant, namespace, name) !== undefined) return;
+    const shared = this.#layer.original(resource, tenant, namespace, name);
+    if (shared === undefined || !this.#inScope(shared)) return;
+    this.#emit([event(type === 'DELETED' ? 'ADDED' : 'DELETED', shared.at(revision), undefined, revision)]);
   }
 
   #onEvents(events: CacheEvent[]): void {

@@ -9,6 +9,7 @@ import { flowControlObjects } from '../fairness/bootstrap.ts';
 import { storeKey } from '../watch-cache/keys.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { derivedUid, VirtualEntry } from './virtual-entry.ts';
+import type { Withdrawals } from './withdrawals.ts';
 
 const DEFAULT_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 
@@ -63,8 +64,10 @@ export class SharedLayer {
   readonly #recent = new Map<CacheEntry, Map<string, VirtualEntry[]>>();
   readonly #tenantTemplates: ReadonlyMap<string, Template[]>;
   readonly #placesOf = new Map<string, Places>();
+  readonly withdrawals: Withdrawals | undefined;
 
-  constructor(options: SharedLayerOptions) {
+  constructor(options: SharedLayerOptions, withdrawals?: Withdrawals) {
+    this.withdrawals = withdrawals;
     this.#tenantTemplates = new Map(Object.entries(options.tenantTemplates ?? {}));
     const add = (into: Map<string, Template[]>, resource: string, template: Template) => {
       const list = into.get(resource) ?? [];
@@ -135,8 +138,15 @@ export class SharedLayer {
     return places;
   }
 
-  /** The shared objects of one tenant, as of its Tenant object. */
+  /** The shared objects of one tenant, as of its Tenant object; without those that it has withdrawn. */
   entries(resource: GroupResource, tenant: CacheEntry): VirtualEntry[] {
+    const entries = this.#allEntries(resource, tenant);
+    const { withdrawals } = this;
+    if (withdrawals === undefined || withdrawals.isEmpty || !withdrawals.covers(resource)) return entries;
+    return entries.filter(({ namespace, name }) => !withdrawals.has(tenant, resource, namespace, name));
+  }
+
+  #allEntries(resource: GroupResource, tenant: CacheEntry): VirtualEntry[] {
     let byResource = this.#recent.get(tenant);
     if (byResource === undefined) {
       byResource = new Map();
@@ -155,7 +165,14 @@ export class SharedLayer {
   }
 
   entry(resource: GroupResource, tenant: CacheEntry, namespace: string, name: string): VirtualEntry | undefined {
-    for (const entry of this.entries(resource, tenant)) {
+    const { withdrawals } = this;
+    const isWithdrawn = withdrawals?.covers(resource) === true && withdrawals.has(tenant, resource, namespace, name);
+    return isWithdrawn ? undefined : this.original(resource, tenant, namespace, name);
+  }
+
+  /** As `entry`, also of what the tenant has withdrawn. */
+  original(resource: GroupResource, tenant: CacheEntry, namespace: string, name: string): VirtualEntry | undefined {
+    for (const entry of this.#allEntries(resource, tenant)) {
       if (entry.name === name && entry.namespace === namespace) return entry;
     }
     return undefined;

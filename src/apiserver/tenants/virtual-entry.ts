@@ -33,6 +33,13 @@ export class VirtualEntry implements CacheEntry {
     this.#isLive = isLive;
   }
 
+  /** The same as of another revision: of its deletion. */
+  at(revision: number): VirtualEntry {
+    const { tenant, namespace, name, key, object } = this;
+    const metadata = { ...object.metadata, resourceVersion: String(revision) };
+    return new VirtualEntry({ tenant, namespace, name, revision, key }, () => ({ ...object, metadata }), this.#isLive);
+  }
+
   get object(): KubeObject {
     return (this.#object ??= this.#build());
   }

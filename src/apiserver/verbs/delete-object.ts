@@ -6,8 +6,8 @@ import type { Environment } from '../environment.ts';
 import type { Identity } from '../identity/identity.ts';
 import { derivedUid, VirtualEntry } from '../tenants/virtual-entry.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
-import { shallowCopy } from './metadata.ts';
 import type { DeleteOptions } from './options/delete-options.ts';
+import { shallowCopy } from './metadata.ts';
 import { hookKey, isDone } from './update-object.ts';
 
 export interface DeleteRequest {
@@ -52,8 +52,12 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     request.precondition?.(old);
     if (request.trusted !== true) await admitDeletion(environment, request, old);
     // A shared object is there again at once, as controllers upstream write theirs again; one with finalizers stays first.
-    if (before instanceof VirtualEntry && old.metadata.finalizers === undefined)
-      return { object: dryRun ? old : withUidOfItsOwn(old), gone: true };
+    if (before instanceof VirtualEntry && old.metadata.finalizers === undefined) {
+      if (dryRun) return { object: old, gone: true };
+      const revision = await withdraw(environment, request);
+      if (revision === undefined) return { object: withUidOfItsOwn(old), gone: true };
+      return { object: { ...old, metadata: { ...old.metadata, resourceVersion: String(revision) } }, gone: true };
+    }
 
     const hooks = environment.hooks.get(hookKey(definition));
     const nowMs = environment.clock.now();
@@ -61,6 +65,7 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     if (marked === old) return { object: old, entry: before, gone: false };
     const gone = marked === undefined || isDone(definition, marked);
     if (dryRun) return { object: marked ?? lastState(definition, old, nowMs), gone };
+    if (gone) await withdraw(environment, request);
     const alongside = gone ? ((await hooks?.onDelete?.(old, { tenant, namespace, name, dryRun })) ?? []) : [];
     const written = await objects.commit([
       { resource: definition, tenant, namespace, name, before, after: gone ? undefined : marked },
@@ -74,6 +79,13 @@ export async function deleteObject(environment: Environment, request: DeleteRequ
     return { object: { ...last, metadata: { ...last.metadata, resourceVersion: String(written.revision) } }, gone };
   }
   throw objectModified(definition, name);
+}
+
+/** The platform's own deletions (of a tenant that goes) are nobody's wish to be without. */
+async function withdraw({ objects, clock }: Environment, request: DeleteRequest): Promise<number | undefined> {
+  const { definition, tenant, namespace, name, identity } = request;
+  if (identity.kind === 'platform') return undefined;
+  return objects.withdraw(definition, tenant, namespace, name, clock.now());
 }
 
 /**

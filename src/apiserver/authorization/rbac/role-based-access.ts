@@ -17,6 +17,8 @@ export const CLUSTER_ROLES: GroupResource = { group, resource: 'clusterroles' };
 const ROLE_BINDINGS: GroupResource = { group, resource: 'rolebindings' };
 export const CLUSTER_ROLE_BINDINGS: GroupResource = { group, resource: 'clusterrolebindings' };
 
+type IsWithdrawn = (tenant: string, resource: GroupResource, namespace: string, name: string) => boolean;
+
 interface Caches {
   roles: WatchCache;
   clusterRoles: WatchCache;
@@ -38,14 +40,17 @@ const mostRulesTold = 150_000;
  */
 export class RoleBasedAccess {
   readonly #watchCaches: WatchCaches;
+  readonly #isWithdrawn: IsWithdrawn;
   readonly #indexes = new Map<string, BindingIndex>();
   readonly #shared = new SharedPolicy();
   #loaded: Caches | undefined;
   #loading: Promise<Caches> | undefined;
   #watches: CacheWatch[] = [];
 
-  constructor(watchCaches: WatchCaches) {
+  /** `isWithdrawn`: whether a tenant has deleted something of what it started with. */
+  constructor(watchCaches: WatchCaches, isWithdrawn: IsWithdrawn = () => false) {
     this.#watchCaches = watchCaches;
+    this.#isWithdrawn = isWithdrawn;
   }
 
   authorize(identity: Identity, attributes: Attributes, pace?: Pace): Decision | Promise<Decision> {
@@ -130,7 +135,10 @@ export class RoleBasedAccess {
         if (++looked % lookedAtOnce === 0) yield undefined;
         for (const grant of this.#shared.bindings.grants(bindingNamespace, subject)) {
           const cache = bindingNamespace === '' ? caches?.clusterRoleBindings : caches?.roleBindings;
-          if (cache?.get(tenant, bindingNamespace, grant.name) === undefined && isNew(seen, grant)) yield grant;
+          const bindings = bindingNamespace === '' ? CLUSTER_ROLE_BINDINGS : ROLE_BINDINGS;
+          if (cache?.get(tenant, bindingNamespace, grant.name) !== undefined) continue;
+          if (this.#isWithdrawn(tenant, bindings, bindingNamespace, grant.name)) continue;
+          if (isNew(seen, grant)) yield grant;
         }
         if (own === undefined) continue;
         for (const grant of own.grants(bindingNamespace, subject)) {
@@ -152,7 +160,8 @@ export class RoleBasedAccess {
     const place = isClusterRole ? '' : namespace;
     const stored = (isClusterRole ? caches?.clusterRoles : caches?.roles)?.get(tenant, place, name);
     if (stored !== undefined) return stored.object['rules'] ?? [];
-    return this.#shared.rules(isClusterRole ? CLUSTER_ROLES : ROLES, place, name);
+    const resource = isClusterRole ? CLUSTER_ROLES : ROLES;
+    return this.#isWithdrawn(tenant, resource, place, name) ? undefined : this.#shared.rules(resource, place, name);
   }
 
   #indexOf(caches: Caches, tenant: string): BindingIndex {

@@ -3,11 +3,13 @@ import { access } from './access.ts';
 import { admission, mutatingPolicies, webhooks } from './admission/index.ts';
 import { customResources } from './custom-resources.ts';
 import { customRules } from './custom-rules.ts';
+import { defaultRoles } from './default-roles.ts';
 import { deviceStatus } from './device-status.ts';
 import { disabledFields } from './disabled-fields.ts';
 import { discovery } from './discovery.ts';
 import { kubectl } from './kubectl/index.ts';
 import { matrix, matrixOfPatches, matrixOfSubresources, matrixOfTypes } from './matrix/index.ts';
+import { nodes } from './nodes.ts';
 import { openApi } from './open-api.ts';
 import { pods } from './pods.ts';
 import { reading } from './reading/index.ts';
@@ -33,6 +35,8 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   mutatingPolicies,
   webhooks,
   deviceStatus,
+  nodes,
+  defaultRoles,
   disabledFields,
   kubectl,
 };
