@@ -130,7 +130,7 @@ test('nothing arrives of who was replaced, and its work is told to end', async (
         () => undefined,
         (error: { code: number }) => error.code,
       );
-      await aborted(signal);
+      if (refusal !== undefined) await aborted(signal);
       replaced.resolve(refusal ?? 200);
       stop.abort();
     },

@@ -22,11 +22,13 @@ test('who was replaced writes no more, whatever it waited for in between', async
     return { key, modRevision: revision, onLost: () => lost++ };
   };
   const first = await enter();
-  const woken = Promise.withResolvers<void>();
-  const late = store.within(first, async () => {
+  await store.within(first, async () => {
     assert.equal((await put(store, '/p/a', 0)).committed, true);
     const refused = await put(store, '/p/a', 0);
     assert.equal(!refused.committed && refused.current.length, 1, 'a comparison of its own that fails is told as ever');
+  });
+  const woken = Promise.withResolvers<void>();
+  const late = store.within(first, async () => {
     await woken.promise;
     return put(store, '/p/b', 0);
   });
