@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ApiRequest } from '../api/transport.ts';
 import { type Clock, ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { until } from '../base/testing/until.ts';
@@ -12,12 +13,12 @@ function candidate(
   clock: Clock,
   identity: string,
   isBroken = () => false,
-  broken: () => Promise<never> = () => Promise.reject(new Error('down')),
+  broken: (request: ApiRequest) => Promise<any> = () => Promise.reject(new Error('down')),
 ) {
   const stop = new AbortController();
   const state = { leading: false, terms: 0, stop, done: Promise.resolve() };
   const client = new Client({
-    request: (request) => (isBroken() ? broken() : transport.request(request)),
+    request: (request) => (isBroken() ? broken(request) : transport.request(request)),
     watch: (request) => transport.watch(request),
   });
   state.done = runWhileLeader(
@@ -86,6 +87,31 @@ for (const [how, broken] of [
     await Promise.all([first.done, second.done]);
   });
 }
+
+test('a renewal counts from when it was asked for, however late its answer', async () => {
+  const clock = new ManualClock();
+  const transport = new FakeTransport({ now: () => clock.now() });
+  let isSlow = false;
+  let renewedMs: number | undefined;
+  const late = async (request: ApiRequest) => {
+    if (renewedMs !== undefined) throw new Error('down');
+    const answer = await transport.request(request);
+    if (request.method !== 'PUT') return answer;
+    renewedMs = clock.now();
+    return new Promise((resolve) => clock.schedule(7_000, () => resolve(answer)));
+  };
+  const leader = candidate(transport, clock, 'first', () => isSlow, late);
+  await until(() => leader.leading);
+  isSlow = true;
+  while (renewedMs === undefined) await pass(clock, 500);
+  await pass(clock, renewedMs + 8_500 - clock.now());
+  assert.equal(leader.leading, true);
+  await pass(clock, renewedMs + 12_500 - clock.now());
+  assert.equal(leader.leading, false, 'others may lead from 15 s after the renewal on');
+  leader.stop.abort();
+  await pass(clock, 20_000);
+  await leader.done;
+});
 
 test('a clock that is set makes nobody leader, and no leader step down', async () => {
   const time = new ManualClock();
