@@ -8,8 +8,20 @@ const core = '/clusters/a/api/v1/namespaces';
 
 describe('the quotas of a namespace', { timeout: 60_000 }, () => {
   let server: TestServer;
+  /** What another control plane does just before a quota is written, once. */
+  let inBetween: (() => Promise<unknown>) | undefined;
   before(async () => {
-    server = await startTestServer(openMemoryStore(), { tenants: ['a'] });
+    const store = openMemoryStore();
+    const commit = store.commit.bind(store);
+    store.commit = async (transaction) => {
+      if (inBetween !== undefined && transaction.operations.some(({ key }) => key.includes('/resourcequotas/'))) {
+        const work = inBetween;
+        inBetween = undefined;
+        await work();
+      }
+      return commit(transaction);
+    };
+    server = await startTestServer(store, { tenants: ['a'] });
   });
   after(() => server.close());
 
@@ -163,6 +175,22 @@ describe('the quotas of a namespace', { timeout: 60_000 }, () => {
     );
     assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 30);
     assert.deepEqual(await used(), { configmaps: '30' });
+  });
+
+  it('charges what is left when another control plane has charged in between', async () => {
+    const { path, used } = await quota({ hard: { configmaps: '1' } });
+    const otherCharges = async () => {
+      const quotas = path('resourcequotas/q/status');
+      const live = await send('GET', quotas);
+      await send('PUT', quotas, { ...live, status: { ...live.status, used: { configmaps: '1' } } });
+    };
+    inBetween = otherCharges;
+    assert.match(
+      await forbiddance(send('POST', path('configmaps'), { metadata: { name: 'late' } })),
+      /exceeded quota: q/,
+    );
+    assert.equal(inBetween, undefined);
+    assert.deepEqual(await used(), { configmaps: '1' });
   });
 
   it('measures a dry run and charges nothing', async () => {
