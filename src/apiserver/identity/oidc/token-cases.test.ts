@@ -27,6 +27,12 @@ const nested = { claims: { 'a.b': [{ 'c-d': { 'e/f': 'deep', namespace: 'reserve
 
 const cases: Case[] = [
   { name: 'a token', claims: jane, user: { username: 'jane', groups: ['system:authenticated'] } },
+  {
+    name: 'a subject that is no text',
+    claims: { ...jane, sub: 5 },
+    error:
+      'oidc: verify token: oidc: failed to unmarshal claims: json: cannot unmarshal number into Go struct field idToken.sub of type string',
+  },
   { name: 'no user name', claims: {}, error: 'oidc: parse username claims "username": claim not present' },
   {
     name: 'a user name of another type',

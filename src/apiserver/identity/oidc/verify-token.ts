@@ -43,6 +43,12 @@ export async function verifyToken(
   const refuse = (why: string) => new TokenRefused(`oidc: ${why}`);
   const claims = untrustedClaims(token);
   if (claims === undefined) throw refuse('malformed jwt');
+  for (const name of ['sub', 'nonce', 'at_hash']) {
+    const type = goTypeOf(claims[name]);
+    if (type === 'string' || type === 'null') continue;
+    const field = `idToken.${name} of type string`;
+    throw refuse(`failed to unmarshal claims: json: cannot unmarshal ${type} into Go struct field ${field}`);
+  }
   const meantFor = [claims['aud'] ?? []].flat() as string[];
   const [only] = audiences;
   if (!audiences.some((audience) => meantFor.includes(audience))) {
@@ -92,6 +98,12 @@ function headerOf(token: string): { alg?: string } | undefined {
   } catch {
     return undefined;
   }
+}
+
+function goTypeOf(value: unknown): string {
+  if (value === undefined || value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
 /** As Go prints a time of so many seconds. */
