@@ -3,7 +3,7 @@ import { type Store, UnavailableError, UnknownOutcomeError } from '../store/stor
 
 const pauseMs = 500;
 
-export interface PatientStore extends Store {
+interface PatientStore extends Store {
   /** From now on whoever finds the store away is told at once. */
   endPatience(): void;
 }

@@ -18,7 +18,7 @@ export interface DepartureOptions {
 }
 
 /** What takes connections. */
-export interface Door {
+interface Door {
   /** Connections are to end as soon as nothing is under way on them; new ones are taken. */
   release(how: { watches: boolean }): void;
   /** Takes no more connections, and cuts those that are left when `drained` has resolved. */
