@@ -1,4 +1,4 @@
-import type { Twin } from '../twin.ts';
+import type { Both, Twin } from '../twin.ts';
 import { MERGE } from './objects.ts';
 
 /** Roles and bindings of every cluster, when somebody changes or deletes one. */
@@ -7,6 +7,11 @@ export async function defaultRoles(twin: Twin): Promise<void> {
   const names = { reduce: ({ json }: any) => json?.items?.map((item: any) => item.metadata.name) ?? json };
   const role = `${rbac}/clusterroles/system:kube-dns`;
   const binding = `${rbac}/clusterrolebindings/system:kube-dns`;
+  const changed = `${rbac}/clusterroles/system:heapster`;
+  const inNamespace = `${rbac}/namespaces/kube-public/rolebindings/system:controller:bootstrap-signer`;
+  const touched = [role, binding, changed, inNamespace];
+  const originals: Both[] = [];
+  for (const path of touched) originals.push(await twin.prepare({ path }, [200]));
   for (const path of [role, binding]) {
     await twin.ask(`get ${path}`, { path });
     await twin.ask(`dry deletion of ${path}`, { method: 'DELETE', path: `${path}?dryRun=All` });
@@ -26,7 +31,6 @@ export async function defaultRoles(twin: Twin): Promise<void> {
   await twin.ask('taken again', { path: role });
   await twin.ask('deleted again', { method: 'DELETE', path: role });
   await twin.ask('gone again', { path: role });
-  const changed = `${rbac}/clusterroles/system:heapster`;
   await twin.ask('changed', {
     method: 'PATCH',
     path: changed,
@@ -35,8 +39,16 @@ export async function defaultRoles(twin: Twin): Promise<void> {
   });
   await twin.ask('changed and deleted', { method: 'DELETE', path: changed });
   await twin.ask('changed and gone', { path: changed });
-  const inNamespace = `${rbac}/namespaces/kube-public/rolebindings/system:controller:bootstrap-signer`;
   await twin.ask('role binding deleted', { method: 'DELETE', path: inNamespace });
   await twin.ask('role binding gone', { path: inNamespace });
   await twin.ask('role bindings left', { path: `${rbac}/namespaces/kube-public/rolebindings` }, names);
+  // A kube-apiserver that stays is as it was for the next run.
+  for (const [index, path] of touched.entries()) {
+    await twin.prepare((side) => {
+      const { metadata, ...rest } = originals[index]![side.name].json;
+      const { name, labels, annotations } = metadata;
+      const body = { ...rest, metadata: { name, labels, annotations } };
+      return { method: 'POST', path: path.slice(0, path.lastIndexOf('/')), body };
+    });
+  }
 }

@@ -169,14 +169,14 @@ export async function nodes(twin: Twin): Promise<void> {
       'make csi node',
       post('/apis/storage.k8s.io/v1/csinodes', {
         metadata: { name: own },
-        spec: { drivers: [{ name: 'a.b', nodeID: 'n' }] },
+        spec: { drivers: [{ name: 'a.b', nodeID: 'n', topologyKeys: ['k'] }] },
       }),
     ],
     [
       'make other csi node',
       post('/apis/storage.k8s.io/v1/csinodes', {
         metadata: { name: other },
-        spec: { drivers: [{ name: 'a.b', nodeID: 'n' }] },
+        spec: { drivers: [{ name: 'a.b', nodeID: 'n', topologyKeys: ['k'] }] },
       }),
     ],
     ['event', post(`${core}/events`, { metadata: { name: `e-${twin.run}` }, involvedObject: { namespace } })],
