@@ -38,7 +38,7 @@ const known: [pattern: RegExp, why: string][] = [
   [/PV Protection|PVC has node-affinity|against a pvc with different volume attributes/, 'nothing binds volumes yet'],
   [/StatefulSetBasic|StatefulSetPersistentVolumeClaimPolicy|PVC Protection/, 'there is no default StorageClass yet'],
   [
-    /internalTrafficPolicy=Local.*hostNetwork: true/,
+    /internalTrafficPolicy=Local.*hostNetwork: true|endpoints using hostNetwork/,
     'pods of the host’s network share one namespace, whatever their node',
   ],
   [/SupplementalGroupsPolicy/, 'containerd 1.6 tells no user of containers, and knows no Strict'],
