@@ -1,7 +1,7 @@
 import type { ContainerInstance } from '../api/pool.ts';
 import type { Logger } from '../base/log.ts';
+import { Semaphore } from '../base/semaphore.ts';
 import type { Informer } from '../client/informer.ts';
-import { Semaphore } from './semaphore.ts';
 import type { WorkerDependencies } from './worker/context.ts';
 import { PodWorker } from './worker/pod-worker.ts';
 import { removePod } from './worker/remove-pod.ts';

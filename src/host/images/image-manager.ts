@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
+import { Semaphore } from '../../base/semaphore.ts';
 import { ImagePullError, type ImageStatus, type SandboxRuntime } from '../../runtime/sandbox-runtime.ts';
-import { Semaphore } from '../semaphore.ts';
 import { ContainerStartError } from '../worker/containers/container-start-error.ts';
 import type { PodEvent } from '../worker/state.ts';
 import { formatDuration } from '../worker/steps/back-off.ts';

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../api/object.ts';
 import type { ResourceDefinition } from '../../../api/resource-definition.ts';
-import { Limited } from '../../../base/limited.ts';
+import { Semaphore } from '../../../base/semaphore.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { answerTo, callWebhook, noteForAudit } from './call.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
@@ -34,7 +34,7 @@ export async function validate(
     meant.push({ webhook, form, states });
   }
   // Each is told of the whole object, which is written out for each.
-  const asked = new Limited(askedAtOnce);
+  const asked = new Semaphore(askedAtOnce);
   const failures = await Promise.all(
     meant.map(async ({ webhook, form, states }, index) => {
       const done = await asked.enter();

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Limited } from './limited.ts';
+import { Semaphore } from './semaphore.ts';
 
 test('lets so many in at once, in their order', async () => {
-  const limited = new Limited(2);
+  const limited = new Semaphore(2);
   const inside: number[] = [];
   const leave: (() => void)[] = [];
   const entered = [0, 1, 2, 3].map(async (index) => {
