@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { Semaphore } from './semaphore.ts';
 
 test('lets so many in at once, in their order', async () => {
-  const limited = new Semaphore(2);
+  const semaphore = new Semaphore(2);
   const inside: number[] = [];
   const leave: (() => void)[] = [];
   const entered = [0, 1, 2, 3].map(async (index) => {
-    leave[index] = await limited.enter();
+    leave[index] = await semaphore.enter();
     inside.push(index);
   });
   await Promise.all(entered.slice(0, 2));
@@ -19,6 +19,6 @@ test('lets so many in at once, in their order', async () => {
   leave[2]!();
   await entered[3];
   leave[3]!();
-  const again = await Promise.all([limited.enter(), limited.enter()]);
+  const again = await Promise.all([semaphore.enter(), semaphore.enter()]);
   assert.equal(again.length, 2);
 });
