@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { runAtOnce } from '../../base/steps.ts';
 import { findDuplicateFields } from './duplicate-fields.ts';
 import { readJson } from './read-json.ts';
-import { writeJson } from './write-json.ts';
+import { writeJson, writeJsonBytes } from './write-json.ts';
 
 const read = (text: string) => runAtOnce(readJson(text));
 
@@ -109,6 +109,7 @@ test('writes what JSON.stringify writes', () => {
       ),
     };
     assert.equal(runAtOnce(writeJson(value)), JSON.stringify(value));
+    assert.equal(Buffer.concat(runAtOnce(writeJsonBytes(value))).toString(), JSON.stringify(value));
   }
   assert.equal(
     runAtOnce(writeJson(Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`k${index}`, undefined])))),

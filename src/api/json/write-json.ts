@@ -11,6 +11,24 @@ export function* writeJson(value: unknown): Steps<string> {
   return pieces.join('');
 }
 
+/** So many pieces are put together at once. */
+const piecesAtOnce = 2048;
+
+/** The same as bytes in parts: to put a text of megabytes together, and to encode it, takes long as well. */
+export function* writeJsonBytes(value: unknown): Steps<Buffer[]> {
+  const parts: Buffer[] = [];
+  const pieces: string[] = [];
+  for (const _ of write(value, pieces)) {
+    if (pieces.length >= piecesAtOnce) {
+      parts.push(Buffer.from(pieces.join('')));
+      pieces.length = 0;
+    }
+    yield;
+  }
+  parts.push(Buffer.from(pieces.join('')));
+  return parts;
+}
+
 function* write(value: unknown, pieces: string[]): Steps<void> {
   if (holdsFew(value)) {
     pieces.push(JSON.stringify(value) ?? 'null');

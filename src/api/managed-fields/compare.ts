@@ -145,8 +145,10 @@ function* everythingOf(type: MergeType, value: any): Steps<FieldSet> {
   const { list: listType } = type;
   if (listType!.atomic || list === undefined || list.length === 0) return leaf;
   const elements = new Map<PathElement, FieldSet>();
+  let count = 0;
   for (const item of list) {
-    if (elements.size % itemsAtOnce === itemsAtOnce - 1) yield;
+    // They may all be of the same keys.
+    if (++count % itemsAtOnce === 0) yield;
     const element = elementOfItem(listType!, item);
     elements.set(element, elements.has(element) ? leaf : yield* everythingOf(listType!.items, item));
   }

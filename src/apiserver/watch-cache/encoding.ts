@@ -1,4 +1,4 @@
-import { writeJson } from '../../api/json/write-json.ts';
+import { writeJson, writeJsonBytes } from '../../api/json/write-json.ts';
 import { encodeEntries, type ManagedFieldsEntry, prepareEntries } from '../../api/managed-fields/index.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Steps } from '../../base/steps.ts';
@@ -27,16 +27,16 @@ const handedOver = new WeakMap<Uint8Array, HandedOver>();
  * The stored form of an object: JSON with kind, apiVersion and metadata first, so that the served bytes are one splice
  * away, and without resourceVersion and clusterName, which the key and the revision say. `object` must not be changed
  * afterwards: it becomes the shared, cached object.
- * @param texts as encodeMembers made them
+ * @param members as encodeMembers made them
  * @param spec its spec as it was written before, where that is the same: most of what is written often stays as it is
  */
-export function encodeForStore(object: KubeObject, spec?: EncodedMember, texts?: MemberTexts): Buffer {
+export function encodeForStore(object: KubeObject, spec?: EncodedMember, members?: EncodedMembers): Buffer {
   const { kind, apiVersion, metadata } = object;
   const { managedFields } = metadata;
-  const metadataText = texts?.get('metadata') ?? JSON.stringify(storedMetadata(object));
+  const metadataText = members?.metadata ?? JSON.stringify(storedMetadata(object));
   const hasOthers = metadataText.length > 2;
   // Put together in the buffer: joined as texts, all would be copied once more.
-  const pieces: string[] = [
+  const pieces: (string | Buffer[])[] = [
     `{${kind === undefined ? '' : `"kind":${JSON.stringify(kind)},`}${apiVersion === undefined ? '' : `"apiVersion":${JSON.stringify(apiVersion)},`}"metadata":{`,
   ];
   if (managedFields !== undefined) {
@@ -51,27 +51,44 @@ export function encodeForStore(object: KubeObject, spec?: EncodedMember, texts?:
     if (value === undefined) continue;
     pieces.push(`,${JSON.stringify(field)}:`);
     if (field === 'spec') specAt = pieces.length;
-    pieces.push(field === 'spec' && spec !== undefined ? '' : (texts?.get(field) ?? JSON.stringify(value)));
+    pieces.push(field === 'spec' && spec !== undefined ? '' : (members?.others.get(field) ?? JSON.stringify(value)));
   }
   pieces.push('}');
   let length = spec === undefined || specAt === 0 ? 0 : spec.end - spec.start;
-  for (let index = 0; index < pieces.length; index++) length += Buffer.byteLength(pieces[index]!);
+  for (let index = 0; index < pieces.length; index++) length += lengthOf(pieces[index]!);
   const bytes = ownMemory(length);
   let at = 0;
   let specStart = 0;
   let specEnd = 0;
   for (let index = 0; index < pieces.length; index++) {
     if (index !== specAt || specAt === 0) {
-      at += bytes.write(pieces[index]!, at);
+      at = put(bytes, pieces[index]!, at);
       continue;
     }
     specStart = at;
-    at +=
-      spec === undefined ? bytes.write(pieces[index]!, at) : asBuffer(spec.bytes).copy(bytes, at, spec.start, spec.end);
+    at =
+      spec === undefined
+        ? put(bytes, pieces[index]!, at)
+        : at + asBuffer(spec.bytes).copy(bytes, at, spec.start, spec.end);
     specEnd = at;
   }
   handedOver.set(bytes, { object, specStart, specEnd });
   return bytes;
+}
+
+function lengthOf(piece: string | Buffer[]): number {
+  if (typeof piece === 'string') return Buffer.byteLength(piece);
+  let length = 0;
+  for (const part of piece) length += part.length;
+  return length;
+}
+
+/** @returns where it ends. */
+function put(bytes: Buffer, piece: string | Buffer[], start: number): number {
+  if (typeof piece === 'string') return start + bytes.write(piece, start);
+  let at = start;
+  for (const part of piece) at += part.copy(bytes, at);
+  return at;
 }
 
 // What is undefined is not written; leaving it out by a rest pattern costs several times as much.
@@ -82,20 +99,23 @@ const storedMetadata = ({ metadata }: KubeObject) => ({
   managedFields: undefined,
 });
 
-/** The JSON of an object's members, by name. */
-export type MemberTexts = ReadonlyMap<string, string>;
+/** The JSON of an object's members: that of the metadata, and of the others by name, in parts. */
+interface EncodedMembers {
+  metadata: string;
+  others: ReadonlyMap<string, Buffer[]>;
+}
 
 /** What encodeForStore takes long for where the object is large, in steps. */
-export function* encodeMembers(object: KubeObject, spec?: EncodedMember): Steps<MemberTexts> {
-  const texts = new Map<string, string>();
+export function* encodeMembers(object: KubeObject, spec?: EncodedMember): Steps<EncodedMembers> {
+  const others = new Map<string, Buffer[]>();
   const { managedFields } = object.metadata;
   if (managedFields !== undefined) yield* prepareEntries(managedFields as ManagedFieldsEntry[]);
-  texts.set('metadata', yield* writeJson(storedMetadata(object)));
+  const metadata = yield* writeJson(storedMetadata(object));
   for (const field in object) {
     if (field === 'metadata' || object[field] === undefined || (field === 'spec' && spec !== undefined)) continue;
-    texts.set(field, yield* writeJson(object[field]));
+    others.set(field, yield* writeJsonBytes(object[field]));
   }
-  return texts;
+  return { metadata, others };
 }
 
 /** A slice of Node's pool would keep its neighbours alive as long as the object. */
