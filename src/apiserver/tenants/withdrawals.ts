@@ -1,12 +1,21 @@
-import { formatTime, type GroupResource } from '../../api/object.ts';
+import { formatTime, type GroupResource, type KubeObject } from '../../api/object.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { bootstrapObjects } from '../authorization/bootstrap/policy.ts';
-import type { ObjectChange } from '../objects.ts';
 import type { CacheEntry, CacheEvent, WatchCache, WatchCaches } from '../watch-cache/watch-cache.ts';
 
 const WITHDRAWALS: GroupResource = { group: 'skypod.internal', resource: 'withdrawals' };
 
 const forgottenAtOnce = 200;
+
+/** A write of one record, as `Objects.commit` takes it. */
+interface RecordChange {
+  resource: GroupResource;
+  tenant: string;
+  namespace: string;
+  name: string;
+  before: CacheEntry | undefined;
+  after: KubeObject | undefined;
+}
 
 /** One shared object that a tenant has deleted. */
 export interface Withdrawal {
@@ -55,7 +64,7 @@ export class Withdrawals {
   }
 
   /** What is to be written with the deletion. */
-  change(tenant: CacheEntry, resource: GroupResource, namespace: string, name: string, nowMs: number): ObjectChange {
+  change(tenant: CacheEntry, resource: GroupResource, namespace: string, name: string, nowMs: number): RecordChange {
     const place = {
       tenant: tenant.name,
       namespace: qualifiedResource(resource),
@@ -73,16 +82,17 @@ export class Withdrawals {
           name: place.name,
           namespace: place.namespace,
           uid: tenant.object.metadata.uid,
+          resourceVersion: '',
           creationTimestamp: formatTime(nowMs),
         },
-      } as never,
+      },
     };
   }
 
   /** Deletes all records: what was withdrawn is there again. `commit`: all of them or, resolving to undefined, none. */
-  async forgetAll(commit: (changes: ObjectChange[]) => Promise<unknown>): Promise<void> {
+  async forgetAll(commit: (changes: RecordChange[]) => Promise<unknown>): Promise<void> {
     const cache = await this.load();
-    const changes = [...cache.entries({ tenant: undefined })].map((before): ObjectChange => {
+    const changes = [...cache.entries({ tenant: undefined })].map((before): RecordChange => {
       const { tenant, namespace, name } = before;
       return { resource: WITHDRAWALS, tenant, namespace, name, before, after: undefined };
     });
