@@ -297,8 +297,8 @@ rules:
     const unknown = await ask({}, '/api/v1/pods', { headers: { authorization: 'Bearer wrong' } });
     assert.equal(unknown.statusCode, 401);
     // As upstream: there is no more to come, and yet this stage is all that is told.
-    const [failed] = await events(unknown.headers['audit-id'] as string, 'ResponseStarted');
-    assert.equal(failed.responseStatus.code, 401);
+    const [failed, ...more] = await events(unknown.headers['audit-id'] as string, 'ResponseStarted');
+    assert.deepEqual([failed.responseStatus.code, failed.user, more.length], [401, {}, 0]);
     const elsewhere = await ask(user, '/clusters/another/api/v1/pods');
     assert.equal(elsewhere.statusCode, 403);
     const probe = (await events(elsewhere.headers['audit-id'])).at(-1);

@@ -110,6 +110,7 @@ export class Audit {
         if (record !== undefined) {
           record.failure = error;
           record.unauthenticated = error.code === 401;
+          if (record.unauthenticated) record.event.user = {};
         }
       }
       throw error;

@@ -2,10 +2,11 @@ import type { StatusError } from '../../api/status.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { AuditLevel, AuditStage } from './policy.ts';
 
+/** Says nothing of who could not say who they are. */
 export interface AuditUser {
-  username: string;
+  username?: string;
   uid?: string;
-  groups: string[];
+  groups?: string[];
   extra?: Record<string, string[]>;
 }
 

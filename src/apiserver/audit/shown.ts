@@ -10,7 +10,8 @@ import type { RequestContext } from '../request-context.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 
 /** What the router says by itself, before anything of the API is asked, is no object. */
-export const isOfRouter = ({ plainText, message }: StatusError) => plainText !== undefined || /^\d{3}: /.test(message);
+export const isOfRouter = ({ plainText, message }: StatusError) =>
+  plainText !== undefined || message.startsWith('406: ');
 
 type Shown = EntryAnswer | ListAnswer | ObjectAnswer;
 
