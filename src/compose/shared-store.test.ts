@@ -37,7 +37,7 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
     const said: string[] = [];
     // Nobody listens there.
     await assert.rejects(
-      open({ store: 'etcd://127.0.0.1:1,127.0.0.1:2' }, (line) => said.push(line), 4_000),
+      open({ store: 'etcd://127.0.0.1:1,127.0.0.1:2' }, (line) => said.push(line), 10_000),
       oneLine(/^etcd at 127\.0\.0\.1:1, 127\.0\.0\.1:2 does not answer \(.*\): start it, or correct --store/),
     );
     assert.equal(said.length, 1);
