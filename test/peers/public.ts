@@ -11,6 +11,7 @@ import { startSkypodAlone, tenantPrefix } from './differential/skypod-server.ts'
 import { type Both, type Side, Twin } from './differential/twin.ts';
 import type { Endpoint } from './http2-client.ts';
 import { type Published, readCorpus } from './public/corpus.ts';
+import { comparePodSecurity } from './public/pod-security.ts';
 import { missingForKubernetes, removeDirectory, startKubernetesPeer } from './servers.ts';
 
 /**
@@ -161,9 +162,11 @@ async function run(): Promise<boolean> {
   console.log(
     `${corpus.definitions.length} definitions; ${corpus.objects.length - unknown} objects, ${unknown} of no known kind`,
   );
+  const security = new Twin('', 'pod security', kubernetesSide, skypodSide);
+  if (only === undefined || only.test('pod-security-admission')) await comparePodSecurity(security);
   const options = { all: false, whole: only === undefined, json: flags.json };
   const allowed = readAllowList(new URL('public/allowed.txt', import.meta.url));
-  return printReport([...definitions.recorded, ...objects.recorded], allowed, options) === 0;
+  return printReport([...definitions.recorded, ...objects.recorded, ...security.recorded], allowed, options) === 0;
 }
 
 const withoutStatus = ({ json, text }: Both['kubernetes']): unknown => {

@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
+import { filesOf, moduleDirectory } from './modules.ts';
 
 /** Published Go modules whose zips hold definitions and examples of their objects. */
 const modules = [
@@ -15,14 +14,19 @@ const modules = [
   'github.com/fluxcd/helm-controller@v1.4.0',
   'github.com/kedacore/keda/v2@v2.18.0',
   'github.com/kyverno/kyverno@v1.19.0',
+  'github.com/kubernetes-csi/external-snapshotter/v8@v8.7.0',
   'github.com/prometheus-operator/prometheus-operator@v0.85.0',
   'github.com/tektoncd/pipeline@v1.6.0',
   'github.com/traefik/traefik/v3@v3.6.0',
   'istio.io/api@v1.28.0',
+  // One object of each kind and version with a value in every field, and the manifests of Kubernetes' own tests.
+  'k8s.io/api@v0.36.0',
+  'k8s.io/kubernetes@v1.36.0',
   'knative.dev/eventing@v0.47.0',
   'knative.dev/serving@v0.47.0',
   'sigs.k8s.io/cluster-api@v1.11.0',
   'sigs.k8s.io/gateway-api@v1.4.0',
+  'sigs.k8s.io/karpenter@v1.8.0',
   'sigs.k8s.io/kueue@v0.14.0',
 ];
 
@@ -48,15 +52,12 @@ export function readCorpus(only?: RegExp): Corpus {
   const missing: string[] = [];
   for (const module of modules) {
     if (only !== undefined && !only.test(module)) continue;
-    const result = spawnSync('go', ['mod', 'download', '-json', module], { encoding: 'utf8', cwd: '/' });
-    const { Dir: directory, Error: error } = parse(result.stdout) ?? {};
-    if (directory === undefined) {
-      missing.push(`${module}: ${error ?? result.error?.message ?? result.stderr.trim()}`);
+    const directory = moduleDirectory(module);
+    if (directory instanceof Error) {
+      missing.push(`${module}: ${directory.message}`);
       continue;
     }
-    for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !/\.ya?ml$/.test(entry.name)) continue;
-      const path = join(entry.parentPath, entry.name);
+    for (const path of filesOf(directory)) {
       const text = readFileSync(path, 'utf8');
       if (!text.includes('apiVersion') || text.includes('{{')) continue;
       for (const document of documents(text)) {
@@ -73,14 +74,6 @@ export function readCorpus(only?: RegExp): Corpus {
     }
   }
   return { definitions: [...definitions.values()], objects: [...objects.values()], missing };
-}
-
-function parse(text: string): { Dir?: string; Error?: string } | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function documents(text: string): Published[] {
