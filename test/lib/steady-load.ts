@@ -97,21 +97,31 @@ export function overHttp2(url: string, kubeconfig: string): { send: Send; close(
     session = made;
     return made;
   };
+  const send: Send = async (method, path, body) => {
+    try {
+      return await attempt(method, path, body);
+    } catch (error) {
+      // It came to a connection with a GOAWAY, and nobody has looked at it: Go's client sends it again by itself.
+      if (!(error as Error).message.includes('REFUSED_STREAM')) throw error;
+      return send(method, path, body);
+    }
+  };
+  const attempt: Send = async (method, path, body) => {
+    const stream = connected().request({ ':method': method, ':path': path, 'content-type': 'application/json' });
+    stream.setTimeout(30_000, () => stream.destroy(new Error('no answer in time')));
+    let text = '';
+    stream.on('data', (chunk) => (text += chunk));
+    stream.end(body === undefined ? undefined : JSON.stringify(body));
+    let code = 0;
+    stream.on('response', (headers) => (code = Number(headers[':status'])));
+    // A connection that ends without a word is no error to its streams.
+    await once(stream, 'close');
+    if (code >= 400) throw new StatusError(code, '', text);
+    if (code === 0 || text === '') throw new Error('the connection closed before the answer');
+    return JSON.parse(text);
+  };
   return {
-    async send(method, path, body) {
-      const stream = connected().request({ ':method': method, ':path': path, 'content-type': 'application/json' });
-      stream.setTimeout(30_000, () => stream.destroy(new Error('no answer in time')));
-      let text = '';
-      stream.on('data', (chunk) => (text += chunk));
-      stream.end(body === undefined ? undefined : JSON.stringify(body));
-      let code = 0;
-      stream.on('response', (headers) => (code = Number(headers[':status'])));
-      // A connection that ends without a word is no error to its streams.
-      await once(stream, 'close');
-      if (code >= 400) throw new StatusError(code, '', text);
-      if (code === 0 || text === '') throw new Error('the connection closed before the answer');
-      return JSON.parse(text);
-    },
+    send,
     close: () => session?.destroy(),
   };
 }
