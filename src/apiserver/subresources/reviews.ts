@@ -3,11 +3,13 @@ import { isQualifiedName } from '../../api/names.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { badRequest, type FieldError, invalid, notAcceptable } from '../../api/status.ts';
 import { Findings } from '../../api/validation/findings.ts';
+import { runInTurns, type Steps } from '../../base/steps.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import type { Attributes } from '../authorization/attributes.ts';
 import type { Decision } from '../authorization/decision.ts';
 import { aggregate } from '../authorization/rbac/role-based-access.ts';
+import type { PolicyRule } from '../authorization/rbac/rules.ts';
 import { selectorTexts } from '../authorization/selectors.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
@@ -125,12 +127,7 @@ async function selfSubjectRulesReview(environment: Environment, request: Resourc
     errors,
     incomplete = false,
   } = await environment.authorizer.rules(request.context.identity, request.tenant, namespace, paceOf(request.context));
-  const resourceRules = rules
-    .filter(({ resources }) => resources !== undefined && resources.length > 0)
-    .map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, resourceNames }));
-  const nonResourceRules = rules
-    .filter(({ nonResourceURLs }) => nonResourceURLs !== undefined && nonResourceURLs.length > 0)
-    .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
+  const { resourceRules, nonResourceRules } = await runInTurns(byWhatTheyAreAbout(rules), paceOf(request.context));
   return answered(
     request,
     { ...review, spec: {} },
@@ -142,6 +139,21 @@ async function selfSubjectRulesReview(environment: Environment, request: Resourc
     },
   );
 }
+
+/** Rules as a review tells them; there may be tens of thousands. */
+function* byWhatTheyAreAbout(
+  rules: readonly PolicyRule[],
+): Steps<Record<'resourceRules' | 'nonResourceRules', object[]>> {
+  const resourceRules: object[] = [];
+  const nonResourceRules: object[] = [];
+  for (const [index, { verbs, apiGroups, resources = [], resourceNames, nonResourceURLs = [] }] of rules.entries()) {
+    if (resources.length > 0) resourceRules.push({ verbs, apiGroups, resources, resourceNames });
+    if (nonResourceURLs.length > 0) nonResourceRules.push({ verbs, nonResourceURLs });
+    if (index % rulesAtOnce === rulesAtOnce - 1) yield;
+  }
+  return { resourceRules, nonResourceRules };
+}
+const rulesAtOnce = 1000;
 
 function decisionStatus({ allowed, denied, reason, error }: Decision, problems: string[]): object {
   const errors = [...(error === undefined ? [] : [error]), ...problems];
