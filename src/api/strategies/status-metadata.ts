@@ -4,7 +4,7 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 type Kept = (keyof ObjectMeta)[];
 
 const all: Kept = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
-const whole: Kept = [...all, 'deletionTimestamp', 'deletionGracePeriodSeconds'];
+const whole: Kept = [...all, 'deletionTimestamp', 'deletionGracePeriodSeconds', 'uid'];
 
 /** Kinds of whose metadata a write to /status leaves something alone; source: PrepareForUpdate of their strategies. */
 const kept: Record<string, Kept> = {

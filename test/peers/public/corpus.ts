@@ -58,6 +58,8 @@ export function readCorpus(only?: RegExp): Corpus {
       continue;
     }
     for (const path of filesOf(directory)) {
+      // What earlier versions wrote of the same objects.
+      if (/\/testdata\/v1\.\d+\.0\//.test(path)) continue;
       const text = readFileSync(path, 'utf8');
       if (!text.includes('apiVersion') || text.includes('{{')) continue;
       for (const document of documents(text)) {
