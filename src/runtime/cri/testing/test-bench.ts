@@ -63,8 +63,8 @@ export async function makeCriTestBench(
     image: `${registry.address}/busybox:1`,
     failingImages: failingImages(registry, refusingPort),
     async makeNetwork(uid) {
-      if (!networks.has(uid)) execFileSync('ip', ['-batch', '-'], { input: `netns add ${uid}\n` });
-      execFileSync('ip', ['-n', uid, 'link', 'set', 'lo', 'up']);
+      if (!networks.has(uid)) execFileSync('ip', ['netns', 'add', networkName(uid)]);
+      execFileSync('ip', ['-n', networkName(uid), 'link', 'set', 'lo', 'up']);
       networks.add(uid);
       return networkPath(uid);
     },
@@ -86,10 +86,13 @@ function failingImages(registry: Registry, refusingPort: number): RuntimeHarness
   };
 }
 
+/** Of this process alone: one that was killed may have left its own behind. */
+const networkName = (uid: string) => `test-${process.pid}-${uid}`;
+
 function networkPath(uid: string): string {
-  return `/run/netns/${uid}`;
+  return `/run/netns/${networkName(uid)}`;
 }
 
 function removeNetwork(uid: string): void {
-  execFileSync('ip', ['netns', 'delete', uid]);
+  execFileSync('ip', ['netns', 'delete', networkName(uid)]);
 }
