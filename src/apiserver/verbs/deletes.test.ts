@@ -52,6 +52,9 @@ describe('deleting objects', { timeout: 60_000 }, () => {
     const deleted = await send('DELETE', `${instances}/i`);
     assert.equal(deleted.metadata.deletionGracePeriodSeconds, 30);
     assert.equal(deleted.metadata.deletionTimestamp, '2026-01-01T00:00:30Z');
+    const longer = await send('DELETE', `${instances}/i`, { gracePeriodSeconds: 60 });
+    assert.equal(longer.metadata.deletionGracePeriodSeconds, 30, 'a deletion under way only gets shorter');
+    assert.equal(longer.metadata.deletionTimestamp, '2026-01-01T00:00:30Z');
     const shorter = await send('DELETE', `${instances}/i`, { gracePeriodSeconds: 5 });
     assert.equal(shorter.metadata.deletionGracePeriodSeconds, 5);
     await send('DELETE', `${instances}/i`, { gracePeriodSeconds: 0 });

@@ -215,6 +215,13 @@ describe('watches', () => {
     assert.deepEqual(later.describe(), [`MODIFIED t/x@${r2}`, `DELETED t/x@${r3}`]);
   });
 
+  test('a watch from a revision that is still to come is told what comes after it', async () => {
+    const ahead = watch({ tenant: 't', afterRevision: cache.revision + 1 });
+    await put('t', pod('a', 'x'));
+    const after = await put('t', pod('a', 'y'));
+    assert.deepEqual(ahead.describe(), [`ADDED t/y@${after}`]);
+  });
+
   test('a watch from before the recent changes is expired', async () => {
     const start = cache.revision;
     let last = start;
