@@ -47,8 +47,10 @@ test('admin access to devices is for namespaces that are labelled for it', async
     await assert.rejects(claim('admin', true), requested);
     await assert.rejects(template('admin', true), requested);
     await allocate('plain', false);
+    // One that is not allocated yet: an allocation never changes.
+    await claim('fresh', false);
     await assert.rejects(
-      allocate('plain', true),
+      allocate('fresh', true),
       refused(String.raw`status\.allocation\.devices\.results\[0\]\.adminAccess`),
     );
     await label('True');

@@ -32,7 +32,7 @@ export async function watchObjects(environment: Environment, request: ResourceRe
         : minimumTimeoutMs + Math.random() * minimumTimeoutMs;
 
   const cache = await environment.objects.cache(definition);
-  if (revision > cache.revision) await cache.waitForRevision(revision);
+  if (initialEvents === true && revision > cache.revision) await cache.waitForRevision(revision);
   else if (version === '' || initialEvents === true) await environment.objects.fresh(definition, context.freshRevision);
   const watch = await environment.objects.watch(definition);
   const present = initialEvents ?? revision === 0;
