@@ -1,10 +1,11 @@
 import type { Steps } from '../../base/steps.ts';
-import { isPathSegmentName, nameIsDnsLabel } from '../names.ts';
+import { isPathSegmentName, nameIsDnsLabel, nameIsDnsSubdomain } from '../names.ts';
 import type { KubeObject } from '../object.ts';
 import type { ResourceStrategy } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
 import * as prepare from '../strategies/prepare.ts';
 import { prepareClaimStatus } from '../strategies/resource-claims.ts';
+import { prepareSlice } from '../strategies/resource-slices.ts';
 import * as volumes from '../strategies/volumes.ts';
 import { definitionStrategy } from '../structural-schema/definition/strategy.ts';
 import * as access from '../validation/access.ts';
@@ -28,6 +29,7 @@ import { validatePodEphemeralContainers } from '../validation/pods/ephemeral-con
 import * as pod from '../validation/pods/pod.ts';
 import { validatePodResize } from '../validation/pods/resize.ts';
 import { validatePodTemplate } from '../validation/pods/spec.ts';
+import * as slices from '../validation/resource-slices.ts';
 import * as runtimeClass from '../validation/runtime-class.ts';
 import * as conditionStatus from '../validation/status/conditions.ts';
 import * as deviceStatus from '../validation/status/devices.ts';
@@ -116,6 +118,10 @@ function podGracePeriodSeconds(object: KubeObject, asked: number | undefined): n
 
 const pathSegment: ResourceStrategy = { validateName: isPathSegmentName };
 const label: ResourceStrategy = { validateName: nameIsDnsLabel };
+/** Where upstream looks at the name made of generateName, and not at that. */
+const nameAlone: ResourceStrategy = {
+  validateName: (name, isPrefix) => (isPrefix ? [] : nameIsDnsSubdomain(name, false)),
+};
 
 const webhookConfiguration = validatedInSteps(
   webhooks.validateWebhookConfiguration,
@@ -151,6 +157,7 @@ const ownStrategies: Record<string, ResourceStrategy> = {
   },
   '/podtemplates': validatedInSteps((object, findings) => validatePodTemplate(object.template, 'template', findings)),
   '/replicationcontrollers': {
+    ...nameAlone,
     ...validatedInSteps(
       workloads.validateReplicationController,
       undefined,
@@ -323,7 +330,7 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     csi.validateVolumeAttributesClass,
     csi.validateVolumeAttributesClassUpdate,
   ),
-  'resource.k8s.io/deviceclasses': validated(devices.validateDeviceClass),
+  'resource.k8s.io/deviceclasses': { ...validated(devices.validateDeviceClass), ...nameAlone },
   'resource.k8s.io/resourceclaims': {
     ...validated(devices.validateResourceClaim, devices.validateResourceClaimUpdate),
     validateStatusUpdate: checkChange(deviceStatus.validateResourceClaimStatus),
@@ -333,7 +340,11 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     devices.validateResourceClaimTemplate,
     devices.validateResourceClaimTemplateUpdate,
   ),
-  'resource.k8s.io/resourceslices': validated(devices.validateResourceSlice, devices.validateResourceSliceUpdate),
+  'resource.k8s.io/resourceslices': {
+    ...validated(slices.validateResourceSlice, slices.validateResourceSliceUpdate),
+    prepareForCreate: (slice) => prepareSlice(slice),
+    prepareForUpdate: prepareSlice,
+  },
   'scheduling.k8s.io/priorityclasses': {
     ...validated(
       (object, findings) => {

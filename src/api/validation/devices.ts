@@ -7,22 +7,19 @@ import type {
   DeviceSelector,
   ResourceClaim,
   ResourceClaimTemplate,
-  ResourceSlice,
 } from '../generated/resource-v1.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../names.ts';
+import type { ObjectMeta } from '../object.ts';
+import { validateDriver, validateFullyQualifiedName } from './device-names.ts';
 import type { Findings } from './findings.ts';
-import { validateImmutable, validateLabels } from './metadata.ts';
+import { validateAnnotations, validateImmutable, validateLabels } from './metadata.ts';
+import { isExtended } from './pods/resources.ts';
 
 const MAX_LIST = 32;
 const MAX_SELECTOR_BYTES = 10 * 1024;
 const MAX_PARAMETERS_BYTES = 10 * 1024;
-const cIdentifier = '[A-Za-z_][A-Za-z0-9_]*';
-const cIdentifierPattern = new RegExp(`^${cIdentifier}$`);
-const C_IDENTIFIER_FINDING = `a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '${cIdentifier}')`;
 const REQUEST_REFERENCE =
   "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
-const semver =
-  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-((0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))*))?(\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?$/;
 
 /** Source: pkg/apis/resource/validation. */
 export function validateDeviceClass({ spec }: DeviceClass, findings: Findings): void {
@@ -30,6 +27,10 @@ export function validateDeviceClass({ spec }: DeviceClass, findings: Findings): 
   spec?.config?.forEach((config, index) => {
     validateConfiguration(config, `spec.config[${index}]`, findings);
   });
+  const name = spec?.extendedResourceName;
+  if (name !== undefined && !isExtended(name)) {
+    findings.invalid('spec.extendedResourceName', name, 'must be a valid extended resource name');
+  }
 }
 
 export function validateResourceClaim({ spec }: ResourceClaim, findings: Findings): void {
@@ -42,9 +43,41 @@ export function validateResourceClaimUpdate(claim: ResourceClaim, old: ResourceC
 }
 
 export function validateResourceClaimTemplate({ spec }: ResourceClaimTemplate, findings: Findings): void {
-  validateLabels(spec?.metadata?.labels, 'spec.metadata.labels', findings);
+  validateTemplateMetadata(spec?.metadata ?? {}, 'spec.metadata', findings);
   validateDeviceClaim(spec?.spec?.devices ?? {}, 'spec.spec.devices', findings);
 }
+
+/** Claims have labels and annotations of their template, and nothing else. */
+function validateTemplateMetadata(
+  metadata: Partial<ObjectMeta> & { selfLink?: string },
+  path: string,
+  findings: Findings,
+): void {
+  validateAnnotations(metadata.annotations, `${path}.annotations`, findings);
+  validateLabels(metadata.labels, `${path}.labels`, findings);
+  for (const field of notOfTemplates) {
+    const value = metadata[field];
+    if (value === undefined || value === null || value === '' || (field === 'generation' && value === 0)) continue;
+    // Upstream's own name of the field, its first letter small.
+    findings.forbidden(`${path}.${field === 'uid' ? 'uID' : field}`, 'cannot be set');
+  }
+}
+
+const notOfTemplates = [
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+] as const;
 
 export function validateResourceClaimTemplateUpdate(
   template: ResourceClaimTemplate,
@@ -72,9 +105,9 @@ function validateDeviceClaim(claim: DeviceClaim, path: string, findings: Finding
     const at = `${path}.constraints[${index}]`;
     validateReferences(constraint.requests, names, `${at}.requests`, findings);
     const { matchAttribute, distinctAttribute } = constraint;
-    if (matchAttribute !== undefined) validateAttributeName(matchAttribute, `${at}.matchAttribute`, findings);
+    if (matchAttribute !== undefined) validateFullyQualifiedName(matchAttribute, `${at}.matchAttribute`, findings);
     else if (distinctAttribute !== undefined) {
-      validateAttributeName(distinctAttribute, `${at}.distinctAttribute`, findings);
+      validateFullyQualifiedName(distinctAttribute, `${at}.distinctAttribute`, findings);
     } else {
       findings.required(
         at,
@@ -208,15 +241,6 @@ function validateSelector(expression: string, path: string, findings: Findings):
   }
 }
 
-export function validateDriver(driver: string | undefined, path: string, findings: Findings): void {
-  if (!driver) {
-    findings.required(path);
-    return;
-  }
-  if (driver.length > 63) findings.tooLong(path, 63);
-  findings.invalidEach(path, driver, isDns1123Subdomain(driver.toLowerCase()));
-}
-
 export function validateConfiguration({ opaque }: DeviceConfiguration, path: string, findings: Findings): void {
   if (opaque === undefined) {
     findings.required(`${path}.opaque`);
@@ -233,69 +257,4 @@ function validateParameters(parameters: unknown, path: string, findings: Finding
   } else if (typeof parameters !== 'object' || Array.isArray(parameters)) {
     findings.invalid(path, '<value omitted>', 'must be a valid JSON object');
   }
-}
-
-function validateAttributeName(name: string, path: string, findings: Findings): void {
-  const [domain = '', id] = name.split('/');
-  if (id === undefined) {
-    if (!cIdentifierPattern.test(name)) findings.invalid(path, name, C_IDENTIFIER_FINDING);
-    findings.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
-    return;
-  }
-  if (domain === '') findings.invalid(path, '', 'the domain must not be empty');
-  else validateDriver(domain, path, findings);
-  if (id === '') findings.invalid(path, '', 'the name must not be empty');
-  else if (!cIdentifierPattern.test(id)) findings.invalid(path, id, C_IDENTIFIER_FINDING);
-}
-
-const places = ['nodeName', 'nodeSelector', 'allNodes', 'perDeviceNodeSelection'] as const;
-
-export function validateResourceSlice({ spec }: ResourceSlice, findings: Findings): void {
-  const { driver, nodeName, pool, devices } = spec ?? ({} as ResourceSlice['spec']);
-  const set = places.filter((field) => spec?.[field] !== undefined && spec[field] !== '');
-  if (nodeName === '') {
-    findings.invalid('spec.nodeName', nodeName, 'must be either unset or set to a non-empty string');
-  } else if (nodeName !== undefined) findings.invalidEach('spec.nodeName', nodeName, isDns1123Subdomain(nodeName));
-  const choice = `exactly one of ${places.map((field) => `\`${field}\``).join(', ')} is required`;
-  if (set.length === 0) findings.required('spec', choice);
-  if (set.length > 1) {
-    findings.invalid(
-      'spec',
-      `{${set.map((field) => `\`${field}\``).join(', ')}}`,
-      `${choice}, but multiple fields are set`,
-    );
-  }
-  validateDriver(driver, 'spec.driver', findings);
-  if (!pool?.name) findings.required('spec.pool.name');
-  else for (const part of pool.name.split('/')) findings.invalidEach('spec.pool.name', part, isDns1123Subdomain(part));
-  const { generation = 0, resourceSliceCount = 0 } = pool ?? {};
-  if (resourceSliceCount <= 0) {
-    findings.invalid('spec.pool.resourceSliceCount', resourceSliceCount, 'must be greater than zero');
-  }
-  if (generation < 0) {
-    findings.invalid('spec.pool.generation', generation, 'must be greater than or equal to zero');
-  }
-  const names = new Set<string>();
-  devices?.forEach(({ name = '', attributes }, index) => {
-    const path = `spec.devices[${index}]`;
-    findings.invalidEach(`${path}.name`, name, isDns1123Label(name));
-    if (names.has(name)) findings.duplicate(path, name);
-    names.add(name);
-    for (const key in attributes) {
-      const values = Object.values(attributes[key]!).filter((value) => value !== undefined);
-      const at = `${path}.attributes[${key}]`;
-      if (values.length !== 1) findings.invalid(at, '', 'exactly one value must be specified');
-      const { version } = attributes[key] as { version?: string };
-      if (version !== undefined && !semver.test(version)) {
-        findings.invalid(`${at}.version`, version, 'must be a string compatible with semver.org spec 2.0.0');
-      }
-    }
-  });
-}
-
-export function validateResourceSliceUpdate(slice: ResourceSlice, old: ResourceSlice, findings: Findings): void {
-  validateResourceSlice(slice, findings);
-  validateImmutable(slice.spec?.driver ?? '', old.spec.driver, 'spec.driver', findings);
-  validateImmutable(slice.spec?.nodeName, old.spec.nodeName, 'spec.nodeName', findings);
-  validateImmutable(slice.spec?.pool?.name ?? '', old.spec.pool.name, 'spec.pool.name', findings);
 }

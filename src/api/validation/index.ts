@@ -57,7 +57,8 @@ export function* objectChecks(
   if (strategy.metadataLast !== true) validateMetadata(definition, object.metadata, findings);
   yield;
   const own = yield* strategy.checks?.create(object, findings.list) ?? done(strategy.validateCreate?.(object, view));
-  if (strategy.metadataLast === true && own.length === 0) validateMetadata(definition, object.metadata, findings);
+  if (strategy.metadataLast === true && own.length === 0)
+    validateMetadata(common(definition), object.metadata, findings);
   yield;
   requireFields(definition, object, findings, own);
   return findings.list;
@@ -121,6 +122,9 @@ function updateFindings(object: KubeObject, old: KubeObject): Findings {
   }
   return findings;
 }
+
+/** What is asked of objects of any group. */
+const common = ({ namespaced, strategy }: ResourceDefinition) => ({ namespaced, strategy });
 
 /** What cannot be cut. */
 // biome-ignore lint/correctness/useYield: it is a part of steps, and one itself.

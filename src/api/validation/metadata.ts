@@ -11,19 +11,19 @@ const ORPHAN = 'orphan';
 
 type Named = Pick<ResourceDefinition, 'namespaced'> & Partial<Pick<ResourceDefinition, 'strategy' | 'group'>>;
 
-/** Groups whose kinds take upstream's own finalizers and those with a domain only. */
+/**
+ * Groups whose kinds take upstream's own finalizers and those with a domain only. Those of the others (coordination,
+ * node, policy) are validated without.
+ */
 const heldToStandard = new Set([
   '',
   'apps',
   'batch',
   'autoscaling',
-  'policy',
   'networking.k8s.io',
   'discovery.k8s.io',
   'storage.k8s.io',
   'scheduling.k8s.io',
-  'node.k8s.io',
-  'coordination.k8s.io',
   'resource.k8s.io',
   'rbac.authorization.k8s.io',
   'certificates.k8s.io',

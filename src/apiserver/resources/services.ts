@@ -74,7 +74,11 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
 
   const hooks: ResourceHooks = {
     async prepareCreate(service, found, scope) {
-      if (service['spec'] === undefined || found.some(({ field }) => claimed.test(field))) return;
+      if (service['spec'] === undefined) return;
+      // Upstream looks at these alone before it claims anything, and tells of nothing else where one is wrong.
+      const ofAddress = found.filter(isOfAddress);
+      if (service['spec'].type !== 'ExternalName') mustHold(ofAddress, scope);
+      if (found.some(({ field }) => claimed.test(field))) return;
       await hooks.onCreate!(found.length === 0 ? service : structuredClone(service), scope);
     },
     prepareUpdate(service, old) {
@@ -114,6 +118,9 @@ export function serviceHooks(objects: Objects, clock: Clock): ResourceHooks {
 
 /** What is wrong with these is told before anything is claimed. */
 const claimed = /^spec\.(clusterIP|ipFamil|healthCheckNodePort|type)/;
+
+const isOfAddress = ({ field, message }: FieldError): boolean =>
+  /^spec\.(clusterIP|ipFamil)/.test(field) && !message.includes("may not be set to 'None' for");
 
 /** Addresses this process chose, so that a lost claim can be told from an address the writer wants. */
 const pickedByUs = new WeakMap<KubeObject, string>();

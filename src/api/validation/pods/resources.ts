@@ -8,7 +8,8 @@ import { type Findings, MUST_NOT_BE_NEGATIVE } from '../findings.ts';
 export const isStandardResource = (name: string): boolean => standardResources.has(name);
 const isHugePage = (name: string): boolean => name.startsWith('hugepages-');
 const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');
-const isExtended = (name: string): boolean =>
+/** Source: IsExtendedResourceName of pkg/apis/core/helper. */
+export const isExtended = (name: string): boolean =>
   !isNative(name) && !name.startsWith('requests.') && isQualifiedName(`requests.${name}`).length === 0;
 const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePage(name);
 const isInteger = (name: string): boolean =>

@@ -1,4 +1,4 @@
-import { deepEqual, semanticEqual } from '../../equality.ts';
+import { semanticEqual } from '../../equality.ts';
 import type {
   AllocatedDeviceStatus,
   AllocationResult,
@@ -8,9 +8,10 @@ import type {
   ResourceClaimConsumerReference,
 } from '../../generated/resource-v1.ts';
 import { schemaOf } from '../../generated-schema.ts';
-import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../names.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../../names.ts';
 import { deviceKey } from '../../strategies/resource-claims.ts';
-import { requestNames, validateConfiguration, validateDriver, validateReference } from '../devices.ts';
+import { validateBinding, validateDriver } from '../device-names.ts';
+import { requestNames, validateConfiguration, validateReference } from '../devices.ts';
 import { FIELD_IS_IMMUTABLE, type Findings } from '../findings.ts';
 import { goValue } from '../go-value.ts';
 import { parseCidr } from '../networking/ip-address.ts';
@@ -21,7 +22,6 @@ const allocationSchema = schemaOf('io.k8s.api.resource.v1.AllocationResult')!;
 const mostConsumers = 256;
 const mostResults = 32;
 const mostConfigurations = 64;
-const mostBindingConditions = 4;
 const mostConditions = 8;
 const mostAddresses = 16;
 const longestData = 10 * 1024;
@@ -41,8 +41,8 @@ export function validateResourceClaimStatus(claim: ResourceClaim, old: ResourceC
   if (reservedFor.length > 0 && allocation === undefined) {
     findings.forbidden('status.reservedFor', 'may not be specified when `allocated` is not set');
   } else if (claim.metadata.deletionTimestamp !== undefined) {
-    const isNew = (consumer: object) => !(before.reservedFor ?? []).some((known) => deepEqual(known, consumer));
-    if (reservedFor.some(isNew)) {
+    const known = new Set(before.reservedFor?.map(consumerKey));
+    if (reservedFor.some((consumer) => !known.has(consumerKey(consumer)))) {
       findings.forbidden(
         'status.reservedFor',
         'new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set',
@@ -80,6 +80,9 @@ function each<T>(
     seen.add(text);
   });
 }
+
+const consumerKey = ({ apiGroup, resource, name, uid }: ResourceClaimConsumerReference): string =>
+  JSON.stringify([apiGroup ?? '', resource ?? '', name ?? '', uid ?? '']);
 
 function validateConsumer(consumer: ResourceClaimConsumerReference, path: string, findings: Findings): void {
   for (const field of ['resource', 'name', 'uid'] as const) if (!consumer[field]) findings.required(`${path}.${field}`);
@@ -178,33 +181,6 @@ function validateAllocation({ devices, nodeSelector }: AllocationResult, names: 
     validateConfiguration(config, at, findings);
   });
   if (nodeSelector !== undefined) validateNodeSelector(nodeSelector, `${path}.nodeSelector`, findings);
-}
-
-function validateBinding(result: DeviceRequestAllocationResult, path: string, findings: Findings): void {
-  const { bindingConditions = [], bindingFailureConditions = [] } = result;
-  const validateName = (name: string, at: string) => findings.invalidEach(at, name, isQualifiedName(name));
-  each(bindingConditions, mostBindingConditions, `${path}.bindingConditions`, findings, validateName);
-  each(bindingFailureConditions, mostBindingConditions, `${path}.bindingFailureConditions`, findings, validateName);
-  bindingConditions.forEach((condition, index) => {
-    if (bindingConditions.indexOf(condition) < index) {
-      findings.duplicate(`${path}.bindingConditions[${index}]`, condition);
-    }
-  });
-  bindingFailureConditions.forEach((condition, index) => {
-    const at = `${path}.bindingFailureConditions[${index}]`;
-    if (bindingFailureConditions.indexOf(condition) < index) findings.duplicate(at, condition);
-    if (bindingConditions.includes(condition)) {
-      findings.invalid(at, condition, 'bindingFailureConditions must not overlap with bindingConditions');
-    }
-  });
-  const needs = (field: string, given: unknown, other: string) =>
-    findings.invalid(`${path}.${field}`, given ?? null, `${field} are required to use ${other}`);
-  if (bindingConditions.length === 0 && bindingFailureConditions.length > 0) {
-    needs('bindingConditions', result.bindingConditions, 'bindingFailureConditions');
-  }
-  if (bindingFailureConditions.length === 0 && bindingConditions.length > 0) {
-    needs('bindingFailureConditions', result.bindingFailureConditions, 'bindingConditions');
-  }
 }
 
 function validateUuid(uid: string, path: string, findings: Findings): void {

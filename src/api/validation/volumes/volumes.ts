@@ -308,7 +308,10 @@ function validatePropagation(mount: VolumeMount, privileged: boolean, list: stri
   }
   if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return;
   const at = `${list}.recursiveReadOnly`;
-  findings.optionalOneOf(recursiveReadOnly, at, ['Disabled', 'Enabled', 'IfPossible']);
+  if (recursiveReadOnly !== 'Enabled' && recursiveReadOnly !== 'IfPossible') {
+    findings.notSupported(at, recursiveReadOnly, ['Disabled', 'Enabled', 'IfPossible']);
+    return;
+  }
   if (mount.readOnly !== true) findings.forbidden(at, 'may only be specified when readOnly is true');
   if (mountPropagation !== undefined && mountPropagation !== 'None') {
     findings.forbidden(at, 'may only be specified when mountPropagation is None or not specified');
