@@ -5,12 +5,15 @@ import { builtinResources } from '../resources/index.ts';
 import { validateObject, validateObjectStatusUpdate, validateObjectUpdate } from './index.ts';
 
 const definition = builtinResources.find(({ resource }) => resource === 'certificatesigningrequests')!;
+const request = Buffer.from('-----BEGIN CERTIFICATE REQUEST-----\neA==\n-----END CERTIFICATE REQUEST-----\n').toString(
+  'base64',
+);
 const csr = (spec: object, status?: object): KubeObject =>
   ({
     kind: 'CertificateSigningRequest',
     apiVersion: 'certificates.k8s.io/v1',
     metadata: { name: 'x', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
-    spec: { request: 'eA==', signerName: 'example.com/mine', usages: ['client auth'], ...spec },
+    spec: { request, signerName: 'example.com/mine', usages: ['client auth'], ...spec },
     ...(status !== undefined && { status }),
   }) as unknown as KubeObject;
 const shown = (errors: { field: string; message: string }[]) =>

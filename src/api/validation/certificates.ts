@@ -1,6 +1,7 @@
 import { semanticEqual } from '../equality.ts';
 import type { CertificateSigningRequest } from '../generated/certificates-v1.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../names.ts';
+import { firstPemBlock, pemBlocks } from '../pem.ts';
 import type { Findings } from './findings.ts';
 
 const usages = [
@@ -37,10 +38,12 @@ const longestSignerName = 253 + 1 + (253 + 63 + 1);
 type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number];
 const conditionsOf = ({ status }: CertificateSigningRequest): Condition[] => status?.conditions ?? [];
 
-/** All that can be said without reading the request itself: that is admission's, which may take its time. */
+/** All that can be said without reading what is in the request: that is admission's, which may take its time. */
 export function validateCertificateRequest(object: CertificateSigningRequest, findings: Findings): void {
   const { spec } = object;
-  if (!spec.request) findings.invalid('spec.request', null, 'PEM block type must be CERTIFICATE REQUEST');
+  if (firstPemBlock(Buffer.from(spec.request ?? '', 'base64').toString('latin1'))?.type !== 'CERTIFICATE REQUEST') {
+    findings.invalid('spec.request', spec.request || null, 'PEM block type must be CERTIFICATE REQUEST');
+  }
   if (!spec.usages?.length) findings.required('spec.usages');
   const seen = new Set<string>();
   spec.usages?.forEach((usage, index) => {
@@ -154,13 +157,12 @@ export function validateCertificateRequestStatus(
   if (why !== undefined) findings.invalid('status.certificate', '<certificate data>', why);
 }
 
-const block = /-----BEGIN ([^\n-]*)-----\r?\n([\s\S]*?)-----END \1-----/g;
-
 function whyNoCertificate(pem: string): string | undefined {
   let blocks = 0;
-  for (const [, type, content] of pem.matchAll(block)) {
+  for (const { type, content } of pemBlocks(pem)) {
+    if (!/^\r?\n/.test(content)) continue;
     if (type !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`;
-    if (content!.includes(':')) return 'no PEM block headers are permitted';
+    if (content.includes(':')) return 'no PEM block headers are permitted';
     blocks++;
   }
   return blocks === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined;

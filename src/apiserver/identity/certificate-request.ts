@@ -1,5 +1,6 @@
 import './certificate-authority.ts';
 import * as x509 from '@peculiar/x509';
+import { firstPemBlock } from '../../api/pem.ts';
 
 /** What a PKCS #10 request asks for. */
 export interface CertificateRequest {
@@ -14,15 +15,11 @@ export interface CertificateRequest {
   uris: string[];
 }
 
-const pemBlock = /-----BEGIN ([^\n-]*)-----[\s\S]*?-----END \1-----/;
-
 /** Throws an Error that says why when it is none, or is not signed by the key it is for. */
 export async function readCertificateRequest(pem: string): Promise<CertificateRequest> {
-  const [text, type] = pemBlock.exec(pem) ?? [];
-  if (text === undefined || type !== 'CERTIFICATE REQUEST') {
-    throw new Error('PEM block type must be CERTIFICATE REQUEST');
-  }
-  const request = new x509.Pkcs10CertificateRequest(text);
+  const block = firstPemBlock(pem);
+  if (block?.type !== 'CERTIFICATE REQUEST') throw new Error('PEM block type must be CERTIFICATE REQUEST');
+  const request = new x509.Pkcs10CertificateRequest(block.text);
   const isSigned = await request.verify().catch(() => false);
   if (!isSigned) throw new Error('x509: the signature of the certificate request is not valid');
   const extension = request.extensions.find((one) => one instanceof x509.SubjectAlternativeNameExtension);

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { CustomResourceConversion, CustomResourceDefinition } from '../../generated/apiextensions-v1.ts';
 import { isDns1035Label } from '../../names.ts';
+import { pemBlocks } from '../../pem.ts';
 import { validateClientConfig } from '../../validation/admission/client-config.ts';
 import type { Findings } from '../../validation/findings.ts';
 
@@ -62,13 +63,14 @@ export function validateCaBundle(
 }
 
 function holdsCertificates(base64: string): boolean {
-  const blocks = Buffer.from(base64, 'base64')
-    .toString('latin1')
-    .match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
-  if (blocks === null) return false;
+  let count = 0;
   try {
-    for (const block of blocks) new X509Certificate(block);
-    return true;
+    for (const { type, text } of pemBlocks(Buffer.from(base64, 'base64').toString('latin1'))) {
+      if (type !== 'CERTIFICATE') continue;
+      new X509Certificate(text);
+      count++;
+    }
+    return count > 0;
   } catch {
     return false;
   }

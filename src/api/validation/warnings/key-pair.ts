@@ -1,13 +1,11 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-
-/** `-----BEGIN X-----` ... `-----END X-----` */
-const blockPattern = /-----BEGIN ([^-]+)-----[\s\S]*?-----END \1-----/g;
+import { pemBlocks } from '../../pem.ts';
 
 /** Why a certificate and a key make no pair, in the words of Go's tls.X509KeyPair; undefined when they do. */
 export function keyPairFault(certificatePem: string, keyPem: string): string | undefined {
-  const blocks = [...certificatePem.matchAll(blockPattern)];
-  const types = blocks.map(([, type]) => type!);
-  const certificate = blocks.find(([, type]) => type === 'CERTIFICATE');
+  const blocks = [...pemBlocks(certificatePem)];
+  const types = blocks.map(({ type }) => type);
+  const certificate = blocks.find(({ type }) => type === 'CERTIFICATE');
   if (certificate === undefined) {
     if (types.length === 0) return 'tls: failed to find any PEM data in certificate input';
     if (types.length === 1 && types[0]!.endsWith('PRIVATE KEY')) {
@@ -15,9 +13,9 @@ export function keyPairFault(certificatePem: string, keyPem: string): string | u
     }
     return `tls: failed to find "CERTIFICATE" PEM block in certificate input after skipping PEM blocks of the following types: [${types.join(' ')}]`;
   }
-  const keyBlocks = [...keyPem.matchAll(blockPattern)];
-  const keyTypes = keyBlocks.map(([, type]) => type!);
-  const keyBlock = keyBlocks.find(([, type]) => type!.endsWith('PRIVATE KEY'));
+  const keyBlocks = [...pemBlocks(keyPem)];
+  const keyTypes = keyBlocks.map(({ type }) => type);
+  const keyBlock = keyBlocks.find(({ type }) => type.endsWith('PRIVATE KEY'));
   if (keyBlock === undefined) {
     if (keyTypes.length === 0) return 'tls: failed to find any PEM data in key input';
     if (keyTypes.length === 1 && keyTypes[0] === 'CERTIFICATE') {
@@ -27,13 +25,13 @@ export function keyPairFault(certificatePem: string, keyPem: string): string | u
   }
   let publicKey: KeyObject;
   try {
-    publicKey = new X509Certificate(certificate[0]).publicKey;
+    publicKey = new X509Certificate(certificate.text).publicKey;
   } catch {
     return 'x509: malformed certificate';
   }
   let ofKey: KeyObject;
   try {
-    ofKey = createPublicKey(createPrivateKey(keyBlock[0]));
+    ofKey = createPublicKey(createPrivateKey(keyBlock.text));
   } catch {
     return 'tls: failed to parse private key';
   }
