@@ -302,7 +302,7 @@ const ownStrategies: Record<string, ResourceStrategy> = {
   ),
   'networking.k8s.io/ipaddresses': {
     ...validated(clusterNetworks.validateIpAddressObject, clusterNetworks.validateIpAddressObjectUpdate),
-    validateName: (name, isPrefix) => (isPrefix ? [] : canonicalAddressFindings(name)),
+    validateName: canonicalAddressFindings,
   },
   'discovery.k8s.io/endpointslices': validated(
     networking.validateEndpointSlice,

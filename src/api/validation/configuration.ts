@@ -161,6 +161,28 @@ function validateNodeResources(status: Node['status'], findings: Findings): void
     const quantities = status?.[list] ?? {};
     for (const name in quantities) validateQuantity(name, quantities[name]!, `status.${list}.${name}`, findings);
   }
+  validateDeclaredFeatures(status?.declaredFeatures ?? [], findings);
+}
+
+const longestFeature = 253;
+const featureName = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/;
+const FEATURE_FORM =
+  "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
+
+/** What the kubelet knows: names, each once, in their order. */
+function validateDeclaredFeatures(features: string[], findings: Findings): void {
+  const path = 'status.declaredFeatures';
+  for (const [index, feature] of features.entries()) {
+    const isLong = Buffer.byteLength(feature) > longestFeature;
+    if (isLong || !featureName.test(feature)) {
+      const why = isLong ? `must be no more than ${longestFeature} characters` : FEATURE_FORM;
+      findings.invalid(`${path}[${index}]`, feature, `invalid feature name ${JSON.stringify(feature)}: ${why}`);
+    }
+    const next = features[index + 1];
+    if (next === undefined) continue;
+    if (next === feature) findings.duplicate(`${path}[${index + 1}]`, next);
+    else if (feature > next) findings.invalid(`${path}[${index + 1}]`, next, 'list must be sorted alphabetically');
+  }
 }
 
 export function validateNodeStatusUpdate({ status }: Node, _old: Node, findings: Findings): void {

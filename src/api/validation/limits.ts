@@ -40,9 +40,14 @@ function* validateQuotaResources(resources: Record<string, string> = {}, at: str
   for (const name in resources) {
     if (++count % resourcesAtOnce === 0) yield;
     const path = `${at}[${name}]`;
-    findings.invalidEach(path, name, isQualifiedName(name));
-    const isKnown = standardQuotaResources.has(name) || /^(requests\.|limits\.)?hugepages-/.test(name);
-    if (!name.includes('/') && !isKnown) findings.invalid(path, name, 'must be a standard resource for quota');
+    const wrong = isQualifiedName(name);
+    findings.invalidEach(path, name, wrong);
+    if (!name.includes('/') && !/^(requests\.)?hugepages-/.test(name)) {
+      if (wrong.length === 0 && !isStandardResource(name)) {
+        findings.invalid(path, name, 'must be a standard resource type or fully qualified');
+      }
+      if (!standardQuotaResources.has(name)) findings.invalid(path, name, 'must be a standard resource for quota');
+    }
     validateQuantity(name, resources[name]!, path, findings);
   }
 }

@@ -1,20 +1,17 @@
 import type { RuntimeClass } from '../generated/node-v1.ts';
 import { isDns1123Label } from '../names.ts';
-import { compareQuantities } from '../quantity.ts';
-import { type Findings, MUST_NOT_BE_NEGATIVE } from './findings.ts';
+import type { Findings } from './findings.ts';
 import { validateImmutable, validateLabels } from './metadata.ts';
+import { validateResourceRequirements } from './pods/resources.ts';
 import { tolerationText, validateTolerations } from './pods/scheduling.ts';
 
 /** Source: pkg/apis/node/validation. */
 export function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeClass, findings: Findings): void {
   if (!handler) findings.required('handler');
   else findings.invalidEach('handler', handler, isDns1123Label(handler));
-  const fixed = overhead?.podFixed ?? {};
-  for (const name in fixed) {
-    // Upstream checks them as if they were limits.
-    if (compareQuantities(fixed[name]!, 0) < 0) {
-      findings.invalid(`overhead.limits[${name}]`, fixed[name], MUST_NOT_BE_NEGATIVE);
-    }
+  // Upstream checks them as if they were limits.
+  if (overhead?.podFixed !== undefined) {
+    validateResourceRequirements({ limits: overhead.podFixed }, 'overhead', findings);
   }
   if (scheduling === undefined) return;
   validateLabels(scheduling.nodeSelector, 'scheduling.nodeSelector', findings);

@@ -240,7 +240,8 @@ function* validateStatefulSet({ spec }: StatefulSet, findings: Findings): Steps<
   findings.nonnegative(spec.ordinals?.start, 'spec.ordinals.start');
   if (spec.serviceName) findings.invalidEach('spec.serviceName', spec.serviceName, isDns1123Label(spec.serviceName));
   const selector = validateSelector(spec.selector, 'statefulset', findings);
-  if (selector !== undefined) yield* validateTemplate(withClaimVolumes(spec), selector, 'StatefulSet', findings);
+  if (selector === undefined) validateRunsForever(spec.template, 'StatefulSet', findings);
+  else yield* validateTemplate(withClaimVolumes(spec), selector, 'StatefulSet', findings);
 }
 
 /** Pods mount the claims of the set by name; hostname and subdomain are the controller's. */

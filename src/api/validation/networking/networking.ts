@@ -255,6 +255,16 @@ export function validateEndpointSlice({ addressType, endpoints, ports }: Endpoin
       zones.add(name);
       findings.invalidEach(zone, name, isLabelValue(name));
     });
+    const nodes = new Set<string>();
+    if ((hints?.forNodes?.length ?? 0) > 8) findings.tooMany(`${at}.hints.forNodes`, hints!.forNodes!.length, 8);
+    else {
+      hints?.forNodes?.forEach(({ name = '' }, i) => {
+        const node = `${at}.hints.forNodes[${i}].name`;
+        if (nodes.has(name)) findings.duplicate(node, name);
+        nodes.add(name);
+        findings.invalidEach(node, name, isDns1123Subdomain(name));
+      });
+    }
   });
   const names = new Set<string>();
   ports?.forEach((port, index) => {

@@ -127,9 +127,11 @@ export function validateVolumeAttachment({ spec }: VolumeAttachment, findings: F
     findings.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
   } else if (persistentVolumeName !== undefined && inlineVolumeSpec !== undefined) {
     findings.forbidden('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
-  } else if (persistentVolumeName !== undefined) {
+  } else if (persistentVolumeName === '') {
+    findings.required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName');
+  }
+  if (persistentVolumeName !== undefined) {
     const path = 'spec.source.persistentVolumeName';
-    if (persistentVolumeName === '') findings.required(path, 'must specify non empty persistentVolumeName');
     findings.invalidEach(path, persistentVolumeName, isDns1123Subdomain(persistentVolumeName));
   }
 }

@@ -53,8 +53,8 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string,
     const { namespace } = dataSourceRef;
     if (namespace) findings.invalidEach(`${path}.dataSourceRef.namespace`, namespace, isDns1123Label(namespace));
   }
-  // What is shown is the path itself, as it is upstream.
-  const mismatch = (detail: string) => findings.invalid(path, { name: 'dataSource' }, detail);
+  // What is shown is the path itself, as it is upstream: it has no fields that JSON knows.
+  const mismatch = (detail: string) => findings.invalid(path, {}, detail);
   if (dataSource && dataSourceRef?.namespace) {
     mismatch('may not be specified when dataSourceRef.namespace is specified');
   } else if (dataSource && dataSourceRef) {
@@ -153,12 +153,12 @@ export function validateVolume({ metadata, spec }: PersistentVolume, findings: F
   if (!Object.keys(spec.capacity ?? {}).length) findings.required('spec.capacity');
   if (storage === undefined || Object.keys(spec.capacity!).length > 1) {
     findings.notSupported('spec.capacity', spec.capacity ?? null, ['storage']);
-  } else if (compareQuantities(storage, '0') <= 0) {
-    const path = 'spec.capacity[storage]';
-    findings.invalid(path, storage, 'must be greater than zero');
-    if (compareQuantities(storage, '0') < 0) {
-      findings.invalid(path, quantityValue(storage), 'must be a valid resource quantity');
-    }
+  }
+  for (const name in spec.capacity) {
+    const [path, quantity] = [`spec.capacity[${name}]`, spec.capacity[name]!];
+    const whole = quantityValue(quantity);
+    if (whole < 0) findings.invalid(path, whole, 'must be a valid resource quantity');
+    if (compareQuantities(quantity, '0') <= 0) findings.invalid(path, quantity, 'must be greater than zero');
   }
   findings.oneOf(spec.persistentVolumeReclaimPolicy, 'spec.persistentVolumeReclaimPolicy', [
     'Delete',
