@@ -1,10 +1,9 @@
 import { semanticEqual } from '../equality.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../generated/rbac-v1.ts';
-import { schemaOf } from '../generated-schema.ts';
 import { isPathSegmentName, nameIsDnsSubdomain } from '../names.ts';
 import { selectorFromLabelSelector } from '../selectors/label-selectors.ts';
 import type { Findings } from './findings.ts';
-import { goValue } from './go-value.ts';
+import { goValueOf } from './go-value.ts';
 import { validateLabelSelector } from './metadata.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -57,7 +56,8 @@ export function validateClusterRole({ rules, aggregationRule }: ClusterRole, fin
     try {
       selectorFromLabelSelector(selector);
     } catch {
-      findings.invalid(at, selector, 'invalid label selector.');
+      // What could not be made of it is shown.
+      findings.invalid(at, null, 'invalid label selector.');
     }
   });
 }
@@ -98,10 +98,6 @@ export const validateClusterRoleBinding = (binding: ClusterRoleBinding, findings
 
 export function validateRoleRefUpdate(binding: Binding, old: Binding, findings: Findings): void {
   if (!semanticEqual(binding.roleRef, old.roleRef)) {
-    findings.invalid(
-      'roleRef',
-      goValue(schemaOf('io.k8s.api.rbac.v1.RoleRef')!, binding.roleRef),
-      'cannot change roleRef',
-    );
+    findings.invalid('roleRef', goValueOf('io.k8s.api.rbac.v1.RoleRef', binding.roleRef), 'cannot change roleRef');
   }
 }

@@ -4,6 +4,7 @@ import type { PodDisruptionBudget } from '../generated/policy-v1.ts';
 import { isDns1123Label, isPathSegmentName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { Findings } from './findings.ts';
+import { goValueOf } from './go-value.ts';
 import { validateLabelSelector } from './metadata.ts';
 import { validateContainerResourceName } from './pods/resources.ts';
 import { validateAtMostAll, validateIntOrPercent } from './workloads.ts';
@@ -167,7 +168,11 @@ function validateTarget(source: string, target: any, path: string, findings: Fin
 export function validateDisruptionBudget({ spec }: PodDisruptionBudget, findings: Findings): void {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = spec;
   if (minAvailable !== undefined && maxUnavailable !== undefined) {
-    findings.invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set');
+    findings.invalid(
+      'spec',
+      goValueOf('io.k8s.api.policy.v1.PodDisruptionBudgetSpec', spec),
+      'minAvailable and maxUnavailable cannot be both set',
+    );
   }
   validateIntOrPercent(minAvailable, 'spec.minAvailable', findings);
   validateAtMostAll(minAvailable, 'spec.minAvailable', findings);

@@ -7,6 +7,7 @@ import type {
 } from '../generated/flowcontrol-v1.ts';
 import { inclusiveRange, isDns1123Label, isDns1123Subdomain } from '../names.ts';
 import type { Findings } from './findings.ts';
+import { goValueOf } from './go-value.ts';
 
 const MAX_PRECEDENCE = 10_000;
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch'];
@@ -32,7 +33,8 @@ export function validateFlowSchema(
   }
   if (distinguisherMethod !== undefined && !['ByNamespace', 'ByUser'].includes(distinguisherMethod.type)) {
     // Upstream shows the whole method.
-    findings.notSupported('spec.distinguisherMethod.type', distinguisherMethod, ['ByNamespace', 'ByUser']);
+    const shown = goValueOf('io.k8s.api.flowcontrol.v1.FlowDistinguisherMethod', distinguisherMethod);
+    findings.notSupported('spec.distinguisherMethod.type', shown, ['ByNamespace', 'ByUser']);
   }
   const name = priorityLevelConfiguration?.name;
   if (!name) findings.required('spec.priorityLevelConfiguration.name', 'must reference a priority level');

@@ -1,4 +1,5 @@
-import { resolveObject } from '../generated-schema.ts';
+import type { LabelSelector } from '../generated/meta-v1.ts';
+import { resolveObject, schemaOf } from '../generated-schema.ts';
 import { type FieldSchema, type TypeSchema, type ValueSchema, zeroScalar } from '../schema.ts';
 
 /** What Go's names have in capitals. */
@@ -11,6 +12,7 @@ const initialisms: Record<string, string> = {
   gmsaCredentialSpec: 'GMSACredentialSpec',
   gmsaCredentialSpecName: 'GMSACredentialSpecName',
 };
+const SELECTOR = 'io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector';
 const goName = (field: string) => initialisms[field] ?? field[0]!.toUpperCase() + field.slice(1);
 
 /**
@@ -22,13 +24,32 @@ export function goValue(schema: TypeSchema, value: any): unknown {
   return Object.fromEntries(fields);
 }
 
+/** The same of a type by its name: `io.k8s.api.core.v1.SeccompProfile`. */
+export const goValueOf = (typeName: string, value: object): unknown => goValue(schemaOf(typeName)!, value);
+
+/** As Go writes one, whose type has JSON names: its fields in their order, those that say something. */
+export function goSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelector): object {
+  const expressions = matchExpressions.map(({ key, operator, values }) => ({
+    key,
+    operator,
+    ...(values !== undefined && values.length > 0 && { values }),
+  }));
+  return {
+    ...(Object.keys(matchLabels).length > 0 && { matchLabels }),
+    ...(expressions.length > 0 && { matchExpressions: expressions }),
+  };
+}
+
 function shown(field: FieldSchema, value: unknown): unknown {
   if (value === undefined || value === null) return field.pointer === true ? null : zero(field.type);
   return inside(field.type, value);
 }
 
 function inside(type: ValueSchema, value: any): unknown {
-  if (type.kind === 'object') return goValue(resolveObject(type), value);
+  if (type.kind === 'object') {
+    const schema = resolveObject(type);
+    return schema.name === SELECTOR ? goSelector(value) : goValue(schema, value);
+  }
   if (type.kind === 'array') return value.map((item: unknown) => inside(type.items, item));
   return value;
 }

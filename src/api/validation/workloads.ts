@@ -6,9 +6,12 @@ import type { LabelSelector } from '../generated/meta-v1.ts';
 import { isDns1123Label, isPercent } from '../names.ts';
 import { type Selector, selectorFromLabelSelector, selectorFromLabels } from '../selectors/label-selectors.ts';
 import type { Findings } from './findings.ts';
+import { goSelector, goValueOf } from './go-value.ts';
 import { validateImmutable, validateLabelSelector } from './metadata.ts';
 import { validatePodTemplate } from './pods/spec.ts';
 import { validateClaimSpec } from './volumes/storage.ts';
+
+const apps = 'io.k8s.api.apps.v1';
 
 /** Source: pkg/apis/apps/validation. Every workload selects the pods of its own template. */
 function validateSelector(
@@ -20,13 +23,17 @@ function validateSelector(
   else {
     validateLabelSelector(selector, 'spec.selector', findings);
     if (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length) {
-      findings.invalid('spec.selector', selector, `empty selector is invalid for ${workload}`);
+      findings.invalid('spec.selector', {}, `empty selector is invalid for ${workload}`);
     }
   }
   try {
     return selectorFromLabelSelector(selector);
   } catch {
-    findings.invalid('spec.selector', selector, workload === 'statefulset' ? '' : 'invalid label selector');
+    findings.invalid(
+      'spec.selector',
+      goSelector(selector!),
+      workload === 'statefulset' ? '' : 'invalid label selector',
+    );
     return undefined;
   }
 }
@@ -103,7 +110,10 @@ function validateStrategy(strategy: NonNullable<Deployment['spec']['strategy']>,
     }
     validateAtMostAll(rollingUpdate.maxUnavailable, `${path}.maxUnavailable`, findings);
   } else {
-    findings.notSupported('spec.strategy', strategy, ['Recreate', 'RollingUpdate']);
+    findings.notSupported('spec.strategy', goValueOf(`${apps}.DeploymentStrategy`, strategy), [
+      'Recreate',
+      'RollingUpdate',
+    ]);
   }
 }
 
@@ -156,7 +166,7 @@ export function* validateDaemonSet({ spec }: DaemonSet, findings: Findings): Ste
     );
   } else {
     const isEmpty = !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length;
-    if (isEmpty) findings.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
+    if (isEmpty) findings.invalid('spec.selector', {}, 'empty selector is invalid for daemonset');
     try {
       if (!isEmpty && !selectorFromLabelSelector(selector).matches(spec.template.metadata?.labels)) {
         findings.invalid(
@@ -190,7 +200,8 @@ export function* validateDaemonSet({ spec }: DaemonSet, findings: Findings): Ste
     }
     validateAtMostAll(rollingUpdate.maxUnavailable, `${path}.maxUnavailable`, findings);
   } else if (type !== 'OnDelete') {
-    findings.notSupported('spec.updateStrategy', spec.updateStrategy, ['RollingUpdate', 'OnDelete']);
+    const shown = goValueOf(`${apps}.DaemonSetUpdateStrategy`, spec.updateStrategy ?? {});
+    findings.notSupported('spec.updateStrategy', shown, ['RollingUpdate', 'OnDelete']);
   }
 }
 
@@ -226,7 +237,8 @@ function* validateStatefulSet({ spec }: StatefulSet, findings: Findings): Steps<
     validateIntOrPercent(unavailable, 'spec.updateStrategy.rollingUpdate.maxUnavailable', findings);
     validateAtMostAll(unavailable, 'spec.updateStrategy.rollingUpdate.maxUnavailable', findings);
   } else {
-    findings.invalid('spec.updateStrategy', spec.updateStrategy, "must be 'RollingUpdate' or 'OnDelete'");
+    const shown = goValueOf(`${apps}.StatefulSetUpdateStrategy`, spec.updateStrategy ?? {});
+    findings.invalid('spec.updateStrategy', shown, "must be 'RollingUpdate' or 'OnDelete'");
   }
   for (const when of ['whenDeleted', 'whenScaled'] as const) {
     findings.optionalOneOf(

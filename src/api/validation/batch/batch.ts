@@ -4,6 +4,7 @@ import type { CronJob, Job, JobSpec } from '../../generated/batch-v1.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../names.ts';
 import { selectorFromLabelSelector } from '../../selectors/label-selectors.ts';
 import type { Findings } from '../findings.ts';
+import { goSelector } from '../go-value.ts';
 import { validateImmutable, validateLabelSelector } from '../metadata.ts';
 import { validatePodTemplate } from '../pods/spec.ts';
 import { cronScheduleFinding } from './cron-schedule.ts';
@@ -154,7 +155,8 @@ function validateSelectorMatches({ spec, metadata }: Job, findings: Findings): v
     'controller-uid': metadata.uid,
     'job-name': metadata.name ?? '',
   };
-  if (!selector.matches(generated)) findings.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
+  if (!selector.matches(generated))
+    findings.invalid('spec.selector', goSelector(spec.selector!), '`selector` not auto-generated');
 }
 
 export function* validateJobUpdate(job: Job, old: Job, findings: Findings): Steps<void> {
@@ -243,7 +245,7 @@ export function* validateCronJob({ spec, metadata }: CronJob, findings: Findings
   yield* validateJobSpec(spec.jobTemplate.spec, 'spec.jobTemplate.spec', findings);
   const { selector, manualSelector } = spec.jobTemplate.spec;
   if (selector !== undefined && selector !== null) {
-    findings.invalid('spec.jobTemplate.spec.selector', selector, '`selector` will be auto-generated');
+    findings.invalid('spec.jobTemplate.spec.selector', goSelector(selector), '`selector` will be auto-generated');
   }
   if (manualSelector === true) {
     findings.notSupported('spec.jobTemplate.spec.manualSelector', manualSelector, ['nil', 'false']);

@@ -1,6 +1,7 @@
 import type { JobSpec, PodFailurePolicyRule, SuccessPolicyRule } from '../../generated/batch-v1.ts';
 import { isQualifiedName } from '../../names.ts';
 import type { Findings } from '../findings.ts';
+import { goValueOf } from '../go-value.ts';
 
 const MAX_FAILURE_RULES = 20;
 const MAX_SUCCESS_RULES = 20;
@@ -85,7 +86,11 @@ function validateExitCodes(
 export function validateSuccessPolicy(spec: JobSpec, path: string, findings: Findings): void {
   if (spec.successPolicy === undefined) return;
   if (spec.completionMode !== 'Indexed') {
-    findings.invalid(path, spec.successPolicy, 'requires indexed completion mode');
+    findings.invalid(
+      path,
+      goValueOf('io.k8s.api.batch.v1.SuccessPolicy', spec.successPolicy),
+      'requires indexed completion mode',
+    );
     return;
   }
   const rules = spec.successPolicy.rules ?? [];

@@ -1,6 +1,9 @@
 import type { PodResourceClaim, ResourceClaim } from '../../generated/core-v1.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../names.ts';
 import type { Findings } from '../findings.ts';
+import { goValueOf } from '../go-value.ts';
+
+const CLAIM = 'io.k8s.api.core.v1.PodResourceClaim';
 
 /** The resource claims a pod brings along. Source: validatePodResourceClaims of pkg/apis/core/validation. */
 export function validatePodClaims(claims: PodResourceClaim[] | undefined, path: string, findings: Findings): void {
@@ -16,10 +19,14 @@ export function validatePodClaims(claims: PodResourceClaim[] | undefined, path: 
     }
     if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
       const why = 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified';
-      findings.invalid(at, claim, why);
+      findings.invalid(at, goValueOf(CLAIM, claim), why);
     }
     if (resourceClaimName === undefined && resourceClaimTemplateName === undefined) {
-      findings.invalid(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+      findings.invalid(
+        at,
+        goValueOf(CLAIM, claim),
+        'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`',
+      );
     }
     for (const field of ['resourceClaimName', 'resourceClaimTemplateName'] as const) {
       const value = claim[field];

@@ -1,8 +1,7 @@
 import type { AppArmorProfile, PodSecurityContext, SeccompProfile, SecurityContext } from '../../generated/core-v1.ts';
-import { schemaOf } from '../../generated-schema.ts';
 import { inclusiveRange } from '../../names.ts';
 import type { Findings } from '../findings.ts';
-import { goValue } from '../go-value.ts';
+import { goValueOf } from '../go-value.ts';
 import { validateDescendingPath } from '../volumes/volumes.ts';
 import { validateWindowsOptions } from './windows.ts';
 
@@ -24,7 +23,11 @@ function validateSeccomp(profile: SeccompProfile | undefined, path: string, find
       findings.required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost');
     } else validateDescendingPath(profile.localhostProfile, `${path}.localhostProfile`, findings);
   } else if (profile.localhostProfile !== undefined) {
-    findings.invalid(`${path}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost');
+    findings.invalid(
+      `${path}.localhostProfile`,
+      goValueOf('io.k8s.api.core.v1.SeccompProfile', profile),
+      'can only be set when seccomp type is Localhost',
+    );
   }
 }
 
@@ -83,7 +86,7 @@ export function validateContainerSecurity(
   }
 }
 
-const shownContext = (context: SecurityContext) => goValue(schemaOf('io.k8s.api.core.v1.SecurityContext')!, context);
+const shownContext = (context: SecurityContext) => goValueOf('io.k8s.api.core.v1.SecurityContext', context);
 
 export function validatePodSecurity(
   context: PodSecurityContext | undefined,
