@@ -46,7 +46,7 @@ export interface VersionedForm {
   /** The apiVersion that is stored today; objects written before may be of another. */
   readonly storedApiVersion: string;
   toStored(object: KubeObject): KubeObject | Promise<KubeObject>;
-  /** The same object for the same input, as long as that lives. */
+  /** The same object for the same input, as long as that lives; unless it is much larger, then for a while. */
   fromStored(object: KubeObject): KubeObject;
   /** An object of any version in another one of them (an apiVersion); rejects when the conversion webhook fails. */
   convert(object: KubeObject, apiVersion: string): Promise<KubeObject>;

@@ -6,9 +6,9 @@ import { type Compare, type Store, UnknownOutcomeError, type WriteOperation } fr
 import {
   nameFilter,
   versionedEntries,
-  versionedEntry,
   versionedFilter,
   versionedFormOf,
+  versionedLater,
 } from './custom-resources/versioned-entries.ts';
 import { watchVersioned } from './custom-resources/versioned-watch.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
@@ -114,7 +114,7 @@ export class Objects {
     const form = versionedFormOf(resource);
     if (form !== undefined) {
       if (form.fromStoredRemotely === undefined) {
-        return cache.entries(scope, versionedFilter(form, filter)).map((entry) => versionedEntry(form, entry));
+        return versionedLater(form, cache.entries(scope, versionedFilter(form, filter)));
       }
       const converted = await versionedEntries(form, cache.entries(scope, nameFilter(filter)));
       return filter === undefined ? converted : converted.filter(({ object }) => filter.matches(object));
@@ -283,7 +283,7 @@ export class Objects {
     const { filter } = request;
     if (form.fromStoredRemotely === undefined) {
       const list = await cache.list({ ...request, filter: versionedFilter(form, filter) });
-      return { ...list, entries: list.entries.map((entry) => versionedEntry(form, entry)) };
+      return { ...list, entries: versionedLater(form, list.entries) };
     }
     // A page is converted as a whole, then looked at: it may turn out shorter than asked for.
     const list = await cache.list({ ...request, filter: nameFilter(filter) });

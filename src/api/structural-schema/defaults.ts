@@ -3,7 +3,7 @@ import { cloneJson } from '../json/json.ts';
 import { isRecord, itemsOf, type JsonSchema, propertyOf, setOwn, valuesOf } from './json-schema.ts';
 
 /** What defaults may add to an object, as JSON: as much as a request may bring. A list of `{}` becomes a thousandfold. */
-const mostAddedBytes = 3 * 1024 * 1024;
+export const mostAddedBytes = 3 * 1024 * 1024;
 
 /** Defaults of a small object and a small schema can make an object of gigabytes. */
 export class TooManyDefaults extends Error {
@@ -15,9 +15,10 @@ export class TooManyDefaults extends Error {
 /**
  * Fills in a schema's defaults, in place. Nulls that the schema does not allow become its default, or go where there is
  * none. Throws TooManyDefaults, with some filled in, where they would add megabytes.
+ * Returns how many bytes of JSON they added, about.
  * Source: apiextensions' defaulting.
  */
-export function* schemaDefaultsSteps(schema: JsonSchema, value: unknown): Steps<void> {
+export function* schemaDefaultsSteps(schema: JsonSchema, value: unknown): Steps<number> {
   const left: Left = { bytes: mostAddedBytes, effort: effortAtOnce };
   const parts: Part[] = [[schema, value]];
   for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
@@ -26,9 +27,10 @@ export function* schemaDefaultsSteps(schema: JsonSchema, value: unknown): Steps<
     left.effort = effortAtOnce;
     yield;
   }
+  return mostAddedBytes - left.bytes;
 }
 
-export const applySchemaDefaults = (schema: JsonSchema, value: unknown): void =>
+export const applySchemaDefaults = (schema: JsonSchema, value: unknown): number =>
   runAtOnce(schemaDefaultsSteps(schema, value));
 
 type Part = [schema: JsonSchema, value: unknown];

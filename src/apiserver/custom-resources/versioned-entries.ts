@@ -2,6 +2,7 @@ import type { GroupResource, KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition, VersionedForm } from '../../api/resource-definition.ts';
 import { serialized } from '../watch-cache/serialized.ts';
 import type { CacheEntry, ObjectFilter, Variant } from '../watch-cache/watch-cache.ts';
+import { keepForm, noteGrowth, roughSize } from './grown-forms.ts';
 
 /** The form a resource is asked for in, where that may differ from what is stored. */
 export const versionedFormOf = (resource: GroupResource): VersionedForm | undefined =>
@@ -22,8 +23,60 @@ export function versionedEntry(form: VersionedForm, entry: CacheEntry): CacheEnt
   if (object === entry.object) return entry;
   const ofForm = madeOf(form);
   let versioned = ofForm.get(entry) as CacheEntry | undefined;
-  if (versioned === undefined) ofForm.set(entry, (versioned = new VersionedEntry(entry, object)));
+  if (versioned === undefined) {
+    ofForm.set(entry, (versioned = new VersionedEntry(entry, object)));
+    keepForm(object, () => ofForm.delete(entry));
+  }
   return versioned;
+}
+
+/**
+ * The same, worked out when it is looked at: of ten thousand that are sent in pieces, those of one piece at a time. Not
+ * for forms that a webhook makes.
+ */
+export const versionedLater = (form: VersionedForm, entries: readonly CacheEntry[]): CacheEntry[] =>
+  entries.map((entry) => new LaterEntry(form, entry));
+
+class LaterEntry implements CacheEntry {
+  readonly #form: VersionedForm;
+  readonly #stored: CacheEntry;
+
+  constructor(form: VersionedForm, stored: CacheEntry) {
+    this.#form = form;
+    this.#stored = stored;
+  }
+
+  get tenant(): string {
+    return this.#stored.tenant;
+  }
+
+  get namespace(): string {
+    return this.#stored.namespace;
+  }
+
+  get name(): string {
+    return this.#stored.name;
+  }
+
+  get revision(): number {
+    return this.#stored.revision;
+  }
+
+  get key(): string {
+    return this.#stored.key;
+  }
+
+  get object(): KubeObject {
+    return versionedEntry(this.#form, this.#stored).object;
+  }
+
+  bytes(variant: Variant): Buffer {
+    return versionedEntry(this.#form, this.#stored).bytes(variant);
+  }
+
+  representation<T>(name: string, build: (object: KubeObject) => T): T {
+    return versionedEntry(this.#form, this.#stored).representation(name, build);
+  }
 }
 
 /** The same for any form, in the same order; what a webhook has to convert goes there in one call. */
@@ -37,8 +90,14 @@ export async function versionedEntries(form: VersionedForm, entries: readonly Ca
     missing.forEach((entry, index) => {
       const one = batch.then((objects) => {
         const object = objects[index]!;
-        const versioned = object === entry.object ? entry : new VersionedEntry(entry, object);
+        if (object === entry.object) {
+          ofForm.set(entry, entry);
+          return entry;
+        }
+        const versioned = new VersionedEntry(entry, object);
         ofForm.set(entry, versioned);
+        noteGrowth(object, roughSize(object) - 4 * (entry.size ?? 0));
+        keepForm(object, () => ofForm.delete(entry));
         return versioned;
       });
       ofForm.set(entry, one);

@@ -4,9 +4,15 @@ import type { CustomResourceDefinition } from '../../api/generated/apiextensions
 import { cloneJson } from '../../api/json/json.ts';
 import { type KubeObject, parseApiVersion } from '../../api/object.ts';
 import type { VersionedForm } from '../../api/resource-definition.ts';
-import { applySchemaDefaults, leadsToDefault, TooManyDefaults } from '../../api/structural-schema/defaults.ts';
+import {
+  applySchemaDefaults,
+  leadsToDefault,
+  mostAddedBytes,
+  TooManyDefaults,
+} from '../../api/structural-schema/defaults.ts';
 import { prune } from '../../api/structural-schema/prune.ts';
 import type { Converter } from './conversion/webhook-converter.ts';
+import { keepForm, noteGrowth } from './grown-forms.ts';
 import { schemaOfVersion } from './version-schema.ts';
 
 /**
@@ -34,17 +40,21 @@ export function versionedForm(
   const isCurrent = (stored: KubeObject) =>
     stored.apiVersion === apiVersion && Number(stored.metadata.resourceVersion) > definedAt;
 
+  /** By the defaults of what was decoded last. */
+  let addedBytes = 0;
   /** As decoded: with the defaults of the version it was written in. */
   const decoded = (stored: KubeObject): KubeObject => {
     const schema = schemaOfVersion(versionOf(stored.apiVersion!));
+    addedBytes = 0;
     if (!leadsToDefault(schema)) return stored;
     const { metadata, ...content } = stored;
     const object = { ...cloneJson(content), metadata } as KubeObject;
     try {
-      applySchemaDefaults(schema, object);
+      addedBytes = applySchemaDefaults(schema, object);
     } catch (error) {
       // What can be read is better than nothing: everybody who lists or watches meets the object.
       if (!(error instanceof TooManyDefaults)) throw error;
+      addedBytes = mostAddedBytes;
     }
     return object;
   };
@@ -63,6 +73,10 @@ export function versionedForm(
     if (object === undefined) {
       object = isCurrent(stored) ? stored : sameIfEqual(stored, pruned(named(decoded(stored), apiVersion)));
       seen.set(stored, object);
+      if (object !== stored) {
+        noteGrowth(object, addedBytes);
+        keepForm(object, () => seen.delete(stored));
+      }
     }
     return object;
   };

@@ -98,10 +98,13 @@ export async function respond(
   return send(context, options, code, 'application/json', Buffer.from(`${text}\n`));
 }
 
+/** What a version shows of an object may be more than is stored. */
+const unknownBytes = 64 * 1024;
+
 /** A hundred objects may be a hundred megabytes, which a client that does not read them would have us keep. */
 function isHeavy(entries: readonly CacheEntry[]): boolean {
   let bytes = 0;
-  for (const entry of entries) bytes += entry.size ?? 0;
+  for (const entry of entries) bytes += entry.size ?? unknownBytes;
   return bytes > heavyListBytes;
 }
 
