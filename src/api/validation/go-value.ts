@@ -40,6 +40,24 @@ export function goSelector({ matchLabels = {}, matchExpressions = [] }: LabelSel
   };
 }
 
+/** As Go writes what has JSON names: fields in the order of the type, where there are any. */
+export function inOrder(typeName: string, value: object): object {
+  return ordered(schemaOf(typeName)!, value);
+}
+
+function ordered(schema: TypeSchema, value: any): object {
+  const entries: [string, unknown][] = [];
+  for (const [name, { type }] of Object.entries(schema.fields)) {
+    if (value[name] !== undefined && value[name] !== null) entries.push([name, orderedInside(type, value[name])]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function orderedInside(type: ValueSchema, value: any): unknown {
+  if (type.kind === 'object') return ordered(resolveObject(type), value);
+  return type.kind === 'array' ? value.map((item: unknown) => orderedInside(type.items, item)) : value;
+}
+
 function shown(field: FieldSchema, value: unknown): unknown {
   if (value === undefined || value === null) return field.pointer === true ? null : zero(field.type);
   return inside(field.type, value);

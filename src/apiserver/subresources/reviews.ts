@@ -3,6 +3,7 @@ import { isQualifiedName } from '../../api/names.ts';
 import { apiVersionOf, formatTime, type KubeObject } from '../../api/object.ts';
 import { badRequest, type FieldError, invalid, notAcceptable } from '../../api/status.ts';
 import { Findings } from '../../api/validation/findings.ts';
+import { inOrder } from '../../api/validation/go-value.ts';
 import { runInTurns, type Steps } from '../../base/steps.ts';
 import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
@@ -29,6 +30,15 @@ export const reviews: Record<string, (environment: Environment, request: Resourc
   'authorization.k8s.io/selfsubjectrulesreviews': selfSubjectRulesReview,
 };
 
+/** Source: WipeObjectMetaSystemFields of k8s.io/apiserver. */
+const systemFields = [
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'managedFields',
+] as const;
+
 async function readReview(environment: Environment, request: ResourceRequest): Promise<KubeObject> {
   const { context, definition } = request;
   const { group, version, kind, resource } = definition;
@@ -36,6 +46,8 @@ async function readReview(environment: Environment, request: ResourceRequest): P
     throw notAcceptable(`the resource ${resource}.${group} does not support being converted to a Table`);
   }
   const review = await readObject(context, { kind: definition, schema: schemaOfKind(group, version, kind)! });
+  // As of whatever is created; who wrote what is nobody's business: it is not stored.
+  for (const field of systemFields) delete review.metadata[field];
   await admitPosted(environment, request, review);
   if (definition.namespaced) {
     const { namespace } = review.metadata;
@@ -75,8 +87,9 @@ async function tokenReview(environment: Environment, request: ResourceRequest): 
   return answered(
     request,
     review,
+    // What the writer says of the user stays where there is none, as upstream.
     'error' in found
-      ? { user: {}, error: found.error }
+      ? { user: {}, ...review['status'], authenticated: undefined, error: found.error }
       : { authenticated: true, user: userInfo(found.identity), audiences: found.audiences },
   );
 }
@@ -130,7 +143,7 @@ async function selfSubjectRulesReview(environment: Environment, request: Resourc
   const { resourceRules, nonResourceRules } = await runInTurns(byWhatTheyAreAbout(rules), paceOf(request.context));
   return answered(
     request,
-    { ...review, spec: {} },
+    { ...review, metadata: {} as KubeObject['metadata'], spec: {} },
     {
       resourceRules,
       nonResourceRules,
@@ -192,6 +205,8 @@ function requirementErrors(
   return findings.list;
 }
 
+const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+
 /** Source: apis/authorization/validation upstream. */
 function checkReview(
   environment: Environment,
@@ -222,9 +237,8 @@ function checkReview(
   }
   const { namespace: _place, managedFields: _fields, ...metadata } = review.metadata as Partial<KubeObject['metadata']>;
   if (Object.keys(metadata).length > 0) {
-    const { name, namespace: place, ...rest } = review.metadata;
     const managedFields = fieldsAfter(environment, context, trackedResource(definition, ''), undefined, review);
-    const shown = JSON.stringify({ name, namespace: place, ...rest, managedFields });
+    const shown = JSON.stringify(inOrder(OBJECT_META, { ...review.metadata, managedFields }));
     errors.push(wrong('metadata', shown, isLocal ? 'must be empty except for namespace' : 'must be empty'));
   }
   for (const selector of ['fieldSelector', 'labelSelector']) {
