@@ -75,7 +75,7 @@ export function* objectUpdateChecks(
   view?: ResourceDefinition,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = updateFindings(object, old);
+  const findings = updateFindings(object, old, ownOnUpdate[`${definition.group}/${definition.resource}`]);
   yield;
   const own = yield* strategy.checks?.update(object, old, findings.list) ??
     done(strategy.validateUpdate?.(object, old, view));
@@ -98,7 +98,7 @@ export function* objectStatusUpdateChecks(
   old: KubeObject,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = updateFindings(object, old);
+  const findings = updateFindings(object, old, ownOnStatusUpdate[`${definition.group}/${definition.resource}`]);
   yield;
   const own = yield* strategy.checks?.statusUpdate(object, old, findings.list) ??
     done(strategy.validateStatusUpdate?.(object, old));
@@ -109,16 +109,26 @@ export function* objectStatusUpdateChecks(
 export const validateObjectStatusUpdate = (definition: ResourceDefinition, object: KubeObject, old: KubeObject) =>
   runAtOnce(objectStatusUpdateChecks(definition, object, old));
 
+type OwnLook = 'nothing' | 'mutable' | 'all';
+
+/** Kinds whose own validation looks at less of metadata than `all`. Source: ValidateUpdate of their strategies. */
+const ownOnUpdate: Record<string, OwnLook> = {
+  'policy/poddisruptionbudgets': 'nothing',
+  'storage.k8s.io/volumeattachments': 'mutable',
+};
+const ownOnStatusUpdate: Record<string, OwnLook> = { ...ownOnUpdate, 'batch/cronjobs': 'nothing' };
+
 /**
  * Upstream looks at what may change first, then at that and at what may not, and again at both for each kind's own sake:
  * so often each finding is told, in this order.
  */
-function updateFindings(object: KubeObject, old: KubeObject): Findings {
+function updateFindings(object: KubeObject, old: KubeObject, own: OwnLook = 'all'): Findings {
   const [mutable, all, findings] = [new Findings(), new Findings(), new Findings()];
   validateMutableMetadata(object.metadata, mutable);
   validateMetadataUpdate(object.metadata, old.metadata, all);
   if (all.list.length > 0) {
-    for (const part of [mutable, all, all]) for (const finding of part.list) findings.list.push(finding);
+    const ofKind = { nothing: [], mutable: [mutable], all: [all] }[own];
+    for (const part of [mutable, all, ...ofKind]) for (const finding of part.list) findings.list.push(finding);
   }
   return findings;
 }

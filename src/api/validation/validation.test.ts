@@ -7,7 +7,7 @@ import { applyDefaults } from '../defaults.ts';
 import { type KubeObject, parseApiVersion } from '../object.ts';
 import { builtinResources, platformResources } from '../resources/index.ts';
 import { invalid } from '../status.ts';
-import { validateObject, validateObjectUpdate } from './index.ts';
+import { validateObject, validateObjectStatusUpdate, validateObjectUpdate } from './index.ts';
 
 // Each file is a list of cases: an object, perhaps the one it replaces, and every finding as `field: message`.
 const testdata = new URL('./testdata/', import.meta.url);
@@ -57,6 +57,28 @@ test('findings make the 422 that Kubernetes gives', () => {
   assert.deepEqual(error.details?.causes, [
     { reason: 'FieldValueRequired', message: 'Required value', field: 'spec.template.spec.containers' },
   ]);
+});
+
+test('what may not change of metadata is told as often as upstream looks', () => {
+  const told = (apiVersion: string, kind: string) => {
+    const { group, version } = parseApiVersion(apiVersion);
+    const definition = builtinResources.find(
+      (one) => one.group === group && one.version === version && one.kind === kind,
+    )!;
+    const object = (uid: string) =>
+      ({
+        apiVersion,
+        kind,
+        metadata: { name: 'a', namespace: 'b', uid, resourceVersion: '1' },
+        status: {},
+      }) as unknown as KubeObject;
+    const found = validateObjectStatusUpdate(definition, object('new'), object('old'));
+    return found.filter(({ field }) => field === 'metadata.uid').length;
+  };
+  assert.equal(told('batch/v1', 'CronJob'), 1);
+  assert.equal(told('policy/v1', 'PodDisruptionBudget'), 1);
+  assert.equal(told('storage.k8s.io/v1', 'VolumeAttachment'), 1);
+  assert.equal(told('v1', 'ResourceQuota'), 2);
 });
 
 test('names that every object has are no names of tables', () => {

@@ -116,7 +116,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
 }
 
 /** What a patch makes of an object may be none of its kind: the patch is what is wrong then. */
-function decodePatched(
+export function decodePatched(
   context: RequestContext,
   value: KubeObject,
   target: BodyTarget,

@@ -22,7 +22,7 @@ import type { Environment } from '../environment.ts';
 import { applyTo } from './apply.ts';
 import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
-import { readPatch } from './patch.ts';
+import { decodePatched, readPatch } from './patch.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName } from './update.ts';
 import { updateObject } from './update-object.ts';
@@ -133,10 +133,10 @@ async function changeOf(
   target: { kind: typeof scaleKind; schema: NonNullable<ReturnType<typeof schemaOfKind>> },
 ): Promise<(live: Scale) => ScaleChange> {
   const { context } = request;
-  const change = (live: Scale, value: unknown, text = ''): ScaleChange => {
-    const wanted = decodeValue(context, { value, duplicates: [], text }, target) as Scale;
-    return { wanted, managedFields: fieldsAfter(environment, context, tracked(), live, wanted) };
-  };
+  const change = (live: Scale, wanted: Scale): ScaleChange => ({
+    wanted,
+    managedFields: fieldsAfter(environment, context, tracked(), live, wanted),
+  });
   if (context.info.verb === 'update') {
     checkFieldManager(context, 'UpdateOptions');
     const body = await parseBody(context, await context.readBody(), 'Scale');
@@ -144,7 +144,8 @@ async function changeOf(
     const first = decodeValue({ ...context, warnings: [] }, { ...body, duplicates: [] }, target);
     requireName(request, first);
     checkPlace(request, first);
-    return (live) => change(live, body.value, body.text);
+    return (live) =>
+      change(live, decodeValue(context, { value: body.value, duplicates: [], text: body.text }, target) as Scale);
   }
   const { contentType, document } = await readPatch(context, request.definition);
   const isApply = contentType === APPLY_PATCH;
@@ -159,6 +160,6 @@ async function changeOf(
       contentType === MERGE_PATCH
         ? applyMergePatch(live, document)
         : applyPatch(contentType, target.schema, live, document);
-    return change(live, patched);
+    return change(live, decodePatched(context, patched as KubeObject, target, [], undefined) as Scale);
   };
 }

@@ -166,6 +166,12 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(scale.status.selector, 'a=b');
     await send('PUT', `${deployments}/d/scale`, { ...scale, spec: { replicas: 7 } });
     assert.equal((await get(`${deployments}/d`)).spec.replicas, 7);
+
+    // A patch to what is no Scale is a wrong patch, a body that is none a bad request.
+    const inWords = { spec: { replicas: 'seven' } };
+    const patched = send('PATCH', `${deployments}/d/scale`, inWords, { contentType: 'application/merge-patch+json' });
+    assert.equal((await refusal(patched)).code, 422);
+    assert.equal((await refusal(send('PUT', `${deployments}/d/scale`, { ...scale, ...inWords }))).code, 400);
   });
 
   it('keeps spec and status apart', async () => {
