@@ -75,7 +75,7 @@ export function* objectUpdateChecks(
   view?: ResourceDefinition,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = updateFindings(object, old, ownOnUpdate[`${definition.group}/${definition.resource}`]);
+  const findings = updateFindings(object, old, ownLookAtMetadata(definition));
   yield;
   const own = yield* strategy.checks?.update(object, old, findings.list) ??
     done(strategy.validateUpdate?.(object, old, view));
@@ -98,7 +98,7 @@ export function* objectStatusUpdateChecks(
   old: KubeObject,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = updateFindings(object, old, ownOnStatusUpdate[`${definition.group}/${definition.resource}`]);
+  const findings = updateFindings(object, old, ownLookAtMetadata(definition, 'status'));
   yield;
   const own = yield* strategy.checks?.statusUpdate(object, old, findings.list) ??
     done(strategy.validateStatusUpdate?.(object, old));
@@ -118,11 +118,16 @@ const ownOnUpdate: Record<string, OwnLook> = {
 };
 const ownOnStatusUpdate: Record<string, OwnLook> = { ...ownOnUpdate, 'batch/cronjobs': 'nothing' };
 
+/** How much of metadata a kind's own validation looks at again, when it or a subresource of it is updated. */
+export function ownLookAtMetadata({ group, resource }: ResourceDefinition, subresource?: string): OwnLook {
+  return (subresource === 'status' ? ownOnStatusUpdate : ownOnUpdate)[`${group}/${resource}`] ?? 'all';
+}
+
 /**
  * Upstream looks at what may change first, then at that and at what may not, and again at both for each kind's own sake:
  * so often each finding is told, in this order.
  */
-function updateFindings(object: KubeObject, old: KubeObject, own: OwnLook = 'all'): Findings {
+function updateFindings(object: KubeObject, old: KubeObject, own: OwnLook): Findings {
   const [mutable, all, findings] = [new Findings(), new Findings(), new Findings()];
   validateMutableMetadata(object.metadata, mutable);
   validateMetadataUpdate(object.metadata, old.metadata, all);

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, type FieldError, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { ownLookAtMetadata } from '../../api/validation/index.ts';
 import { runInTurns } from '../../base/steps.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
@@ -123,7 +124,7 @@ export function requireName({ name }: ResourceRequest, object: { metadata?: { na
 
 /** A patch cannot mean another object: for it the uid is a field like others. */
 export function requireSameUid(
-  { view, definition, name }: ResourceRequest,
+  { view, definition, name, subresource }: ResourceRequest,
   object: { metadata: { uid?: string } },
   old: { metadata: { uid: string } },
 ): void {
@@ -131,8 +132,9 @@ export function requireSameUid(
   if (uid === undefined || uid === '' || uid === old.metadata.uid) return;
   const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
   const finding: FieldError = { reason: 'FieldValueInvalid', field: 'metadata.uid', message };
-  // Told once for all kinds, and again for its own.
-  throw invalid(view ?? definition, name, [finding, finding]);
+  // Told once for all kinds, and again for its own where that looks.
+  const isToldAgain = ownLookAtMetadata(definition, subresource?.name) === 'all';
+  throw invalid(view ?? definition, name, isToldAgain ? [finding, finding] : [finding]);
 }
 
 /** Name and namespace of a body are those of its path. */
