@@ -83,6 +83,8 @@ describe('lists of more objects than go out at once', () => {
     assert.equal(table.rows.length, 701);
     assert.equal(table.rows[0].cells.length, table.columnDefinitions.length);
     assert.ok(Number(table.metadata.resourceVersion) > 0);
+    const wrong = await ask('application/json;as=Table;g=meta.k8s.io;v=v1', { query: '?includeObject=all' });
+    assert.equal(JSON.parse(wrong.text).code, 400, 'it is refused before the list begins');
     const partial = JSON.parse((await ask('application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1')).text);
     assert.equal(partial.kind, 'PartialObjectMetadataList');
     assert.equal(partial.items[0].kind, 'PartialObjectMetadata');

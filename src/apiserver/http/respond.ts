@@ -62,9 +62,11 @@ export async function respond(
   const code = answer.type === 'list' ? 200 : answer.code;
   const form = formOf(context, answer);
   if (form.as === 'PartialObjectMetadata') checkPartial(answer, form);
+  // A long list has begun when its pieces are made.
+  if (form.as === 'Table') parseIncludeObject(context.query.get('includeObject'));
   if (
     answer.type === 'list' &&
-    (answer.entries.length > longListEntries || isHeavy(answer.entries)) &&
+    (answer.entries.length > longListEntries || isHeavy(answer)) &&
     context.turn !== undefined &&
     !options.head
   ) {
@@ -98,13 +100,14 @@ export async function respond(
   return send(context, options, code, 'application/json', Buffer.from(`${text}\n`));
 }
 
-/** What a version shows of an object may be more than is stored. */
-const unknownBytes = 64 * 1024;
+/** What a version shows of a custom resource may be much more than is stored. */
+const grownBytes = 64 * 1024;
 
 /** A hundred objects may be a hundred megabytes, which a client that does not read them would have us keep. */
-function isHeavy(entries: readonly CacheEntry[]): boolean {
+function isHeavy({ definition, entries }: ListAnswer): boolean {
+  const otherBytes = definition.versioned === undefined ? 0 : grownBytes;
   let bytes = 0;
-  for (const entry of entries) bytes += entry.size ?? unknownBytes;
+  for (const entry of entries) bytes += entry.size ?? otherBytes;
   return bytes > heavyListBytes;
 }
 
