@@ -30,7 +30,7 @@ export interface Withdrawal {
  *
  *     /skypod.internal/withdrawals/TENANT/clusterroles.rbac.authorization.k8s.io/NAMESPACE:NAME
  *
- * A record is of the tenant that was when it was made: another of its name has everything. See docs/decisions/0017.
+ * A record is of the tenant that was when it was made: another of its name has everything. See decision 16.
  */
 export class Withdrawals {
   readonly #caches: WatchCaches;
