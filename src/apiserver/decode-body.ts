@@ -88,7 +88,9 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
         : value.apiVersion;
   if (isCustom && kind !== expected.kind) {
     const message = `Invalid value: ${JSON.stringify(kind)}: must be ${expected.kind}`;
-    throw invalid({ group: expected.group, kind }, value.metadata?.name ?? '', [
+    // Not decoded yet: it may be anything.
+    const name: unknown = value.metadata?.name;
+    throw invalid({ group: expected.group, kind }, typeof name === 'string' ? name : '', [
       { reason: 'FieldValueInvalid', field: 'kind', message },
     ]);
   }

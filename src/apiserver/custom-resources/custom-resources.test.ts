@@ -153,6 +153,11 @@ describe('custom resources', () => {
     for (const method of ['POST', 'DELETE']) {
       await assert.rejects(call(method, everywhere, method === 'POST' ? {} : undefined), { code: 404 });
     }
+    const another = { apiVersion: 'stable.example.com/v1', kind: 'Other', metadata: { name: {} } };
+    await assert.rejects(call('POST', of('red'), another), {
+      code: 422,
+      message: 'Other.stable.example.com "" is invalid: kind: Invalid value: "Other": must be CronTab',
+    });
     const unnamed = { code: 400, message: 'name must be provided' };
     await assert.rejects(call('PUT', of('red'), {}), unnamed);
     await assert.rejects(call('PATCH', of('red'), {}, 'application/merge-patch+json'), unnamed);
