@@ -1,4 +1,4 @@
-import type { GroupResource, KubeObject } from '../api/object.ts';
+import type { GroupResource } from '../api/object.ts';
 import type { VersionedForm } from '../api/resource-definition.ts';
 import { ALL_TENANTS } from '../api/tenants.ts';
 import { type Pace, runInTurns } from '../base/steps.ts';
@@ -11,6 +11,7 @@ import {
   versionedLater,
 } from './custom-resources/versioned-entries.ts';
 import { watchVersioned } from './custom-resources/versioned-watch.ts';
+import type { ObjectChange } from './object-change.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
 import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
@@ -29,18 +30,6 @@ import type {
   WatchCache,
   WatchCaches,
 } from './watch-cache/watch-cache.ts';
-
-/** One change of one object; `before` is what the writer has seen, undefined where there must be none. */
-export interface ObjectChange {
-  resource: GroupResource;
-  tenant: string;
-  /** '' for cluster-scoped objects. */
-  namespace: string;
-  name: string;
-  before: CacheEntry | undefined;
-  /** The new state, the writer's own copy, not touched afterwards; undefined deletes. */
-  after: KubeObject | undefined;
-}
 
 /**
  * Objects as the verbs see them: the watch cache for reading, with the shared layer under it, and the store for

@@ -3,9 +3,8 @@ import https from 'node:https';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import { type Status, StatusError } from '../api/status.ts';
 import type { ApiRequest, ApiWatchRequest, Transport, WatchEvent } from '../api/transport.ts';
-import type { HttpAnswer } from './http-answer-reader.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { RequestBatches } from './request-batches.ts';
+import { type BatchedAnswer, RequestBatches } from './request-batches.ts';
 
 export interface HttpTransportOptions {
   /**
@@ -196,15 +195,17 @@ export class HttpTransport implements Transport {
       headers['Content-Type'] = request.contentType ?? 'application/json';
       headers['Content-Length'] = String(payload.length);
     }
-    if (isSilent) return this.#inBatch<T>(request, headers, payload, this.#urls.length - 1);
+    // Twice is as good as once, as it has to be there.
+    if (isSilent && request.method === 'PATCH')
+      return this.#inBatch<T>(request, headers, payload!, this.#urls.length - 1);
     return this.#roundTrip<T>(request, headers, payload, request.method === 'GET', this.#urls.length - 1);
   }
 
   /** What is written at a high rate, and whose answer hardly anybody looks at: with what others write in this moment. */
   async #inBatch<T>(
-    { method, path, query, signal }: ApiRequest,
+    { path, query, signal }: ApiRequest,
     headers: Record<string, string>,
-    payload: Buffer | undefined,
+    payload: Buffer,
     others: number,
   ): Promise<T> {
     for (let left = others; ; left--) {
@@ -214,9 +215,9 @@ export class HttpTransport implements Transport {
         const timeoutMs = this.#options.requestTimeoutMs ?? defaultTimeoutMs;
         this.#batches.set(url, (batches = new RequestBatches({ server: url, tls: this.#tls, timeoutMs })));
       }
-      let answer: HttpAnswer;
+      let answer: BatchedAnswer;
       try {
-        answer = await batches.send({ method, path: this.#path(url, path, query), headers, payload, signal });
+        answer = await batches.send({ method: 'PATCH', path: this.#path(url, path, query), headers, payload, signal });
       } catch (error) {
         if (signal?.aborted === true) throw error;
         this.#leave(url);

@@ -74,14 +74,13 @@ const outcomesOf = async (batches: RequestBatches, ...paths: string[]) => {
   return results.map((result) => (result.status === 'fulfilled' ? result.value.text : String(result.reason)));
 };
 
-test('what is unanswered when a connection ends fails, what comes later does not', async (t) => {
+test('what is next to be answered when a connection ends fails, the rest is sent again', async (t) => {
   const { port, sockets } = await answering(t, (socket, connection, requests) => {
     if (connection > 1) socket.write(ok.repeat(requests));
     else socket.end(ok);
   });
-  const batches = batchesTo(t, port);
-  const lost = 'Error: the connection closed before an answer';
-  assert.deepEqual(await outcomesOf(batches, '/1', '/2', '/3'), ['ok', lost, lost]);
+  const batches = batchesTo(t, port, 60_000, 1);
+  assert.deepEqual(await outcomesOf(batches, '/1', '/2', '/3'), ['ok', 'SocketError: other side closed', 'ok']);
   assert.deepEqual(await outcomesOf(batches, '/4', '/5'), ['ok', 'ok']);
   // An idle connection that the server ended is not used again.
   sockets[1]!.destroy();
@@ -89,22 +88,15 @@ test('what is unanswered when a connection ends fails, what comes later does not
   assert.equal(sockets.length, 3);
 });
 
-test('what a server says it will not hear is sent once more', async (t) => {
+test('what a server says it will not hear is sent again', async (t) => {
   const last = ok.replace('200 OK', '200 OK\r\nConnection: close');
   const { port, sockets } = await answering(t, (socket, connection, requests) => {
     if (connection === 1) socket.end(last);
-    else if (connection === 2) socket.write(ok.repeat(requests));
-    else socket.end(last);
+    else socket.write(ok.repeat(requests));
   });
   const batches = batchesTo(t, port, 60_000, 1);
   assert.deepEqual(await outcomesOf(batches, '/1', '/2', '/3'), ['ok', 'ok', 'ok']);
   assert.equal(sockets.length, 2);
-  sockets[1]!.destroy();
-  // Not for ever.
-  await until(async () => sockets.length > 2 || (await outcomesOf(batches, '/4'))[0] === '');
-  const outcomes = await outcomesOf(batches, '/5', '/6', '/7');
-  assert.deepEqual(outcomes.slice(0, 2), ['ok', 'ok']);
-  assert.match(outcomes[2]!, /closed before an answer/);
 });
 
 test('nobody to talk to, an abort, silence and an end are told to those who wait', async (t) => {
@@ -117,7 +109,7 @@ test('nobody to talk to, an abort, silence and an end are told to those who wait
     server.close();
   });
   await assert.rejects(batchesTo(t, 1).send(requestOf('/')), { code: 'ECONNREFUSED' });
-  await assert.rejects(batchesTo(t, port, 20).send(requestOf('/')), /did not answer in time/);
+  await assert.rejects(batchesTo(t, port, 20).send(requestOf('/')), { name: 'HeadersTimeoutError' });
   const silent = batchesTo(t, port);
   const stop = new AbortController();
   const aborted = assert.rejects(silent.send(requestOf('/', stop.signal)), { name: 'AbortError' });
@@ -126,7 +118,7 @@ test('nobody to talk to, an abort, silence and an end are told to those who wait
   const closed = assert.rejects(silent.send(requestOf('/')), /closed/);
   silent.close();
   await closed;
-  await assert.rejects(batchesTo(t, port).send(requestOf('/a b')), /unescaped/);
+  await assert.rejects(batchesTo(t, port).send(requestOf('/a b')), /invalid request path/);
   const smuggled = { ...requestOf('/'), headers: { A: 'b\r\nC: d' } };
-  await assert.rejects(batchesTo(t, port).send(smuggled), /Invalid character/);
+  await assert.rejects(batchesTo(t, port).send(smuggled), /invalid A header/);
 });

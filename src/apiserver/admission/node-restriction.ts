@@ -1,5 +1,6 @@
 import { semanticEqual } from '../../api/equality.ts';
 import type { GroupResource, KubeObject } from '../../api/object.ts';
+import { MIRROR_ANNOTATION } from '../../api/pods/mirror-pod.ts';
 import { configMapsOf, secretsOf } from '../../api/pods/pod-secrets.ts';
 import { NODES, PODS } from '../../api/resources.ts';
 import { isNotFound, notFound } from '../../api/status.ts';
@@ -14,7 +15,6 @@ import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 import { forbid } from './forbid.ts';
 import { forbiddenNodeLabels, modifiedLabels } from './node-labels.ts';
 
-const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 const LEASE_NAMESPACE = 'kube-node-lease';
 const CLAIMS: GroupResource = { group: '', resource: 'persistentvolumeclaims' };
 const VOLUMES: GroupResource = { group: '', resource: 'persistentvolumes' };

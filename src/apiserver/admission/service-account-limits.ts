@@ -2,12 +2,8 @@ import type { Container, Pod, ServiceAccount } from '../../api/generated/core-v1
 import { secretsOf } from '../../api/pods/pod-secrets.ts';
 
 const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets';
-const mirrorAnnotation = 'kubernetes.io/config.mirror';
 /** What Go's strconv.ParseBool takes for true. */
 const yes = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
-
-export const isMirrorPod = ({ metadata }: { metadata: { annotations?: Record<string, string> } }): boolean =>
-  metadata.annotations?.[mirrorAnnotation] !== undefined;
 
 export const limitsSecrets = ({ metadata }: ServiceAccount): boolean =>
   yes.has(metadata?.annotations?.[enforceAnnotation] ?? '');

@@ -1,17 +1,12 @@
 import { generateName } from '../../api/generate-name.ts';
 import type { Pod, ServiceAccount } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { isMirrorPod } from '../../api/pods/mirror-pod.ts';
 import { SERVICE_ACCOUNTS } from '../../api/resources.ts';
 import type { Objects } from '../objects.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 import { forbid } from './forbid.ts';
-import {
-  isMirrorPod,
-  limitsSecrets,
-  refusalOfMirror,
-  refusalOfSecrets,
-  refusalOfVariables,
-} from './service-account-limits.ts';
+import { limitsSecrets, refusalOfMirror, refusalOfSecrets, refusalOfVariables } from './service-account-limits.ts';
 
 const tokenMountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const volumeNamePrefix = 'kube-api-access-';

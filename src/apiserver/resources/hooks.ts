@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { FieldError } from '../../api/status.ts';
 import type { Identity } from '../identity/identity.ts';
-import type { ObjectChange } from '../objects.ts';
+import type { ObjectChange } from '../object-change.ts';
 
 export interface WriteScope {
   tenant: string;

@@ -4,7 +4,8 @@ import { formatTime, type KubeObject } from '../../api/object.ts';
 import { VPC_API_ADDRESS, VPC_DNS_ADDRESS } from '../../api/pool.ts';
 import { IP_ADDRESSES, SERVICE_CIDRS } from '../../api/resources.ts';
 import { ipAddressLabels } from '../../api/service-addresses.ts';
-import type { ObjectChange, Objects } from '../objects.ts';
+import type { ObjectChange } from '../object-change.ts';
+import type { Objects } from '../objects.ts';
 
 /** Where the platform itself answers: never chosen, but a service may ask for the one of the DNS. */
 const reserved = new Set([VPC_API_ADDRESS, VPC_DNS_ADDRESS]);

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { formatTime, type KubeObject } from '../../api/object.ts';
 import { SERVICES } from '../../api/resources.ts';
 import { StatusError } from '../../api/status.ts';
-import type { ObjectChange, Objects } from '../objects.ts';
+import type { ObjectChange } from '../object-change.ts';
+import type { Objects } from '../objects.ts';
 import type { WriteScope } from './hooks.ts';
 
 const first = 30_000;

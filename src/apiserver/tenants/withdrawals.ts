@@ -1,21 +1,12 @@
-import { formatTime, type GroupResource, type KubeObject } from '../../api/object.ts';
+import { formatTime, type GroupResource } from '../../api/object.ts';
 import { qualifiedResource } from '../../api/status.ts';
 import { bootstrapObjects } from '../authorization/bootstrap/policy.ts';
+import type { ObjectChange } from '../object-change.ts';
 import type { CacheEntry, CacheEvent, WatchCache, WatchCaches } from '../watch-cache/watch-cache.ts';
 
 const WITHDRAWALS: GroupResource = { group: 'skypod.internal', resource: 'withdrawals' };
 
 const forgottenAtOnce = 200;
-
-/** A write of one record, as `Objects.commit` takes it. */
-interface RecordChange {
-  resource: GroupResource;
-  tenant: string;
-  namespace: string;
-  name: string;
-  before: CacheEntry | undefined;
-  after: KubeObject | undefined;
-}
 
 /** One shared object that a tenant has deleted. */
 export interface Withdrawal {
@@ -64,7 +55,7 @@ export class Withdrawals {
   }
 
   /** What is to be written with the deletion. */
-  change(tenant: CacheEntry, resource: GroupResource, namespace: string, name: string, nowMs: number): RecordChange {
+  change(tenant: CacheEntry, resource: GroupResource, namespace: string, name: string, nowMs: number): ObjectChange {
     const place = {
       tenant: tenant.name,
       namespace: qualifiedResource(resource),
@@ -90,9 +81,9 @@ export class Withdrawals {
   }
 
   /** Deletes all records: what was withdrawn is there again. `commit`: all of them or, resolving to undefined, none. */
-  async forgetAll(commit: (changes: RecordChange[]) => Promise<unknown>): Promise<void> {
+  async forgetAll(commit: (changes: ObjectChange[]) => Promise<unknown>): Promise<void> {
     const cache = await this.load();
-    const changes = [...cache.entries({ tenant: undefined })].map((before): RecordChange => {
+    const changes = [...cache.entries({ tenant: undefined })].map((before): ObjectChange => {
       const { tenant, namespace, name } = before;
       return { resource: WITHDRAWALS, tenant, namespace, name, before, after: undefined };
     });

@@ -111,19 +111,12 @@ export const definitionCases: StallCase[] = [
         },
       );
       return {
-        async prepare(ask: Ask, namespace: string) {
-          await made.define(ask);
-          await must(
+        prepare: (ask: Ask, namespace: string) =>
+          made.defineWith(
             ask,
-            post(
-              made.path(namespace),
-              made.object(
-                'o',
-                longList(() => '{"a":[1,2,3]}', 400_000),
-              ),
-            ),
-          );
-        },
+            namespace,
+            longList(() => '{"a":[1,2,3]}', 400_000),
+          ),
         requests: (_round: number, namespace: string) => [
           get(`${made.path(namespace)}/o`, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' }),
           get(made.path(namespace), { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' }),

@@ -273,19 +273,12 @@ export const productCases: StallCase[] = [
       );
       return {
         name: 'products: a column of 5,000 slices of a list of 100,000',
-        async prepare(ask: Ask, namespace: string) {
-          await made.define(ask);
-          await must(
+        prepare: (ask: Ask, namespace: string) =>
+          made.defineWith(
             ask,
-            post(
-              made.path(namespace),
-              made.object(
-                'o',
-                longList(() => '0', 300_000),
-              ),
-            ),
-          );
-        },
+            namespace,
+            longList(() => '0', 300_000),
+          ),
         requests: (_round: number, namespace: string) => [get(`${made.path(namespace)}/o`, table)],
         cleanUp: (ask: Ask) => made.forget(ask),
       };

@@ -113,6 +113,11 @@ export function custom(kind: string, schema: unknown, more: object = {}) {
       }
       throw new Error(`${plural} are not served`);
     },
+    /** With one object, `o`. */
+    async defineWith(ask: Ask, namespace: string, spec: string) {
+      await this.define(ask);
+      await must(ask, post(path(namespace), object('o', spec)));
+    },
     async forget(ask: Ask) {
       await ask({ method: 'DELETE', path: `${definitions}/${plural}.stalls.example.com` });
     },

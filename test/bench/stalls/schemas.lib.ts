@@ -6,10 +6,8 @@ import {
   listOf,
   longList,
   mergePatch,
-  must,
   objectBytes,
   patch,
-  post,
   type StallCase,
   times,
 } from './requests.lib.ts';
@@ -43,19 +41,12 @@ export const schemaCases: StallCase[] = [
       );
       return {
         name: 'schema: an update of a list-map of 20,000',
-        async prepare(ask: Ask, namespace: string) {
-          await made.define(ask);
-          await must(
+        prepare: (ask: Ask, namespace: string) =>
+          made.defineWith(
             ask,
-            post(
-              made.path(namespace),
-              made.object(
-                'o',
-                longList((i) => `{"k":"k${i}"}`),
-              ),
-            ),
-          );
-        },
+            namespace,
+            longList((i) => `{"k":"k${i}"}`),
+          ),
         requests: (round: number, namespace: string) => [
           patch(
             `${made.path(namespace)}/o`,

@@ -1,8 +1,8 @@
 import type { Pod, PodSpec } from '../../generated/core-v1.ts';
+import { MIRROR_ANNOTATION } from '../../pods/mirror-pod.ts';
 import type { Findings } from '../findings.ts';
 import { validateLocalPath } from '../volumes/volumes.ts';
 
-const MIRROR = 'kubernetes.io/config.mirror';
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
 const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
@@ -18,10 +18,10 @@ export function validatePodAnnotations(
   findings: Findings,
 ): void {
   if (annotations === undefined) return;
-  const mirror = annotations[MIRROR];
+  const mirror = annotations[MIRROR_ANNOTATION];
   if (mirror !== undefined && !spec.nodeName) {
     const detail = 'must set spec.nodeName if mirror pod annotation is set';
-    findings.invalid(`${path}[${MIRROR}]`, mirror, detail);
+    findings.invalid(`${path}[${MIRROR_ANNOTATION}]`, mirror, detail);
   }
   const cost = annotations[DELETION_COST];
   if (cost !== undefined && !isInt32(cost)) {
@@ -114,11 +114,12 @@ export function validatePodAnnotationsUpdate(pod: Pod, old: Pod, findings: Findi
     if (key.startsWith(APP_ARMOR)) {
       findings.forbidden(`${path}[${key}]`, 'may not remove or update AppArmor annotations');
     }
-    if (key === MIRROR) findings.forbidden(`${path}[${key}]`, 'may not remove or update mirror pod annotation');
+    if (key === MIRROR_ANNOTATION)
+      findings.forbidden(`${path}[${key}]`, 'may not remove or update mirror pod annotation');
   }
   for (const key in after) {
     if (key in before) continue;
     if (key.startsWith(APP_ARMOR)) findings.forbidden(`${path}[${key}]`, 'may not add AppArmor annotations');
-    if (key === MIRROR) findings.forbidden(`${path}[${key}]`, 'may not add mirror pod annotation');
+    if (key === MIRROR_ANNOTATION) findings.forbidden(`${path}[${key}]`, 'may not add mirror pod annotation');
   }
 }

@@ -1,6 +1,7 @@
 import { runAtOnce } from '../../../base/steps.ts';
 import { semanticEqual } from '../../equality.ts';
 import type { Pod } from '../../generated/core-v1.ts';
+import { isMirrorPod } from '../../pods/mirror-pod.ts';
 import type { Findings } from '../findings.ts';
 import { validatePodCommon } from './pod.ts';
 
@@ -9,7 +10,7 @@ import { validatePodCommon } from './pod.ts';
  * ValidatePodEphemeralContainersUpdate.
  */
 export function validatePodEphemeralContainers(pod: Pod, old: Pod, findings: Findings): void {
-  if (old.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) {
+  if (isMirrorPod(old)) {
     findings.forbidden('', 'static pods do not support ephemeral containers');
     return;
   }

@@ -1,13 +1,14 @@
 import { runAtOnce } from '../../../base/steps.ts';
 import { semanticEqual } from '../../equality.ts';
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../../generated/core-v1.ts';
+import { isMirrorPod } from '../../pods/mirror-pod.ts';
 import { qosClassOf } from '../../strategies/qos-class.ts';
 import type { Findings } from '../findings.ts';
 import { validatePodCommon } from './pod.ts';
 
 /** Writes to a pod's `resize`: only cpu and memory of its containers, and of the pod. Source: ValidatePodResize. */
 export function validatePodResize(pod: Pod, old: Pod, findings: Findings): void {
-  if (old.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) {
+  if (isMirrorPod(old)) {
     findings.forbidden('', 'static pods cannot be resized');
     return;
   }

@@ -1,14 +1,13 @@
 import type { KubeObject } from '../../../api/object.ts';
+import { isMirrorPod } from '../../../api/pods/mirror-pod.ts';
 import { configMapsOf, secretsOf } from '../../../api/pods/pod-secrets.ts';
-
-/** Of a static pod: it can name nothing, since its node wrote it. */
-const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 export type Referenced = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'resourceclaims' | 'serviceaccounts';
 
 /** Whether a pod cannot run without an object of its namespace. Source: AddPod of upstream's node authorizer. */
 export function podRefersTo(pod: KubeObject, what: Referenced, name: string): boolean {
-  if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) return false;
+  // It can name nothing, since its node wrote it.
+  if (isMirrorPod(pod)) return false;
   const { spec, status } = pod as any;
   switch (what) {
     case 'secrets':
