@@ -25,15 +25,15 @@ const leasePath = '/clusters/system/apis/coordination.k8s.io/v1/namespaces/kube-
 
 type Way = (commit: () => Promise<CommitResult>) => Promise<CommitResult>;
 
-/** A memory store whose commits of terms go these ways, one after the other, and the rest as they are. */
-function failing(ways: Way[]): Store {
+/** A memory store whose commits of terms, or of others, go these ways, one after the other, and the rest as they are. */
+function failing(ways: Way[], isMeant = isTerm): Store {
   const store = openMemoryStore();
   return new Proxy(store, {
     get(target, name) {
       const value = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
       return (...given: unknown[]) => {
-        const way = name === 'commit' && isTerm(given[0] as Transaction) ? ways.shift() : undefined;
+        const way = name === 'commit' && isMeant(given[0] as Transaction) ? ways.shift() : undefined;
         return way === undefined ? value.apply(target, given) : way(() => value.apply(target, given));
       };
     },
@@ -143,6 +143,35 @@ test('nothing arrives of who was replaced, and its work is told to end', async (
       { code: 404 },
     );
   } finally {
+    stop.abort();
+    await leading;
+    await server.close();
+  }
+});
+
+test('who was replaced does not wait for what its store never answers', async () => {
+  const hanging = Promise.withResolvers<CommitResult>();
+  const isHanging = ({ operations }: Transaction) => operations.some(({ key }) => key.endsWith('/hangs'));
+  const store = fencedStore(failing([() => hanging.promise], isHanging));
+  const server = await startTestServer(store);
+  const stop = new AbortController();
+  const given = Promise.withResolvers<number>();
+  const options = { store, transport: server.transport, election, clock: systemClock, logger: silentLogger };
+  const leading = leadInTurn(
+    options,
+    async (client) => {
+      const answer = client.transport.request(newNamespace('hangs')).catch(({ code }) => code);
+      await store.commit({ compare: [], operations: [{ type: 'put', key: termKey, value: Buffer.from('another') }] });
+      await client.transport.request(newNamespace('too-late')).catch(() => {});
+      given.resolve(await answer);
+      stop.abort();
+    },
+    stop.signal,
+  );
+  try {
+    assert.equal(await given.promise, 503);
+  } finally {
+    hanging.reject(new UnavailableError('away'));
     stop.abort();
     await leading;
     await server.close();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { LEASES } from '../api/resources.ts';
+import { serviceUnavailable } from '../api/status.ts';
 import type { Transport } from '../api/transport.ts';
 import { aborted, sleep } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
@@ -23,8 +24,6 @@ const namespace = 'kube-system';
 const leaseName = 'skypod-control-plane';
 /** No resource has this key. Its holder's name, written once a term. */
 const termKey = '/skypod.internal/terms/control-plane';
-/** How long the work may take to end once the lease is lost, before the process ends it. */
-const stepDownMs = 4_000;
 const termRetryMs = 500;
 
 /**
@@ -39,17 +38,20 @@ export function leadInTurn(
   const { store, transport, election, clock, logger } = options;
   const identity = `${hostname()}_${randomUUID()}`;
   const client = new Client(transport);
+  // The process ends what has not ended before another may lead.
+  const stepDownMs = election.leaseDurationMs - election.renewDeadlineMs;
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     const modRevision = await beginTerm(options, client, identity, signal);
     if (modRevision === undefined) return;
     const replaced = new AbortController();
     const fence = { key: termKey, modRevision, onLost: () => replaced.abort() };
+    const over = AbortSignal.any([signal, replaced.signal]);
+    const unlessOver = givenUpWhen(over);
     const fenced = new Client({
-      request: (request) => store.within(fence, () => transport.request(request)),
+      request: (request) => unlessOver(store.within(fence, () => transport.request(request))),
       watch: (request) => transport.watch(request),
     });
-    const over = AbortSignal.any([signal, replaced.signal]);
     const overdue = aborted(over)
       .then(() => sleep(stepDownMs))
       .then(() => 'overdue' as const);
@@ -60,6 +62,24 @@ export function leadInTurn(
   };
   const lease = { tenant: SYSTEM_TENANT, namespace, name: leaseName, identity };
   return runWhileLeader({ client, clock, logger, ...lease, ...election }, lead, stop);
+}
+
+/**
+ * Answers that nobody waits for once `over` aborts: the work of a leader that is none any more would end with the last
+ * of them, and of a store it cannot reach they come late.
+ */
+function givenUpWhen(over: AbortSignal): <T>(answer: Promise<T>) => Promise<T> {
+  const waiting = new Set<(error: Error) => void>();
+  const giveUp = () => {
+    for (const reject of waiting) reject(serviceUnavailable('the lease was lost'));
+  };
+  over.addEventListener('abort', giveUp, { once: true });
+  return (answer) =>
+    new Promise((resolve, reject) => {
+      waiting.add(reject);
+      answer.then(resolve, reject).finally(() => waiting.delete(reject));
+      if (over.aborted) giveUp();
+    });
 }
 
 /**
