@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import type { VpcService } from '../../../api/pool.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
+import { RetriedWork } from '../retried-work.ts';
 import { healthAnswer } from './answer.ts';
 import type { openPorts } from './port-opener.ts';
 
@@ -33,10 +34,7 @@ export class HealthPorts {
   readonly #open = new Map<number, Server>();
   readonly #http: HttpServer;
   readonly #sockets = new Set<Socket>();
-  #started = false;
-  #closed = false;
-  #working: Promise<void> | undefined;
-  #cancelRetry: (() => void) | undefined;
+  readonly #opening: RetriedWork;
 
   constructor(options: HealthPortsOptions) {
     this.#options = options;
@@ -47,6 +45,14 @@ export class HealthPorts {
       if (service === undefined) return void response.writeHead(503).end();
       const { code, headers, body } = healthAnswer(service, localAddress, options.isProxyHealthy());
       response.writeHead(code, headers).end(body);
+    });
+    this.#opening = new RetriedWork({
+      isDue: () => this.#missing().length > 0,
+      attempt: () => this.#listen(),
+      onFailure: (error) =>
+        options.logger.warn({ error }, 'health check ports of services could not be opened; it will be tried again'),
+      retryMs: RETRY_MS,
+      clock: options.clock,
     });
   }
 
@@ -67,37 +73,34 @@ export class HealthPorts {
 
   /** All services there are have been set. */
   start(): void {
-    this.#started = true;
-    this.#advance();
+    this.#choosePorts();
+    this.#opening.start();
   }
 
-  async settled(): Promise<void> {
-    while (this.#working !== undefined) await this.#working;
+  settled(): Promise<void> {
+    return this.#opening.settled();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelRetry?.();
-    await this.settled();
+    await this.#opening.close();
     for (const port of [...this.#open.keys()]) this.#end(port);
     for (const socket of this.#sockets) socket.destroy();
     this.#http.close();
   }
 
   #advance(): void {
-    if (!this.#started || this.#closed) return;
+    if (!this.#opening.isRunning) return;
+    this.#choosePorts();
+    this.#opening.advance();
+  }
+
+  #choosePorts(): void {
     this.#byPort.clear();
     for (const service of this.#services.values()) {
       const { port } = service.spec.healthCheck!;
       if (isPort(port) && this.#byPort.size < MOST_PORTS) this.#byPort.set(port, service);
     }
     for (const port of this.#open.keys()) if (!this.#byPort.has(port)) this.#end(port);
-    if (this.#working !== undefined || this.#cancelRetry !== undefined) return;
-    if (this.#missing().length === 0) return;
-    this.#working = this.#listen().finally(() => {
-      this.#working = undefined;
-      this.#advance();
-    });
   }
 
   #missing(): number[] {
@@ -105,23 +108,13 @@ export class HealthPorts {
   }
 
   async #listen(): Promise<void> {
-    // Services come in bursts: whatever arrives in this turn of the loop goes along.
-    await new Promise((resolve) => setImmediate(resolve));
-    const { namespacePath, open, clock, logger } = this.#options;
-    let failure: object | undefined;
-    try {
-      const { servers, errors } = await open(namespacePath, this.#missing());
-      for (const [port, server] of servers) this.#serve(port, server);
-      if (errors.size > 0) failure = { errors: Object.fromEntries(errors) };
-    } catch (error) {
-      failure = { error };
+    const { servers, errors } = await this.#options.open(this.#options.namespacePath, this.#missing());
+    for (const [port, server] of servers) {
+      // Its service may have gone meanwhile.
+      if (this.#byPort.has(port)) this.#serve(port, server);
+      else server.close();
     }
-    if (failure === undefined || this.#closed) return;
-    logger.warn(failure, 'health check ports of services could not be opened; it will be tried again');
-    this.#cancelRetry = clock.schedule(RETRY_MS, () => {
-      this.#cancelRetry = undefined;
-      this.#advance();
-    });
+    if (errors.size > 0) throw new Error([...errors].map(([port, reason]) => `port ${port}: ${reason}`).join(', '));
   }
 
   #serve(port: number, server: Server): void {

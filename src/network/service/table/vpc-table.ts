@@ -4,6 +4,7 @@ import type { Logger } from '../../../base/log.ts';
 import type { CarriedVpc } from '../../vpc/index.ts';
 import { ProgramError } from '../../vpc/shell.ts';
 import { VPC_TABLE } from '../../vpc/vpc-rules.ts';
+import { RetriedWork } from '../retried-work.ts';
 import type { StickyPort } from './elements.ts';
 import { type EndedFlow, TableState } from './table-state.ts';
 
@@ -17,33 +18,38 @@ export class VpcTable {
   readonly #run: CarriedVpc['run'];
   readonly #state: TableState;
   readonly #logger: Logger;
-  readonly #clock: Clock;
+  readonly #writing: RetriedWork;
   readonly #services = new Map<string, VpcService>();
   readonly #changed = new Set<string>();
   #isWhole = false;
   #isConntrackMissing = false;
-  #started = false;
-  #closed = false;
-  #working: Promise<void> | undefined;
-  #cancelRetry: (() => void) | undefined;
 
   constructor(options: Pick<CarriedVpc, 'run'> & { logger: Logger; clock: Clock }) {
     this.#run = options.run;
     this.#state = new TableState();
     this.#logger = options.logger;
-    this.#clock = options.clock;
+    this.#writing = new RetriedWork({
+      isDue: () => !this.#isWhole || this.#changed.size > 0,
+      attempt: () => this.#write(),
+      onFailure: (error) => {
+        this.#isWhole = false;
+        options.logger.error({ error }, 'writing the service table failed; it will be written anew');
+      },
+      retryMs: RETRY_MS,
+      clock: options.clock,
+    });
   }
 
   set(service: VpcService): void {
     this.#services.set(service.metadata.name, service);
     this.#changed.add(service.metadata.name);
-    this.#advance();
+    this.#writing.advance();
   }
 
   delete(name: string): void {
     this.#services.delete(name);
     this.#changed.add(name);
-    this.#advance();
+    this.#writing.advance();
   }
 
   /** Whether the kernel followed, when it was last told of a change. */
@@ -53,51 +59,27 @@ export class VpcTable {
 
   /** All services there are have been set: from now on the kernel follows. */
   start(): void {
-    this.#started = true;
-    this.#advance();
+    this.#writing.start();
   }
 
   /** Resolves when the kernel has what was set before the call (or the attempt failed and waits for its retry). */
-  async settled(): Promise<void> {
-    while (this.#working !== undefined) await this.#working;
+  settled(): Promise<void> {
+    return this.#writing.settled();
   }
 
   /** Leaves the table as it is. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelRetry?.();
-    await this.settled();
-  }
-
-  #advance(): void {
-    if (!this.#started || this.#closed || this.#working !== undefined || this.#cancelRetry !== undefined) return;
-    if (this.#isWhole && this.#changed.size === 0) return;
-    this.#working = this.#write().finally(() => {
-      this.#working = undefined;
-      this.#advance();
-    });
+  close(): Promise<void> {
+    return this.#writing.close();
   }
 
   async #write(): Promise<void> {
-    // Events come in bursts: whatever arrives in this turn of the loop goes along.
-    await new Promise((resolve) => setImmediate(resolve));
     const changed = new Map([...this.#changed].map((name) => [name, this.#services.get(name)]));
     this.#changed.clear();
     const change = this.#isWhole ? this.#state.change(changed) : this.#state.reset(this.#services);
-    try {
-      if (change.script !== '') await this.#run('nft', ['-f', '-'], change.script);
-      this.#isWhole = true;
-      if (change.forget.length > 0) await this.#forget(change.forget);
-      for (const flow of change.ended) await this.#endFlow(flow);
-    } catch (error) {
-      if (this.#closed) return;
-      this.#isWhole = false;
-      this.#logger.error({ error }, 'writing the service table failed; it will be written anew');
-      this.#cancelRetry = this.#clock.schedule(RETRY_MS, () => {
-        this.#cancelRetry = undefined;
-        this.#advance();
-      });
-    }
+    if (change.script !== '') await this.#run('nft', ['-f', '-'], change.script);
+    this.#isWhole = true;
+    if (change.forget.length > 0) await this.#forget(change.forget);
+    for (const flow of change.ended) await this.#endFlow(flow);
   }
 
   /**
