@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CommandError } from './command-error.ts';
 import { type ControlPlaneFlags, controlPlaneArguments, parseControlPlaneFlags } from './control-plane-settings.ts';
 
 const flags = (given: Partial<ControlPlaneFlags>): ControlPlaneFlags => ({
@@ -21,6 +22,26 @@ test('the store is lmdb, or an etcd by its members', () => {
     assert.throws(() => parse({ store }), /is not known: lmdb, or etcd:/, store);
   assert.throws(() => parse({ store: 'etcd://a:1', etcdCertfile: import.meta.filename }), /go together/);
   assert.throws(() => parse({ store: 'etcd://a:1', etcdCafile: '/nowhere' }), /--etcd-cafile: ENOENT/);
+});
+
+test('a flag that would do nothing is not passed over', () => {
+  for (const [given, why] of [
+    [{ etcdCafile: '/etc/etcd/ca.crt' }, '--etcd-cafile does nothing without --store etcd://HOST:PORT'],
+    [
+      { etcdPrefix: '/mine', clusterKeyFile: '/key' },
+      '--etcd-prefix, --cluster-key-file do nothing without --store etcd://HOST:PORT',
+    ],
+    [{ auditLogMaxage: '30' }, '--audit-log-maxage does nothing without --audit-log-path FILE'],
+    [{ auditLogPath: '-', auditLogMaxsize: '1' }, '--audit-log-maxsize does nothing without --audit-log-path FILE'],
+    [
+      { auditWebhookBatchMaxWait: '1s' },
+      '--audit-webhook-batch-max-wait does nothing without --audit-webhook-config-file',
+    ],
+  ] as const)
+    assert.throws(
+      () => parse(given),
+      (error: CommandError) => error.message === why && error.exitCode === 2,
+    );
 });
 
 test('times of the election must fit together', () => {

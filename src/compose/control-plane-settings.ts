@@ -16,6 +16,7 @@ import { type AccessFlags, type AccessSettings, accessFlags, parseAccess, repeat
 import { CommandError } from './command-error.ts';
 import { type DepartureFlags, type DepartureSettings, departureFlags, parseDeparture } from './departure-settings.ts';
 import { type EtcdTlsFiles, readEtcdTls } from './etcd-tls.ts';
+import { refuseFlagsWithoutEffect } from './flags-without-effect.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { AccessFiles } from './reload-access.ts';
 import { parseServers } from './server-endpoint.ts';
@@ -50,7 +51,7 @@ export interface ControlPlaneFlags extends AccessFlags, DepartureFlags {
 
 const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
   ['store', '--store <url>', 'lmdb (in the data directory), or etcd://HOST:PORT[,HOST:PORT…] for several', 'lmdb'],
-  ['etcdPrefix', '--etcd-prefix <prefix>', 'what keys in etcd begin with', '/skypod'],
+  ['etcdPrefix', '--etcd-prefix <prefix>', 'what keys in etcd begin with (default: /skypod)'],
   ['etcdCafile', '--etcd-cafile <file>', 'authority of etcd, which is then reached by TLS'],
   ['etcdCertfile', '--etcd-certfile <file>', 'client certificate for etcd'],
   ['etcdKeyfile', '--etcd-keyfile <file>', 'key of the client certificate for etcd'],
@@ -87,7 +88,11 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
   ['auditLogMaxbackup', '--audit-log-maxbackup <count>', 'how many audit logs put aside are kept; 0: all'],
   ['auditLogMaxage', '--audit-log-maxage <days>', 'how long audit logs put aside are kept; 0: for ever'],
   ['auditWebhookConfigFile', '--audit-webhook-config-file <file>', 'kubeconfig of a server that gets the audit events'],
-  ['auditWebhookBatchMaxWait', '--audit-webhook-batch-max-wait <time>', 'how long an event waits for others', '30s'],
+  [
+    'auditWebhookBatchMaxWait',
+    '--audit-webhook-batch-max-wait <time>',
+    'how long an event waits for others (default: 30s)',
+  ],
   [
     'webhookEgress',
     '--webhook-egress <where>',
@@ -152,6 +157,7 @@ export interface ControlPlaneSettings {
 
 /** @throws CommandError for what cannot be meant */
 export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSettings {
+  refuseFlagsWithoutEffect(given, flags);
   const election = {
     leaseDurationMs: parseDuration('--leader-elect-lease-duration', given.leaderElectLeaseDuration),
     renewDeadlineMs: parseDuration('--leader-elect-renew-deadline', given.leaderElectRenewDeadline),
