@@ -177,3 +177,29 @@ test('who was replaced does not wait for what its store never answers', async ()
     await server.close();
   }
 });
+
+test('who can neither begin its term nor hear that it cannot ends when it is told to', async () => {
+  const hanging = Promise.withResolvers<CommitResult>();
+  const asked = Promise.withResolvers<void>();
+  const hang: Way = () => {
+    asked.resolve();
+    return hanging.promise;
+  };
+  const store = fencedStore(failing([hang]));
+  const server = await startTestServer(store);
+  const stop = new AbortController();
+  const options = { store, transport: server.transport, election, clock: systemClock, logger: silentLogger };
+  let begun = 0;
+  const leading = leadInTurn(options, async () => void begun++, stop.signal);
+  try {
+    await asked.promise;
+    stop.abort();
+    await leading;
+    assert.equal(begun, 0);
+  } finally {
+    hanging.reject(new UnavailableError('away'));
+    stop.abort();
+    await leading;
+    await server.close();
+  }
+});

@@ -42,14 +42,16 @@ export function leadInTurn(
   const stepDownMs = election.leaseDurationMs - election.renewDeadlineMs;
 
   const lead = async (signal: AbortSignal): Promise<void> => {
-    const modRevision = await beginTerm(options, client, identity, signal);
+    // Its commit may still arrive when the lease is lost: it names the lease as it was, and so does nothing then.
+    const begun = beginTerm(options, client, identity, signal);
+    const modRevision = await Promise.race([begun, aborted(signal).then(() => undefined)]);
     if (modRevision === undefined) return;
     const replaced = new AbortController();
     const fence = { key: termKey, modRevision, onLost: () => replaced.abort() };
     const over = AbortSignal.any([signal, replaced.signal]);
     const unlessOver = givenUpWhen(over);
     const fenced = new Client({
-      request: (request) => unlessOver(store.within(fence, () => transport.request(request))),
+      request: (request) => unlessOver(() => store.within(fence, () => transport.request(request))),
       watch: (request) => transport.watch(request),
     });
     const overdue = aborted(over)
@@ -65,20 +67,23 @@ export function leadInTurn(
 }
 
 /**
- * Answers that nobody waits for once `over` aborts: the work of a leader that is none any more would end with the last
- * of them, and of a store it cannot reach they come late.
+ * Nobody waits for answers once `over` aborts, and nothing is asked any more: the work of a leader that is none any more
+ * would end with the last of them, and of a store it cannot reach they come late.
  */
-function givenUpWhen(over: AbortSignal): <T>(answer: Promise<T>) => Promise<T> {
+function givenUpWhen(over: AbortSignal): <T>(ask: () => Promise<T>) => Promise<T> {
   const waiting = new Set<(error: Error) => void>();
+  const lost = () => serviceUnavailable('the lease was lost');
   const giveUp = () => {
-    for (const reject of waiting) reject(serviceUnavailable('the lease was lost'));
+    for (const reject of waiting) reject(lost());
   };
   over.addEventListener('abort', giveUp, { once: true });
-  return (answer) =>
+  return (ask) =>
     new Promise((resolve, reject) => {
+      if (over.aborted) return reject(lost());
       waiting.add(reject);
-      answer.then(resolve, reject).finally(() => waiting.delete(reject));
-      if (over.aborted) giveUp();
+      ask()
+        .then(resolve, reject)
+        .finally(() => waiting.delete(reject));
     });
 }
 

@@ -15,6 +15,7 @@ import {
   leaseDurationMs,
   patienceMs,
   startControlPlanes,
+  stepDowns,
 } from '../lib/control-planes.ts';
 import { eventually } from '../lib/eventually.ts';
 import {
@@ -363,6 +364,11 @@ async function run(
   say(
     `${journal.length} writes (${acknowledged()} acknowledged, ${unknown.length} unknown), ${history.length} changes, ` +
       `${sessions.length} lists, ${lists.length} in pages, ${events} watch events, ${planes.flatMap(leaderTerms).length} terms`,
+  );
+  const ends = planes.map(stepDowns);
+  say(
+    `leaders that lost their lease led on for ${ends.flatMap(({ tookMs }) => tookMs).join(', ') || 'no'} ms; ` +
+      `${ends.reduce((sum, { forced }) => sum + forced, 0)} had to end themselves`,
   );
   assert.deepEqual(problems.slice(0, 20), [], `${problems.length} problems`);
   assert.ok(acknowledged() > 100, 'there was something to check');

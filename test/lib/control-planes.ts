@@ -241,3 +241,19 @@ export function leaderTerms(plane: ControlPlane): { startMs: number; endMs: numb
   }
   return terms;
 }
+
+/** How long leaders that lost their lease went on, in milliseconds, and how many of them had to end themselves. */
+export function stepDowns(plane: ControlPlane): { tookMs: number[]; forced: number } {
+  const tookMs: number[] = [];
+  let forced = 0;
+  let lostMs: number | undefined;
+  for (const { time, msg } of plane.log()) {
+    if (msg === 'lost the lease') lostMs = Date.parse(time);
+    const isForced = msg?.startsWith('work went on after the lease was lost') === true;
+    if (isForced) forced++;
+    if (lostMs === undefined || (msg !== 'leads no more' && !isForced)) continue;
+    tookMs.push(Date.parse(time) - lostMs);
+    lostMs = undefined;
+  }
+  return { tookMs, forced };
+}
