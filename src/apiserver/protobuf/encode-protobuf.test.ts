@@ -94,6 +94,33 @@ describe('protobuf', () => {
     });
   }
 
+  it('brings back schemas that hold one of several types under a name', () => {
+    const openAPIV3Schema = {
+      type: 'object',
+      properties: {
+        closed: { type: 'object', additionalProperties: false },
+        open: { type: 'object', additionalProperties: true },
+        typed: { type: 'object', additionalProperties: { type: 'string' } },
+        list: { type: 'array', items: { type: 'integer', minimum: 1 } },
+        tuple: { type: 'array', items: [{ type: 'string' }, { type: 'boolean' }] },
+      },
+    };
+    const crd = {
+      kind: 'CustomResourceDefinition',
+      apiVersion: 'apiextensions.k8s.io/v1',
+      metadata: { name: 'foos.example.com' },
+      spec: {
+        group: 'example.com',
+        names: { plural: 'foos', kind: 'Foo' },
+        scope: 'Namespaced',
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } }],
+      },
+    };
+    const schema = protobufSchema(crd.kind, crd.apiVersion)!;
+    const read = decodeObject(schema, decodeProtobuf(encodeObject(crd)!, schema)).object as any;
+    assert.deepEqual(read.spec.versions[0].schema.openAPIV3Schema, openAPIV3Schema);
+  });
+
   it('reads long messages, and maps of many members, in steps', () => {
     const many = <T>(count: number, make: (index: number) => T) =>
       Array.from({ length: count }, (_, index) => make(index));
