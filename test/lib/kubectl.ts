@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from './cache.ts';
@@ -41,9 +41,16 @@ export function kubectlWith(path: string, kubeconfig: string): Kubectl {
   });
 }
 
+function kubectlOnPath(): string | undefined {
+  const { status, stdout } = spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
 /** The kubectl on PATH. */
 export function newestKubectl(): string {
-  return execFileSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).trim();
+  const path = kubectlOnPath();
+  if (path === undefined) throw new Error('there is no kubectl on PATH');
+  return path;
 }
 
 /**
@@ -70,10 +77,10 @@ function debianKubectl(): string | undefined {
   }
 }
 
-/** Every kubectl that can be had here, by version. */
+/** Every kubectl that can be had here, by version; there may be none. */
 export function everyKubectl(): { version: string; path: string }[] {
   const versions = new Map<string, string>();
-  for (const path of [newestKubectl(), debianKubectl()]) {
+  for (const path of [kubectlOnPath(), debianKubectl()]) {
     if (path === undefined) continue;
     const text = execFileSync(path, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
     versions.set(JSON.parse(text).clientVersion.gitVersion, path);

@@ -1,23 +1,22 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { everyKubectl } from '../../../test/lib/kubectl.ts';
 import { freePort, listenLocally } from '../../base/testing/local-server.ts';
+import { until } from '../../base/testing/until.ts';
 import { type StreamingServer, startStreamingServer } from './testing/streaming-server.ts';
 
-/** Every kubectl to be had: a newer one speaks WebSocket, Debian 12's speaks SPDY. */
-const kubectls = [
-  { name: 'kubectl on PATH', path: spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).stdout.trim() },
-  { name: 'kubectl 1.20', path: '/var/cache/skypod/kubectl-1.20/usr/bin/kubectl' },
-];
+/** A newer one speaks WebSocket, Debian 12's speaks SPDY. */
+const kubectls = everyKubectl();
 
-for (const { name, path } of kubectls) {
-  const skip = path === '' || !existsSync(path) ? `${name} is not there` : false;
+if (kubectls.length === 0) test('streams with kubectl', { skip: 'no kubectl is to be had' });
 
-  describe(name, { skip, concurrency: false }, () => {
+for (const { version, path } of kubectls) {
+  describe(`kubectl ${version}`, { concurrency: false }, () => {
     let server: StreamingServer;
     let echo: Server;
     const children = new Set<ChildProcess>();
@@ -69,7 +68,7 @@ for (const { name, path } of kubectls) {
     test('exec succeeds in silence', async () => {
       const before = server.upgrades.length;
       assert.deepEqual(await run(['exec', 'p', '-c', 'c', '--', 'true']), { stdout: '', stderr: '', code: 0 });
-      assert.deepEqual(server.upgrades.slice(before), [speaksWebSocket(path) ? 'websocket' : 'SPDY/3.1']);
+      assert.deepEqual(server.upgrades.slice(before), [speaksWebSocket(version) ? 'websocket' : 'SPDY/3.1']);
     });
 
     test('the end of stdin reaches the command', async () => {
@@ -101,7 +100,7 @@ for (const { name, path } of kubectls) {
       const child = start('script', ['-qefc', command, '/dev/null']);
       const exit = new Promise((resolve) => child.once('close', resolve));
       const printed = text(child.stdout);
-      while (!server.sessions[before]?.sizes.length) await new Promise((resolve) => setTimeout(resolve, 10));
+      await until(() => server.sessions[before]?.sizes.length);
       child.stdin.write('\n');
       const output = await printed;
       assert.equal(await exit, 5, output);
@@ -166,7 +165,7 @@ for (const { name, path } of kubectls) {
       };
       const questions = Array.from({ length: 20 }, (_, index) => `question ${index} `.repeat(index * 500 + 1));
       const answers = await Promise.all(questions.map(ask));
-      assert.equal(server.upgrades.at(-1), speaksWebSocket(path) ? 'websocket' : 'SPDY/3.1');
+      assert.equal(server.upgrades.at(-1), speaksWebSocket(version) ? 'websocket' : 'SPDY/3.1');
       assert.deepEqual(
         answers,
         questions.map((question) => question.toUpperCase()),
@@ -175,11 +174,7 @@ for (const { name, path } of kubectls) {
       const failed = connect({ host: '127.0.0.1', port: local[1]! });
       failed.on('error', () => {});
       failed.write('x');
-      const deadline = AbortSignal.timeout(15_000);
-      while (!/error forwarding port \d+ to pod p, uid the-uid: .*ECONNREFUSED/.test(errors.join(''))) {
-        assert.ok(!deadline.aborted, `no word of the failure: ${errors.join('')}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      await until(() => /error forwarding port \d+ to pod p, uid the-uid: .*ECONNREFUSED/.test(errors.join('')));
       failed.destroy();
       child.kill('SIGKILL');
     });
@@ -187,10 +182,7 @@ for (const { name, path } of kubectls) {
 }
 
 /** By default since 1.31. */
-function speaksWebSocket(path: string): boolean {
-  const { stdout } = spawnSync(path, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
-  return Number.parseInt(JSON.parse(stdout).clientVersion.minor, 10) >= 31;
-}
+const speaksWebSocket = (version: string): boolean => Number(version.split('.')[1]) >= 31;
 
 function forwardedPorts(child: ChildProcess, count: number): Promise<number[]> {
   return new Promise((resolve, reject) => {
