@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
+import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { seriesOf } from '../metrics/testing.ts';
 import { apiCaller } from '../testing/api-caller.ts';
@@ -216,19 +217,17 @@ rules:
 
   /** Events of one request, once its last stage is in the log. */
   async function events(id: string, last = 'ResponseComplete'): Promise<any[]> {
-    for (const deadline = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
-      let text = '';
-      try {
-        text = readFileSync(path, 'utf8');
-      } catch {}
-      const found = text
+    let found: any[] = [];
+    await until(() => {
+      if (!existsSync(path)) return false;
+      found = readFileSync(path, 'utf8')
         .split('\n')
         .filter((line) => line.endsWith('}'))
         .map((line) => JSON.parse(line))
         .filter((event) => event.auditID === id);
-      if (found.at(-1)?.stage === last) return found;
-      if (Date.now() > deadline) throw new Error(`no ${last} of ${id} in ${text}`);
-    }
+      return found.at(-1)?.stage === last;
+    });
+    return found;
   }
 
   test('with body and answer, where the policy says so', async () => {

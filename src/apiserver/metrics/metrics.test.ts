@@ -4,6 +4,7 @@ import { request } from 'node:https';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Counter, Histogram } from '../../base/metrics.ts';
+import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import type { PemPair } from '../identity/certificate-authority.ts';
 import { type ApiCaller, apiCaller } from '../testing/api-caller.ts';
@@ -12,13 +13,18 @@ import { seriesOf } from './testing.ts';
 
 /** What is counted when an answer has gone out may be a moment late. */
 async function eventually(check: () => Promise<void>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
-  }
+  let last: unknown;
+  const isRight = () =>
+    check().then(
+      () => true,
+      (error) => {
+        last = error;
+        return false;
+      },
+    );
+  await until(isRight).catch(() => {
+    throw last;
+  });
 }
 
 test('series are written as Prometheus reads them', () => {
