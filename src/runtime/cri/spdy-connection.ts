@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
+import { setImmediate as immediate } from 'node:timers/promises';
 
 const controlTypes = { synStream: 1, synReply: 2, rstStream: 3, ping: 6 };
 const FLAG_FIN = 1;
@@ -77,7 +78,7 @@ export class SpdyConnection {
     this.#writeControl(controlTypes.synStream, Buffer.concat([ids, this.#headerBlock(headers)]));
     let ended = false;
     return {
-      write: (data, done) => this.#writeData(id, data, done),
+      write: (data, done) => void this.#writeData(id, data, done),
       end: () => {
         if (!ended && !this.#socket.destroyed) this.#socket.write(dataHeader(id, FLAG_FIN, 0));
         ended = true;
@@ -93,13 +94,22 @@ export class SpdyConnection {
     this.#socket.destroy();
   }
 
-  #writeData(id: number, data: Buffer, done: (error?: Error | null) => void): void {
+  /**
+   * One write a turn of the event loop, so that what the server said is read before a write can fail: whoever ends
+   * without reading its input resets the connection, and Node drops a socket whose write failed, unread data and all.
+   * An immediate of a turn runs after what that turn reads; the first of the two may be this turn's.
+   */
+  async #writeData(id: number, data: Buffer, done: (error?: Error | null) => void): Promise<void> {
+    if (data.length === 0) return done();
     for (let offset = 0; offset < data.length; offset += MAX_DATA_BYTES) {
+      await immediate();
+      await immediate();
       const part = data.subarray(offset, offset + MAX_DATA_BYTES);
+      this.#socket.cork();
       this.#socket.write(dataHeader(id, 0, part.length));
       this.#socket.write(part, offset + part.length === data.length ? done : undefined);
+      this.#socket.uncork();
     }
-    if (data.length === 0) done();
   }
 
   #writeControl(type: number, payload: Buffer): void {
