@@ -1,7 +1,7 @@
 import type { ContainerInstance } from '../../api/pool.ts';
 import { CONTAINER_ID_PREFIX } from '../status/container-statuses.ts';
-import { latest, type PodObservation, type WorkerMemory } from './state.ts';
-import { kubeletBackOff } from './steps/back-off.ts';
+import { containersOf, latest, type PodObservation, type WorkerMemory } from './state.ts';
+import { kubeletBackOff, restartKey } from './steps/back-off.ts';
 
 /** What a worker begins with: of an instance that ran here before, what its last status tells. */
 export function initialMemory(instance: ContainerInstance, now: number): WorkerMemory {
@@ -41,9 +41,9 @@ export function initialMemory(instance: ContainerInstance, now: number): WorkerM
 }
 
 /** Goes on where an earlier agent left off. */
-export function adopt(memory: WorkerMemory, observed: PodObservation): void {
+export function adopt(instance: ContainerInstance, memory: WorkerMemory, observed: PodObservation): void {
   adoptProbeResults(memory, observed);
-  adoptBackOffs(memory, observed);
+  adoptBackOffs(instance, memory, observed);
   adoptResources(memory, observed);
 }
 
@@ -69,13 +69,14 @@ function adoptProbeResults(memory: WorkerMemory, observed: PodObservation): void
 }
 
 /** Containers that crashed before this agent began keep their pace, as far as their records tell it. */
-function adoptBackOffs(memory: WorkerMemory, observed: PodObservation): void {
+function adoptBackOffs(instance: ContainerInstance, memory: WorkerMemory, observed: PodObservation): void {
   const { entries, initialMs, maximumMs } = memory.restartBackOff;
-  for (const [name, [newest]] of observed.containers) {
+  for (const container of containersOf(instance.spec.pod)) {
+    const newest = latest(observed, container.name);
     if (newest === undefined || newest.attempt === 0) continue;
     const { startedAt = newest.createdAt, finishedAt = startedAt } = newest;
     if (finishedAt - startedAt > maximumMs * 2) continue;
-    entries.set(name, {
+    entries.set(restartKey(container), {
       delayMs: Math.min(initialMs * 2 ** (newest.attempt - 1), maximumMs),
       updatedAt: startedAt,
     });

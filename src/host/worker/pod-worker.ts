@@ -51,7 +51,7 @@ export class PodWorker {
     this.#memory = initialMemory(instance, clock.now());
     const observed = dependencies.cache.get(instance.metadata.name);
     this.#adopted = new Set([...observed.containers.values()].flat().map(({ id }) => id));
-    adopt(this.#memory, observed);
+    adopt(instance, this.#memory, observed);
     this.#probes = new PodProbes(this.#memory.probes, {
       clock,
       attempt: (container, containerId, probe) =>

@@ -141,8 +141,8 @@ test('an agent that starts anew knows what containers were given from what was l
   const status = { containerStatuses: [{ name: 'a', containerID: 'containerd://a-0', resources: given(before) }] };
   const memory = memoryOf({ status: status as never });
   const observed = observation([sandbox()], record('a'));
-  adopt(memory, observed);
   const instance = instanceOf({ containers: [sized('a', '2', '1Gi')] });
+  adopt(instance, memory, observed);
   assert.equal(pendingResizes({ instance, observed, memory, now: 0 }).length, 1);
 });
 

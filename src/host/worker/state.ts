@@ -26,6 +26,8 @@ export interface WaitingReason {
   message?: string;
   /** Epoch ms before which nothing is tried again. */
   retryAt: number;
+  /** The image that could not be pulled. */
+  image?: string;
 }
 
 /** Why the pod as a whole has ended, when that does not follow from its containers. */
@@ -51,6 +53,7 @@ export interface WorkerMemory {
   failures: Map<string, number>;
   /** By container name. */
   waiting: Map<string, WaitingReason>;
+  /** By `restartKey`. */
   restartBackOff: BackOff;
   /** The highest attempt seen by container name: records may be removed while the count goes on. */
   attempts: Map<string, number>;
@@ -68,6 +71,7 @@ export interface WorkerMemory {
   podResources?: ContainerResources;
   /** Why the last resize did not go through. */
   resizeError?: string;
+  /** By image. */
   imageBackOff: BackOff;
   /** By container id. */
   probes: Map<string, ProbeResults>;

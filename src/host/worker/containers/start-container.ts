@@ -4,7 +4,7 @@ import type { WorkerContext } from '../context.ts';
 import { mountImageVolumes } from '../image-volumes.ts';
 import { isPodResizePending, resizePod } from '../resize.ts';
 import { podDescription } from '../state.ts';
-import { lengthen } from '../steps/back-off.ts';
+import { forgetOthers, lengthen, restartKey } from '../steps/back-off.ts';
 import { crashRecord } from '../steps/plan.ts';
 import { containerConfig, sandboxConfig } from './container-config.ts';
 import { ContainerStartError } from './container-start-error.ts';
@@ -24,9 +24,11 @@ export async function startContainer(context: WorkerContext, container: Containe
   const { clock } = dependencies;
   const crashed = crashRecord({ observed: observed(), memory }, container.name);
   const waitedFor = memory.waiting.get(container.name);
-  const backOffBefore = memory.restartBackOff.entries.get(container.name);
+  const key = restartKey(container);
+  const backOffBefore = memory.restartBackOff.entries.get(key);
   if (crashed !== undefined) {
-    lengthen(memory.restartBackOff, container.name, crashed.finishedAt ?? crashed.createdAt, clock.now());
+    forgetOthers(memory.restartBackOff, container);
+    lengthen(memory.restartBackOff, key, crashed.finishedAt ?? crashed.createdAt, clock.now());
   }
   try {
     await start(context, container, attempt);
@@ -37,22 +39,24 @@ export async function startContainer(context: WorkerContext, container: Containe
     const known = error instanceof ContainerStartError;
     if (await sandboxIsLost(context, error as Error)) {
       // Not the container's fault: it starts at once in the next sandbox.
-      if (backOffBefore === undefined) memory.restartBackOff.entries.delete(container.name);
-      else memory.restartBackOff.entries.set(container.name, backOffBefore);
+      if (backOffBefore === undefined) memory.restartBackOff.entries.delete(key);
+      else memory.restartBackOff.entries.set(key, backOffBefore);
       return;
     }
     if (!known) context.logger.error({ error, container: container.name }, 'a container could not be started');
     const reason = known ? error.reason : 'CreateContainerError';
     const message = (error as Error).message;
     let retryAt = clock.now() + RETRY_MS;
+    const { image = '' } = container;
     if (pullErrors.has(reason)) {
-      lengthen(memory.imageBackOff, container.image ?? '', clock.now(), clock.now());
+      lengthen(memory.imageBackOff, image, clock.now(), clock.now());
       retryAt = clock.now() + PULL_ERROR_SHOWN_MS;
     } else if (reason === 'RunContainerError' || reason === 'PostStartHookError') {
       // There is a record of the attempt now: its restart waits as any other's.
       retryAt = clock.now();
     }
-    memory.waiting.set(container.name, { reason, ...(message !== '' && { message }), retryAt });
+    const ofPull = pullErrors.has(reason) && { image };
+    memory.waiting.set(container.name, { reason, ...(message !== '' && { message }), retryAt, ...ofPull });
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Container } from '../../../api/generated/core-v1.ts';
+
 /**
  * Exponential back-off by key, with the kubelet's semantics (client-go's flowcontrol.Backoff): the delay doubles each
  * time, and starts over when nothing happened for twice the longest delay.
@@ -37,6 +39,18 @@ export function lengthen(backOff: BackOff, key: string, eventAt: number, now: nu
       ? backOff.initialMs
       : Math.min(entry.delayMs * 2, backOff.maximumMs);
   backOff.entries.set(key, { delayMs, updatedAt: now });
+}
+
+/** What a container's restarts wait by: with another image or other resources it starts at once, as the kubelet's do. */
+export const restartKey = ({ name, image = '', resources = {} }: Container): string =>
+  `${name}/${image}/${JSON.stringify(resources)}`;
+
+/** Drops what a container waited by before it was changed: a tenant may change it as often as it likes. */
+export function forgetOthers(backOff: BackOff, container: Container): void {
+  const key = restartKey(container);
+  for (const other of backOff.entries.keys()) {
+    if (other !== key && other.startsWith(`${container.name}/`)) backOff.entries.delete(other);
+  }
 }
 
 /** As Go prints a time.Duration: `10s`, `1m20s`, `5m0s`, `1.234s`, `250ms`. */

@@ -2,7 +2,7 @@ import type { Container } from '../../../api/generated/core-v1.ts';
 import type { ContainerState } from '../../../runtime/sandbox-runtime.ts';
 import type { Action, ContainerRole, StepInput, StepResult } from '../state.ts';
 import { containersOf, podDescription } from '../state.ts';
-import { currentDelayMs, formatDuration, waitsUntil } from './back-off.ts';
+import { currentDelayMs, formatDuration, restartKey, waitsUntil } from './back-off.ts';
 
 /** Collects a step's result; knows what is under way or must wait. */
 export class Plan {
@@ -45,14 +45,15 @@ export class Plan {
     const { instance, observed, memory, now } = this.#input;
     const { name, image = '' } = container;
     const waiting = memory.waiting.get(name);
+    const key = restartKey(container);
 
     const crashed = crashRecord(this.#input, name);
     if (crashed !== undefined) {
-      const until = waitsUntil(memory.restartBackOff, name, crashed.finishedAt ?? crashed.createdAt, now);
+      const until = waitsUntil(memory.restartBackOff, key, crashed.finishedAt ?? crashed.createdAt, now);
       if (until !== undefined) {
         this.wake(until);
         if (waiting?.reason === 'CrashLoopBackOff' && waiting.retryAt === until) return;
-        const delay = formatDuration(currentDelayMs(memory.restartBackOff, name));
+        const delay = formatDuration(currentDelayMs(memory.restartBackOff, key));
         const pod = podDescription(instance);
         this.result.waiting.push({
           container: name,
@@ -72,11 +73,13 @@ export class Plan {
       }
     }
 
-    if (waiting !== undefined && now < waiting.retryAt) {
+    // A container that was changed waits for nothing that the one before it had to wait for.
+    const changed = waiting?.reason === 'CrashLoopBackOff' || (waiting?.image ?? image) !== image;
+    if (waiting !== undefined && !changed && now < waiting.retryAt) {
       this.wake(waiting.retryAt);
       return;
     }
-    if (waiting !== undefined && pullFailures.has(waiting.reason)) {
+    if (waiting !== undefined && !changed && pullFailures.has(waiting.reason)) {
       const entry = memory.imageBackOff.entries.get(image);
       const until = entry && waitsUntil(memory.imageBackOff, image, entry.updatedAt, now);
       if (until !== undefined) {
@@ -88,6 +91,7 @@ export class Plan {
             reason: 'ImagePullBackOff',
             message: waiting.message === undefined ? message : `${message}: ${waiting.reason}: ${waiting.message}`,
             retryAt: until,
+            image,
           },
           event: { type: 'Normal', reason: 'BackOff', message, container: name },
         });

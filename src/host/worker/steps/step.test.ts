@@ -12,7 +12,7 @@ import {
   stepInput,
 } from '../../testing/fixtures.ts';
 import type { Action, StepInput } from '../state.ts';
-import { lengthen } from './back-off.ts';
+import { forgetOthers, lengthen, restartKey } from './back-off.ts';
 import { step } from './step.ts';
 
 /** An action in a few words. */
@@ -301,7 +301,7 @@ describe('a step', () => {
 
   it('waits out the restart back-off, and says so once', () => {
     const memory = memoryOf();
-    lengthen(memory.restartBackOff, 'a', NOW - 20_000, NOW - 20_000);
+    lengthen(memory.restartBackOff, restartKey(a), NOW - 20_000, NOW - 20_000);
     const input = { ...stepInput(instanceOf({ containers: [a] }), observation([sandbox()], exited('a', 1))), memory };
     const result = step(input);
     assert.deepEqual(result.actions, []);
@@ -325,6 +325,20 @@ describe('a step', () => {
     memory.waiting.set('a', result.waiting[0]!.reason);
     assert.deepEqual(step(input).waiting, []);
     assert.deepEqual(step({ ...input, now: NOW + 9000 }).actions.map(words), ['start a#1']);
+    const changed = [{ image: 'registry.example/a:2' }, { resources: { limits: { cpu: '1' } } }];
+    for (const change of changed) {
+      const instance = instanceOf({ containers: [{ ...a, ...change }] });
+      assert.deepEqual(step({ ...input, instance }).actions.map(words), ['start a#1'], JSON.stringify(change));
+    }
+  });
+
+  it('forgets what containers waited by before they were changed', () => {
+    const { restartBackOff } = memoryOf();
+    const changed = { ...a, image: 'registry.example/a:2' };
+    const other = { ...a, name: 'aa' };
+    for (const container of [a, changed, other]) lengthen(restartBackOff, restartKey(container), NOW, NOW);
+    forgetOthers(restartBackOff, changed);
+    assert.deepEqual([...restartBackOff.entries.keys()], [changed, other].map(restartKey));
   });
 
   it('turns a failed pull into a back-off', () => {
@@ -340,6 +354,10 @@ describe('a step', () => {
     );
     assert.equal(result.wakeAt, NOW + 7000);
     assert.deepEqual(step({ ...input, now: NOW + 7000 }).actions.map(words), ['start a#0']);
+    memory.waiting.set('a', result.waiting[0]!.reason);
+    assert.deepEqual(step(input).actions.map(words), []);
+    const changed = instanceOf({ containers: [{ ...a, image: 'registry.example/a:2' }] });
+    assert.deepEqual(step({ ...input, instance: changed }).actions.map(words), ['start a#0']);
   });
 
   it('wakes at the deadline', () => {
