@@ -13,7 +13,7 @@ import {
 import { watchVersioned } from './custom-resources/versioned-watch.ts';
 import type { ObjectChange } from './object-change.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
-import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
+import { SharedLayerWatch, watchWithWithdrawals } from './tenants/shared-layer-watch.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import type { TenantQuota } from './tenants/tenant-limits.ts';
 import { VirtualEntry } from './tenants/virtual-entry.ts';
@@ -98,6 +98,11 @@ export class Objects {
     return owner === undefined ? undefined : this.#sharedLayer.entry(resource, owner, namespace, name);
   }
 
+  /** Whether it would be stored in another form today, as after a change of keys that no cache hears of. */
+  isStale(resource: GroupResource, tenant: string, namespace: string, name: string): Promise<boolean> | false {
+    return this.#store.isStale?.(storeKey(resource, tenant, namespace, name)) ?? false;
+  }
+
   async entries(resource: GroupResource, scope: CacheScope, filter?: ObjectFilter): Promise<readonly CacheEntry[]> {
     const cache = await this.cache(resource);
     const form = versionedFormOf(resource);
@@ -167,10 +172,12 @@ export class Objects {
     const form = versionedFormOf(resource);
     if (form !== undefined) return (request) => watchVersioned(form, cache, request);
     const tenants = await this.#tenants.cache();
-    return (request) =>
-      this.#sharedLayer.covers(resource, request.tenant)
-        ? new SharedLayerWatch(cache, tenants, this.#sharedLayer, request)
-        : cache.watch(request);
+    return (request) => {
+      const layer = this.#sharedLayer;
+      if (layer.covers(resource, request.tenant)) return new SharedLayerWatch(cache, tenants, layer, request);
+      if (request.tenant !== undefined || layer.withdrawals?.covers(resource) !== true) return cache.watch(request);
+      return watchWithWithdrawals(cache, tenants, layer, request);
+    };
   }
 
   /**

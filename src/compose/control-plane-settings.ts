@@ -8,13 +8,13 @@ import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/con
 import type { TenantLimits } from '../apiserver/tenants/tenant-limits.ts';
 import type { EgressOptions } from '../apiserver/webhooks/egress.ts';
 import { readReviewServer } from '../apiserver/webhooks/review-client.ts';
-import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import type { EtcdTls } from '../store/etcd/connection.ts';
 import type { EtcdStoreOptions } from '../store/etcd/etcd-store.ts';
 import { isNodeResource, type NodeCapacity } from '../virtual-node/index.ts';
 import { type AccessFlags, type AccessSettings, accessFlags, parseAccess, repeatableFlags } from './access-settings.ts';
 import { CommandError } from './command-error.ts';
 import { type DepartureFlags, type DepartureSettings, departureFlags, parseDeparture } from './departure-settings.ts';
+import { type EncryptionSettings, readEncryption } from './encryption-at-rest.ts';
 import { type EtcdTlsFiles, readEtcdTls } from './etcd-tls.ts';
 import { refuseFlagsWithoutEffect } from './flags-without-effect.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -30,6 +30,7 @@ export interface ControlPlaneFlags extends AccessFlags, DepartureFlags {
   etcdKeyfile?: string;
   clusterKeyFile?: string;
   encryptionProviderConfig?: string;
+  encryptionProviderConfigAutomaticReload?: string | boolean;
   authenticationConfig?: string;
   peers?: string;
   leaderElectLeaseDuration: string;
@@ -60,6 +61,11 @@ const flags: [keyof ControlPlaneFlags, string, string, string?][] = [
     'encryptionProviderConfig',
     '--encryption-provider-config <file>',
     'which resources are stored encrypted, and how (EncryptionConfiguration)',
+  ],
+  [
+    'encryptionProviderConfigAutomaticReload',
+    '--encryption-provider-config-automatic-reload [true|false]',
+    'changes of that file hold without a start anew',
   ],
   [
     'authenticationConfig',
@@ -137,7 +143,7 @@ export interface ControlPlaneSettings {
   etcdTlsFiles: EtcdTlsFiles | undefined;
   clusterKeyFile: string | undefined;
   /** undefined: everything is stored as it is. */
-  encryption: EncryptionRules | undefined;
+  encryption: EncryptionSettings | undefined;
   /** undefined: no issuers but those of single tenants. */
   authentication: AuthenticationConfiguration | undefined;
   access: AccessSettings;
@@ -171,8 +177,7 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     etcd: given.store === 'lmdb' ? undefined : parseEtcd(given),
     etcdTlsFiles: etcdTlsFiles(given),
     clusterKeyFile: given.clusterKeyFile,
-    encryption:
-      given.encryptionProviderConfig === undefined ? undefined : readEncryption(given.encryptionProviderConfig),
+    encryption: parseEncryption(given),
     authentication:
       given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
     access: parseAccess(given, parseDuration),
@@ -268,12 +273,15 @@ function auditWebhook(path: string, wait: string): NonNullable<AuditOptions['web
   }
 }
 
-function readEncryption(path: string): EncryptionRules {
-  try {
-    return parseEncryptionConfiguration(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new CommandError(`--encryption-provider-config ${path}: ${(error as Error).message}`);
-  }
+function parseEncryption(given: ControlPlaneFlags): EncryptionSettings | undefined {
+  const option = '--encryption-provider-config-automatic-reload';
+  const path = given.encryptionProviderConfig;
+  const reload = String(given.encryptionProviderConfigAutomaticReload ?? false);
+  if (reload !== 'true' && reload !== 'false')
+    throw new CommandError(`${option} ${reload} is not known: true or false`);
+  if (path !== undefined) return readEncryption(path, reload === 'true');
+  if (reload === 'true') throw new CommandError(`${option} must be set with --encryption-provider-config`, 2);
+  return undefined;
 }
 
 function readAuthentication(path: string): AuthenticationConfiguration {

@@ -27,8 +27,6 @@ import { createHostIndexController } from '../controllers/host-index/index.ts';
 import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
-import { encryptedStore } from '../store/encryption/encrypted-store.ts';
-import { reseal } from '../store/encryption/reseal.ts';
 import { fencedStore } from '../store/fenced-store.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
 import type { Store } from '../store/store.ts';
@@ -45,6 +43,7 @@ import type { AccessSettings } from './access-settings.ts';
 import { CommandError } from './command-error.ts';
 import type { ControlPlaneSettings } from './control-plane-settings.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { EncryptionAtRest } from './encryption-at-rest.ts';
 import { localHostName } from './host-paths.ts';
 import { leadInTurn } from './leadership.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -133,10 +132,18 @@ async function run(options: ControlPlaneOptions): Promise<void> {
     return patient;
   };
   const engine = settings.etcd === undefined ? openLmdbStore(data.store) : await openEtcd(settings.etcd);
-  const encrypted = settings.encryption === undefined ? engine : encryptedStore(engine, settings.encryption);
-  for (const service of settings.encryption?.services ?? []) await service.start();
-  // Instances hold copies of secrets, and nobody but the platform writes them: their keys rotate with every start.
-  if (settings.encryption !== undefined) await reseal(encrypted, instancesPrefix);
+  // Instances hold copies of secrets, and nobody but the platform writes them.
+  const encryption =
+    settings.encryption &&
+    (await EncryptionAtRest.open(engine, {
+      settings: settings.encryption,
+      ownPrefix: instancesPrefix,
+      clock,
+      logger,
+      onWait: onNotice,
+      stop,
+    }));
+  const encrypted = encryption?.store ?? engine;
   const shared = isShared ? fencedStore(encrypted) : undefined;
   const store = shared ?? encrypted;
   if (isShared) {
@@ -174,10 +181,7 @@ async function run(options: ControlPlaneOptions): Promise<void> {
     ...(settings.access.authorizers !== undefined && { authorizers: settings.access.authorizers }),
     formerTokenKeys: settings.access.formerTokenKeys,
     tokenIssuers: settings.access.tokenIssuers,
-    healthChecks: (settings.encryption?.services ?? []).map((service, index) => ({
-      name: `kms-provider-${index}`,
-      check: () => service.check(),
-    })),
+    ...(encryption !== undefined && { healthChecks: encryption.checks }),
     webhookEgress: settings.webhookEgress,
     tenantLimits: settings.tenantLimits,
     ...(isShared && { compaction: false, isStoreShared: true }),
@@ -207,6 +211,7 @@ async function run(options: ControlPlaneOptions): Promise<void> {
   apiServer.setMetricsProvider(metrics);
   const queues = new QueueMetrics();
   apiServer.addMetrics(queues.metrics);
+  if (encryption !== undefined) apiServer.addMetrics(encryption.metrics);
   const signer = createTenantSigner({ clients: pki.authority, servers: pki.tenantServers });
   const rootCa = pki.authority.certificatePem;
   const { nodeCapacity, legacyTokenCleanUpMs } = settings;
@@ -244,7 +249,7 @@ async function run(options: ControlPlaneOptions): Promise<void> {
   metrics.close();
   await apiServer.close();
   await store.close();
-  for (const service of settings.encryption?.services ?? []) service.close();
+  encryption?.close();
 }
 
 function operatorsTokens({ tokenFile, tokenWebhook }: AccessSettings, clock: Clock, logger: Logger): OperatorsTokens {

@@ -1,10 +1,22 @@
 import { CommandError } from './command-error.ts';
-import type { ControlPlaneFlags } from './control-plane-settings.ts';
 
-type Flag = keyof ControlPlaneFlags;
+interface Given {
+  store: string;
+  etcdPrefix?: string;
+  etcdCafile?: string;
+  etcdCertfile?: string;
+  etcdKeyfile?: string;
+  clusterKeyFile?: string;
+  auditLogPath?: string;
+  auditLogMaxsize?: string;
+  auditLogMaxbackup?: string;
+  auditLogMaxage?: string;
+  auditWebhookConfigFile?: string;
+  auditWebhookBatchMaxWait?: string;
+}
 
-/** Flags that say how something is done, the one of which it is done, and how that is told. */
-const companions: { flags: Flag[]; isDone(given: ControlPlaneFlags): boolean; by: string }[] = [
+/** Flags that say how something is done, when it is done at all, and by which flag that is told. */
+const companions: { flags: (keyof Given)[]; isDone(given: Given): boolean; by: string }[] = [
   {
     flags: ['etcdPrefix', 'etcdCafile', 'etcdCertfile', 'etcdKeyfile', 'clusterKeyFile'],
     isDone: ({ store }) => store !== 'lmdb',
@@ -27,12 +39,12 @@ const companions: { flags: Flag[]; isDone(given: ControlPlaneFlags): boolean; by
  * @throws CommandError
  */
 export function refuseFlagsWithoutEffect(
-  given: ControlPlaneFlags,
-  syntaxes: readonly (readonly [name: Flag, syntax: string, ...unknown[]])[],
+  given: Given,
+  syntaxes: readonly (readonly [name: string, syntax: string, ...unknown[]])[],
 ): void {
   for (const { flags, isDone, by } of companions) {
     if (isDone(given)) continue;
-    const idle = syntaxes.filter(([name]) => flags.includes(name) && given[name] !== undefined);
+    const idle = syntaxes.filter(([name]) => flags.some((flag) => flag === name && given[flag] !== undefined));
     if (idle.length === 0) continue;
     const names = idle.map(([, syntax]) => syntax.split(' ')[0]).join(', ');
     throw new CommandError(`${names} ${idle.length === 1 ? 'does' : 'do'} nothing without ${by}`, 2);

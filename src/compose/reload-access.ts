@@ -1,13 +1,14 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseAuthorizationConfiguration } from '../apiserver/authorization/webhook/configuration-file.ts';
 import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/configuration-file.ts';
 import type { ApiServer } from '../apiserver/server.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { Counter, Gauge, type Metric } from '../base/metrics.ts';
+import { ComputedGauge, Counter, Gauge, type Metric } from '../base/metrics.ts';
 
-/** As kube-apiserver looks at its files. */
-const pollMs = 60_000;
+/** How often kube-apiserver looks at its files. */
+export const pollMs = 60_000;
 
 export interface AccessFiles {
   authentication?: string;
@@ -28,7 +29,9 @@ export function followAccessFiles(
     if (path === undefined) return;
     const reloads = new Reloads(name, clock);
     server.addMetrics(reloads.metrics);
-    followed.push({ path, text: readFileSync(path, 'utf8'), reloads, apply });
+    const text = readFileSync(path, 'utf8');
+    reloads.holds(text);
+    followed.push({ path, text, reloads, apply });
   };
   follow('authentication', files.authentication, (text) =>
     server.reconfigure({ authentication: parseAuthenticationConfiguration(text) }),
@@ -47,6 +50,7 @@ export function followAccessFiles(
         // Told once, whatever comes of it.
         file.text = text;
         file.apply(text);
+        file.reloads.holds(text);
         file.reloads.count('success');
         logger.info({ path: file.path }, 'a configuration file has changed, and holds from now on');
       } catch (error) {
@@ -63,11 +67,13 @@ export function followAccessFiles(
   return () => cancel();
 }
 
-/** Source: apiserver/pkg/server/options/authenticationconfig/metrics and authorizationconfig/metrics. */
-class Reloads {
+/** Source: the packages `metrics` of authenticationconfig, authorizationconfig and encryptionconfig upstream. */
+export class Reloads {
   readonly #clock: Clock;
   readonly #total: Counter;
   readonly #last: Gauge;
+  readonly #info: ComputedGauge;
+  #hash = '';
 
   constructor(name: string, clock: Clock) {
     const prefix = `apiserver_${name}_config_controller_automatic_reload`;
@@ -79,10 +85,21 @@ class Reloads {
       labels,
     );
     this.#last = new Gauge(`${prefix}_last_timestamp_seconds`, 'When that was last.', labels);
+    this.#info = new ComputedGauge(
+      `apiserver_${name}_config_controller_last_config_info`,
+      `Which configuration of ${name} holds, by a hash of the file.`,
+      ['apiserver_id_hash', 'hash'],
+      () => [{ labels: ['', this.#hash], value: 1 }],
+    );
   }
 
   get metrics(): Metric[] {
-    return [this.#total, this.#last];
+    return [this.#total, this.#last, this.#info];
+  }
+
+  /** This is what the file that holds says. */
+  holds(text: string): void {
+    this.#hash = `sha256:${createHash('sha256').update(text).digest('hex')}`;
   }
 
   count(status: 'success' | 'failure'): void {

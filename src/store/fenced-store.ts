@@ -87,6 +87,10 @@ class Fenced implements FencedStore {
     return this.#inner.compact(revision);
   }
 
+  isStale(key: string): Promise<boolean> | false {
+    return this.#inner.isStale?.(key) ?? false;
+  }
+
   async sizeBytes(): Promise<number | undefined> {
     return this.#inner.sizeBytes?.();
   }

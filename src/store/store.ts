@@ -83,6 +83,8 @@ export interface Store {
   currentRevision(): Promise<number>;
   /** Forgets history up to and including `revision`; older reads and watches then fail with CompactedError. */
   compact(revision: number): Promise<void>;
+  /** Whether what is under the key is `stale` by now; false where nothing ever is. */
+  isStale?(key: string): Promise<boolean> | false;
   /** Of its files (the member's in use, where it is a cluster); undefined where nothing is on disk. */
   sizeBytes?(): Promise<number | undefined>;
   close(): Promise<void>;

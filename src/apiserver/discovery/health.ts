@@ -7,6 +7,8 @@ export interface HealthCheck {
   name: string;
   /** Part of this endpoint alone; of all three when absent. */
   only?: 'readyz';
+  /** A start anew would mend nothing: not part of /livez. */
+  withoutLivez?: true;
   /** Rejects when it is not well. */
   check(): Promise<void> | void;
 }
@@ -68,7 +70,9 @@ export function storeChecks(read: () => Promise<unknown>): HealthCheck[] {
 }
 
 export const checksOf = (root: string, checks: readonly HealthCheck[]): HealthCheck[] =>
-  checks.filter(({ only }) => only === undefined || only === root);
+  checks.filter(
+    ({ only, withoutLivez }) => (only === undefined || only === root) && !(withoutLivez && root === 'livez'),
+  );
 
 const contentType = 'text/plain; charset=utf-8';
 const headers = { 'x-content-type-options': 'nosniff' };

@@ -93,7 +93,10 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     const scope = { tenant, namespace, name, dryRun: request.dryRun };
     const alongside = hooks?.onUpdate === undefined ? [] : await hooks.onUpdate(object, old, scope);
     const isOutdated = before.stale === true || isStoredElsewise(definition, before);
-    if (unchanged(object, old) && !isOutdated) return { entry: before };
+    if (unchanged(object, old) && !isOutdated) {
+      const stale = objects.isStale(definition, tenant, namespace, name);
+      if (!(stale instanceof Promise ? await stale : stale)) return { entry: before };
+    }
     if (request.dryRun) return { object };
 
     const gone = isDone(definition, object);

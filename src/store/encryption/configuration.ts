@@ -29,7 +29,7 @@ export function parseEncryptionConfiguration(text: string, clock: Clock = system
   if (document?.kind !== 'EncryptionConfiguration' || document.apiVersion !== 'apiserver.config.k8s.io/v1') {
     throw new Error('it is no EncryptionConfiguration of apiserver.config.k8s.io/v1');
   }
-  const problems: string[] = [];
+  const problems: string[] = unknownFields(document);
   const list = (value: unknown): any[] => (Array.isArray(value) ? value : []);
   if (list(document.resources).length === 0)
     problems.push('resources: Required value: at least one resources is required');
@@ -74,6 +74,36 @@ export function parseEncryptionConfiguration(text: string, clock: Clock = system
       return own === undefined && `${resource}.${group}` === copiesOfSecrets ? find('secrets', '') : own;
     },
   };
+}
+
+type Fields = { [field: string]: Fields | null };
+
+const keys: Fields = { keys: { name: null, secret: null } };
+/** Every field there is; lists as what is in them. */
+const fields: Fields = {
+  kind: null,
+  apiVersion: null,
+  resources: {
+    resources: null,
+    providers: {
+      aesgcm: keys,
+      aescbc: keys,
+      secretbox: keys,
+      identity: {},
+      kms: { apiVersion: null, name: null, cachesize: null, endpoint: null, timeout: null },
+    },
+  },
+};
+
+/** A field that is written wrong must not leave anything unencrypted. */
+function unknownFields(value: unknown, known: Fields | null = fields, at = ''): string[] {
+  if (known === null || typeof value !== 'object' || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((item, index) => unknownFields(item, known, `${at}[${index}]`));
+  return Object.entries(value).flatMap(([field, inner]) => {
+    const path = at === '' ? field : `${at}.${field}`;
+    const there = Object.hasOwn(known, field);
+    return there ? unknownFields(inner, known[field], path) : [`strict decoding error: unknown field "${path}"`];
+  });
 }
 
 /** `*.GROUP` of `RESOURCE.GROUP`, `*.` of a resource of the core group. */
@@ -162,9 +192,10 @@ function readKey(given: any, at: string, keySizes: number[], problems: string[])
     problems.push(`${at}.secret: Required value: secret is a mandatory field for a key`);
     return undefined;
   }
-  const text = String(given.secret);
+  // As Go reads base64: lines may be broken anywhere.
+  const text = String(given.secret).replace(/[\r\n]/g, '');
   const bytes = Buffer.from(text, 'base64');
-  if (bytes.toString('base64') !== text) {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
     problems.push(`${at}.secret: Invalid value: "REDACTED": secrets must be base64 encoded`);
   } else if (!keySizes.includes(bytes.length)) {
     problems.push(

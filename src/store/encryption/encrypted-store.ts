@@ -14,50 +14,72 @@ import {
 import type { EncryptionRules } from './configuration.ts';
 import type { ProviderList } from './providers.ts';
 
+export interface EncryptedStore extends Store {
+  /**
+   * From now on values are written and read by these rules. Who is in the middle of something ends it by those it began
+   * with: plug-ins behind them must not be closed at once.
+   */
+  use(rules: EncryptionRules): void;
+}
+
 /**
  * A store whose engine sees values of some resources in encrypted form only. Each is bound to its key, where the
  * provider can do that. Closes the inner store.
  */
-export function encryptedStore(inner: Store, rules: EncryptionRules): Store {
-  return new EncryptedStore(inner, rules);
+export function encryptedStore(inner: Store, rules: EncryptionRules): EncryptedStore {
+  return new Encrypted(inner, rules);
 }
 
-class EncryptedStore implements Store {
+/** The providers for what is under a key of the store; undefined where values stay as they are. */
+type Lookup = (key: string) => ProviderList | undefined;
+type Stored = KeyValue | (StoreEvent & { type: 'put' });
+
+class Encrypted implements EncryptedStore {
   readonly #inner: Store;
-  readonly #rules: EncryptionRules;
-  readonly #byResource = new Map<string, ProviderList | undefined>();
+  #lookup: Lookup;
   /** What was sealed here, so that watchers get the very buffer its writer knows. */
   readonly #plain = new WeakMap<Uint8Array, Uint8Array>();
 
   constructor(inner: Store, rules: EncryptionRules) {
     this.#inner = inner;
-    this.#rules = rules;
+    this.#lookup = lookupOf(rules);
+  }
+
+  use(rules: EncryptionRules): void {
+    this.#lookup = lookupOf(rules);
   }
 
   async get(key: string): Promise<KeyValue | undefined> {
     const found = await this.#inner.get(key);
-    if (found !== undefined) await this.#prepare([found]);
-    return found && this.#open(found);
+    if (found === undefined) return undefined;
+    const lookup = this.#lookup;
+    await prepare([found], lookup);
+    return open(found, lookup);
   }
 
   async range(request: RangeRequest): Promise<RangeResult> {
     const result = await this.#inner.range(request);
-    await this.#prepare(result.items);
-    return { ...result, items: result.items.map((item) => this.#open(item)) };
+    const lookup = this.#lookup;
+    await prepare(result.items, lookup);
+    return { ...result, items: result.items.map((item) => open(item, lookup)) };
   }
 
   async commit(transaction: Transaction): Promise<CommitResult> {
     const operations = transaction.operations.map((operation) => this.#seal(operation));
     const result = await this.#inner.commit({ compare: transaction.compare, operations });
     if (result.committed) return result;
-    await this.#prepare(result.current.filter((item) => item !== undefined));
-    return { ...result, current: result.current.map((item) => item && this.#open(item)) };
+    const lookup = this.#lookup;
+    await prepare(
+      result.current.filter((item) => item !== undefined),
+      lookup,
+    );
+    return { ...result, current: result.current.map((item) => item && open(item, lookup)) };
   }
 
   watch(request: WatchRequest): Watch {
-    const deliver = (events: StoreEvent[], revision: number) =>
+    const deliver = (events: StoreEvent[], revision: number, lookup: Lookup) =>
       request.onEvents(
-        events.map((event) => (event.type === 'put' ? this.#open(event) : event)),
+        events.map((event) => (event.type === 'put' ? this.#openOwn(event, lookup) : event)),
         revision,
       );
     // Whatever comes while a key is asked for comes after what it is for.
@@ -66,13 +88,14 @@ class EncryptedStore implements Store {
     const watch = this.#inner.watch({
       ...request,
       onEvents: (events, revision) => {
-        const puts = events.filter((event) => event.type === 'put');
-        const preparing = this.#prepare(puts);
-        if (queue === undefined && preparing === undefined) return deliver(events, revision);
+        const lookup = this.#lookup;
+        const foreign = events.filter((event) => event.type === 'put').filter(({ value }) => !this.#plain.has(value));
+        const preparing = prepare(foreign, lookup);
+        if (queue === undefined && preparing === undefined) return deliver(events, revision, lookup);
         const turn: Promise<void> = (queue ?? Promise.resolve())
           .then(() => preparing)
           .then(() => {
-            if (!isClosed) deliver(events, revision);
+            if (!isClosed) deliver(events, revision, lookup);
           })
           .catch((error: Error) => {
             if (isClosed) return;
@@ -102,6 +125,11 @@ class EncryptedStore implements Store {
     };
   }
 
+  isStale(key: string): Promise<boolean> | false {
+    if (this.#lookup(key) === undefined) return false;
+    return this.get(key).then((found) => found?.stale === true);
+  }
+
   currentRevision(): Promise<number> {
     return this.#inner.currentRevision();
   }
@@ -118,21 +146,12 @@ class EncryptedStore implements Store {
     return this.#inner.close();
   }
 
-  /** undefined where all keys are at hand. */
-  #prepare(items: readonly { key: string; value: Uint8Array }[]): Promise<unknown> | undefined {
-    const waits = items.flatMap(({ key, value }) => {
-      if (this.#plain.has(value)) return [];
-      return this.#providersOf(key)?.prepare(value) ?? [];
-    });
-    return waits.length === 0 ? undefined : Promise.all(waits);
-  }
-
   #seal(operation: WriteOperation): WriteOperation {
     if (operation.type !== 'put') return operation;
     const { key, value } = operation;
     let sealed: Uint8Array | undefined;
     try {
-      sealed = this.#providersOf(key)?.seal(value, Buffer.from(key));
+      sealed = this.#lookup(key)?.seal(value, Buffer.from(key));
     } catch (error) {
       throw new UnavailableError((error as Error).message);
     }
@@ -141,32 +160,49 @@ class EncryptedStore implements Store {
     return { type: 'put', key, value: sealed };
   }
 
-  #open<Item extends KeyValue | (StoreEvent & { type: 'put' })>(item: Item): Item {
-    const providers = this.#providersOf(item.key);
-    if (providers === undefined) return item;
-    const known = this.#plain.get(item.value);
-    if (known !== undefined) return { ...item, value: known };
-    try {
-      const { value, stale } = providers.open(item.value, Buffer.from(item.key));
-      return value === item.value && !stale ? item : { ...item, value, ...(stale && { stale }) };
-    } catch (error) {
-      throw new Error(`unable to transform key ${JSON.stringify(item.key)}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
+  /** Whether it became stale since it was sealed is not told: `isStale` knows. */
+  #openOwn(event: StoreEvent & { type: 'put' }, lookup: Lookup): StoreEvent {
+    const known = this.#plain.get(event.value);
+    return known === undefined ? open(event, lookup) : { ...event, value: known };
   }
+}
 
-  /** Keys are `/<group or "core">/<resource>/…`. */
-  #providersOf(key: string): ProviderList | undefined {
+/** Custom resources come and go. */
+const resourcesRemembered = 10_000;
+
+/** Keys are `/<group or "core">/<resource>/…`. */
+function lookupOf(rules: EncryptionRules): Lookup {
+  const byResource = new Map<string, ProviderList | undefined>();
+  return (key) => {
     const second = key.indexOf('/', 1);
     const third = key.indexOf('/', second + 1);
     if (second < 0 || third < 0) return undefined;
     const name = key.slice(1, third);
-    if (!this.#byResource.has(name)) {
+    if (!byResource.has(name)) {
+      if (byResource.size >= resourcesRemembered) byResource.clear();
       const group = key.slice(1, second);
       const resource = key.slice(second + 1, third);
-      this.#byResource.set(name, this.#rules.providersOf(resource, group === 'core' ? '' : group));
+      byResource.set(name, rules.providersOf(resource, group === 'core' ? '' : group));
     }
-    return this.#byResource.get(name);
+    return byResource.get(name);
+  };
+}
+
+/** undefined where all keys are at hand. */
+function prepare(items: readonly Stored[], lookup: Lookup): Promise<unknown> | undefined {
+  const waits = items.flatMap(({ key, value }) => lookup(key)?.prepare(value) ?? []);
+  return waits.length === 0 ? undefined : Promise.all(waits);
+}
+
+function open<Item extends Stored>(item: Item, lookup: Lookup): Item {
+  const providers = lookup(item.key);
+  if (providers === undefined) return item;
+  try {
+    const { value, stale } = providers.open(item.value, Buffer.from(item.key));
+    return value === item.value && !stale ? item : { ...item, value, ...(stale && { stale }) };
+  } catch (error) {
+    throw new Error(`unable to transform key ${JSON.stringify(item.key)}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

@@ -89,6 +89,39 @@ describe('encryption at rest', () => {
     assert.equal((await raw(inner)).toString(), 'four');
   });
 
+  it('takes other keys while it is open: what was sealed before is stale, and watches go on', async () => {
+    const inner = openMemoryStore();
+    const rules = (...lists: [string[], object[]][]) => parseEncryptionConfiguration(configuration(...lists));
+    const store = over(inner, [['secrets'], [gcm(['one', 1])]]);
+    const events: StoreEvent[] = [];
+    const watch = store.watch({
+      start: '/',
+      end: '0',
+      afterRevision: 1,
+      onEvents: (some) => void events.push(...some),
+      onError: assert.ifError,
+    });
+    await put(store, key, 'value');
+    assert.deepEqual(await read(store), ['value', false]);
+    assert.equal(await store.isStale?.(key), false);
+    store.use(rules([['secrets'], [gcm(['two', 2], ['one', 1])]]));
+    assert.deepEqual(await read(store), ['value', true]);
+    assert.equal(await store.isStale?.(key), true);
+    await put(store, key, 'value');
+    assert.match((await raw(inner)).toString('latin1'), /^k8s:enc:aesgcm:v1:two:/);
+    assert.equal(await store.isStale?.(key), false);
+    store.use(rules([['secrets'], [gcm(['two', 2])]]));
+    assert.deepEqual(await read(store), ['value', false]);
+    store.use(rules([['configmaps'], [gcm(['two', 2])]]));
+    assert.equal(store.isStale?.(key), false);
+    while (events.length < 2) await new Promise(setImmediate);
+    watch.close();
+    assert.deepEqual(
+      events.map((event) => event.type === 'put' && Buffer.from(event.value).toString()),
+      ['value', 'value'],
+    );
+  });
+
   it('writes again what old keys sealed, so that they may go', async () => {
     const inner = openMemoryStore();
     const keys = Array.from({ length: 450 }, (_, index) => `/core/secrets/a/default/s${index}`);
@@ -185,6 +218,16 @@ describe('encryption at rest', () => {
       /"secrets" is masked by earlier rule "\*\.\*"/,
     );
     wrong([[['secrets'], [{ kms: {} }]]], /kms\.name: Required value: name is a mandatory field for a provider; /);
+    wrong(
+      [[['secrets'], [{ ...gcm(['one', 1]), identify: {} }]]],
+      /unknown field "resources\[0\].providers\[0\].identify"/,
+    );
+    wrong(
+      [[['secrets'], [{ aesgcm: { keys: [{ name: 'a', secret: secret(1), id: 1 }] } }]]],
+      /unknown field .*\[0\].id"/,
+    );
+    const broken = `${secret(1).slice(0, 20)}\n${secret(1).slice(20)}\n`;
+    parseEncryptionConfiguration(configuration([['secrets'], [{ aesgcm: { keys: [{ name: 'a', secret: broken }] } }]]));
     const short = { keys: [{ name: 'a', secret: Buffer.alloc(16).toString('base64') }] };
     wrong([[['secrets'], [{ secretbox: short }]]], /got 16, expected one of \[32\]/);
     parseEncryptionConfiguration(configuration([['*.apps', 'secrets'], [plain]]));

@@ -1,76 +1,19 @@
 import assert from 'node:assert/strict';
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import * as grpc from '@grpc/grpc-js';
-import protoLoader from '@grpc/proto-loader';
 import { ManualClock } from '../../../base/clock.ts';
 import { openMemoryStore } from '../../memory/memory-store.ts';
 import { type Store, type StoreEvent, UnavailableError } from '../../store.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../configuration.ts';
 import { encryptedStore } from '../encrypted-store.ts';
+import { KmsPlugin } from '../testing/kms-plugin.ts';
 import { decodeEncryptedObject } from './encrypted-object.ts';
-
-/** A real plug-in on a Unix socket, which keeps its keys in memory. */
-class Plugin {
-  readonly endpoint: string;
-  keyId = 'key-1';
-  healthz = 'ok';
-  version = 'v2';
-  fails = false;
-  readonly calls: string[] = [];
-  readonly #keys = new Map<string, Buffer>();
-  readonly #server = new grpc.Server();
-
-  constructor(path: string) {
-    this.endpoint = `unix://${path}`;
-    const definition = protoLoader.loadSync('kms.proto', { keepCase: true, includeDirs: [import.meta.dirname] });
-    const { KeyManagementService } = grpc.loadPackageDefinition(definition)['v2'] as any;
-    const answer = (verb: string, work: (request: any) => object) => (call: any, done: any) => {
-      this.calls.push(verb);
-      if (this.fails) return done({ code: grpc.status.UNAVAILABLE, details: 'the module is gone' });
-      return done(null, work(call.request));
-    };
-    this.#server.addService(KeyManagementService.service, {
-      Status: answer('Status', () => ({ version: this.version, healthz: this.healthz, key_id: this.keyId })),
-      Encrypt: answer('Encrypt', ({ plaintext }) => {
-        const nonce = randomBytes(12);
-        const cipher = createCipheriv('aes-256-gcm', this.#keyOf(this.keyId), nonce);
-        const ciphertext = Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
-        return { ciphertext, key_id: this.keyId, annotations: { 'version.example.com': Buffer.from('1') } };
-      }),
-      Decrypt: answer('Decrypt', ({ ciphertext, key_id, annotations }) => {
-        assert.equal(annotations['version.example.com'].toString(), '1');
-        const decipher = createDecipheriv('aes-256-gcm', this.#keyOf(key_id), ciphertext.subarray(0, 12));
-        decipher.setAuthTag(ciphertext.subarray(-16));
-        return { plaintext: Buffer.concat([decipher.update(ciphertext.subarray(12, -16)), decipher.final()]) };
-      }),
-    });
-  }
-
-  start(): Promise<void> {
-    return new Promise((done, fail) => {
-      const credentials = grpc.ServerCredentials.createInsecure();
-      this.#server.bindAsync(this.endpoint, credentials, (error) => (error === null ? done() : fail(error)));
-    });
-  }
-
-  stop(): void {
-    this.#server.forceShutdown();
-  }
-
-  #keyOf(id: string): Buffer {
-    let key = this.#keys.get(id);
-    if (key === undefined) this.#keys.set(id, (key = randomBytes(32)));
-    return key;
-  }
-}
 
 describe('encryption by a KMS plug-in', { timeout: 60_000 }, () => {
   let directory: string;
-  let plugin: Plugin;
+  let plugin: KmsPlugin;
   let clock: ManualClock;
   let started: EncryptionRules[];
   const key = '/core/secrets/a/default/s';
@@ -83,7 +26,7 @@ describe('encryption by a KMS plug-in', { timeout: 60_000 }, () => {
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'kms-'));
-    plugin = new Plugin(join(directory, 'kms.sock'));
+    plugin = new KmsPlugin(join(directory, 'kms.sock'));
     await plugin.start();
   });
   beforeEach(() => {
@@ -158,6 +101,16 @@ describe('encryption by a KMS plug-in', { timeout: 60_000 }, () => {
     await put(again, 'new');
     assert.deepEqual(await read(encryptedStore(inner, rules)), ['new', false]);
     assert.equal(plugin.calls.filter((call) => call === 'Encrypt').length, 2);
+    assert.equal(await again.isStale?.(key), false);
+    let told = 0;
+    rules.services[0]!.onNewKey = () => told++;
+    await rules.services[0]!.poll();
+    assert.equal(told, 0);
+    plugin.keyId = 'key-3';
+    await rules.services[0]!.poll();
+    assert.equal(told, 1);
+    assert.equal(await again.isStale?.(key), true, 'of what was written here before, too');
+    assert.equal(again.isStale?.('/core/configmaps/a/default/c'), false);
   });
 
   it('goes on for three minutes without the plug-in, then writes no more, and reads what it knows', async () => {

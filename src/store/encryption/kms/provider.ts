@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import type { Clock } from '../../../base/clock.ts';
+import { type Clock, spanClock } from '../../../base/clock.ts';
 import { aesGcm, type Provider } from '../providers.ts';
 import { decodeEncryptedObject, type EncryptedObject, encodeEncryptedObject } from './encrypted-object.ts';
 import type { KmsService, SealedSeed } from './service.ts';
@@ -27,8 +27,11 @@ interface State {
 export class KmsProvider implements Provider {
   readonly prefix: string;
   readonly name: string;
+  /** Called when the plug-in has changed its key: what was written before is stale from now on. */
+  onNewKey = () => {};
   readonly #service: KmsService;
   readonly #clock: Clock;
+  readonly #spanMs: () => number;
   /** Seeds and keys that were opened, by their sealed form. */
   readonly #opened = new Map<string, Buffer>();
   readonly #opening = new Map<string, Promise<void>>();
@@ -42,12 +45,18 @@ export class KmsProvider implements Provider {
     this.prefix = `k8s:enc:kms:v2:${name}:`;
     this.#service = service;
     this.#clock = clock;
+    this.#spanMs = spanClock(clock);
   }
 
-  /** Rejects when the plug-in is not well: nothing could be written. Polls from then on. */
+  /** Rejects when the plug-in is not well: nothing could be written. Asks it again from then on, until it is closed. */
   async start(): Promise<void> {
     await this.poll();
     if (this.#state === undefined) throw new Error(`KMS provider ${this.name}: ${this.#failure}`);
+  }
+
+  /** How long one answer of the plug-in is waited for. */
+  get timeoutMs(): number {
+    return this.#service.timeoutMs;
   }
 
   close(): void {
@@ -108,7 +117,7 @@ export class KmsProvider implements Provider {
 
   seal(value: Uint8Array, context: Uint8Array): Buffer {
     const state = this.#state;
-    if (state === undefined || this.#clock.now() > state.untilMs) {
+    if (state === undefined || this.#spanMs() > state.untilMs) {
       throw new Error(`KMS provider ${this.name} has no key to write with: ${this.#failure ?? 'it expired'}`);
     }
     const info = randomBytes(infoBytes);
@@ -133,7 +142,7 @@ export class KmsProvider implements Provider {
   }
 
   async #rotate(keyId: string): Promise<void> {
-    const untilMs = this.#clock.now() + writeTtlMs;
+    const untilMs = this.#spanMs() + writeTtlMs;
     if (this.#state?.sealed.keyId === keyId) {
       this.#state = { ...this.#state, untilMs };
       return;
@@ -141,6 +150,7 @@ export class KmsProvider implements Provider {
     const seed = randomBytes(seedBytes);
     const sealed = await this.#service.encrypt(seed);
     checkKeyId(sealed.keyId);
+    if (sealed.keyId !== keyId) throw new Error('failed to rotate DEK: the plug-in is about to change its key');
     if (sealed.ciphertext.length === 0 || sealed.ciphertext.length > longestCiphertext) {
       throw new Error(
         `encrypted DEK source is ${sealed.ciphertext.length} bytes long, which is not from 1 to ${longestCiphertext}`,
@@ -149,7 +159,9 @@ export class KmsProvider implements Provider {
     const size = Object.entries(sealed.annotations).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
     if (size > longestAnnotations) throw new Error(`annotations are larger than ${longestAnnotations} bytes`);
     this.#remember(keyOf({ ...sealed, isSeed: true }), seed);
+    const isNew = this.#state !== undefined;
     this.#state = { sealed, seed, untilMs };
+    if (isNew) this.onNewKey();
   }
 
   #remember(key: string, seed: Buffer): void {

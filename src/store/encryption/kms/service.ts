@@ -23,7 +23,7 @@ export interface SealedSeed {
 export class KmsService {
   readonly #client: Grpc.Client & Record<string, any>;
   readonly #codes: typeof Grpc.status;
-  readonly #timeoutMs: number;
+  readonly timeoutMs: number;
 
   /** `endpoint`: `unix:///run/kms.sock`. */
   constructor(endpoint: string, timeoutMs: number) {
@@ -42,7 +42,7 @@ export class KmsService {
       'grpc.max_reconnect_backoff_ms': 3000,
       'grpc.service_config_disable_resolution': 1,
     });
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
   }
 
   async status(): Promise<KmsStatus> {
@@ -65,7 +65,7 @@ export class KmsService {
   }
 
   #call(verb: string, request: object): Promise<any> {
-    const deadline = new Date(Date.now() + this.#timeoutMs);
+    const deadline = new Date(Date.now() + this.timeoutMs);
     return new Promise((done, fail) => {
       this.#client[verb](request, { deadline }, (error: Grpc.ServiceError | null, answer: unknown) =>
         error === null ? done(answer) : fail(new Error(`${this.#codes[error.code]}: ${error.details}`)),
