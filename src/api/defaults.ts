@@ -35,6 +35,12 @@ export function* defaultsSteps<T extends KubeObject>(definition: Defaulted, obje
   return object;
 }
 
+/** Kinds whose spec tells defaults of their status. */
+const statusOfSpec = new Set(['apiextensions.k8s.io/customresourcedefinitions']);
+
+/** A status has its defaults without the rest of the object. */
+export const hasStatusApart = ({ group, resource }: Defaulted): boolean => !statusOfSpec.has(`${group}/${resource}`);
+
 /** The defaults of a type and its parts alone, in place. */
 export function applyTypeDefaults<T>(schema: TypeSchema, value: T): T {
   walker.walkOf(schema)?.(value);

@@ -45,6 +45,9 @@ export const kindDefaults: Record<string, (object: KubeObject) => void> = {
     if (!spec.names.listKind && spec.names.kind) spec.names.listKind = `${spec.names.kind}List`;
     const reference = spec.conversion.webhook?.clientConfig?.service;
     if (reference && reference.port === undefined) reference.port = 443;
+    const storage = spec.versions?.find((version: { storage?: boolean }) => version.storage === true);
+    if (storage === undefined || definition['status']?.storedVersions?.length) return;
+    definition['status'] = { ...definition['status'], storedVersions: [storage.name] };
   },
   'apiregistration.k8s.io/apiservices': (service) => {
     const reference = service.spec?.service;

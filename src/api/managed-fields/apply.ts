@@ -108,8 +108,7 @@ function* attempt(application: Application, before: KubeObject, known: Managed, 
   const last = managed.get(identifier);
   const configured = yield* fieldSetSteps(endpoint.type, configuration);
   yield;
-  let set = recursiveDifference(configured, endpoint.reset);
-  if (endpoint.only !== undefined) set = endpoint.only(set);
+  const set = recursiveDifference(configured, endpoint.reset);
   managed.set(identifier, entryOf(manager, set, last?.time));
   yield;
   const merged = yield* mergeSteps(endpoint.type, before, configuration);

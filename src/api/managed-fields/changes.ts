@@ -1,6 +1,6 @@
 import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
-import { type Comparison, compareObjects, excludeFields } from './compare.ts';
+import { compareObjects, excludeFields } from './compare.ts';
 import {
   difference,
   differenceSteps,
@@ -27,8 +27,6 @@ export interface Endpoint {
   subresource: string;
   /** What the endpoint resets to the old state; one object for all that reset alike. */
   reset: FieldSet;
-  /** Kept of all changes where an endpoint lets only some through; undefined: all. */
-  only?: (set: FieldSet) => FieldSet;
 }
 
 /** What a write changed, as managers come to feel it. Shared by all writes that change the same fields. */
@@ -128,7 +126,7 @@ function* extended(set: FieldSet, taken: FieldSet, own: FieldSet): Steps<FieldSe
 function* changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: unknown): Steps<Change> {
   const comparison = yield* compareObjects(type, before, after);
   yield;
-  const { removed, modified, added } = within(endpoint, comparison);
+  const { removed, modified, added } = excludeFields(comparison, endpoint.reset);
   yield;
   const conflicting = union(modified, added);
   yield;
@@ -143,13 +141,6 @@ function* changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: 
     leave: remembered((set) => differenceSteps(set, taken)),
     extend: remembered((set) => extended(set, taken, own)),
   };
-}
-
-function within({ reset, only }: Endpoint, comparison: Comparison): Comparison {
-  const { removed, modified, added } = excludeFields(comparison, reset);
-  return only === undefined
-    ? { removed, modified, added }
-    : { removed: only(removed), modified: only(modified), added: only(added) };
 }
 
 /** Sets are shared among objects that are alike, so what was computed for one serves all. */

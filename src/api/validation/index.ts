@@ -116,7 +116,11 @@ const ownOnUpdate: Record<string, OwnLook> = {
   'policy/poddisruptionbudgets': 'nothing',
   'storage.k8s.io/volumeattachments': 'mutable',
 };
-const ownOnStatusUpdate: Record<string, OwnLook> = { ...ownOnUpdate, 'batch/cronjobs': 'nothing' };
+const ownOnStatusUpdate: Record<string, OwnLook> = {
+  ...ownOnUpdate,
+  'admissionregistration.k8s.io/validatingadmissionpolicies': 'nothing',
+  'batch/cronjobs': 'nothing',
+};
 
 /** How much of metadata a kind's own validation looks at again, when it or a subresource of it is updated. */
 export function ownLookAtMetadata({ group, resource }: ResourceDefinition, subresource?: string): OwnLook {

@@ -87,6 +87,9 @@ describe('custom resources', () => {
         ['Established', 'True', 'InitialNamesAccepted', 'the initial names have been accepted'],
       ],
     );
+    const path = `/clusters/red${definitions}/${crd.metadata.name}/status`;
+    const emptied = await call('PATCH', path, { status: { storedVersions: [] } }, 'application/merge-patch+json');
+    assert.deepEqual(emptied.status.storedVersions, ['v1']);
     const object = await call('POST', of('red'), {
       metadata: { name: 'one' },
       spec: { image: 'busybox', lost: 1, port: 'http' },

@@ -16,7 +16,7 @@ import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import { runAtOnce, type Steps } from '../../base/steps.ts';
 import type { Environment } from '../environment.ts';
 import type { RequestContext } from '../request-context.ts';
-import { keptFieldsOf, resetFieldsOf } from './reset-fields.ts';
+import { resetFieldsOf } from './reset-fields.ts';
 import type { ResourceRequest } from './scope.ts';
 
 /** What writes through one definition and subresource are tracked by; made once. */
@@ -36,7 +36,6 @@ export function trackedResource(definition: ResourceDefinition, subresource: str
   if (resource === undefined) {
     const apiVersion = apiVersionOf(definition);
     const type = mergeTypeOf(definition.schema);
-    const only = keptFieldsOf(definition, subresource);
     resource = {
       endpoint: {
         apiVersion,
@@ -44,7 +43,6 @@ export function trackedResource(definition: ResourceDefinition, subresource: str
         versions: versionsOf(definition),
         subresource,
         reset: resetFieldsOf(definition, subresource),
-        ...(only !== undefined && { only }),
       },
       empty: { ...decodeObject(definition.schema, {}).object, kind: definition.kind, apiVersion },
     };

@@ -27,7 +27,6 @@ export function restrictTo(subresource: string, object: KubeObject, old: KubeObj
     if (field !== 'metadata') copyField(object, merged, field);
   }
   if (withMetadata.has(subresource)) return;
-  if (withMetadata.has(subresource)) return;
   const { resourceVersion, managedFields } = object.metadata;
   object.metadata = { ...old.metadata, resourceVersion };
   copyField(object.metadata, { managedFields }, 'managedFields');

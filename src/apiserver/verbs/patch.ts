@@ -1,4 +1,4 @@
-import { applyTypeDefaults } from '../../api/defaults.ts';
+import { applyTypeDefaults, hasStatusApart } from '../../api/defaults.ts';
 import { resolveObject } from '../../api/generated-schema.ts';
 import { findDuplicateFields } from '../../api/json/duplicate-fields.ts';
 import { longText, type ReadText, readJson } from '../../api/json/read-json.ts';
@@ -62,6 +62,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
         subresource?.name === 'status' &&
         request.view === undefined &&
         !isCustom &&
+        hasStatusApart(definition) &&
         touchesStatusOnly(contentType, document);
       const before = statusOnly ? statusPart(current) : current;
       const patching = runInTurns(

@@ -24,7 +24,6 @@ const exceptions: Record<string, FieldSet> = {
 /** Their status takes no change of metadata. Custom resources are alike. */
 const metadataKept = new Set([
   'apiservices.apiregistration.k8s.io',
-  'customresourcedefinitions.apiextensions.k8s.io',
   'flowschemas.flowcontrol.apiserver.k8s.io',
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
   'resourceclaims.resource.k8s.io',
@@ -44,45 +43,4 @@ export function resetFieldsOf(definition: ResourceDefinition, subresource: strin
   }
   const isCustom = !definition.schema.name.startsWith('io.k8s.');
   return isCustom || metadataKept.has(name) ? specAndMetadata : spec;
-}
-
-/** What alone an endpoint lets through; undefined where it is everything but the reset fields. */
-export function keptFieldsOf(
-  definition: ResourceDefinition,
-  subresource: string,
-): ((set: FieldSet) => FieldSet) | undefined {
-  switch (`${qualified(definition)}/${subresource}`) {
-    case 'pods/ephemeralcontainers':
-      return (set) => {
-        const kept = set['f:spec']?.['f:ephemeralContainers'];
-        return kept === undefined ? nothing : { 'f:spec': { 'f:ephemeralContainers': kept } };
-      };
-    case 'pods/resize':
-      return keepPodSizes;
-    default:
-      return undefined;
-  }
-}
-
-const sizeFields = ['f:resizePolicy', 'f:resources'];
-
-function keepPodSizes(set: FieldSet): FieldSet {
-  const spec: Record<string, FieldSet> = {};
-  for (const list of ['f:containers', 'f:initContainers']) {
-    const containers = set['f:spec']?.[list] ?? nothing;
-    const kept: Record<string, FieldSet> = {};
-    for (const container in containers) {
-      const fields = Object.fromEntries(
-        sizeFields.flatMap((field) => {
-          const node = containers[container]![field];
-          return node === undefined ? [] : [[field, node]];
-        }),
-      );
-      if (Object.keys(fields).length > 0) kept[container] = fields;
-    }
-    if (Object.keys(kept).length > 0) spec[list] = kept;
-  }
-  const ofPod = set['f:spec']?.['f:resources'];
-  if (ofPod !== undefined) spec['f:resources'] = ofPod;
-  return Object.keys(spec).length === 0 ? nothing : { 'f:spec': spec };
 }

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, type FieldError, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { metadataKeptByStatus } from '../../api/strategies/status-metadata.ts';
 import { ownLookAtMetadata } from '../../api/validation/index.ts';
 import { runInTurns } from '../../base/steps.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';
@@ -122,7 +123,7 @@ export function requireName({ name }: ResourceRequest, object: { metadata?: { na
   throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
 }
 
-/** A patch cannot mean another object: for it the uid is a field like others. */
+/** A patch cannot mean another object: for it the uid is a field like others, which some kinds' status leaves alone. */
 export function requireSameUid(
   { view, definition, name, subresource }: ResourceRequest,
   object: { metadata: { uid?: string } },
@@ -130,6 +131,10 @@ export function requireSameUid(
 ): void {
   const { uid } = object.metadata;
   if (uid === undefined || uid === '' || uid === old.metadata.uid) return;
+  if (subresource?.name === 'status' && metadataKeptByStatus(definition).includes('uid')) {
+    object.metadata.uid = old.metadata.uid;
+    return;
+  }
   const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
   const finding: FieldError = { reason: 'FieldValueInvalid', field: 'metadata.uid', message };
   // Told once for all kinds, and again for its own where that looks.

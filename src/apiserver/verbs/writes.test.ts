@@ -186,6 +186,43 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(afterSpec.status.replicas, 5);
   });
 
+  it('leaves metadata alone where a status is written, as far as upstream does', async () => {
+    const schemas = '/clusters/a/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas';
+    const patch = (path: string, body: object) =>
+      send('PATCH', `${path}/status`, body, { contentType: 'application/merge-patch+json' });
+    const spec = { matchingPrecedence: 9, priorityLevelConfiguration: { name: 'none' } };
+    const { metadata } = await post(schemas, { metadata: { name: 'f' }, spec });
+    const other = { metadata: { uid: 'other', labels: { a: 'b' } }, status: { conditions: [{ type: 'X' }] } };
+    const patched = await patch(`${schemas}/f`, other);
+    assert.equal(patched.metadata.uid, metadata.uid);
+    assert.equal(patched.metadata.labels, undefined);
+    assert.ok(patched.status.conditions.some(({ type }: { type: string }) => type === 'X'));
+
+    const policies = '/clusters/a/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+    const resourceRules = [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'] }];
+    const policy = { matchConstraints: { resourceRules }, validations: [{ expression: 'true' }] };
+    await post(policies, { metadata: { name: 'p' }, spec: policy });
+    const refused = await refusal(patch(`${policies}/p`, { metadata: { uid: 'other' } }));
+    assert.equal(refused.details?.causes?.length, 1);
+  });
+
+  it('notes who asks for a change by the part of a pod that does not make it', async () => {
+    const pods = `${root}/namespaces/default/pods`;
+    const containers = [{ name: 'main', image: 'example.test/app:1' }];
+    await post(pods, { metadata: { name: 'part' }, spec: { containers } });
+    const labels = { added: 'yes' };
+    const changed = await send(
+      'PATCH',
+      `${pods}/part/ephemeralcontainers`,
+      { metadata: { labels } },
+      { contentType: 'application/merge-patch+json', query: { fieldManager: 'asker' } },
+    );
+    assert.equal(changed.metadata.labels, undefined);
+    const noted = changed.metadata.managedFields.find(({ manager }: { manager: string }) => manager === 'asker');
+    assert.equal(noted.subresource, 'ephemeralcontainers');
+    assert.deepEqual(noted.fieldsV1, { 'f:metadata': { 'f:labels': { '.': {}, 'f:added': {} } } });
+  });
+
   it('makes what is not there by a PUT, of the kinds that are made so', async () => {
     const roles = '/clusters/a/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles';
     const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }];
