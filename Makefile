@@ -43,10 +43,10 @@ conformance-clients:
 	scripts/run test/conformance/clients/run.ts
 
 images:
-	scripts/run images/main.ts
+	scripts/images
 
 images-stop:
-	scripts/run images/main.ts --stop
+	scripts/images --stop
 
 format:
 	scripts/run --bin biome check --write .

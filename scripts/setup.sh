@@ -60,6 +60,11 @@ install_host_packages() {
     /usr/lib/cni/loopback=containernetworking-plugins mount=mount
 }
 
+# What builds and serves the images of images/.
+install_image_tools() {
+  install_debian skopeo=skopeo umoci=umoci docker-registry=docker-registry
+}
+
 # Compiled modules are kept between starts: half the processor time of a start and some 15 MiB less in each process.
 if [ -n "${XDG_CACHE_HOME:-${HOME:-}}" ]; then
   : "${NODE_COMPILE_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/skypod/compiled}"
