@@ -126,8 +126,7 @@ describe('control planes behind a load balancer', { skip: etcdMissing || haproxy
   };
   const backAgain = async (plane: ControlPlane) => {
     await plane.ready();
-    // And the load balancer has seen it.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await eventually('the load balancer has seen it', () => balancer.sendsTo(plane.url), { timeoutMs: patienceMs });
   };
   const sum = (of: (service: Service) => number) => services.reduce((total, service) => total + of(service), 0);
   const report = (say: (line: string) => void) =>

@@ -1,7 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { freePort } from '../../src/base/testing/local-server.ts';
 
 /** Why tests behind HAProxy can't run here; false when they can. */
@@ -10,6 +12,8 @@ export const haproxyMissing: string | false =
 
 export interface LoadBalancer {
   url: string;
+  /** Whether its checks say that connections may go to the server at that URL. */
+  sendsTo(url: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -22,9 +26,12 @@ export async function startLoadBalancer(urls: string[]): Promise<LoadBalancer> {
       `  server plane-${index} ${new URL(url).host} check check-ssl verify none inter 500 fastinter 200 fall 2 rise 2`,
   );
   const file = join(directory, 'haproxy.cfg');
+  const statistics = join(directory, 'statistics');
   writeFileSync(
     file,
-    `defaults
+    `global
+  stats socket ${statistics}
+defaults
   mode tcp
   timeout connect 1s
   timeout client 1h
@@ -44,6 +51,11 @@ ${servers.join('\n')}
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'haproxy', '-db', '-f', file], { stdio: 'ignore' });
   return {
     url: `https://127.0.0.1:${port}`,
+    async sendsTo(url) {
+      const rows = (await ask(statistics, 'show stat')).split('\n').map((line) => line.split(','));
+      const column = rows[0]!.indexOf('status');
+      return rows.find(([, name]) => name === `plane-${urls.indexOf(url)}`)![column] === 'UP';
+    },
     async close() {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       if (child.exitCode === null && child.signalCode === null) {
@@ -53,4 +65,11 @@ ${servers.join('\n')}
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** One question to HAProxy's own socket. */
+function ask(path: string, command: string): Promise<string> {
+  const socket = connect(path);
+  socket.write(`${command}\n`);
+  return text(socket);
 }
