@@ -242,9 +242,7 @@ export async function parseBody(
   }
   const text = body.bytes.toString('utf8');
   if (mediaType === 'application/yaml') {
-    const read = await fromYaml(text, kind, context.tenant);
-    if (text.length >= longText && read.value) await runInTurns(checkSize(read.value), paceOf(context));
-    return { ...read, text };
+    return { ...(await fromYaml(context, text, kind)), text };
   }
   if (body.contentType !== '' && mediaType !== 'application/json') {
     throw unsupportedMediaType(
@@ -271,7 +269,7 @@ export async function parseBody(
   }
 }
 
-/** What the text of a body is held to before it is read. */
+/** What the text of a body is held to before it is read, of what came as bytes. */
 function* checkSize(value: object): Steps<void> {
   const lists: object[] = [value];
   let count = 0;
@@ -289,8 +287,8 @@ function* checkSize(value: object): Steps<void> {
   }
 }
 
-async function fromYaml(text: string, kind: string, tenant: string): Promise<Omit<ParsedBody, 'text'>> {
-  const { value, duplicates, failure } = await readYaml(text, tenant);
+async function fromYaml(context: RequestContext, text: string, kind: string): Promise<Omit<ParsedBody, 'text'>> {
+  const { value, duplicates, failure } = await readYaml(text, context.tenant, paceOf(context));
   if (failure !== undefined) {
     // These its reader sees before it reads.
     const isEarly = failure.startsWith('control characters');

@@ -186,7 +186,7 @@ export async function readConfiguration(context: RequestContext, body: RequestBo
   }
   if (value === undefined || (wantDuplicates && duplicates.length > 0)) {
     let failure: string | undefined;
-    ({ value, duplicates, failure } = await readYaml(text, context.tenant));
+    ({ value, duplicates, failure } = await readYaml(text, context.tenant, pace));
     if (failure !== undefined) {
       throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${failure}`);
     }

@@ -1,5 +1,6 @@
 import { type DocumentOptions, LineCounter, type ParseOptions, parseDocument, type SchemaOptions, visit } from 'yaml';
 import { numberTags } from './numbers.ts';
+import { isTooLarge } from './unfolded.ts';
 
 /** What a YAML text says. */
 export interface YamlReading {
@@ -8,6 +9,8 @@ export interface YamlReading {
   duplicates: string[];
   /** Why it is no YAML, with `line 3: ` before it where that is known; value is undefined then. */
   failure?: string;
+  /** It unfolds to more than a body may hold; value is undefined then. */
+  isTooLarge?: boolean;
 }
 
 const duplicatesShown = 100;
@@ -63,7 +66,8 @@ export function parseYamlText(text: string): YamlReading {
       const shown = `${notFinite}`.replace(/^(-?)Infinity$/, (_all, sign) => `${sign || '+'}Inf`);
       return { value: undefined, duplicates: [], failure: `json: unsupported value: ${shown}` };
     }
-    return { value: document.toJS({ maxAliasCount: 100 }), duplicates };
+    const value = document.toJS({ maxAliasCount: 100 });
+    return isTooLarge(value) ? { value: undefined, duplicates: [], isTooLarge: true } : { value, duplicates };
   } catch (error) {
     const isDeep = error instanceof RangeError;
     return { value: undefined, duplicates: [], failure: isDeep ? 'exceeded max depth' : (error as Error).message };

@@ -1,6 +1,10 @@
 import { Worker } from 'node:worker_threads';
+import { longText, mostMembers, readJson } from '../../api/json/read-json.ts';
 import { badRequest, StatusError } from '../../api/status.ts';
+import { type Pace, runInTurns } from '../../base/steps.ts';
+import { mostValues } from '../http/nesting.ts';
 import { parseYamlText, type YamlReading } from './parse.ts';
+import type { WorkerReading } from './worker.ts';
 
 /** Read here and now: what takes a few milliseconds. */
 const inlineLimit = 4 * 1024;
@@ -12,7 +16,7 @@ const waitingLimit = 16;
 
 interface Job {
   text: string;
-  resolve(reading: YamlReading): void;
+  resolve(reading: WorkerReading): void;
   reject(error: Error): void;
 }
 
@@ -33,14 +37,23 @@ export class YamlReader {
     this.#options = { timeoutMs, idleMs, ...options };
   }
 
-  /** 429 for an owner of whom enough texts wait already, 400 for what takes too long; bad YAML is a reading too. */
-  async read(text: string, owner: string): Promise<YamlReading> {
-    if (text.length <= inlineLimit) return parseYamlText(text);
+  /**
+   * 429 for an owner of whom enough texts wait already, 400 for what takes too long, 413 for what unfolds to more than a
+   * body may hold; bad YAML is a reading too.
+   */
+  async read(text: string, owner: string, pace?: Pace): Promise<YamlReading> {
+    if (text.length <= inlineLimit) return checked(parseYamlText(text));
+    const { json, ...reading } = checked(await this.#readBeside(text, owner));
+    if (json === undefined) return { value: undefined, ...reading };
+    if (json.length < longText || pace === undefined) return { value: JSON.parse(json), ...reading };
+    return { value: (await runInTurns(readJson(json), pace)).value, ...reading };
+  }
+
+  #readBeside(text: string, owner: string): Promise<WorkerReading> {
     const jobs = this.#waiting.get(owner) ?? [];
     if (jobs.length >= waitingLimit) {
-      throw new StatusError(429, 'TooManyRequests', 'too much YAML waits to be read, please try again later', {
-        retryAfterSeconds: 1,
-      });
+      const message = 'too much YAML waits to be read, please try again later';
+      return Promise.reject(new StatusError(429, 'TooManyRequests', message, { retryAfterSeconds: 1 }));
     }
     return new Promise((resolve, reject) => {
       jobs.push({ text, resolve, reject });
@@ -82,7 +95,7 @@ export class YamlReader {
         finish();
         done();
       };
-      const onMessage = (reading: YamlReading) => settle(() => job.resolve(reading));
+      const onMessage = (reading: WorkerReading) => settle(() => job.resolve(reading));
       const onError = () => {
         this.#end();
         settle(() => job.reject(badRequest('error converting YAML to JSON: yaml: the text takes too much to read')));
@@ -102,9 +115,13 @@ export class YamlReader {
   }
 }
 
+function checked<T extends { isTooLarge?: boolean }>(reading: T): T {
+  if (reading.isTooLarge !== true) return reading;
+  const message = `Request entity too large: the body holds more than ${mostValues} values, or ${mostMembers} in one object`;
+  throw new StatusError(413, 'RequestEntityTooLarge', message);
+}
+
 const reader = new YamlReader();
 
-/** As YamlReader.read; what is JSON, which is YAML too, is read as such. */
-export async function readYaml(text: string, owner: string): Promise<YamlReading> {
-  return reader.read(text, owner);
-}
+export const readYaml = (text: string, owner: string, pace?: Pace): Promise<YamlReading> =>
+  reader.read(text, owner, pace);

@@ -108,3 +108,25 @@ test('takes only so much from one owner, and not for ever', async () => {
   assert.equal(codes[0], 400);
   assert.deepEqual((await new YamlReader({ idleMs: 0 }).read(`a: [${'1,'.repeat(5000)}]`, 'one')).duplicates, []);
 });
+
+test('refuses what aliases unfold to more than a body may hold, and hands the rest over as it is', async () => {
+  const reader = new YamlReader({ idleMs: 0 });
+  const unfolding = (items: number, aliases: number) =>
+    `a: &a [${Array(items).fill('1')}]\nb: [${Array(aliases).fill('*a')}]\n`;
+  for (const text of [
+    unfolding(1800, 90),
+    unfolding(30_000, 90),
+    `a: &a ${'x'.repeat(400_000)}\nb: [${Array(90).fill('*a')}]`,
+  ]) {
+    await assert.rejects(reader.read(text, 'one'), { code: 413 });
+  }
+  const { value } = await reader.read(`${unfolding(3000, 3)}c: .5\n__proto__: {d: "\\u2028"}\n`, 'one');
+  const list = Array(3000).fill(1);
+  const expected = JSON.parse('{"a":0,"b":0,"c":0.5,"__proto__":{"d":"\u2028"}}');
+  assert.deepEqual(value, Object.assign(expected, { a: list, b: [list, list, list] }));
+  const texts = { '# nothing\n': null, 'x: [': undefined };
+  for (const [text, known] of Object.entries(texts)) {
+    const padded = `${'# long\n'.repeat(1000)}${text}`;
+    assert.equal((await reader.read(padded, 'one')).value, known);
+  }
+});
