@@ -4,12 +4,11 @@ import { compareObjects, excludeFields } from './compare.ts';
 import {
   difference,
   differenceSteps,
-  equalSets,
+  equalSetsSteps,
   type FieldSet,
   isEmptySet,
   leaf,
   recursiveDifference,
-  union,
   unionSteps,
 } from './field-set.ts';
 import type { MergeType } from './merge-type.ts';
@@ -120,7 +119,7 @@ function* extended(set: FieldSet, taken: FieldSet, own: FieldSet): Steps<FieldSe
   yield;
   const more = yield* unionSteps(left, own);
   yield;
-  return equalSets(more, set) ? set : more;
+  return (yield* equalSetsSteps(more, set)) ? set : more;
 }
 
 function* changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: unknown): Steps<Change> {
@@ -128,9 +127,9 @@ function* changeOf(endpoint: Endpoint, type: MergeType, before: unknown, after: 
   yield;
   const { removed, modified, added } = excludeFields(comparison, endpoint.reset);
   yield;
-  const conflicting = union(modified, added);
+  const conflicting = yield* unionSteps(modified, added);
   yield;
-  const taken = union(conflicting, removed);
+  const taken = yield* unionSteps(conflicting, removed);
   yield;
   const own = recursiveDifference(difference(conflicting, strippedFields), endpoint.reset);
   return {

@@ -21,12 +21,26 @@ export const emptySet = leaf;
 /** A leaf, spelled out for the operations below. */
 const member: FieldSet = Object.freeze({ '.': leaf });
 
+/** Sets known to have many elements: to begin to list those of one takes long. */
+const large = new WeakSet<FieldSet>();
+
 export function isEmptySet(set: FieldSet): boolean {
   if (set === leaf) return true;
-  // To begin to list a large set takes long: most have this.
-  if (set['.'] !== undefined) return false;
+  if (set['.'] !== undefined || large.has(set)) return false;
   for (const _ in set) return false;
   return true;
+}
+
+/** What an operation goes on to change. */
+function* copyOf(set: FieldSet): Steps<Record<string, FieldSet>> {
+  const copy: Record<string, FieldSet> = {};
+  let count = 0;
+  for (const element in set) {
+    copy[element] = set[element]!;
+    if (++count % elementsAtOnce === 0) yield;
+  }
+  if (count >= elementsAtOnce) large.add(copy);
+  return copy;
 }
 
 const expand = (node: FieldSet) => (isEmptySet(node) ? member : node);
@@ -51,6 +65,7 @@ export function* nodeOf(elements: [PathElement, FieldSet][], isMember: boolean):
     if (index % elementsAtOnce === 0) yield;
     node[elements[index]![0]] = elements[index]![1];
   }
+  if (elements.length >= elementsAtOnce) large.add(node);
   return node;
 }
 
@@ -98,13 +113,13 @@ function* unite(a: FieldSet, b: FieldSet): Steps<FieldSet> {
     if (++count % elementsAtOnce === 0) yield;
     const own = a[element];
     if (own === undefined) {
-      merged ??= { ...a };
+      merged ??= yield* copyOf(a);
       merged[element] = b[element]!;
       added = true;
     } else if (element !== '.') {
       const other = b[element]!;
       const both = own === other ? own : yield* uniteNodes(own, other);
-      if (both !== own) (merged ??= { ...a })[element] = both;
+      if (both !== own) (merged ??= yield* copyOf(a))[element] = both;
     }
   }
   if (merged === undefined) return a;
@@ -133,6 +148,7 @@ function* sorted(node: Record<string, FieldSet>): Steps<FieldSet> {
       if (at % elementsAtOnce === elementsAtOnce - 1) yield;
       result[elements[at]!] = node[elements[at]!]!;
     }
+    if (elements.length >= elementsAtOnce) large.add(result);
     return result;
   }
   return node;
@@ -156,7 +172,11 @@ function* subtract(a: FieldSet, b: FieldSet, recursive: boolean): Steps<FieldSet
     if (own === undefined) continue;
     const rest = element === '.' ? undefined : yield* subtractNode(own, b[element]!, recursive);
     if (rest === own) continue;
-    result ??= { ...a };
+    if (result === undefined) {
+      result = yield* copyOf(a);
+      // It may lose what it has.
+      large.delete(result);
+    }
     if (rest === undefined) delete result[element];
     else result[element] = rest;
   }
@@ -187,15 +207,18 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   return result ?? emptySet;
 }
 
-export function equalSets(a: FieldSet, b: FieldSet): boolean {
+export const equalSets = (a: FieldSet, b: FieldSet): boolean => runAtOnce(equalSetsSteps(a, b));
+
+export function* equalSetsSteps(a: FieldSet, b: FieldSet): Steps<boolean> {
   if (a === b) return true;
   let count = 0;
   for (const element in a) {
-    count++;
-    const other = b[element];
-    if (other === undefined || !equalSets(a[element]!, other)) return false;
+    if (++count % elementsAtOnce === 0) yield;
+    const [own, other] = [a[element]!, b[element]];
+    if (other === undefined || (own !== other && !(yield* equalSetsSteps(own, other)))) return false;
   }
-  for (const _ in b) count--;
+  if (count >= elementsAtOnce) yield;
+  for (const _ in b) if (--count < 0) return false;
   return count === 0;
 }
 
