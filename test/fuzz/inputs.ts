@@ -1,7 +1,9 @@
 import { celPolicy, patch, read, remove, subresource, write } from './built-in-inputs.ts';
 import { customDefinition, customResource } from './custom-inputs.ts';
+import { asAnother, base, guarded, known, remote, running } from './deep-inputs.ts';
 import { boundPolicy, managedWrite, pathDefinition, protobufBody, watch, webhooks } from './odd-inputs.ts';
 import { Random } from './random.ts';
+import { rawInput } from './raw-inputs.ts';
 import { accept, type Input, listParameters, place, query, resourceOf } from './request-parts.ts';
 import { names, oddNumbers, oddStrings, oddValue, words } from './values.ts';
 
@@ -36,6 +38,12 @@ function make(random: Random): Input {
     [4, () => boundPolicy(random)],
     [4, () => protobufBody(random)],
     [3, () => pathDefinition(random)],
+    [14, () => known(random)],
+    [14, () => base(random)],
+    [14, () => guarded(random)],
+    [6, () => running(random)],
+    [6, () => remote(random)],
+    [2, () => rawInput(random)],
   ])();
 }
 
@@ -104,11 +112,19 @@ function nowhere(random: Random): Input {
   };
 }
 
+/** What all later inputs need is not swept away. */
+const keptCollections = /\/(customresourcedefinitions|clusterroles|clusterrolebindings|[a-z]*admissionpolicies)(\?|$)/;
+
 /** Headers nobody asked for, and another tenant's door now and then. */
 function odder(random: Random, input: Input): Input {
   const { headers } = input;
+  if (input.method === 'RAW') return input;
+  if (random.chance(0.05)) asAnother(random, input);
   // What would act on every later request is only tried.
-  if (input.method !== 'GET' && /webhookconfigurations|policybindings|apiservices/.test(input.path)) {
+  if (
+    (input.method !== 'GET' && /webhookconfigurations|policybindings|apiservices/.test(input.path)) ||
+    (input.method === 'DELETE' && keptCollections.test(input.path))
+  ) {
     input.path += `${input.path.includes('?') ? '&' : '?'}dryRun=All`;
   }
   if (random.chance(0.06)) headers['accept'] ??= accept(random);

@@ -1,10 +1,17 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { startTestServer, type TestServer } from '../../src/apiserver/testing/test-server.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { Logger } from '../../src/base/log.ts';
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts';
+import { tokenPlaceholder } from './deep-inputs.ts';
 import type { Input } from './request-parts.ts';
+import { echoingConnector, furnish, guardedNamespace } from './surroundings.ts';
+import { startTenantServer, type TenantServer } from './tenant-server.ts';
 
 export interface Answer {
   /** 0: the stream was cut. */
@@ -21,20 +28,44 @@ interface Access {
   key: string;
 }
 
+const quietMs = 25;
+const auditPolicy = `
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+  - { level: RequestResponse, resources: [{ group: "", resources: [pods, pods/*, configmaps] }] }
+  - { level: Request, verbs: [patch, delete] }
+  - { level: Metadata }
+`;
+
 /** A server in this process, asked over HTTP/2 and TLS as any client asks it, one request after the other. */
 export class Target {
   readonly #server: TestServer;
   readonly #access: Access;
-  readonly #url: string;
+  readonly #port: number;
+  readonly #token: string;
+  readonly #tenantServer: TenantServer;
+  readonly #directory: string;
   #session: ClientHttp2Session | undefined;
   /** Errors the server logged since the last look. */
   readonly logged: string[];
 
-  private constructor(server: TestServer, url: string, access: Access, logged: string[]) {
-    this.#server = server;
-    this.#url = url;
-    this.#access = access;
-    this.logged = logged;
+  private constructor(made: {
+    server: TestServer;
+    port: number;
+    access: Access;
+    logged: string[];
+    token: string;
+    tenantServer: TenantServer;
+    directory: string;
+  }) {
+    this.#server = made.server;
+    this.#port = made.port;
+    this.#access = made.access;
+    this.logged = made.logged;
+    this.#token = made.token;
+    this.#tenantServer = made.tenantServer;
+    this.#directory = made.directory;
   }
 
   static async start(): Promise<Target> {
@@ -54,7 +85,13 @@ export class Target {
       now: systemClock.now,
       schedule: (delayMs, callback) => systemClock.schedule(delayMs / 100, callback),
     };
-    const server = await startTestServer(openMemoryStore(), { tenants: ['fuzz', 'other'], logger, clock });
+    const directory = mkdtempSync(join(tmpdir(), 'skypod-fuzz-'));
+    const policyFile = join(directory, 'audit.yaml');
+    writeFileSync(policyFile, auditPolicy);
+    const audit = { policyFile, logPath: join(directory, 'audit.log'), logMaxSize: 1, logMaxBackup: 1 };
+    const server = await startTestServer(openMemoryStore(), { tenants: ['fuzz', 'other'], logger, clock, audit });
+    const tenantServer = await startTenantServer(`hook.${guardedNamespace}.svc`);
+    server.server.setConnector(echoingConnector(tenantServer));
     const { port } = await server.server.listen({ host: '127.0.0.1', port: 0 });
     const user = await server.authority.issueTenantUser('fuzz', 'fuzzer', ['system:masters']);
     const access = { ca: server.authority.certificatePem, cert: user.certificatePem, key: user.keyPem };
@@ -63,11 +100,18 @@ export class Target {
       path: '/clusters/fuzz/api/v1/namespaces',
       body: { metadata: { name: 'fuzz-ns' } },
     });
-    return new Target(server, `https://127.0.0.1:${port}`, access, logged);
+    const token = await furnish(server.transport, tenantServer);
+    return new Target({ server, port, access, logged, token, tenantServer, directory });
   }
 
-  async ask({ method, path, headers, body }: Input): Promise<Answer> {
+  /** `number` is the input's: what the tenant's own server says follows from it. */
+  async ask({ method, path, headers, body }: Input, number = 0): Promise<Answer> {
+    this.#tenantServer.turnTo(number);
+    if (method === 'RAW') return this.#say(body!);
     const session = await this.#connected();
+    const given = { ...headers };
+    const { authorization } = given;
+    if (authorization !== undefined) given['authorization'] = authorization.replaceAll(tokenPlaceholder, this.#token);
     const before = process.cpuUsage();
     const isWatch = /[?&]watch(?:=|&|$)/.test(path) || path.includes('/watch/') || path.includes('follow=');
     return new Promise((resolve) => {
@@ -80,7 +124,7 @@ export class Target {
       };
       let stream: ReturnType<ClientHttp2Session['request']>;
       try {
-        stream = session.request({ ...headers, ':method': method, ':path': path }, { endStream: body === undefined });
+        stream = session.request({ ...given, ':method': method, ':path': path }, { endStream: body === undefined });
       } catch {
         // Node's client does not send this at all.
         code = -1;
@@ -92,6 +136,8 @@ export class Target {
         // A watch that has begun is left alone.
         if (isWatch && code === 200) stream.close();
       });
+      // The client's own library does not send it.
+      stream.on('frameError', () => (code = -1));
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('error', () => {});
       stream.on('close', finish);
@@ -109,11 +155,40 @@ export class Target {
   async stop(): Promise<void> {
     this.#session?.destroy();
     await this.#server.close();
+    await this.#tenantServer.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Bytes on a connection of their own, until it is quiet for a moment. */
+  async #say(bytes: Buffer): Promise<Answer> {
+    const before = process.cpuUsage();
+    const socket = connectTls({ host: '127.0.0.1', port: this.#port, ...this.#access, ALPNProtocols: ['http/1.1'] });
+    const chunks: Buffer[] = [];
+    await new Promise<void>((resolve) => {
+      socket.on('error', () => {});
+      socket.on('close', () => resolve());
+      let quiet: NodeJS.Timeout | undefined;
+      const wait = () => {
+        clearTimeout(quiet);
+        quiet = setTimeout(() => socket.destroy(), quietMs);
+      };
+      socket.on('secureConnect', () => {
+        socket.write(bytes);
+        wait();
+      });
+      socket.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        wait();
+      });
+    });
+    const { user, system } = process.cpuUsage(before);
+    const code = Number(/^HTTP\/1\.[01] (\d{3})/.exec(Buffer.concat(chunks).toString('latin1'))?.[1] ?? -1);
+    return { code, contentType: '', body: Buffer.concat(chunks), cpuMs: (user + system) / 1000 };
   }
 
   async #connected(): Promise<ClientHttp2Session> {
     if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
-    const session = connect(this.#url, this.#access);
+    const session = connect(`https://127.0.0.1:${this.#port}`, this.#access);
     session.on('error', () => {});
     await once(session, 'connect');
     this.#session = session;
