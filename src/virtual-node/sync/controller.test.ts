@@ -193,6 +193,34 @@ test('tokens are asked for once and renewed at 80 % of their life', () =>
     await until(() => token() === 'token-3');
   }));
 
+test('tokens are renewed in time at whatever second they are due, and again once their service account is back', () =>
+  withVirtualNode(async (world) => {
+    const accounts = world.client.resource('acme', SERVICE_ACCOUNTS, 'shop');
+    await accounts.create({ metadata: { name: 'default' } });
+    world.clock.advance(12_345);
+    const sources = [{ serviceAccountToken: { path: 'token', expirationSeconds: 600 } }];
+    await world.pods.create(boundPod({ volumes: [{ name: 'api', projected: { sources } }] }));
+    await until(world.hasInstance);
+    const token = () => Buffer.from(world.instance().spec.volumeFiles!['api']![0]!.data, 'base64').toString();
+    const passes = async (seconds: number) => {
+      for (let second = 0; second < seconds; second += 5) {
+        world.clock.advance(5000);
+        await settled();
+      }
+    };
+    await world.setStatus(running);
+    for (const wanted of ['token-2', 'token-3']) {
+      await passes(495);
+      await until(() => token() === wanted);
+    }
+    await accounts.delete('default');
+    await passes(495);
+    assert.equal(token(), 'token-3');
+    await accounts.create({ metadata: { name: 'default' } });
+    await passes(60);
+    await until(() => token() === 'token-4');
+  }));
+
 test('no room in the pool: the pod stays Pending and its event says why', () =>
   withVirtualNode(async (world) => {
     await world.pods.create(boundPod());

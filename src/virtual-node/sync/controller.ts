@@ -35,6 +35,8 @@ const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 122_000;
 /** How often a resize that waits for room is looked at again. */
 const DEFERRED_RESIZE_MS = 5_000;
+/** Tokens that could not be renewed, since their service account is not there, are tried again after this. */
+const TOKEN_RETRY_MS = 60_000;
 /** A pod whose grace or object was taken away by force: what is left for its containers. */
 const FORCED_GRACE_SECONDS = 1;
 
@@ -104,6 +106,7 @@ export function podController(options: PodControllerOptions): Controller & { clo
           dirty.add(key);
           throw error;
         }
+        watchTokens(key, pod, instance, clock.now());
         if (isAsked && mayResize) {
           started = pod.metadata.generation;
           announce(pod, 'Normal', 'ResizeStarted', 'started');
@@ -280,6 +283,12 @@ export function podController(options: PodControllerOptions): Controller & { clo
     dirty.delete(key);
     blocked.delete(key);
     tokensDue.delete(key);
+  }
+
+  /** Whoever was due has left the list: until its renewal is seen, or when there was none, it is asked again. */
+  function watchTokens(key: ObjectKey, pod: Pod, refreshed: ContainerInstance, nowMs: number): void {
+    const dueMs = tokensDueMs(world.instances.get(instanceKey(pod)) ?? refreshed);
+    if (dueMs !== undefined) tokensDue.set(key, dueMs > nowMs ? dueMs : nowMs + TOKEN_RETRY_MS);
   }
 
   const instanceSeen = (instance: ContainerInstance) => {

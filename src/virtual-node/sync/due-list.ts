@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 
 /**
- * Keys that fall due at some time, with one timer for all of them. Setting a key again moves it. Buckets of a minute
- * keep it cheap with many thousands of keys: nothing here is due to the second.
+ * Keys that fall due at some time, with one timer for all of them. Setting a key again moves it. Buckets of some seconds
+ * keep it cheap with many thousands of keys: a key is told that much late, and never early.
  */
 export class DueList {
   readonly #clock: Clock;
@@ -12,7 +12,7 @@ export class DueList {
   readonly #buckets = new Map<number, Set<string>>();
   #timer: { bucket: number; cancel: () => void } | undefined;
 
-  constructor(clock: Clock, onDue: (key: string) => void, bucketMs = 60_000) {
+  constructor(clock: Clock, onDue: (key: string) => void, bucketMs = 10_000) {
     this.#clock = clock;
     this.#onDue = onDue;
     this.#bucketMs = bucketMs;
@@ -23,7 +23,7 @@ export class DueList {
   }
 
   set(key: string, dueMs: number): void {
-    const bucket = Math.floor(dueMs / this.#bucketMs);
+    const bucket = Math.ceil(dueMs / this.#bucketMs);
     if (this.#dueOf.get(key) === bucket) return;
     this.delete(key);
     this.#dueOf.set(key, bucket);

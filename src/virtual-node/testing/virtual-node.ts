@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
 import type { ContainerInstance, InstancePlacer } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES, HOSTS, PODS } from '../../api/resources.ts';
 import { ManualClock } from '../../base/clock.ts';
@@ -55,7 +56,7 @@ export async function withVirtualNode(run: (world: World) => Promise<void>, plac
   }
 }
 
-/** The fake server with TokenRequests that live an hour. */
+/** The fake server with TokenRequests. */
 class TokenServer extends FakeTransport {
   readonly #clock: ManualClock;
   readonly #tokens: { count: number };
@@ -68,7 +69,8 @@ class TokenServer extends FakeTransport {
     if (!request.path.endsWith('/token')) return await super.request<T>(request);
     await super.request({ method: 'GET', path: request.path.replace(/\/token$/, '') });
     const token = `token-${++this.#tokens.count}`;
-    const expirationTimestamp = new Date(this.#clock.now() + 3_600_000).toISOString();
+    const { expirationSeconds } = (request.body as KubeObject)['spec'];
+    const expirationTimestamp = new Date(this.#clock.now() + expirationSeconds * 1000).toISOString();
     return { status: { token, expirationTimestamp } } as T;
   }
 }
