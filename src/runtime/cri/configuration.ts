@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from './find-program.ts';
+import { mayLowerOomScores } from './oom-scores.ts';
 import type { ContainerdPaths } from './paths.ts';
 import { PAUSE_IMAGE } from './pause-image.ts';
 
@@ -56,7 +57,7 @@ function configurationText(paths: ContainerdPaths, handlers: RuntimeHandler[]): 
     return `[${table}]\nruntime_type = ${quote(runtimeType)}\n${options}`;
   });
   // Disabled: snapshotters that need a filesystem or device of their own, NRI's and tracing's plug-ins that write
-  // outside our directories. restrict_oom_score_adj: without CAP_SYS_RESOURCE lowering a score fails every sandbox.
+  // outside our directories. restrict_oom_score_adj: where a score may not be lowered, trying fails every sandbox.
   return `version = 2
 root = ${quote(paths.root)}
 state = ${quote(paths.state)}
@@ -70,7 +71,7 @@ address = ${quote(paths.socket)}
 level = "warn"
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = ${quote(PAUSE_IMAGE)}
-restrict_oom_score_adj = true
+restrict_oom_score_adj = ${!mayLowerOomScores()}
 stream_server_address = "127.0.0.1"
 stream_server_port = "0"
 max_concurrent_downloads = 6
