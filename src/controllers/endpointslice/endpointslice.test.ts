@@ -98,6 +98,19 @@ test('250 pods fill three slices, and no endpoint is there twice', async (t) => 
   assert.ok(slices(harness).length <= 4);
 });
 
+test('a service of two families has a slice for each, of the addresses of that family', async (t) => {
+  const harness = await start(t);
+  const both = { ...service, spec: { ...service.spec, ipFamilies: ['IPv4', 'IPv6'] } };
+  await harness.create<Service>(SERVICES, both);
+  await harness.create<Pod>(PODS, pod('a', '10.0.0.1', { podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] }));
+  await until(() => endpointCount(harness) === 2);
+  const found = slices(harness).map(({ addressType, endpoints }) => [addressType, endpoints![0]!.addresses]);
+  assert.deepEqual(found.toSorted(), [
+    ['IPv4', ['10.0.0.1']],
+    ['IPv6', ['fd00::1']],
+  ]);
+});
+
 test('the Endpoints object goes with its service', async (t) => {
   const harness = await start(t);
   await harness.create<Service>(SERVICES, service);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../api/resources.ts';
+import { StatusError } from '../../api/status.ts';
 import { until } from '../../base/testing/until.ts';
 import type { ResourceInfo } from '../common/resources.ts';
 import { createRootCaController } from '../root-ca/index.ts';
@@ -50,6 +51,24 @@ test('a deleted namespace is emptied, its pods first, tells what holds it, and g
   await harness.client.resource(testTenant, SECRETS, 'team').patch('held', 'merge', { metadata: { finalizers: null } });
   await until(() => harness.all(NAMESPACES).length === 0, 12_000);
   assert.ok(harness.get(SECRETS, 'elsewhere'));
+});
+
+test('what goes wrong is tried again, until the namespace is gone', async (t) => {
+  const refusals = [
+    new StatusError(409, 'Conflict', 'the object has been modified'),
+    new StatusError(500, 'InternalError', 'not now'),
+  ];
+  const harness = createHarness(t, {
+    onRequest({ method, path }) {
+      if (method === 'GET' && path.endsWith('/namespaces/team') && refusals.length > 0) throw refusals.shift()!;
+    },
+  });
+  const namespaces = harness.client.resource<Namespace>(testTenant, NAMESPACES);
+  await namespaces.create(team);
+  await harness.run(createNamespaceController(harness.dependencies, resources));
+  await namespaces.delete('team');
+  await until(() => harness.all(NAMESPACES).length === 0);
+  assert.equal(refusals.length, 0);
 });
 
 test('each namespace gets its service account and the root CA, again when they are deleted or changed', async (t) => {
