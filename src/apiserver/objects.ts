@@ -13,7 +13,7 @@ import {
 import { watchVersioned } from './custom-resources/versioned-watch.ts';
 import type { ObjectChange } from './object-change.ts';
 import type { SharedLayer } from './tenants/shared-layer.ts';
-import { SharedLayerWatch } from './tenants/shared-layer-watch.ts';
+import { SharedLayerWatch, watchWithWithdrawals } from './tenants/shared-layer-watch.ts';
 import type { TenantDirectory } from './tenants/tenant-directory.ts';
 import type { TenantQuota } from './tenants/tenant-limits.ts';
 import { VirtualEntry } from './tenants/virtual-entry.ts';
@@ -172,10 +172,12 @@ export class Objects {
     const form = versionedFormOf(resource);
     if (form !== undefined) return (request) => watchVersioned(form, cache, request);
     const tenants = await this.#tenants.cache();
-    return (request) =>
-      this.#sharedLayer.covers(resource, request.tenant)
-        ? new SharedLayerWatch(cache, tenants, this.#sharedLayer, request)
-        : cache.watch(request);
+    return (request) => {
+      const layer = this.#sharedLayer;
+      if (layer.covers(resource, request.tenant)) return new SharedLayerWatch(cache, tenants, layer, request);
+      if (request.tenant !== undefined || layer.withdrawals?.covers(resource) !== true) return cache.watch(request);
+      return watchWithWithdrawals(cache, tenants, layer, request);
+    };
   }
 
   /**

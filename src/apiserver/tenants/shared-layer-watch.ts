@@ -164,6 +164,46 @@ export class SharedLayerWatch implements CacheWatch {
   }
 }
 
+/**
+ * A watch across all tenants of a resource whose shared objects it does not tell of: of one that a tenant deletes it
+ * says in passing that it was there and went, for what was made of it (an aggregated role) must be made again.
+ */
+export function watchWithWithdrawals(
+  cache: WatchCache,
+  tenants: WatchCache,
+  layer: SharedLayer,
+  request: CacheWatchRequest,
+): CacheWatch {
+  const { filter, onEvents } = request;
+  const watches: { close(): void }[] = [];
+  let isEnded = false;
+  const close = () => {
+    isEnded = true;
+    for (const watch of watches) watch.close();
+  };
+  const onEnd = () => {
+    if (isEnded) return;
+    close();
+    request.onEnd();
+  };
+  const withdrawn = layer.withdrawals?.watch(
+    { tenant: undefined, afterRevision: request.afterRevision ?? cache.revision, onEnd },
+    cache.resource,
+    ({ type, entry: record, revision }, { namespace, name }) => {
+      const tenant = tenants.get(SYSTEM_TENANT, '', record.tenant);
+      if (isEnded || type === 'DELETED' || tenant === undefined) return;
+      if (cache.get(record.tenant, namespace, name) !== undefined) return;
+      const shared = layer.original(cache.resource, tenant, namespace, name)?.at(revision);
+      if (shared === undefined || filter?.matches(shared.object) === false) return;
+      if (request.namespace && request.namespace !== namespace) return;
+      onEvents([event('ADDED', shared, undefined, revision), event('DELETED', shared, undefined, revision)]);
+    },
+  );
+  if (withdrawn !== undefined) watches.push(withdrawn);
+  watches.push(cache.watch({ ...request, onEnd }));
+  return { close };
+}
+
 function event(
   type: CacheEventType,
   entry: CacheEntry,

@@ -140,3 +140,32 @@ test('a start gives back what was taken from default roles and bindings, unless 
   await one.stop();
   await store.close();
 });
+
+test('who watches all tenants hears in passing of a default role that goes', async (t) => {
+  const store = openMemoryStore();
+  const { transport, ask, stop } = await start(t, store, ['a', 'b']);
+  const all = '/clusters/*/apis/rbac.authorization.k8s.io/v1/clusterroles';
+  const { items, metadata } = await transport.request<any>({ method: 'GET', path: all });
+  assert.deepEqual(items, []);
+  const seen: string[] = [];
+  const ended = new AbortController();
+  const watching = transport.watch({
+    path: all,
+    query: { resourceVersion: metadata.resourceVersion },
+    signal: ended.signal,
+    onEvents: (events: WatchEvent[]) => {
+      for (const { type, object } of events as any[])
+        seen.push(`${type} ${object.metadata.clusterName}/${object.metadata.name}`);
+    },
+  } as never);
+  await ask('DELETE', `${rbac}/clusterroles/system:aggregate-to-view`);
+  await ask('POST', `${rbac}/clusterroles`, { metadata: { name: 'own' }, rules: [] });
+  await until(() => seen.length >= 3);
+  const name = 'a/system:aggregate-to-view';
+  assert.deepEqual(seen.toSorted(), [`ADDED ${name}`, 'ADDED a/own', `DELETED ${name}`].toSorted());
+  assert.ok(seen.indexOf(`ADDED ${name}`) < seen.indexOf(`DELETED ${name}`));
+  ended.abort();
+  await Promise.resolve(watching).catch(() => undefined);
+  await stop();
+  await store.close();
+});
