@@ -1,5 +1,5 @@
 import type { KubeObject } from '../api/object.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, spanClock } from '../base/clock.ts';
 import { eventSuffix } from './event-name.ts';
 
 export interface CorrelatedEvent {
@@ -47,17 +47,19 @@ class RecentMap<V> {
  */
 export class EventCorrelator {
   readonly #clock: Clock;
+  readonly #spanMs: () => number;
   readonly #buckets = new RecentMap<{ tokens: number; atMs: number }>(cacheSize);
   readonly #similar = new RecentMap<{ messages: Set<string>; atMs: number }>(cacheSize);
   readonly #written = new RecentMap<{ name: string; count: number; firstTimestamp: string }>(cacheSize);
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#spanMs = spanClock(clock);
   }
 
   /** Undefined: drop it. */
   correlate(tenant: string, incoming: KubeObject): CorrelatedEvent | undefined {
-    const nowMs = this.#clock.now();
+    const nowMs = this.#spanMs();
     const object = incoming['involvedObject'];
     const base = `${tenant}|${object.kind}|${object.namespace}|${object.name}|${object.uid}|${object.apiVersion}|${incoming['type']}`;
     if (!this.#takeToken(base, nowMs)) return undefined;
@@ -75,7 +77,7 @@ export class EventCorrelator {
       key = groupKey;
       event = {
         ...incoming,
-        metadata: { ...incoming.metadata, name: `${object.name}.${eventSuffix(nowMs)}` },
+        metadata: { ...incoming.metadata, name: `${object.name}.${eventSuffix(this.#clock.now())}` },
         message: `(combined from similar events): ${incoming['message']}`,
       };
     }

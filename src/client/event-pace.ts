@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { type Clock, spanClock } from '../base/clock.ts';
 import { Fifo } from './fair-queue.ts';
 
 // As upstream's kubelet (event-qps, event-burst) and the scheduler's client, here for each tenant.
@@ -20,6 +20,7 @@ interface Bucket<Item> {
  */
 export class EventPace<Item> {
   readonly #clock: Clock;
+  readonly #spanMs: () => number;
   readonly #pass: (tenant: string, item: Item) => void;
   readonly #buckets = new Map<string, Bucket<Item>>();
   #waiting = 0;
@@ -28,6 +29,7 @@ export class EventPace<Item> {
 
   constructor(clock: Clock, pass: (tenant: string, item: Item) => void) {
     this.#clock = clock;
+    this.#spanMs = spanClock(clock);
     this.#pass = pass;
   }
 
@@ -37,7 +39,7 @@ export class EventPace<Item> {
   }
 
   push(tenant: string, item: Item): void {
-    const nowMs = this.#clock.now();
+    const nowMs = this.#spanMs();
     let bucket = this.#buckets.get(tenant);
     if (bucket === undefined) {
       this.#sweep(nowMs);
@@ -66,7 +68,7 @@ export class EventPace<Item> {
 
   #tick(): void {
     this.#cancelTick = undefined;
-    const nowMs = this.#clock.now();
+    const nowMs = this.#spanMs();
     for (const [tenant, bucket] of this.#buckets) {
       fill(bucket, nowMs);
       while (bucket.tokens >= 1 && bucket.waiting.size > 0) {

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { type Clock, spanClock } from '../base/clock.ts';
 import type { ObjectKey } from './informer.ts';
 
 interface Expected {
@@ -16,20 +16,20 @@ export const expectationsTimeoutMs = 5 * 60_000;
  * create or delete more for it: the cache is older than its own writes. Follows client-go's ControllerExpectations.
  */
 export class Expectations {
-  readonly #clock: Clock;
+  readonly #spanMs: () => number;
   readonly #byOwner = new Map<ObjectKey, Expected>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#spanMs = spanClock(clock);
   }
 
   #of(owner: ObjectKey): Expected {
     let expected = this.#byOwner.get(owner);
     if (expected === undefined) {
-      expected = { creations: 0, deletions: new Set(), sinceMs: this.#clock.now() };
+      expected = { creations: 0, deletions: new Set(), sinceMs: this.#spanMs() };
       this.#byOwner.set(owner, expected);
     }
-    expected.sinceMs = this.#clock.now();
+    expected.sinceMs = this.#spanMs();
     return expected;
   }
 
@@ -64,7 +64,7 @@ export class Expectations {
 
   satisfied(owner: ObjectKey): boolean {
     const expected = this.#byOwner.get(owner);
-    return expected === undefined || this.#clock.now() - expected.sinceMs > expectationsTimeoutMs;
+    return expected === undefined || this.#spanMs() - expected.sinceMs > expectationsTimeoutMs;
   }
 
   forget(owner: ObjectKey): void {

@@ -2,7 +2,7 @@ import type { GroupVersionResource, KubeObject } from '../api/object.ts';
 import { isExpired, isNotFound } from '../api/status.ts';
 import type { WatchEvent } from '../api/transport.ts';
 import { pause } from '../base/abort.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, spanClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type Client, collectionPath, type ListOptions } from './client.ts';
 import type { ObjectCache } from './object-cache.ts';
@@ -26,20 +26,22 @@ const longestBackoffMs = 30_000;
 export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #path: string;
+  readonly #spanMs: () => number;
   #backoffMs = firstBackoffMs;
   #resourceVersion: string | undefined;
   #listedMs = 0;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
+    this.#spanMs = spanClock(options.clock);
     this.#path = collectionPath(options.tenant, options.resource, options.namespace);
   }
 
   /** Resolves when the signal aborts; failures are logged and tried again. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { logger } = this.#options;
     while (!signal.aborted) {
-      const startedMs = clock.now();
+      const startedMs = this.#spanMs();
       let sawEvents = false;
       try {
         if (this.#resourceVersion === undefined) await this.#list(signal);
@@ -48,14 +50,14 @@ export class Reflector {
           this.#backoffMs = firstBackoffMs;
         });
         // A watch that ends at once and empty is a failure in disguise; going on without a pause would spin.
-        if (sawEvents || clock.now() - startedMs >= 1000) continue;
+        if (sawEvents || this.#spanMs() - startedMs >= 1000) continue;
       } catch (error) {
         if (signal.aborted) return;
         if (isExpired(error)) {
           this.#resourceVersion = undefined;
           logger.debug({}, 'the watch fell behind; listing again');
           // At once, unless the server forgets quicker than a list takes.
-          if (sawEvents || clock.now() - this.#listedMs >= 1000) continue;
+          if (sawEvents || this.#spanMs() - this.#listedMs >= 1000) continue;
         } else if (isNotFound(error)) {
           logger.debug({ error }, 'the resource is not served (yet)');
         } else {
@@ -75,7 +77,7 @@ export class Reflector {
       signal,
     });
     cache.replace(list.items ?? []);
-    this.#listedMs = this.#options.clock.now();
+    this.#listedMs = this.#spanMs();
     this.#resourceVersion = list.metadata.resourceVersion;
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../base/clock.ts';
+import { SettableClock } from '../base/testing/settable-clock.ts';
 import { WorkQueue } from './work-queue.ts';
 
 async function take(queue: WorkQueue, count: number): Promise<string[]> {
@@ -69,6 +70,18 @@ test('of two delays for one key the shorter counts', async () => {
   queue.done((await queue.next())!);
   clock.advance(5000);
   assert.equal(queue.length, 0, 'the longer ones are forgotten');
+});
+
+test('a clock that is set makes no delay longer or shorter', () => {
+  const clock = new SettableClock();
+  const queue = new WorkQueue({ clock });
+  queue.addAfter('t/a/1', 1000);
+  clock.offsetMs = -3_600_000;
+  queue.addAfter('t/a/1', 5000);
+  clock.advance(999);
+  assert.equal(queue.length, 0);
+  clock.advance(1);
+  assert.equal(queue.length, 1);
 });
 
 test('shutDown wakes the workers and takes nothing more', async () => {

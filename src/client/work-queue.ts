@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { type Clock, spanClock } from '../base/clock.ts';
 import { SYSTEM_TENANT } from './client.ts';
 import { FairQueue, Fifo } from './fair-queue.ts';
 import type { QueueObserver, QueueState } from './queue-metrics.ts';
@@ -34,6 +34,7 @@ function tenantOfKey(key: string): string {
  */
 export class WorkQueue {
   readonly #clock: Clock;
+  readonly #spanMs: () => number;
   readonly #tenantOf: (key: string) => string;
   readonly #line: FairQueue<string>;
   /** Since when, by `performance.now`; so the next two. */
@@ -48,6 +49,7 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
+    this.#spanMs = spanClock(options.clock);
     this.#observer = options.observer;
     this.#tenantOf = options.tenantOf ?? tenantOfKey;
     this.#line = new FairQueue<string>(options.workers ?? Infinity);
@@ -84,7 +86,7 @@ export class WorkQueue {
       this.add(key);
       return;
     }
-    const at = this.#clock.now() + delayMs;
+    const at = this.#spanMs() + delayMs;
     const earlier = this.#delayed.get(key);
     if (earlier !== undefined) {
       if (earlier.at <= at) return;
@@ -92,7 +94,7 @@ export class WorkQueue {
     }
     const ripen = () => {
       // Timers have a longest delay (see Clock); an early call sleeps on.
-      const remainingMs = at - this.#clock.now();
+      const remainingMs = at - this.#spanMs();
       if (remainingMs > 1) {
         this.#delayed.set(key, { at, cancel: this.#clock.schedule(remainingMs, ripen) });
         return;

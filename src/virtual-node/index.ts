@@ -62,7 +62,7 @@ export async function startVirtualNode(dependencies: VirtualNodeDependencies, si
   const controllers = [
     pods,
     eventRelay({ informers, client, world, workers: 32 }),
-    hostMonitor(informers, client, world, evictions),
+    hostMonitor(informers, client, world, evictions, clock),
     extendedResources(world.nodes, client, zones),
   ];
   await Promise.all([

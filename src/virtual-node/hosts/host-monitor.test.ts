@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { Host } from '../../api/pool.ts';
 import { HOST_LEASE_NAMESPACE } from '../../api/pool.ts';
 import { CONTAINER_INSTANCES, EVENTS, HOSTS, LEASES, PODS } from '../../api/resources.ts';
-import { ManualClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
+import { SettableClock } from '../../base/testing/settable-clock.ts';
 import { settled, until } from '../../base/testing/until.ts';
 import { Client } from '../../client/client.ts';
 import { createInformerFactory } from '../../client/informer-factory.ts';
@@ -14,9 +14,9 @@ import { startVirtualNode } from '../index.ts';
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 
 async function withVirtualNode(
-  run: (world: { client: Client; clock: ManualClock; transport: FakeTransport }) => Promise<void>,
+  run: (world: { client: Client; clock: SettableClock; transport: FakeTransport }) => Promise<void>,
 ): Promise<void> {
-  const clock = new ManualClock(NOW);
+  const clock = new SettableClock(NOW);
   const transport = new FakeTransport({ now: () => clock.now() });
   const client = new Client(transport);
   const stop = new AbortController();
@@ -54,6 +54,46 @@ test('a host whose lease runs out is not ready until it renews again', () =>
     await until(async () => (await ready()) === 'Unknown');
     await leases.patch('host-1', 'merge', { spec: { renewTime: 'three' } });
     await until(async () => (await ready()) === 'True');
+  }));
+
+test('a clock that is set makes no host silent, and no silence longer or shorter', () =>
+  withVirtualNode(async ({ client, clock, transport }) => {
+    const hosts = client.resource<Host>('system', HOSTS);
+    const leases = client.resource('system', LEASES, HOST_LEASE_NAMESPACE);
+    const ready = async () => (await hosts.get('host-1')).status!.conditions![0]!.status;
+    await hosts.create({
+      metadata: { name: 'host-1' },
+      spec: { zone: 'a' },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    } as any);
+    await leases.create({ metadata: { name: 'host-1' }, spec: { renewTime: 'one' } } as any);
+    const pods = client.resource('acme', PODS, 'shop');
+    const tolerations = [{ key: 'node.kubernetes.io/unreachable', operator: 'Exists', tolerationSeconds: 60 }];
+    const spec = { nodeName: 'virtual-node-a', containers: [{ name: 'main' }], tolerations };
+    const pod = await pods.create({ metadata: { name: 'web' }, spec } as any);
+    await until(() => transport.all('containerinstances').length === 1);
+    const instances = client.resource('system', CONTAINER_INSTANCES, 'acme');
+    await instances.createSubresource(pod.metadata.uid!, 'binding', { target: { name: 'host-1' } });
+    await settled();
+    clock.advance(20_000);
+    await settled();
+    clock.offsetMs = 3_600_000;
+    await hosts.patch('host-1', 'merge', { spec: { zone: 'b' } });
+    clock.advance(10_000);
+    await settled();
+    assert.equal(await ready(), 'True', 'an hour forward');
+    clock.offsetMs = -3_600_000;
+    clock.advance(11_000);
+    await until(async () => (await ready()) === 'Unknown');
+    await settled();
+    const isLeaving = () => transport.all('pods')[0]!.metadata.deletionTimestamp !== undefined;
+    clock.offsetMs = 3_600_000;
+    clock.advance(50_000);
+    await settled();
+    assert.equal(isLeaving(), false);
+    clock.offsetMs = -3_600_000;
+    clock.advance(11_000);
+    await until(isLeaving);
   }));
 
 test('what a host reports of an instance becomes an event of the pod, repetitions included', () =>

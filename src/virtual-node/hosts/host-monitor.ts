@@ -3,6 +3,7 @@ import { formatTime } from '../../api/object.ts';
 import { HOST_LEASE_NAMESPACE, type Host } from '../../api/pool.ts';
 import { HOSTS, LEASES, PODS } from '../../api/resources.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
+import { type Clock, spanClock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
 import { SYSTEM_TENANT } from '../../client/client.ts';
 import type { Controller, ReconcileTools } from '../../client/controller.ts';
@@ -22,14 +23,16 @@ interface Lease extends KubeObject {
 
 /**
  * Marks hosts whose Lease ran out as not ready (status Unknown); the host says itself when it is back. Renewals are
- * judged by when they were seen here, so hosts' clocks may be wrong.
+ * judged by when they were seen here, so hosts' clocks may be wrong; and this machine's may be set.
  */
 export function hostMonitor(
   informers: InformerFactory,
   client: Client,
   world: World,
   events: EventRecorder,
+  clock: Clock,
 ): Controller {
+  const spanMs = spanClock(clock);
   const leases: Informer<Lease> = informers.informer<Lease>(LEASES, {
     tenant: SYSTEM_TENANT,
     namespace: HOST_LEASE_NAMESPACE,
@@ -49,7 +52,7 @@ export function hostMonitor(
       const pod = world.pods.get(podKeyOf(instance));
       if (pod === undefined || pod.metadata.uid !== instance.metadata.name) continue;
       if (pod.metadata.deletionTimestamp !== undefined || isFinishedPhase(pod.status?.phase)) continue;
-      const remainingMs = lostMs + toleratedMs(pod) - tools.now();
+      const remainingMs = lostMs + toleratedMs(pod) - spanMs();
       if (remainingMs > 0) {
         nextMs = Math.min(nextMs, remainingMs);
         continue;
@@ -72,6 +75,18 @@ export function hostMonitor(
     if (nextMs < Infinity) tools.queue.addAfter(key, nextMs);
   }
 
+  /** When hosts were lost, by the span clock. Who comes after a leader that was lost too takes that one's word, once. */
+  const lostSince = new Map<string, { transition: string; atMs: number }>();
+  const lostMsOf = (name: string, { lastTransitionTime: transition = '' }: Condition): number => {
+    let since = lostSince.get(name);
+    if (since?.transition !== transition) {
+      const agoMs = Date.parse(transition) < clock.now() ? clock.now() - Date.parse(transition) : 0;
+      since = { transition, atMs: spanMs() - agoMs };
+      lostSince.set(name, since);
+    }
+    return since.atMs;
+  };
+
   const seen = new Map<string, { renewTime: string | undefined; atMs: number }>();
   return {
     name: 'host-monitor',
@@ -91,7 +106,10 @@ export function hostMonitor(
           updated: (before: Host, after: Host) => {
             if (readyCondition(before)?.status !== readyCondition(after)?.status) queue.add(keyOf(after));
           },
-          deleted: (host: Host) => seen.delete(host.metadata.name),
+          deleted: ({ metadata: { name } }: Host) => {
+            seen.delete(name);
+            lostSince.delete(name);
+          },
         }),
       },
     ],
@@ -99,25 +117,27 @@ export function hostMonitor(
       const host = world.hosts.get(key);
       if (host === undefined) return;
       const { name } = host.metadata;
-      const now = tools.now();
+      const nowMs = spanMs();
       const renewTime = leases.get(`${SYSTEM_TENANT}/${HOST_LEASE_NAMESPACE}/${name}`)?.spec?.renewTime;
       const before = seen.get(name);
-      const last = before === undefined || before.renewTime !== renewTime ? { renewTime, atMs: now } : before;
+      const last = before === undefined || before.renewTime !== renewTime ? { renewTime, atMs: nowMs } : before;
       seen.set(name, last);
-      const remainingMs = last.atMs + LEASE_GRACE_MS - now;
+      const remainingMs = last.atMs + LEASE_GRACE_MS - nowMs;
       if (remainingMs > 0) {
         tools.queue.addAfter(key, remainingMs);
         // The agent writes its status when that changes, and it does not know what was said of it here.
         const isRenewed = before !== undefined && before.renewTime !== renewTime;
-        if (isRenewed && readyCondition(host)?.reason === LOST_REASON) await setReady(name, back(now));
+        if (isRenewed && readyCondition(host)?.reason === LOST_REASON) await setReady(name, back(clock.now()));
         return;
       }
       const condition = readyCondition(host);
       if (condition?.status === 'True') {
         tools.logger.warn({ host: name }, 'a host stopped reporting');
-        await setReady(name, lost(now));
+        const condition = lost(clock.now());
+        lostSince.set(name, { transition: condition.lastTransitionTime!, atMs: nowMs });
+        await setReady(name, condition);
       } else if (condition?.reason === LOST_REASON) {
-        await evictFrom(name, Date.parse(condition.lastTransitionTime ?? ''), key, tools);
+        await evictFrom(name, lostMsOf(name, condition), key, tools);
       }
     },
   };
