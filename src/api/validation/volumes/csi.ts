@@ -10,7 +10,7 @@ import { isDns1123Subdomain, isQualifiedName } from '../../names.ts';
 import { compareQuantities } from '../../quantity.ts';
 import { type Findings, MUST_NOT_BE_NEGATIVE } from '../findings.ts';
 import { validateImmutable, validateLabelSelector } from '../metadata.ts';
-import { validateProvisioner } from './storage.ts';
+import { validateInlineVolume, validateProvisioner } from './storage.ts';
 import { validateCsiDriverName } from './volume-sources.ts';
 
 const MIN_TOKEN_SECONDS = 600;
@@ -129,6 +129,8 @@ export function validateVolumeAttachment({ spec }: VolumeAttachment, findings: F
     findings.forbidden('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
   } else if (persistentVolumeName === '') {
     findings.required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName');
+  } else if (inlineVolumeSpec !== undefined) {
+    validateInlineVolume(inlineVolumeSpec, 'spec.source.inlineVolumeSpec', findings);
   }
   if (persistentVolumeName !== undefined) {
     const path = 'spec.source.persistentVolumeName';

@@ -3,6 +3,7 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   PersistentVolumeClaimSpec,
+  PersistentVolumeSpec,
   TopologySelectorTerm,
   TypedLocalObjectReference,
 } from '../../generated/core-v1.ts';
@@ -23,7 +24,8 @@ function validateAccessModes(modes: string[] | undefined, path: string, findings
     return;
   }
   for (const mode of modes) findings.optionalOneOf(mode, path, accessModes);
-  if (modes.includes('ReadWriteOncePod') && modes.length > 1) {
+  const isOther = (mode: string) => mode !== 'ReadWriteOncePod' && accessModes.includes(mode);
+  if (modes.includes('ReadWriteOncePod') && modes.some(isOther)) {
     findings.forbidden(path, 'may not use ReadWriteOncePod with other access modes');
   }
 }
@@ -169,11 +171,9 @@ export function validateVolume({ metadata, spec }: PersistentVolume, findings: F
   if (isAffine && spec.nodeAffinity!.required === undefined) {
     findings.required('spec.nodeAffinity.required', 'must specify required node constraints');
   } else if (isAffine) validateNodeSelector(spec.nodeAffinity!.required!, 'spec.nodeAffinity.required', findings);
-  validateOneSource(spec, sources(metadata.name, isAffine), 'spec', findings);
-  const { hostPath, storageClassName, volumeAttributesClassName } = spec;
-  if (/^\/+(\.?\/*)*$/.test(hostPath?.path ?? '') && spec.persistentVolumeReclaimPolicy === 'Recycle') {
-    findings.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
-  }
+  validateOneSource(spec, sources(metadata.name, isAffine, 'spec'), 'spec', findings);
+  const { storageClassName, volumeAttributesClassName } = spec;
+  validateRecycledRoot(spec, 'spec', findings);
   if (storageClassName) {
     findings.invalidEach('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
   }
@@ -185,8 +185,37 @@ export function validateVolume({ metadata, spec }: PersistentVolume, findings: F
   if (spec.csi === undefined) findings.required('spec.csi', 'has to be specified when using volumeAttributesClassName');
 }
 
+/** One of a VolumeAttachment, without an object of its own. Source: ValidatePersistentVolumeSpec, inline. */
+export function validateInlineVolume(spec: PersistentVolumeSpec, path: string, findings: Findings): void {
+  const here = 'in the context of inline volumes';
+  const unwanted = (name: 'claimRef' | 'nodeAffinity' | 'capacity' | 'storageClassName', isThere: boolean) => {
+    if (isThere) findings.forbidden(`${path}.${name}`, `may not be specified ${here}`);
+  };
+  unwanted('claimRef', spec.claimRef !== undefined);
+  unwanted('capacity', Object.keys(spec.capacity ?? {}).length > 0);
+  if (spec.csi === undefined) findings.required(`${path}.csi`, `has to be specified ${here}`);
+  validateAccessModes(spec.accessModes, `${path}.accessModes`, findings);
+  const policy = spec.persistentVolumeReclaimPolicy;
+  if (policy && policy !== 'Retain') {
+    findings.forbidden(`${path}.persistentVolumeReclaimPolicy`, `may only be Retain ${here}`);
+  }
+  unwanted('nodeAffinity', spec.nodeAffinity !== undefined);
+  validateOneSource(spec, sources('', false, path), path, findings);
+  validateRecycledRoot(spec, path, findings);
+  unwanted('storageClassName', !!spec.storageClassName);
+  if (spec.volumeMode !== undefined && spec.volumeMode !== 'Filesystem') {
+    findings.forbidden(`${path}.volumeMode`, `may not specify volumeMode other than Filesystem ${here}`);
+  }
+}
+
+function validateRecycledRoot(spec: PersistentVolumeSpec, path: string, findings: Findings): void {
+  const isRoot = /^\/+(\.?\/*)*$/.test(spec.hostPath?.path ?? '');
+  if (!isRoot || spec.persistentVolumeReclaimPolicy !== 'Recycle') return;
+  findings.forbidden(`${path}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'");
+}
+
 /** Two kinds look beyond themselves: at the volume's name, and at where it may be reached from. */
-function sources(name: string, isAffine: boolean): typeof persistentSources {
+function sources(name: string, isAffine: boolean, volumePath: string): typeof persistentSources {
   return {
     ...persistentSources,
     iscsi(source, path, findings) {
@@ -198,7 +227,7 @@ function sources(name: string, isAffine: boolean): typeof persistentSources {
     },
     local(source, path, findings) {
       persistentSources['local']!(source, path, findings);
-      if (!isAffine) findings.required('spec.nodeAffinity', 'Local volume requires node affinity');
+      if (!isAffine) findings.required(`${volumePath}.nodeAffinity`, 'Local volume requires node affinity');
     },
   };
 }
