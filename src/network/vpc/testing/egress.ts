@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { answerIn, ask, testNetwork } from './network.ts';
 
 /**
@@ -14,6 +14,8 @@ const ip = (...args: string[]) => {
 ip('netns', 'add', world);
 const ends: (() => Promise<void>)[] = [];
 try {
+  // A namespace begins with what the real machine has, which may forward.
+  writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
   ip('link', 'set', 'lo', 'up');
   ip('link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'out0', 'netns', world);
   ip('addr', 'add', '198.51.100.2/24', 'dev', 'up0');
