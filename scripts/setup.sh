@@ -56,7 +56,7 @@ ensure_node() {
 
 # What hosts with real containers need.
 install_host_packages() {
-  install_debian containerd=containerd runc=runc crun=crun nft=nftables ip=iproute2 \
+  install_debian containerd=containerd runc=runc crun=crun nft=nftables ip=iproute2 conntrack=conntrack \
     /usr/lib/cni/loopback=containernetworking-plugins mount=mount
 }
 
