@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { SettableClock } from '../base/testing/settable-clock.ts';
 import { settled, until } from '../base/testing/until.ts';
 import type { Store } from '../store/store.ts';
 import { startCompaction } from './compaction.ts';
@@ -10,13 +10,13 @@ const minuteMs = 60_000;
 
 /** A store that writes so many revisions a minute, and what was compacted. */
 async function harness(keep: { keepMs: number; keepRevisions: number }, perMinute: number) {
-  const clock = new ManualClock(0);
+  const clock = new SettableClock(0);
   const compacted: number[] = [];
   let looks = 0;
   const store = {
     async currentRevision() {
       looks++;
-      return (clock.now() / minuteMs) * perMinute;
+      return (clock.monotonic() / minuteMs) * perMinute;
     },
     async compact(revision: number) {
       compacted.push(revision);
@@ -60,4 +60,13 @@ test('looks no more when it is stopped', async () => {
   clock.advance(10 * minuteMs);
   await settled(20);
   assert.equal(looks(), before);
+});
+
+test('a clock that is set an hour forward makes no history old', async () => {
+  const { clock, compacted, minute, stop } = await harness({ keepMs: 5 * minuteMs, keepRevisions: 1_000_000 }, 100);
+  await minute();
+  clock.offsetMs = 60 * minuteMs;
+  await minute();
+  assert.deepEqual(compacted, []);
+  stop();
 });

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import { type Clock, spanClock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { ClosedError, type Store } from '../store/store.ts';
 
@@ -20,6 +20,7 @@ const stepMs = 60_000;
  */
 export function startCompaction(store: Store, clock: Clock, logger: Logger, options: CompactionOptions): () => void {
   const marks: { atMs: number; revision: number }[] = [];
+  const spanMs = spanClock(clock);
   let compacted = 0;
   let stopped = false;
   let cancel = clock.schedule(0, step);
@@ -35,7 +36,7 @@ export function startCompaction(store: Store, clock: Clock, logger: Logger, opti
   }
 
   async function run(): Promise<void> {
-    const nowMs = clock.now();
+    const nowMs = spanMs();
     const current = await store.currentRevision();
     marks.push({ atMs: nowMs, revision: current });
     let target = current - options.keepRevisions;

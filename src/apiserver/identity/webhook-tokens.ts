@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, spanClock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ReviewClient } from '../webhooks/review-client.ts';
 import type { Identity } from './identity.ts';
@@ -42,14 +42,15 @@ export class WebhookTokens {
     ownAudiences: readonly string[],
   ): Promise<{ identity: Identity; audiences: string[] } | undefined> {
     if (token === '' || token.length > longestToken) return undefined;
-    const { clock, cacheTtlMs } = this.#options;
+    const { cacheTtlMs } = this.#options;
+    const spanMs = spanClock(this.#options.clock);
     const key = createHash('sha256')
       .update(JSON.stringify([tenant, audiences, token]))
       .digest('base64');
     let known = this.#known.get(key);
-    if (known === undefined || known.untilMs <= clock.now()) {
+    if (known === undefined || known.untilMs <= spanMs()) {
       this.#known.delete(key);
-      known = { answer: await this.#ask(token, tenant, audiences, ownAudiences), untilMs: clock.now() + cacheTtlMs };
+      known = { answer: await this.#ask(token, tenant, audiences, ownAudiences), untilMs: spanMs() + cacheTtlMs };
       this.#known.set(key, known);
       if (this.#known.size > rememberedTokens) this.#known.delete(this.#known.keys().next().value!);
     }

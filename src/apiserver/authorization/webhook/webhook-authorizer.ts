@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Program } from '../../../api/cel/program.ts';
-import type { Clock } from '../../../base/clock.ts';
+import { type Clock, spanClock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { Identity } from '../../identity/identity.ts';
 import type { ReviewClient } from '../../webhooks/review-client.ts';
@@ -41,14 +41,15 @@ export class WebhookAuthorizer {
   }
 
   async authorize(identity: Identity, attributes: Attributes): Promise<Decision> {
-    const { matchConditions, clock, authorizedTtlMs, unauthorizedTtlMs } = this.#options;
+    const { matchConditions, authorizedTtlMs, unauthorizedTtlMs } = this.#options;
+    const spanMs = spanClock(this.#options.clock);
     const spec = accessReviewSpec(identity, attributes);
     const { holds, error } = conditionsHold(matchConditions, spec);
     if (error !== undefined) return this.#failed(error);
     if (!holds) return { allowed: false, reason: '' };
     const key = createHash('sha256').update(JSON.stringify(spec)).digest('base64');
     const known = this.#answers.get(key);
-    if (known !== undefined && known.untilMs > clock.now()) return decisionOf(known.status);
+    if (known !== undefined && known.untilMs > spanMs()) return decisionOf(known.status);
     this.#answers.delete(key);
     let status: Status;
     try {
@@ -61,7 +62,7 @@ export class WebhookAuthorizer {
     }
     if (controlledLength(attributes) < rememberedLength) {
       const ttlMs = status.allowed ? authorizedTtlMs : unauthorizedTtlMs;
-      this.#answers.set(key, { status, untilMs: clock.now() + ttlMs });
+      this.#answers.set(key, { status, untilMs: spanMs() + ttlMs });
       if (this.#answers.size > answersLimit) this.#answers.delete(this.#answers.keys().next().value!);
     }
     return decisionOf(status);

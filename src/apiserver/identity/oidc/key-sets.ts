@@ -1,7 +1,7 @@
 import type { webcrypto } from 'node:crypto';
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
 import type { TokenIssuer } from '../../../api/authentication/configuration.ts';
-import type { Clock } from '../../../base/clock.ts';
+import { type Clock, spanClock } from '../../../base/clock.ts';
 import type { Egress } from '../../webhooks/egress.ts';
 import { TokenRefused } from '../service-account-tokens.ts';
 import { secureGet } from './secure-get.ts';
@@ -22,7 +22,7 @@ const askAgainMs = 10_000;
 export class IssuerKeys implements KeySet {
   readonly #issuer: TokenIssuer;
   readonly #egress: Egress;
-  readonly #clock: Clock;
+  readonly #spanMs: () => number;
   #keys: ReturnType<typeof createLocalJWKSet> | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
   #underway: Promise<void> | undefined;
@@ -32,11 +32,11 @@ export class IssuerKeys implements KeySet {
   constructor(issuer: TokenIssuer, egress: Egress, clock: Clock) {
     this.#issuer = issuer;
     this.#egress = egress;
-    this.#clock = clock;
+    this.#spanMs = spanClock(clock);
   }
 
   async key(header: JWSHeaderParameters, input: FlattenedJWSInput): Promise<CryptoKey> {
-    const age = this.#clock.now() - this.#askedMs;
+    const age = this.#spanMs() - this.#askedMs;
     if (this.#keys === undefined ? age >= askAgainMs || this.#underway !== undefined : age >= keptMs) {
       await this.#ask();
     }
@@ -45,7 +45,7 @@ export class IssuerKeys implements KeySet {
       return (await this.#keys(header, input)) as CryptoKey;
     } catch (error) {
       const isUnknown = error instanceof errors.JWKSNoMatchingKey;
-      if (!isUnknown || this.#clock.now() - this.#askedMs < askAgainMs) throw error;
+      if (!isUnknown || this.#spanMs() - this.#askedMs < askAgainMs) throw error;
       await this.#ask();
       return (await this.#keys(header, input)) as CryptoKey;
     }
@@ -60,7 +60,7 @@ export class IssuerKeys implements KeySet {
   }
 
   async #load(): Promise<void> {
-    this.#askedMs = this.#clock.now();
+    this.#askedMs = this.#spanMs();
     try {
       const { url, discoveryURL } = this.#issuer;
       const discovery = await this.#get(discoveryURL || `${url.replace(/\/$/, '')}/.well-known/openid-configuration`);
