@@ -185,6 +185,8 @@ export interface VpcService extends KubeObject {
       ready: boolean;
       serving?: boolean;
       node?: string;
+      /** Addresses of the virtual nodes whose pods use none but such endpoints; others use any. */
+      near?: string[];
       hostname?: string;
       ports: Record<string, number>;
     }[];

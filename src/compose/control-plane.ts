@@ -38,6 +38,7 @@ import {
   startVirtualNode,
   virtualNodeAddresses,
   virtualNodeTemplates,
+  zonesByNode,
 } from '../virtual-node/index.ts';
 import type { AccessSettings } from './access-settings.ts';
 import { CommandError } from './command-error.ts';
@@ -318,7 +319,11 @@ async function startParts(options: PartsOptions): Promise<void> {
     startTenancy({ ...of('tenancy'), resources: builtinResources }, stop),
     runController(createHostIndexController(common), of('pool'), stop),
     runController(
-      createServicePublisher({ informers, nodeAddresses: virtualNodeAddresses(zones) }),
+      createServicePublisher({
+        informers,
+        nodeAddresses: virtualNodeAddresses(zones),
+        nodeZones: zonesByNode(zones),
+      }),
       of('network'),
       stop,
     ),

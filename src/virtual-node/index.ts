@@ -19,6 +19,7 @@ export {
   type NodeCapacity,
   virtualNodeAddresses,
   virtualNodeTemplates,
+  zonesByNode,
 } from './nodes/virtual-nodes.ts';
 
 export interface VirtualNodeDependencies {

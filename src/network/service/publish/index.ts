@@ -19,8 +19,10 @@ export function createServicePublisher(options: {
   informers: InformerFactory;
   /** Addresses in every VPC by virtual nodes' names; without them external traffic policies mean nothing. */
   nodeAddresses?: NodeAddresses;
+  /** Their zones by virtual nodes' names; without them hints for zones mean nothing. */
+  nodeZones?: ReadonlyMap<string, string>;
 }): Controller {
-  const { informers, nodeAddresses } = options;
+  const { informers, nodeAddresses, nodeZones } = options;
   const services = informers.informer<Service>(SERVICES, { tenant: ALL_TENANTS });
   const slices = informers.informer<EndpointSlice>(ENDPOINT_SLICES, {
     tenant: ALL_TENANTS,
@@ -49,7 +51,7 @@ export function createServicePublisher(options: {
         });
         return;
       }
-      const spec = vpcServiceSpec(service, slices.byIndex('service', key), nodeAddresses);
+      const spec = vpcServiceSpec(service, slices.byIndex('service', key), nodeAddresses, nodeZones);
       if (existing === undefined) {
         await client.create({
           apiVersion: `${VPC_SERVICES.group}/${VPC_SERVICES.version}`,

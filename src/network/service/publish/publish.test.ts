@@ -24,6 +24,24 @@ const sliceOf = (service: string, name: string, more: object): EndpointSlice => 
   ...more,
 });
 
+test('hints become who is near, unless each node has its own endpoints only', () => {
+  const slice = sliceOf('web', 'a', {
+    endpoints: ['a', 'b'].map((zone, index) => ({
+      addresses: [`10.128.0.${index}`],
+      hints: { forZones: [{ name: zone }] },
+    })),
+  });
+  const nodes = new Map(['a', 'b'].map((zone, index) => [`node-${zone}`, `10.112.0.${index}`]));
+  const zones = new Map(['a', 'b'].map((zone) => [`node-${zone}`, zone]));
+  const nearOf = (more: object, addresses = ['10.96.0.5']) =>
+    vpcServiceSpec(serviceOf('web', { clusterIPs: addresses, ...more }), [slice], nodes, zones).endpoints.map(
+      ({ near }) => near,
+    );
+  assert.deepEqual(nearOf({}), [['10.112.0.0'], ['10.112.0.1']]);
+  assert.deepEqual(nearOf({ internalTrafficPolicy: 'Local' }), [undefined, undefined]);
+  assert.deepEqual(nearOf({}, ['None']), [undefined, undefined]);
+});
+
 test('a service with its slices, whatever their order', () => {
   const service = serviceOf('web', {
     type: 'NodePort',

@@ -2,6 +2,7 @@ import type { Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import type { VpcService } from '../../../api/pool.ts';
 import { HEADLESS_LABEL } from '../../../api/well-known.ts';
+import { nearness } from './nearness.ts';
 
 type Spec = VpcService['spec'];
 export type NodeAddresses = ReadonlyMap<string, string>;
@@ -17,8 +18,14 @@ const PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name';
  * What hosts need of a service and its slices. Pure, and the same for the same input in any order, so that nothing is
  * written when nothing changed. IPv4 only, as VPCs are.
  * @param nodes addresses in the VPC by virtual nodes' names
+ * @param zones by virtual nodes' names
  */
-export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes: NodeAddresses = new Map()): Spec {
+export function vpcServiceSpec(
+  service: Service,
+  slices: EndpointSlice[],
+  nodes: NodeAddresses = new Map(),
+  zones: ReadonlyMap<string, string> = new Map(),
+): Spec {
   const { namespace = '', name } = service.metadata;
   const { spec } = service;
   const type = (spec.type ?? 'ClusterIP') as Spec['type'];
@@ -29,6 +36,7 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes:
   const isLocal = nodes.size > 0 && !isExternal && (externalLocal || internalLocal);
   const proxiedElsewhere = service.metadata.labels?.[PROXY_NAME_LABEL] !== undefined;
   const isChecked = isLocal && externalLocal && type === 'LoadBalancer' && !proxiedElsewhere;
+  const near = clusterIPs.length > 0 && !internalLocal ? nearness(slices, nodes, zones) : undefined;
   const checkPort = isChecked ? (spec.healthCheckNodePort ?? 0) : 0;
   return {
     serviceRef: { namespace, name },
@@ -52,7 +60,7 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes:
       ...(externalLocal && { externalLocal }),
       ...(checkPort > 0 && { healthCheck: { port: checkPort, ready: readyByNode(slices, nodes) } }),
     }),
-    endpoints: isExternal ? [] : endpoints(slices, clusterIPs.length > 0, isLocal ? nodes : undefined),
+    endpoints: isExternal ? [] : endpoints(slices, clusterIPs.length > 0, isLocal ? nodes : undefined, near),
   };
 }
 
@@ -60,8 +68,14 @@ export function vpcServiceSpec(service: Service, slices: EndpointSlice[], nodes:
  * One entry an address: named target ports can put a pod into several slices.
  * @param hasAddress then kube-proxy's rules hold: when none is ready, those that end but still serve count
  * @param nodes given when each node chooses among its own
+ * @param near by address, the nodes that are to use it
  */
-function endpoints(slices: EndpointSlice[], hasAddress: boolean, nodes: NodeAddresses | undefined): Endpoint[] {
+function endpoints(
+  slices: EndpointSlice[],
+  hasAddress: boolean,
+  nodes: NodeAddresses | undefined,
+  near: ReadonlyMap<string, string[]> | undefined,
+): Endpoint[] {
   const merged = new Map<string, Endpoint & { serving: boolean }>();
   for (const slice of slices) {
     if (slice.addressType !== 'IPv4') continue;
@@ -87,7 +101,13 @@ function endpoints(slices: EndpointSlice[], hasAddress: boolean, nodes: NodeAddr
   const noneReady = hasAddress && !all.some(({ ready }) => ready);
   return all.map(({ serving, ...endpoint }) => {
     const ready = noneReady ? serving : endpoint.ready;
-    return { ...endpoint, ready, ...(nodes !== undefined && serving && !ready && { serving }) };
+    const nearTo = near?.get(endpoint.address);
+    return {
+      ...endpoint,
+      ready,
+      ...(nodes !== undefined && serving && !ready && { serving }),
+      ...(nearTo !== undefined && { near: nearTo }),
+    };
   });
 }
 

@@ -103,13 +103,13 @@ export function serviceElements(service: VpcService): ServiceElements {
       if (targets(own, port.name).length > 0) lead(at, frontends, own, `@${at}@${node}`);
       else for (const key of frontends) result.elements.push({ map: `${prefixOf(at)}services`, key, value: 'drop' });
     };
-    for (const node of spec.internalLocal ? nodes : []) {
-      const group = nodeGroup(node);
-      leadLocally(
-        'local',
-        addresses.map((address) => `${group} . ${address} . ${protocol} . ${port.port}`),
-        node,
-      );
+    const keysFrom = (node: string) => (address: string) =>
+      `${nodeGroup(node)} . ${address} . ${protocol} . ${port.port}`;
+    for (const node of spec.internalLocal ? nodes : []) leadLocally('local', addresses.map(keysFrom(node)), node);
+    const preferring = spec.internalLocal ? [] : unique(ready.flatMap(({ near = [] }) => near)).filter(isNodeAddress);
+    for (const node of preferring) {
+      const among = ready.filter(({ near }) => near?.includes(node));
+      lead('local', addresses.map(keysFrom(node)), among, `@local@${node}`);
     }
     if (!isPort(port.nodePort)) continue;
     lead('node', [`${protocol} . ${port.nodePort}`], ready);

@@ -101,6 +101,27 @@ test('with a local policy a node port leads at each virtual node to its own endp
   assert.equal(new Set(sticky.map(({ chain }) => chain)).size, 4, 'nodes remember clients apart');
 });
 
+test('pods of nodes that some endpoints are near to use none but those, all others any', () => {
+  const service = vpcService('web', '10.96.0.5', [], {
+    endpoints: [
+      { address: '10.128.0.2', ready: true, near: ['10.112.0.1'], ports: { http: 8080 } },
+      { address: '10.128.0.3', ready: true, near: ['10.112.0.2', '10.1.1.1'], ports: { http: 8080 } },
+      { address: '10.128.0.4', ready: false, near: ['10.112.0.3'], ports: { http: 8080 } },
+    ],
+  });
+  const words = ({ map, key, value }: { map: string; key: string; value: string }) => `${map} ${key}: ${value}`;
+  const elements = () => serviceElements(service).elements.filter(({ map }) => map !== 'hairpin');
+  assert.deepEqual(elements().map(words), [
+    'services 10.96.0.5 . tcp . 80: goto pick-2',
+    'backends 10.96.0.5 . tcp . 80 . 0: 10.128.0.2 . 8080',
+    'backends 10.96.0.5 . tcp . 80 . 1: 10.128.0.3 . 8080',
+    'local-services 1 . 10.96.0.5 . tcp . 80: goto local-pick-1',
+    'local-backends 1 . 10.96.0.5 . tcp . 80 . 0: 10.128.0.2 . 8080',
+    'local-services 2 . 10.96.0.5 . tcp . 80: goto local-pick-1',
+    'local-backends 2 . 10.96.0.5 . tcp . 80 . 0: 10.128.0.3 . 8080',
+  ]);
+});
+
 test('a change touches only what differs', () => {
   const state = new TableState();
   state.reset(named(vpcService('web', '10.96.0.5', ['10.128.0.2']), vpcService('other', '10.96.0.6', ['10.128.0.2'])));

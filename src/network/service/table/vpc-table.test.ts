@@ -131,6 +131,35 @@ describe('services in a VPC', { skip }, () => {
     for (const index of nodes.keys()) await network.tearDown({ tenant: 'red', uid: `client${index}` });
   });
 
+  test('endpoints near a virtual node are all that its pods use', async () => {
+    const nodes = ['10.112.0.1', '10.112.0.2', '10.112.0.3'];
+    const clients: PodAddress[] = [];
+    for (const [index, nodeAddress] of nodes.entries()) {
+      clients.push(await network.setUp({ tenant: 'red', uid: `client${index}`, hostNetwork: false, nodeAddress }));
+    }
+    const endpoint = (index: number, node: string) => ({
+      address: ip(index),
+      ready: true,
+      near: [node],
+      ports: { http: 8080 },
+    });
+    const service = vpcService('near', '10.96.7.10', [], {
+      endpoints: [endpoint(1, nodes[0]!), endpoint(2, nodes[1]!)],
+    });
+    table.set(service);
+    await table.settled();
+    const from = (index: number, times: number) => ask(clients[index]!.namespacePath!, '10.96.7.10', 80, times);
+    assert.deepEqual(await from(0, 9), Array(9).fill(`pod1 ${clients[0]!.ip}`));
+    assert.deepEqual(await from(1, 9), Array(9).fill(`pod2 ${clients[1]!.ip}`));
+    assert.equal(new Set(await from(2, 60)).size, 2, 'none is near to it');
+    table.set(vpcService('near', '10.96.7.10', [], { endpoints: [endpoint(2, nodes[1]!)] }));
+    await table.settled();
+    assert.deepEqual(await from(0, 3), Array(3).fill(`pod2 ${clients[0]!.ip}`), 'what was near is gone');
+    table.delete('default.near');
+    await table.settled();
+    for (const index of nodes.keys()) await network.tearDown({ tenant: 'red', uid: `client${index}` });
+  });
+
   test('hostNetwork pods use services too', async () => {
     const host = await network.setUp({ tenant: 'red', uid: 'host', hostNetwork: true });
     assert.deepEqual(await ask(host.namespacePath!, address, 80), [`pod1 ${host.ip}`]);
