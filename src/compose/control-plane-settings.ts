@@ -5,6 +5,7 @@ import { quantityValue } from '../api/quantity.ts';
 import type { AuditOptions } from '../apiserver/audit/audit.ts';
 import { loadPolicy } from '../apiserver/audit/policy.ts';
 import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/configuration-file.ts';
+import { TokenIssuers } from '../apiserver/identity/token-issuers.ts';
 import type { TenantLimits } from '../apiserver/tenants/tenant-limits.ts';
 import type { EgressOptions } from '../apiserver/webhooks/egress.ts';
 import { readReviewServer } from '../apiserver/webhooks/review-client.ts';
@@ -173,15 +174,19 @@ export function parseControlPlaneFlags(given: ControlPlaneFlags): ControlPlaneSe
     throw new CommandError('--leader-elect-lease-duration must be longer than --leader-elect-renew-deadline');
   if (election.renewDeadlineMs <= election.retryPeriodMs * 1.2)
     throw new CommandError('--leader-elect-renew-deadline must be longer than 1.2 times --leader-elect-retry-period');
+  const access = parseAccess(given, parseDuration);
   return {
     etcd: given.store === 'lmdb' ? undefined : parseEtcd(given),
     etcdTlsFiles: etcdTlsFiles(given),
     clusterKeyFile: given.clusterKeyFile,
     encryption: parseEncryption(given),
     authentication:
-      given.authenticationConfig === undefined ? undefined : readAuthentication(given.authenticationConfig),
-    access: parseAccess(given, parseDuration),
+      given.authenticationConfig === undefined
+        ? undefined
+        : readAuthentication(given.authenticationConfig, new TokenIssuers(access.tokenIssuers)),
+    access,
     accessFiles: {
+      serviceAccounts: new TokenIssuers(access.tokenIssuers),
       ...(given.authenticationConfig !== undefined && { authentication: given.authenticationConfig }),
       ...(given.authorizationConfig !== undefined && { authorization: given.authorizationConfig }),
     },
@@ -284,9 +289,9 @@ function parseEncryption(given: ControlPlaneFlags): EncryptionSettings | undefin
   return undefined;
 }
 
-function readAuthentication(path: string): AuthenticationConfiguration {
+function readAuthentication(path: string, serviceAccounts: TokenIssuers): AuthenticationConfiguration {
   try {
-    return parseAuthenticationConfiguration(readFileSync(path, 'utf8'));
+    return parseAuthenticationConfiguration(readFileSync(path, 'utf8'), serviceAccounts);
   } catch (error) {
     throw new CommandError(`--authentication-config ${path}: ${(error as Error).message}`);
   }

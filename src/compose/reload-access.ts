@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseAuthorizationConfiguration } from '../apiserver/authorization/webhook/configuration-file.ts';
 import { parseAuthenticationConfiguration } from '../apiserver/identity/oidc/configuration-file.ts';
+import type { TokenIssuers } from '../apiserver/identity/token-issuers.ts';
 import type { ApiServer } from '../apiserver/server.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -13,6 +14,8 @@ export const pollMs = 60_000;
 export interface AccessFiles {
   authentication?: string;
   authorization?: string;
+  /** Whose tokens no issuer of the configuration may give. */
+  serviceAccounts?: TokenIssuers;
 }
 
 /**
@@ -34,7 +37,7 @@ export function followAccessFiles(
     followed.push({ path, text, reloads, apply });
   };
   follow('authentication', files.authentication, (text) =>
-    server.reconfigure({ authentication: parseAuthenticationConfiguration(text) }),
+    server.reconfigure({ authentication: parseAuthenticationConfiguration(text, files.serviceAccounts) }),
   );
   follow('authorization', files.authorization, (text) =>
     server.reconfigure({ authorizers: parseAuthorizationConfiguration(text) }),

@@ -1,14 +1,21 @@
 import { parse as parseYaml } from 'yaml';
-import { type AuthenticationConfiguration, tenantOfIssuer } from '../../../api/authentication/configuration.ts';
+import type { AuthenticationConfiguration } from '../../../api/authentication/configuration.ts';
 import { validateAuthentication } from '../../../api/authentication/validate.ts';
 import { decodeObject } from '../../../api/decode/decode.ts';
 import { tenantAuthenticationSchema } from '../../../api/resources/platform.ts';
 import { Findings } from '../../../api/validation/findings.ts';
+import { TokenIssuers } from '../token-issuers.ts';
 
 const versions = ['apiserver.config.k8s.io/v1', 'apiserver.config.k8s.io/v1beta1', 'apiserver.config.k8s.io/v1alpha1'];
 
-/** What `--authentication-config` names, checked. Throws an Error that says everything that is wrong with it. */
-export function parseAuthenticationConfiguration(text: string): AuthenticationConfiguration {
+/**
+ * What `--authentication-config` names, checked. `serviceAccounts`: the issuers of our own tokens, which nobody else may
+ * be. Throws an Error that says everything that is wrong with it.
+ */
+export function parseAuthenticationConfiguration(
+  text: string,
+  serviceAccounts = new TokenIssuers(),
+): AuthenticationConfiguration {
   const value = parseYaml(text);
   if (typeof value !== 'object' || value === null) throw new Error('it is no AuthenticationConfiguration');
   const { kind, apiVersion, jwt, anonymous, ...unknown } = value;
@@ -30,7 +37,7 @@ export function parseAuthenticationConfiguration(text: string): AuthenticationCo
   };
   const findings = new Findings();
   for (const [index, { issuer }] of configuration.jwt!.entries()) {
-    if (issuer?.url === undefined || tenantOfIssuer(issuer.url) === undefined) continue;
+    if (issuer?.url === undefined || serviceAccounts.tenantOf(issuer.url) === undefined) continue;
     findings.invalid(`jwt[${index}].issuer.url`, issuer.url, 'URL must not overlap with those of service accounts');
   }
   validateAuthentication(configuration, findings);

@@ -6,6 +6,7 @@ import { Findings } from '../../../api/validation/findings.ts';
 import { openMemoryStore } from '../../../store/memory/memory-store.ts';
 import { type ApiCaller, apiCaller } from '../../testing/api-caller.ts';
 import { startTestServer, type TestServer } from '../../testing/test-server.ts';
+import { TokenIssuers } from '../token-issuers.ts';
 import { parseAuthenticationConfiguration } from './configuration-file.ts';
 import { type Issuer, startIssuer } from './testing/issuer.ts';
 
@@ -217,6 +218,20 @@ describe('--authentication-config', () => {
     const configuration = read(`${head}${jwt}anonymous: {enabled: true, conditions: [{path: /livez}]}\n`);
     assert.deepEqual(configuration.jwt?.[0]?.claimMappings.username, { claim: 'sub', prefix: '' });
     assert.deepEqual(configuration.anonymous, { enabled: true, conditions: [{ path: '/livez' }] });
+  });
+
+  it('names no issuer of service accounts’ tokens, whatever those are called', () => {
+    const named = (url: string, serviceAccountIssuers?: string[]) =>
+      parseAuthenticationConfiguration(
+        `${head}jwt:\n- issuer: {url: "${url}", audiences: [x]}\n  claimMappings: {username: {claim: sub, prefix: ""}}\n`,
+        new TokenIssuers({ ...(serviceAccountIssuers !== undefined && { serviceAccountIssuers }) }),
+      );
+    const byDefault = 'https://kubernetes.default.svc.cluster.local/clusters/red';
+    assert.throws(() => named(byDefault), /jwt\[0\]\.issuer\.url: .*must not overlap with those of service accounts/);
+    const own = ['https://new.example', 'https://old.example/'];
+    for (const url of ['https://new.example/clusters/red', 'https://old.example/clusters/red'])
+      assert.throws(() => named(url, own), /must not overlap/, url);
+    named('https://new.example/elsewhere', own);
   });
 
   it('says everything that is wrong', () => {
