@@ -101,7 +101,7 @@ interface Attempt {
 function* attempt(application: Application, before: KubeObject, known: Managed, force: boolean): Steps<Attempt> {
   const { endpoint, configuration } = application;
   const managed: Managed = new Map(known);
-  reconcileManaged(managed, endpoint);
+  yield* reconcileManaged(managed, endpoint);
   yield;
   const manager = managerOf(application);
   const identifier = identifierOfManager(manager);

@@ -103,7 +103,7 @@ function* compareLists(type: ListType, before: any, after: any): Steps<Differenc
   const groups = yield* groupItems(type, list);
   const parts = new Parts();
   let count = 0;
-  for (const element of new Set([...oldGroups.keys(), ...groups.keys()])) {
+  for (const element of elementsOf(oldGroups, groups)) {
     if (++count % itemsAtOnce === 0) yield;
     const was = oldGroups.get(element) ?? [];
     const is = groups.get(element) ?? [];
@@ -122,6 +122,12 @@ function* compareLists(type: ListType, before: any, after: any): Steps<Differenc
   }
   yield;
   return yield* parts.difference();
+}
+
+/** The old ones first. */
+function* elementsOf(old: Map<PathElement, unknown>, groups: Map<PathElement, unknown>): Generator<PathElement> {
+  yield* old.keys();
+  for (const element of groups.keys()) if (!old.has(element)) yield element;
 }
 
 /** A value that came or went, with all below it: each is a member. */

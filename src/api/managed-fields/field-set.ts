@@ -31,9 +31,8 @@ export function isEmptySet(set: FieldSet): boolean {
   return true;
 }
 
-/** What an operation goes on to change. */
-function* copyOf(set: FieldSet): Steps<Record<string, FieldSet>> {
-  const copy: Record<string, FieldSet> = {};
+/** What an operation goes on to change, behind what it begins with. */
+export function* copyOf(set: FieldSet, copy: Record<string, FieldSet> = {}): Steps<Record<string, FieldSet>> {
   let count = 0;
   for (const element in set) {
     copy[element] = set[element]!;
@@ -54,7 +53,7 @@ function shrink(node: Record<string, FieldSet>): FieldSet | undefined {
 }
 
 /** So many are worked on between two looks at the clock. */
-const elementsAtOnce = 512;
+export const elementsAtOnce = 512;
 
 /** A node of the elements given, in canonical order. `elements` is taken over. */
 export function* nodeOf(elements: [PathElement, FieldSet][], isMember: boolean): Steps<FieldSet | undefined> {
@@ -193,15 +192,19 @@ function* subtractNode(a: FieldSet, b: FieldSet, recursive: boolean): Steps<Fiel
   return rest === own ? a : shrink(rest);
 }
 
-export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+export function* intersectionSteps(a: FieldSet, b: FieldSet): Steps<FieldSet> {
   if (a === b) return a;
   let result: Record<string, FieldSet> | undefined;
+  let count = 0;
   for (const element in a) {
+    if (++count % elementsAtOnce === 0) yield;
     const other = b[element];
     if (other === undefined) continue;
     const own = a[element]!;
     const both =
-      element === '.' || (own === leaf && other === leaf) ? leaf : shrink(intersection(expand(own), expand(other)));
+      element === '.' || (own === leaf && other === leaf)
+        ? leaf
+        : shrink(yield* intersectionSteps(expand(own), expand(other)));
     if (both !== undefined) (result ??= {})[element] = both;
   }
   return result ?? emptySet;

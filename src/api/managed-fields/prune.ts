@@ -1,7 +1,14 @@
 import type { Steps } from '../../base/steps.ts';
 import type { KubeObject } from '../object.ts';
 import type { Endpoint } from './changes.ts';
-import { differenceSteps, type FieldSet, intersection, isEmptySet, unionAllSteps, unionSteps } from './field-set.ts';
+import {
+  differenceSteps,
+  type FieldSet,
+  intersectionSteps,
+  isEmptySet,
+  unionAllSteps,
+  unionSteps,
+} from './field-set.ts';
 import { fieldSetSteps } from './field-set-of.ts';
 import { fieldsOf, type Managed, type ManagedFieldsEntry } from './managed.ts';
 import type { MergeType } from './merge-type.ts';
@@ -27,9 +34,9 @@ export function* prune(
     from === to ? object : versions.convert(object, from, to);
 
   const whole = convert(merged, ownVersion, lastVersion);
-  const named = withNamedFields(fieldsOf(last), lastType);
+  const named = yield* withNamedFields(fieldsOf(last), lastType);
   yield;
-  let pruned: KubeObject = removeFields(lastType, whole, named);
+  let pruned: KubeObject = yield* removeFields(lastType, whole, named);
   // Back comes what someone owns, in the version of the last configuration first.
   yield;
   const owned = yield* ownedByVersion(managed);
@@ -63,11 +70,11 @@ function* ownedByVersion(managed: Managed): Steps<Map<string, FieldSet>> {
 function* addBackOwned(type: MergeType, whole: KubeObject, pruned: KubeObject, owned: FieldSet): Steps<KubeObject> {
   const all = yield* namedFieldsOf(type, whole);
   const left = yield* namedFieldsOf(type, pruned);
-  const kept = yield* unionSteps(left, withNamedFields(owned, type));
+  const kept = yield* unionSteps(left, yield* withNamedFields(owned, type));
   yield;
   const gone = yield* differenceSteps(all, kept);
   yield;
-  return removeFields(type, whole, gone);
+  return yield* removeFields(type, whole, gone);
 }
 
 /** Only what the last configuration had may go: not what stood in the same item or struct and is nobody's. */
@@ -76,17 +83,17 @@ function* addBackDangling(type: MergeType, whole: KubeObject, pruned: KubeObject
   const kept = yield* namedFieldsOf(type, pruned);
   const gone = yield* differenceSteps(all, kept);
   yield;
-  const named = withNamedFields(last, type);
+  const named = yield* withNamedFields(last, type);
   yield;
-  const dangling = intersection(gone, named);
+  const dangling = yield* intersectionSteps(gone, named);
   yield;
-  return removeFields(type, whole, dangling);
+  return yield* removeFields(type, whole, dangling);
 }
 
 function* namedFieldsOf(type: MergeType, object: KubeObject): Steps<FieldSet> {
   const set = yield* fieldSetSteps(type, object);
   yield;
-  const named = withNamedFields(set, type);
+  const named = yield* withNamedFields(set, type);
   yield;
   return named;
 }

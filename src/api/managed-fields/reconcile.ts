@@ -1,12 +1,14 @@
+import type { Steps } from '../../base/steps.ts';
 import {
-  emptySet,
+  copyOf,
+  elementsAtOnce,
   type FieldSet,
   hasChildren,
   isMember,
   leaf,
   recursiveDifference,
   setOfPaths,
-  union,
+  unionSteps,
 } from './field-set.ts';
 import { deducedType, type MergeType, typeOfField } from './merge-type.ts';
 import type { PathElement } from './path-element.ts';
@@ -18,20 +20,26 @@ const fitting = new WeakMap<FieldSet, MergeType>();
  * A set that was written when parts of the type were not atomic yet: who owned something inside such a part owns all of
  * it. Source: structured-merge-diff's ReconcileFieldSetWithSchema.
  */
-export function reconcileFieldSet(set: FieldSet, type: MergeType): FieldSet {
+export function* reconcileFieldSet(set: FieldSet, type: MergeType): Steps<FieldSet> {
   if (fitting.get(set) === type) return set;
   const atomicPaths: PathElement[][] = [];
-  visit(type, set, [], false, atomicPaths);
+  yield* visit(type, set, [], false, atomicPaths);
   let result = set;
   if (atomicPaths.length > 0) {
     const whole = setOfPaths(atomicPaths);
-    result = union(recursiveDifference(set, whole), whole);
+    result = yield* unionSteps(recursiveDifference(set, whole), whole);
   }
   fitting.set(result, type);
   return result;
 }
 
-function visit(type: MergeType, node: FieldSet, path: PathElement[], isLeaf: boolean, found: PathElement[][]): void {
+function* visit(
+  type: MergeType,
+  node: FieldSet,
+  path: PathElement[],
+  isLeaf: boolean,
+  found: PathElement[][],
+): Steps<void> {
   if (type === deducedType) return;
   const { map, list } = type;
   if (map !== undefined) {
@@ -46,12 +54,14 @@ function visit(type: MergeType, node: FieldSet, path: PathElement[], isLeaf: boo
   } else if (list === undefined) {
     return;
   }
+  let count = 0;
   for (const element in node) {
+    if (++count % elementsAtOnce === 0) yield;
     if (element === '.') continue;
     const child = node[element]!;
     const childType = map === undefined ? list!.items : typeOfField(map, element.slice(2));
-    if (childType === undefined) continue;
-    visit(childType, child, [...path, element], isMember(child) && !hasChildren(child), found);
+    if (childType === undefined || (childType.map === undefined && childType.list === undefined)) continue;
+    yield* visit(childType, child, [...path, element], isMember(child) && !hasChildren(child), found);
   }
 }
 
@@ -59,18 +69,20 @@ function visit(type: MergeType, node: FieldSet, path: PathElement[], isLeaf: boo
  * The set with the structs' fields on the way to its members as members too, entries of maps and items of lists not.
  * Source: fieldpath's EnsureNamedFieldsAreMembers.
  */
-export function withNamedFields(set: FieldSet, type: MergeType | undefined): FieldSet {
+export function* withNamedFields(set: FieldSet, type: MergeType | undefined): Steps<FieldSet> {
   let result: Record<string, FieldSet> | undefined;
+  let count = 0;
   for (const element in set) {
+    if (++count % elementsAtOnce === 0) yield;
     const child = set[element]!;
     if (element === '.' || !hasChildren(child)) continue;
     const isField = element.startsWith('f:');
     const map = isField ? type?.map : undefined;
     const childType =
       map !== undefined ? typeOfField(map, element.slice(2)) : element.startsWith('k:') ? type?.list?.items : undefined;
-    let grown = withNamedFields(child, childType);
-    if (map?.fields.has(element.slice(2)) && !('.' in grown)) grown = { '.': leaf, ...grown };
-    if (grown !== child) (result ??= { ...set })[element] = grown;
+    let grown = yield* withNamedFields(child, childType);
+    if (map?.fields.has(element.slice(2)) && !('.' in grown)) grown = yield* copyOf(grown, { '.': leaf });
+    if (grown !== child) (result ??= yield* copyOf(set))[element] = grown;
   }
-  return result ?? set ?? emptySet;
+  return result ?? set;
 }

@@ -1,6 +1,6 @@
 import type { Steps } from '../../base/steps.ts';
 import type { Changes, Endpoint } from './changes.ts';
-import { type FieldSet, intersection, isEmptySet } from './field-set.ts';
+import { type FieldSet, intersectionSteps, isEmptySet } from './field-set.ts';
 import { fieldsOf, type Managed, withFields } from './managed.ts';
 import { reconcileFieldSet } from './reconcile.ts';
 
@@ -8,12 +8,12 @@ import { reconcileFieldSet } from './reconcile.ts';
 export type Conflicts = Map<string, FieldSet>;
 
 /** Sets that were written under an earlier schema take the present one's form; those of lost versions stay for now. */
-export function reconcileManaged(managed: Managed, { versions }: Endpoint): void {
+export function* reconcileManaged(managed: Managed, { versions }: Endpoint): Steps<void> {
   for (const [identifier, entry] of managed) {
     const type = versions.typeOf(entry.apiVersion ?? '');
     if (type === undefined) continue;
     const fields = fieldsOf(entry);
-    const reconciled = reconcileFieldSet(fields, type);
+    const reconciled = yield* reconcileFieldSet(fields, type);
     if (reconciled !== fields) managed.set(identifier, withFields(entry, reconciled));
   }
 }
@@ -24,7 +24,7 @@ export function* conflictsOf(managed: Managed, changes: Changes, self: string): 
   for (const [identifier, entry] of managed) {
     const change = identifier === self ? undefined : changes.at(entry.apiVersion ?? '');
     if (change === undefined) continue;
-    const set = intersection(fieldsOf(entry), change.conflicting);
+    const set = yield* intersectionSteps(fieldsOf(entry), change.conflicting);
     if (!isEmptySet(set)) conflicts.set(identifier, set);
     yield;
   }

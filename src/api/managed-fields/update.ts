@@ -62,7 +62,7 @@ export function* trackChange(
   after: KubeObject,
   now: string,
 ): Steps<void> {
-  reconcileManaged(managed, endpoint);
+  yield* reconcileManaged(managed, endpoint);
   yield;
   const changes = yield* Changes.between(endpoint, before, after);
   const { own } = changes;
