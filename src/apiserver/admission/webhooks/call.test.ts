@@ -6,6 +6,7 @@ import { answerTo, callWebhook } from './call.ts';
 import type { CompiledWebhook } from './compiled-webhook.ts';
 import { requestedForm } from './forms.ts';
 import { Patience } from './patience.ts';
+import { InvalidReview, readReview } from './review.ts';
 import { addWarning } from './warnings.ts';
 
 const webhook = {
@@ -96,6 +97,25 @@ describe('calling one webhook', () => {
     const options = { logger: silentLogger } as never;
     assert.equal((answerTo(failure, webhook, options) as { code: number }).code, 500);
     assert.equal(answerTo(failure, { ...webhook, failsOpen: true }, options), undefined);
+  });
+
+  it('takes an answer of other types than an answer has for a failed call', async () => {
+    const odd = { valueOf: 1, toString: null };
+    const answers: [object, string][] = [
+      [{ patch: 9, patchType: 'JSONPatch' }, 'response.patch is no string'],
+      [{ patch: { length: 1 }, patchType: 'JSONPatch' }, 'response.patch is no string'],
+      [{ patch: 'W10=', patchType: odd }, 'response.patchType is no string'],
+      [{ allowed: false, status: { message: odd } }, 'response.status.message is no string'],
+      [{ allowed: false, status: { reason: ['x'] } }, 'response.status.reason is no string'],
+    ];
+    for (const [answer, why] of answers) {
+      const message = `failed calling webhook "a.example.com": received invalid webhook response: ${why}`;
+      await assert.rejects(ask(requestWith(), { allowed: true, ...answer }), { message });
+    }
+    assert.throws(() => readReview({ kind: odd, response: { uid: 'u' } }, 'u', 'v1', true), InvalidReview);
+    assert.throws(() => readReview({ apiVersion: odd, response: { uid: 'u' } }, 'u', 'v1', true), InvalidReview);
+    const denied = ask(requestWith(), { allowed: false, status: { code: odd, message: 'no', details: [1] } });
+    await assert.rejects(denied, { code: 400, message: 'admission webhook "a.example.com" denied the request: no' });
   });
 
   it('lets a slow tenant hold only a few of the platform’s workers', async () => {

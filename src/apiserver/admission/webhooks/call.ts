@@ -123,5 +123,5 @@ function denied(webhookName: string, status: ReviewResult['status']): Denied {
   const by = `admission webhook ${JSON.stringify(webhookName)} denied the request`;
   const said = message !== '' ? `${by}: ${message}` : reason !== '' ? `${by}: ${reason}` : `${by} without explanation`;
   const isCode = Number.isInteger(code) && code >= 400 && code <= 599;
-  return new Denied(isCode ? code : 400, typeof reason === 'string' ? reason : '', said, details ?? undefined);
+  return new Denied(isCode ? code : 400, reason, said, details);
 }

@@ -72,7 +72,7 @@ export interface ReviewResult {
   allowed: boolean;
   /** The patch document, parsed; empty: none. Only of mutating webhooks. */
   patch: unknown[];
-  status: { status?: string; message?: string; reason?: string; code?: number; details?: StatusDetails } | undefined;
+  status: { message?: string; reason?: string; code?: number; details?: StatusDetails } | undefined;
   warnings: string[];
   auditAnnotations: Record<string, string>;
 }
@@ -92,8 +92,8 @@ export function readReview(
 ): Omit<ReviewResult, 'patch'> & { patch: string } {
   const response = answer?.response;
   if (typeof response !== 'object' || response === null) throw new InvalidReview('webhook response was absent');
-  const patch: string = response.patch ?? '';
-  const patchType: unknown = response.patchType ?? undefined;
+  const patch = textOf(response.patch, 'response.patch') ?? '';
+  const patchType = textOf(response.patchType, 'response.patchType');
   if (version === 'v1') {
     if (response.uid !== uid) {
       throw new InvalidReview(
@@ -101,7 +101,7 @@ export function readReview(
       );
     }
     const expected = 'admission.k8s.io/v1, Kind=AdmissionReview';
-    const got = `${answer.apiVersion ?? ''}, Kind=${answer.kind ?? ''}`;
+    const got = `${textOf(answer.apiVersion, 'apiVersion') ?? ''}, Kind=${textOf(answer.kind, 'kind') ?? ''}`;
     if (got !== expected) throw new InvalidReview(`expected webhook response of ${expected}, got ${got}`);
     checkPatch(patch, patchType, isMutating);
   }
@@ -111,13 +111,33 @@ export function readReview(
   return {
     allowed: response.allowed === true,
     patch: isMutating ? patch : '',
-    status: typeof response.status === 'object' && response.status !== null ? response.status : undefined,
+    status: statusOf(response.status),
     warnings: strings(response.warnings),
     auditAnnotations: stringMap(response.auditAnnotations),
   };
 }
 
-function checkPatch(patch: string, patchType: unknown, isMutating: boolean): void {
+/** null says nothing. */
+function textOf(value: unknown, field: string): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string') throw new InvalidReview(`${field} is no string`);
+  return value;
+}
+
+function statusOf(value: any): ReviewResult['status'] {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { code, details } = value;
+  const message = textOf(value.message, 'response.status.message');
+  const reason = textOf(value.reason, 'response.status.reason');
+  return {
+    ...(typeof code === 'number' && { code }),
+    ...(message !== undefined && { message }),
+    ...(reason !== undefined && { reason }),
+    ...(typeof details === 'object' && details !== null && !Array.isArray(details) && { details }),
+  };
+}
+
+function checkPatch(patch: string, patchType: string | undefined, isMutating: boolean): void {
   if (!isMutating) {
     if (patch !== '') throw new InvalidReview('validating webhook may not return response.patch');
     if (patchType !== undefined) throw new InvalidReview('validating webhook may not return response.patchType');
