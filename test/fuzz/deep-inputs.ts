@@ -282,6 +282,55 @@ export function remote(random: Random): Input {
   };
 }
 
+/** What a node does, as itself. */
+export function nodeWrite(random: Random): Input {
+  const name = random.pick(['zone-a', 'zone-a', 'zone-b']);
+  const at = `/api/v1/namespaces/${guardedNamespace}`;
+  const label = random.pick(['kubernetes.io/hostname', 'node-restriction.kubernetes.io/a', 'a']);
+  const metadata = { name, labels: { [label]: 'x' } };
+  const binding = { kind: 'Pod', apiVersion: 'v1', name: 'runs-0', uid: 'x' };
+  const [method, path, body] = random.pick<[string, string, unknown]>([
+    ['PATCH', `/api/v1/nodes/${name}/status`, { status: { conditions: [{ type: 'Ready', status: 'True' }] } }],
+    ['PATCH', `/api/v1/nodes/${name}`, { metadata, spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } }],
+    ['POST', '/api/v1/nodes', { metadata }],
+    ['GET', `${at}/pods/runs-0`, undefined],
+    ['GET', `${at}/configmaps/params`, undefined],
+    ['GET', `${at}/secrets?fieldSelector=metadata.name%3Da`, undefined],
+    ['GET', `/api/v1/pods?fieldSelector=spec.nodeName%3D${name}`, undefined],
+    [
+      'POST',
+      `${at}/pods`,
+      { ...templates['pods/v1'], metadata: { name: 'mirror', annotations: { 'kubernetes.io/config.mirror': 'x' } } },
+    ],
+    ['PATCH', `${at}/pods/runs-0/status`, bodies['status']!(random)],
+    ['POST', `${at}/pods/runs-0/eviction`, bodies['eviction']!(random)],
+    ['POST', `${at}/serviceaccounts/worker/token`, { spec: { audiences: [], boundObjectRef: binding } }],
+    ['POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', { metadata: { name } }],
+    ['POST', '/apis/storage.k8s.io/v1/csinodes', { metadata: { name }, spec: { drivers: [] } }],
+    [
+      'POST',
+      '/apis/certificates.k8s.io/v1/certificatesigningrequests',
+      templates['certificatesigningrequests.certificates.k8s.io/v1'],
+    ],
+    [
+      'POST',
+      '/apis/resource.k8s.io/v1/resourceslices',
+      { metadata: { name: 's' }, spec: { driver: 'a', nodeName: name } },
+    ],
+  ]);
+  const value = body !== undefined && random.chance(0.4) ? mutate(random, structuredClone(body)) : body;
+  return {
+    method,
+    path,
+    headers: {
+      'content-type': method === 'PATCH' ? patchTypes['strategic']! : 'application/json',
+      'impersonate-user': 'system:node:zone-a',
+      'impersonate-group': 'system:nodes',
+    },
+    body: value === undefined ? undefined : Buffer.from(JSON.stringify(value) ?? ''),
+  };
+}
+
 /** Another input as somebody who may do little, or as a node, or by a token. */
 export function asAnother(random: Random, input: Input): Input {
   const { headers } = input;

@@ -1,6 +1,6 @@
 import { celPolicy, patch, read, remove, subresource, write } from './built-in-inputs.ts';
 import { customDefinition, customResource } from './custom-inputs.ts';
-import { asAnother, base, guarded, known, remote, running } from './deep-inputs.ts';
+import { asAnother, base, guarded, known, nodeWrite, remote, running } from './deep-inputs.ts';
 import { boundPolicy, managedWrite, pathDefinition, protobufBody, watch, webhooks } from './odd-inputs.ts';
 import { Random } from './random.ts';
 import { rawInput } from './raw-inputs.ts';
@@ -43,6 +43,7 @@ function make(random: Random): Input {
     [14, () => guarded(random)],
     [6, () => running(random)],
     [6, () => remote(random)],
+    [2, () => nodeWrite(random)],
     [2, () => rawInput(random)],
   ])();
 }

@@ -43,6 +43,13 @@ export const echoingConnector = ({ port }: TenantServer): PodConnector => {
 export async function furnish(transport: Transport, server: TenantServer): Promise<string> {
   const post: Post = (path, body) =>
     transport.request<any>({ method: 'POST', path: `/clusters/${tenant}${path}`, body });
+  const patch = (path: string, body: object) =>
+    transport.request({
+      method: 'PATCH',
+      path: `/clusters/${tenant}${path}`,
+      contentType: 'application/merge-patch+json',
+      body,
+    });
   const inGuarded = (resource: string, api: string = core) => `${api}/namespaces/${guardedNamespace}/${resource}`;
   await post(`${core}/namespaces`, {
     metadata: {
@@ -56,6 +63,7 @@ export async function furnish(transport: Transport, server: TenantServer): Promi
   });
   for (const name of ['default', 'worker']) await post(inGuarded('serviceaccounts'), { metadata: { name } });
   await exposeService(transport, tenant, guardedNamespace, 'hook');
+  await post(`${core}/nodes`, { metadata: { name: 'zone-a' } });
   for (const name of runningPods) {
     await post(inGuarded('pods'), {
       metadata: { name, labels: { app: 'runs' } },
@@ -72,20 +80,15 @@ export async function furnish(transport: Transport, server: TenantServer): Promi
         ],
       },
     });
-    await transport.request({
-      method: 'PATCH',
-      path: `/clusters/${tenant}${inGuarded(`pods/${name}/status`)}`,
-      contentType: 'application/merge-patch+json',
-      body: {
-        status: {
-          phase: 'Running',
-          podIP: '10.128.0.9',
-          podIPs: [{ ip: '10.128.0.9' }],
-          conditions: [{ type: 'Ready', status: 'True' }],
-          containerStatuses: [
-            { name: 'main', image: 'i', imageID: 'i', ready: true, restartCount: 0, state: { running: {} } },
-          ],
-        },
+    await patch(inGuarded(`pods/${name}/status`), {
+      status: {
+        phase: 'Running',
+        podIP: '10.128.0.9',
+        podIPs: [{ ip: '10.128.0.9' }],
+        conditions: [{ type: 'Ready', status: 'True' }],
+        containerStatuses: [
+          { name: 'main', image: 'i', imageID: 'i', ready: true, restartCount: 0, state: { running: {} } },
+        ],
       },
     });
   }
@@ -93,9 +96,18 @@ export async function furnish(transport: Transport, server: TenantServer): Promi
     metadata: { name: 'runs' },
     spec: { maxUnavailable: 1, selector: { matchLabels: { app: 'runs' } } },
   });
-  await post(inGuarded('resourcequotas'), {
-    metadata: { name: 'all' },
-    spec: {
+  const counted = {
+    disruptionsAllowed: 1,
+    expectedPods: 2,
+    currentHealthy: 2,
+    desiredHealthy: 1,
+    observedGeneration: 1,
+  };
+  const status = { ...counted, conditions: [] };
+  await patch(inGuarded('poddisruptionbudgets/runs/status', '/apis/policy/v1'), { status });
+  const priorities = [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }];
+  const quotas: Record<string, { hard: Record<string, string>; [field: string]: unknown }> = {
+    all: {
       hard: {
         pods: '100000',
         'requests.cpu': '100000',
@@ -106,14 +118,14 @@ export async function furnish(transport: Transport, server: TenantServer): Promi
         'fast.storageclass.storage.k8s.io/requests.storage': '10000Gi',
       },
     },
-  });
-  await post(inGuarded('resourcequotas'), {
-    metadata: { name: 'scoped' },
-    spec: {
-      hard: { pods: '100000' },
-      scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }] },
-    },
-  });
+    scoped: { hard: { pods: '100000' }, scopeSelector: { matchExpressions: priorities } },
+  };
+  for (const [name, spec] of Object.entries(quotas)) {
+    await post(inGuarded('resourcequotas'), { metadata: { name }, spec });
+    // What the controller would have counted.
+    const used = Object.fromEntries(Object.keys(spec.hard).map((key) => [key, '0']));
+    await patch(inGuarded(`resourcequotas/${name}/status`), { status: { hard: spec.hard, used } });
+  }
   await post(inGuarded('limitranges'), {
     metadata: { name: 'all' },
     spec: {
@@ -134,11 +146,11 @@ export async function furnish(transport: Transport, server: TenantServer): Promi
   await roles(post);
   await policies(post);
   await ownServers(post, server);
-  const { status } = await post(inGuarded('serviceaccounts/worker/token'), {
+  const made = await post(inGuarded('serviceaccounts/worker/token'), {
     spec: { expirationSeconds: 7200, boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: runningPods[0] } },
   });
   await webhooks(post, server);
-  return status.token;
+  return made.status.token;
 }
 
 type Post = (path: string, body: object) => Promise<any>;

@@ -46,7 +46,7 @@ export class Target {
   readonly #token: string;
   readonly #tenantServer: TenantServer;
   readonly #directory: string;
-  #session: ClientHttp2Session | undefined;
+  readonly #sessions = new Map<boolean, ClientHttp2Session>();
   /** Errors the server logged since the last look. */
   readonly logged: string[];
 
@@ -108,9 +108,10 @@ export class Target {
   async ask({ method, path, headers, body }: Input, number = 0): Promise<Answer> {
     this.#tenantServer.turnTo(number);
     if (method === 'RAW') return this.#say(body!);
-    const session = await this.#connected();
     const given = { ...headers };
     const { authorization } = given;
+    // Who has a certificate is whom that says.
+    const session = await this.#connected(authorization?.includes(tokenPlaceholder) !== true);
     if (authorization !== undefined) given['authorization'] = authorization.replaceAll(tokenPlaceholder, this.#token);
     const before = process.cpuUsage();
     const isWatch = /[?&]watch(?:=|&|$)/.test(path) || path.includes('/watch/') || path.includes('follow=');
@@ -153,7 +154,7 @@ export class Target {
   }
 
   async stop(): Promise<void> {
-    this.#session?.destroy();
+    for (const session of this.#sessions.values()) session.destroy();
     await this.#server.close();
     await this.#tenantServer.close();
     rmSync(this.#directory, { recursive: true, force: true });
@@ -186,12 +187,14 @@ export class Target {
     return { code, contentType: '', body: Buffer.concat(chunks), cpuMs: (user + system) / 1000 };
   }
 
-  async #connected(): Promise<ClientHttp2Session> {
-    if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
-    const session = connect(`https://127.0.0.1:${this.#port}`, this.#access);
+  async #connected(hasCertificate: boolean): Promise<ClientHttp2Session> {
+    const known = this.#sessions.get(hasCertificate);
+    if (known !== undefined && !known.closed && !known.destroyed) return known;
+    const { ca } = this.#access;
+    const session = connect(`https://127.0.0.1:${this.#port}`, hasCertificate ? this.#access : { ca });
     session.on('error', () => {});
     await once(session, 'connect');
-    this.#session = session;
+    this.#sessions.set(hasCertificate, session);
     return session;
   }
 }
