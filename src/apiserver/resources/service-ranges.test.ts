@@ -65,6 +65,33 @@ test('addresses come from all ServiceCIDRs that are ready', async () => {
   }
 });
 
+test('a service lets go of its own claim alone', async () => {
+  const server = await startTestServer(openMemoryStore(), { tenants: ['a'] });
+  const ask = (method: ApiRequest['method'], path: string, body?: unknown) =>
+    server.transport.request<any>({ method, path, ...(body !== undefined && { body }) });
+  try {
+    const create = async (name: string) =>
+      (await ask('POST', services, { metadata: { name }, spec: { ports: [{ port: 80 }] } })).spec.clusterIP;
+    const claimOf = (address: string) => `${networking}/ipaddresses/${address}`;
+    const one = await create('one');
+    await ask('DELETE', `${services}/one`);
+    await assert.rejects(ask('GET', claimOf(one)), { reason: 'NotFound' });
+
+    const two = await create('two');
+    const { metadata, spec } = await ask('GET', claimOf(two));
+    await ask('DELETE', claimOf(two));
+    const parentRef = { ...spec.parentRef, name: 'another' };
+    await ask('POST', `${networking}/ipaddresses`, {
+      metadata: { name: two, labels: metadata.labels },
+      spec: { parentRef },
+    });
+    await ask('DELETE', `${services}/two`);
+    assert.deepEqual((await ask('GET', claimOf(two))).spec.parentRef, parentRef);
+  } finally {
+    await server.close();
+  }
+});
+
 test('the address of `kubernetes` is claimed without a copy, and across tenants only what is stored is seen', async () => {
   const server = await startTestServer(openMemoryStore(), { tenants: ['a', 'b'] });
   const get = (path: string) => server.transport.request<any>({ method: 'GET', path });

@@ -127,6 +127,21 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(Object.keys((await get(`${configMaps}/many`)).data).length, 20);
   });
 
+  it('applies for all who make the same object at once', async () => {
+    const managers = Array.from({ length: 5 }, (_, index) => `manager-${index}`);
+    const apply = (fieldManager: string) =>
+      send(
+        'PATCH',
+        `${configMaps}/shared`,
+        { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'shared' }, data: { [fieldManager]: 'v' } },
+        { contentType: 'application/apply-patch+yaml', query: { fieldManager } },
+      );
+    await Promise.all(managers.map(apply));
+    const { data, metadata } = await get(`${configMaps}/shared`);
+    assert.deepEqual(Object.keys(data).toSorted(), managers);
+    assert.deepEqual(metadata.managedFields.map((entry: any) => entry.manager).toSorted(), managers);
+  });
+
   it('patches in the three ways, and applies only under a name', async () => {
     const deployments = '/clusters/a/apis/apps/v1/namespaces/default/deployments';
     await post(deployments, {
