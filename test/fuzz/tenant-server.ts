@@ -26,8 +26,14 @@ export async function startTenantServer(name: string): Promise<TenantServer> {
     request.on('end', () => {
       if (random.chance(0.03)) return void request.socket.destroy();
       const path = request.url!.split('?')[0]!;
-      const value = answerTo(random, path, Buffer.concat(chunks).toString());
-      const text = Buffer.from(JSON.stringify(value) ?? '');
+      let text: Buffer;
+      try {
+        text = Buffer.from(JSON.stringify(answerTo(random, path, Buffer.concat(chunks).toString())) ?? '');
+      } catch (error) {
+        // What it is asked about may be nested deeper than this process can copy.
+        if (!(error instanceof RangeError)) throw error;
+        return void request.socket.destroy();
+      }
       const bytes = random.chance(0.06) ? mutateBytes(random, text) : text;
       const code = random.chance(0.9) ? 200 : random.pick([204, 302, 400, 404, 500, 503]);
       const type = random.chance(0.95) ? 'application/json' : random.pick(['text/html', 'application/yaml', '', 'x']);
