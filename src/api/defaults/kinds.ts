@@ -11,6 +11,8 @@ export const kindDefaults: Record<string, (object: KubeObject) => void> = {
     requestWhatIsLimited(spec.initContainers);
     requestForPod(spec);
     setDefault(spec, 'enableServiceLinks', true);
+    // Of pods alone; templates keep what they say. Source: Convert_v1_Pod_To_core_Pod.
+    if (spec.terminationGracePeriodSeconds < 0) spec.terminationGracePeriodSeconds = 1;
     if (spec.hostNetwork === true) {
       exposeOnHost(spec.containers);
       exposeOnHost(spec.initContainers);
