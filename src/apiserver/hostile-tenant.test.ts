@@ -94,6 +94,10 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
       ['/apis/metrics.example/v1/namespaces//secrets', 403],
       ['/apis/metrics.example/v1/', 404],
       ['/api/v1/', 200],
+      ['/%61pi/v1/namespaces/default/secrets', 403],
+      ['/api/%761/secr%65ts', 403],
+      ['/api%2Fv1/namespaces/default/secrets', 403],
+      ['/%6detrics', 403],
     ] as const) {
       assert.equal((await call('GET', path, nobody)).code, code, path);
     }

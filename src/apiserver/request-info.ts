@@ -8,8 +8,10 @@ import { table } from '../base/table.ts';
 export interface RequestInfo {
   /** The tenant named by `/clusters/TENANT`, `*` for every one; undefined without prefix. */
   tenantPrefix?: string;
-  /** Without the tenant's prefix, as sent (still URI-encoded). */
+  /** Without the tenant's prefix, decoded: what is authorized and served. A segment with an encoded slash stays as sent. */
   path: string;
+  /** The same as sent, for whoever passes it on. */
+  rawPath: string;
   isResourceRequest: boolean;
   /**
    * get list watch create update patch delete deletecollection, or '' for other methods; the lower-case method for
@@ -61,6 +63,11 @@ function decodeSegment(segment: string): string {
   }
 }
 
+function decodedWhole(segment: string): string {
+  const decoded = decodeSegment(segment);
+  return decoded.includes('/') ? segment : decoded;
+}
+
 export function isTrue(value: string | null): boolean {
   // As Go's conversion of query parameters to bool: present and not "false" or "0" is true.
   return value !== null && value !== 'false' && value !== '0';
@@ -75,9 +82,13 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
     tenantPrefix = decodeSegment(slash < 0 ? fullPath.slice(10) : fullPath.slice(10, slash));
     path = slash < 0 ? '/' : fullPath.slice(slash);
   }
+  const rawSegments = path.split('/');
+  // A slash that is encoded separates nothing: names in paths are others' words at times, and must not become more than one.
+  const segments = path.includes('%') ? rawSegments.map(decodedWhole) : rawSegments;
   const info: RequestInfo = {
     tenantPrefix,
-    path,
+    path: segments === rawSegments ? path : segments.join('/'),
+    rawPath: path,
     isResourceRequest: false,
     verb: method.toLowerCase(),
     group: '',
@@ -90,7 +101,6 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
     rest: '',
   };
 
-  const segments = path.split('/');
   // '' api v1 pods | '' apis apps v1 deployments. Empty ones count, but for those at the end: what stands after them must
   // not pass for a path of discovery, which everybody may read.
   let count = segments.length;
@@ -116,16 +126,16 @@ export function parseRequestInfo(method: string, fullPath: string, query: Query)
     at += 1;
   }
   if (segments[at] === 'namespaces' && count > at + 1) {
-    info.namespace = decodeSegment(segments[at + 1]!);
+    info.namespace = decodeSegment(rawSegments[at + 1]!);
     if (count > at + 2 && !namespaceSubresources.has(segments[at + 2]!)) at += 2;
   }
-  info.resource = decodeSegment(segments[at] ?? '');
+  info.resource = decodeSegment(rawSegments[at] ?? '');
   if (segments[at + 1] !== undefined && segments[at + 1] !== '') {
-    info.name = decodeSegment(segments[at + 1]!);
+    info.name = decodeSegment(rawSegments[at + 1]!);
     info.hasNameInPath = true;
   }
-  if (segments[at + 2] !== undefined) info.subresource = decodeSegment(segments[at + 2]!);
-  if (segments.length > at + 3) info.rest = segments.slice(at + 3).join('/');
+  if (segments[at + 2] !== undefined) info.subresource = decodeSegment(rawSegments[at + 2]!);
+  if (segments.length > at + 3) info.rest = rawSegments.slice(at + 3).join('/');
 
   if (oldWatch) {
     info.verb = 'watch';

@@ -32,7 +32,7 @@ export function createRemoteHandler({ catalog, pass, isOwn }: RemoteHandlerOptio
     // Its own server would read one segment as several, and so as something that nobody was asked about.
     const { namespace, resource, name, subresource } = info;
     if ([namespace, resource, name, subresource].some((segment) => segment.includes('/'))) {
-      throw badRequest(`encoded slashes are not allowed in ${JSON.stringify(info.path)}`);
+      throw badRequest(`encoded slashes are not allowed in ${JSON.stringify(info.rawPath)}`);
     }
     return pass(context, service);
   };
@@ -54,8 +54,8 @@ export async function passToServer(
   return forward(context, {
     dial: () => dialService({ tenant, namespace, name, port: String(port) }),
     tls: await tlsOptions(service, frontProxy, tenant),
-    path: `${info.path}${rawQuery === '' ? '' : `?${rawQuery}`}`,
-    headers: { ...remoteUserHeaders(identity), 'x-forwarded-uri': `${prefix}${info.path}` },
+    path: `${info.rawPath}${rawQuery === '' ? '' : `?${rawQuery}`}`,
+    headers: { ...remoteUserHeaders(identity), 'x-forwarded-uri': `${prefix}${info.rawPath}` },
     ...(!isLongRunning(info) && { answerWithinMs }),
     onFailure: (error) =>
       failed(

@@ -210,7 +210,7 @@ export class Audit {
     const configuration = this.#evaluator.evaluate(identity, attributesOf(context));
     this.#levels.with(configuration.level).add();
     if (configuration.level === 'None') return undefined;
-    const path = info.tenantPrefix === undefined ? info.path : `/clusters/${info.tenantPrefix}${info.path}`;
+    const path = info.tenantPrefix === undefined ? info.rawPath : `/clusters/${info.tenantPrefix}${info.rawPath}`;
     const { userAgent } = context;
     const event: AuditEvent = {
       kind: 'Event',

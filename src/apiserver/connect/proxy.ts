@@ -75,7 +75,7 @@ async function serviceProxy(environment: Environment, request: ResourceRequest):
 
 /** The path as the client sent it, up to and with `proxy`: what leads a page's links back here. */
 function prefixOf({ context }: ResourceRequest): string {
-  const { tenantPrefix, path, rest } = context.info;
+  const { tenantPrefix, rawPath: path, rest } = context.info;
   const own = rest === '' ? path.replace(/\/$/, '') : path.slice(0, path.length - rest.length - 1);
   return tenantPrefix === undefined ? own : `/clusters/${encodeURIComponent(tenantPrefix)}${own}`;
 }
