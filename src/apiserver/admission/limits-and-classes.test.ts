@@ -31,6 +31,26 @@ describe('limits and classes', { timeout: 60_000 }, () => {
     spec: { containers: [{ name: 'c', image: 'x', ...(resources && { resources }) }], ...more },
   });
 
+  it('keeps pods away from a new node until somebody has looked at it', async () => {
+    const notReady = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
+    const made = async (name: string, ...taints: object[]) =>
+      (
+        await send('POST', `${root}/api/v1/nodes`, {
+          metadata: { name },
+          ...(taints.length > 0 && { spec: { taints } }),
+        })
+      ).spec.taints;
+    assert.deepEqual(await made('plain'), [notReady]);
+    assert.deepEqual(await made('known', notReady), [notReady]);
+    const others = [
+      { ...notReady, effect: 'NoExecute' },
+      { key: 'mine', effect: 'NoSchedule' },
+    ];
+    assert.deepEqual(await made('others', ...others), [...others, notReady]);
+    const untainted = await send('PUT', `${root}/api/v1/nodes/plain`, { metadata: { name: 'plain' } });
+    assert.equal(untainted.spec.taints, undefined);
+  });
+
   it('gives containers what they do not say, and says so', async () => {
     const path = await namespaceWith({
       type: 'Container',

@@ -15,6 +15,7 @@ import { hostRestriction } from './host-restriction.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
+import { nodeTaint } from './node-taint.ts';
 import { ownerReferences } from './owner-references.ts';
 import { podResize } from './pod-resize.ts';
 import { type PodSecurityObserver, podSecurity } from './pod-security/index.ts';
@@ -64,6 +65,7 @@ export function createAdmission(
     limitRanger(objects),
     serviceAccountAdmission(objects),
     nodeRestriction(objects, authorizer),
+    nodeTaint,
     podSecurity(objects, {}, observer),
     priorityAdmission(objects),
     defaultTolerationSeconds,
