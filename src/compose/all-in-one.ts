@@ -30,7 +30,7 @@ export async function runUp(options: UpOptions): Promise<void> {
   const listen = parseListenAddress(options.listen);
   const zones = parseZones(options.zones);
   const runtime = parseRuntime(options.runtime);
-  const { leaving } = parseControlPlaneFlags(options).departure;
+  const { leaving, options: departing } = parseControlPlaneFlags(options).departure;
   const privileged = parseTenants(options.privilegedTenants);
   parseRegistryList(options.registries);
   const data = openDataDirectory(options.dataDir, { create: true });
@@ -54,7 +54,7 @@ export async function runUp(options: UpOptions): Promise<void> {
       ],
       logFile: join(data.logs, 'control-plane.log'),
       logger,
-      stopTimeoutMs: 20_000 + leaving.delayMs + leaving.drainMs,
+      stopTimeoutMs: 20_000 + leaving.delayMs + leaving.drainMs + (departing.watchGraceMs ?? 0),
       onNotice: say,
     });
     try {

@@ -6,6 +6,7 @@ export interface DepartureFlags {
   goawayChance?: string;
   shutdownDelayDuration?: string;
   shutdownSendRetryAfter?: string | boolean;
+  shutdownWatchTerminationGracePeriod?: string;
 }
 
 export const departureFlags: [keyof DepartureFlags, string, string, string?][] = [
@@ -25,6 +26,11 @@ export const departureFlags: [keyof DepartureFlags, string, string, string?][] =
     'shutdownSendRetryAfter',
     '--shutdown-send-retry-after [true|false]',
     'requests that come while the last answers go out get 429, instead of no connection',
+  ],
+  [
+    'shutdownWatchTerminationGracePeriod',
+    '--shutdown-watch-termination-grace-period <time>',
+    'for how long, at most, watches end one after the other when the process is to end (default: 0s, all at once)',
   ],
 ];
 
@@ -46,11 +52,16 @@ export function parseDeparture(
   if (!(goawayChance >= 0 && goawayChance <= 0.02))
     throw new CommandError(`--goaway-chance ${chance}: it cannot be less than 0 or greater than 0.02`);
   const delay = given.shutdownDelayDuration ?? '0s';
+  const orZero = (option: string, text: string) => (/^0(ms|s|m|h)?$/.test(text) ? 0 : parseDuration(option, text));
+  const watchGraceMs = orZero(
+    '--shutdown-watch-termination-grace-period',
+    given.shutdownWatchTerminationGracePeriod ?? '0s',
+  );
   const retry = String(given.shutdownSendRetryAfter ?? false);
   if (retry !== 'true' && retry !== 'false')
     throw new CommandError(`--shutdown-send-retry-after ${retry} is not known: true or false`);
   return {
-    options: { goawayChance, sendRetryAfter: retry === 'true' },
-    leaving: { delayMs: /^0(ms|s|m|h)?$/.test(delay) ? 0 : parseDuration('--shutdown-delay-duration', delay), drainMs },
+    options: { goawayChance, sendRetryAfter: retry === 'true', watchGraceMs },
+    leaving: { delayMs: orZero('--shutdown-delay-duration', delay), drainMs },
   };
 }

@@ -162,6 +162,39 @@ describe('a server that is left', { timeout: 60_000 }, () => {
     await leaving;
   });
 
+  it('ends watches one after the other, if it is to, and takes none meanwhile', async () => {
+    const clock = new ManualClock();
+    const at = await start({ clock, watchGraceMs: 10_000 });
+    const client = session(at);
+    let open = 0;
+    const count = 30;
+    const ended: Promise<unknown>[] = [];
+    for (let index = 0; index < count; index++) {
+      const watch = client.request({ ':path': `${path}?watch=true` });
+      await once(watch, 'response');
+      watch.resume();
+      open++;
+      ended.push(once(watch, 'end').then(() => open--));
+    }
+    const left = client.request({ ':path': `${path}?watch=true` });
+    await once(left, 'response');
+    left.destroy();
+    await once(left, 'close');
+    const leaving = at.server.leave({ delayMs: 0, drainMs: 30_000 });
+    // 200 a second, a step each 50 ms.
+    await until(() => open === count - 10);
+    const late = await read(session(at).request({ ':path': `${path}?watch=true` }));
+    assert.equal(late.code, 503);
+    assert.equal(open, count - 10);
+    clock.advance(50);
+    await until(() => open === count - 20);
+    clock.advance(50);
+    await Promise.all(ended);
+    clock.advance(50);
+    await leaving;
+    assert.equal(await isListening(at.port), false);
+  });
+
   it('gives up on what takes too long', async () => {
     const gate = gated();
     const at = await start({}, gate.store);

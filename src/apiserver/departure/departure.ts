@@ -6,14 +6,17 @@ import type { Filter } from '../chain.ts';
 import type { HealthCheck } from '../discovery/health.ts';
 import { isLongRunning } from '../filters/request-deadline.ts';
 import type { RequestContext } from '../request-context.ts';
+import { OpenWatches } from './open-watches.ts';
 
 export interface DepartureOptions {
   /** How likely a request over HTTP/2 ends its connection, so that clients spread over all servers: 0 to 0.02. */
   goawayChance?: number;
   /** Who comes when nothing new is taken is told to try again, as long as answers are under way. */
   sendRetryAfter?: boolean;
+  /** For so long, at most, watches end one after the other; all at once when absent, or 0. */
+  watchGraceMs?: number;
   random?(): number;
-  /** For the delay. */
+  /** For the delay, and for ends of watches. */
   clock?: Clock;
 }
 
@@ -41,7 +44,7 @@ const drainPollMs = 20;
  *
  *     leaving    /readyz fails, all else goes on: load balancers go
  *     parting    answers end their connections (GOAWAY, Connection: close), and connections without any get a GOAWAY
- *     gone       nothing new is taken, watches end, answers under way are waited for
+ *     gone       nothing new is taken, watches end (at once, or over a time), answers under way are waited for
  *
  * And while nothing is heard of the store: watches would be silent whatever happens, so they end and no new ones begin,
  * and answers end their connections.
@@ -53,9 +56,12 @@ export class Departure {
   #phase: 'staying' | 'leaving' | 'parting' | 'gone' = 'staying';
   #isStoreSilent = false;
   readonly #underWay = new Set<RequestContext>();
+  /** Known where they do not end all at once. */
+  readonly #watches: OpenWatches | undefined;
 
   constructor(options: DepartureOptions = {}) {
     this.#options = options;
+    if ((options.watchGraceMs ?? 0) > 0) this.#watches = new OpenWatches();
   }
 
   readonly check: HealthCheck = {
@@ -71,7 +77,9 @@ export class Departure {
     if (this.#endsConnection(context)) endConnection(context);
     if (this.#isStoreSilent && context.info.verb === 'watch') throw deaf();
     if (!isLongRunning(context.info)) this.#underWay.add(context);
-    return next(context);
+    const watches = this.#watches;
+    if (watches === undefined || context.info.verb !== 'watch') return next(context);
+    return next(context).then((answer) => (answer.type === 'watch' ? watches.follow(answer) : answer));
   };
 
   /** Hears of the ends of requests. */
@@ -87,10 +95,10 @@ export class Departure {
 
   /** Resolves when everybody has left, or the time is up. */
   async leave(doors: readonly Door[], { delayMs, drainMs }: Leaving): Promise<void> {
+    const { clock = systemClock, sendRetryAfter, watchGraceMs = 0 } = this.#options;
     this.#phase = 'leaving';
     const partMs = Math.min(partingMs, delayMs / 2);
     if (delayMs > 0) {
-      const { clock = systemClock } = this.#options;
       await pause(clock, delayMs - partMs);
       this.#phase = 'parting';
       for (const door of doors) door.release({ watches: false });
@@ -98,7 +106,11 @@ export class Departure {
     }
     this.#phase = 'gone';
     const drained = this.#drained(drainMs);
-    if (this.#options.sendRetryAfter === true) {
+    if (this.#watches !== undefined) {
+      for (const door of doors) door.release({ watches: false });
+      await this.#watches.end(watchGraceMs, clock);
+    }
+    if (sendRetryAfter === true) {
       for (const door of doors) door.release({ watches: true });
       await drained;
     }
