@@ -158,6 +158,10 @@ export const quantityValue = (value: QuantityLike): number => Number(roundUp(par
 export const quantityMilliValue = (value: QuantityLike): number => Number(roundUp(parsed(value).nanos, 1_000_000n));
 
 /** In units, with fractions. */
+/** As upstream looks: in thousandths, rounded up. */
+export const isWholeQuantity = (value: QuantityLike): boolean =>
+  roundUp(parsed(value).nanos, 1_000_000n) % 1000n === 0n;
+
 export const quantityNumber = (value: QuantityLike): number => Number(parsed(value).nanos) / 1e9;
 
 /** A whole number of units as a quantity. */

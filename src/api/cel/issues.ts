@@ -29,7 +29,8 @@ function display(source: string, issues: Issue[]): string {
   return places
     .map(({ line, column, text, message }) => {
       const head = `ERROR: <input>:${line}:${column + 1}: ${message}`;
-      if (line < 1) return head;
+      // Of no text there is nothing to show.
+      if (line < 1 || source === '') return head;
       const shown = text.replaceAll('\t', ' ');
       const marks = [...shown].map((character) => ({
         before: character > '\x7f' ? '．' : '.',

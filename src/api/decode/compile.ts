@@ -341,14 +341,22 @@ function schemaOrDecoder(goType: string): Decode {
     : arrayDecoder({ kind: 'string' }, '[]string');
   return (value, issues) => {
     if (value === null || value === undefined) return undefined;
-    if (Array.isArray(value) && !goType.endsWith('OrBool')) return decodeList(value, issues);
-    if (typeof value === 'object' && !Array.isArray(value)) return decodeOne(value, issues);
+    if (Array.isArray(value) && !goType.endsWith('OrBool')) return decodeLoosely(decodeList, value, issues);
+    if (typeof value === 'object' && !Array.isArray(value)) return decodeLoosely(decodeOne, value, issues);
     if (goType.endsWith('OrBool')) {
       if (typeof value === 'boolean') return value;
       issues.refused('boolean or JSON schema expected');
     }
     return undefined;
   };
+}
+
+/** Types of Go that read themselves do not tell of fields that nobody knows. */
+function decodeLoosely(decode: Decode, value: unknown, issues: DecodeIssues): unknown {
+  const count = issues.found.length;
+  const decoded = decode(value, issues);
+  if (issues.found.length > count) issues.forgetUnknown(count);
+  return decoded;
 }
 
 /** Plain assignment to `__proto__` would set the prototype. */

@@ -144,3 +144,12 @@ test('bytes that are null in a map are empty', () => {
   const secret = decodeObject(schemaOfKind('', 'v1', 'Secret')!, { data: { a: null, b: 'YQ==' } }).object;
   assert.deepEqual(secret['data'], { a: '', b: 'YQ==' });
 });
+
+test('within schemas of lists and maps unknown fields are not told', () => {
+  const definition = schemaOfKind('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition')!;
+  const items = { type: 'string', unknown: 1 };
+  const openAPIV3Schema = { type: 'array', items, other: 1 };
+  const value = { spec: { versions: [{ schema: { openAPIV3Schema } }] } };
+  const decoded = decodeObject(definition, value, { strict: true });
+  assert.deepEqual(decoded.unknownFields, ['unknown field "spec.versions[0].schema.openAPIV3Schema.other"']);
+});

@@ -7,6 +7,8 @@ interface Issue {
   message?: string;
 }
 
+const isUnknown = ({ wrongType, message }: Issue): boolean => wrongType === undefined && message === undefined;
+
 const MAP_KEY = '\0';
 const EMBEDDED = '\x01';
 export const indexSegment = (index: number): string => `[${index}]`;
@@ -37,6 +39,12 @@ export class DecodeIssues {
     if (this.#unknown++ < this.#unknownLimit) this.found.push({ path: [name] });
   }
 
+  /** Of all findings since there were `count`. */
+  forgetUnknown(count: number): void {
+    const kept = this.found.slice(count).filter((issue) => !isUnknown(issue));
+    this.found.splice(count, this.found.length - count, ...kept);
+  }
+
   wrongType(value: unknown, goType: string, detail = ''): void {
     if (this.#errors++ >= errorsKept) return;
     this.found.push({ path: [], wrongType: { value: describe(value) + detail, goType } });
@@ -60,9 +68,7 @@ export class DecodeIssues {
   unknownFields(): string[] {
     const fields: string[] = [];
     for (const issue of this.found) {
-      if (issue.wrongType === undefined && issue.message === undefined) {
-        fields.push(`unknown field ${JSON.stringify(pathOf(issue.path))}`);
-      }
+      if (isUnknown(issue)) fields.push(`unknown field ${JSON.stringify(pathOf(issue.path))}`);
     }
     return fields;
   }

@@ -198,7 +198,10 @@ const ownStrategies: Record<string, ResourceStrategy> = {
       limits.validateResourceQuotaStatus,
     ),
   },
-  '/limitranges': validated(limits.validateLimitRange),
+  '/limitranges': {
+    ...validated(limits.validateLimitRange),
+    prepareForCreate: prepare.nameLimitRange,
+  },
   '/events': {
     ...pathSegment,
     metadataLast: true,
@@ -257,8 +260,10 @@ const ownStrategies: Record<string, ResourceStrategy> = {
   },
   'apps/controllerrevisions': validated(
     (object, findings) => {
-      if (object.data === undefined) findings.required('data', 'data is mandatory');
       findings.nonnegative(object.revision, 'revision');
+      if (object.data === undefined) findings.required('data', 'data is mandatory');
+      else if (typeof object.data !== 'object' || Array.isArray(object.data))
+        findings.required('data', 'data must be a valid JSON object');
     },
     both(
       asChange((object, findings) => findings.nonnegative(object.revision, 'revision')),
@@ -322,7 +327,10 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     ...pathSegment,
   },
   'storage.k8s.io/storageclasses': validated(storage.validateStorageClass, storage.validateStorageClassUpdate),
-  'storage.k8s.io/csidrivers': validated(csi.validateCsiDriver, csi.validateCsiDriverUpdate),
+  'storage.k8s.io/csidrivers': {
+    ...validated(csi.validateCsiDriver, csi.validateCsiDriverUpdate),
+    prepareForUpdate: prepare.prepareCsiDriverUpdate,
+  },
   'storage.k8s.io/csinodes': validated(csi.validateCsiNode, csi.validateCsiNodeUpdate),
   'storage.k8s.io/csistoragecapacities': validated(csi.validateStorageCapacity, csi.validateStorageCapacityUpdate),
   'storage.k8s.io/volumeattachments': validated(csi.validateVolumeAttachment, csi.validateVolumeAttachmentUpdate),

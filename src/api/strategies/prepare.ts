@@ -1,4 +1,5 @@
-import { semanticEqual } from '../equality.ts';
+import { randomUUID } from 'node:crypto';
+import { deepEqual, semanticEqual } from '../equality.ts';
 import type { KubeObject } from '../object.ts';
 import { appArmorFromAnnotations } from './app-armor.ts';
 import { mergeLabelKeys } from './pod-selectors.ts';
@@ -52,6 +53,15 @@ export function preparePodStatus(pod: KubeObject, old: KubeObject): void {
 function mirrorServiceAccount(pod: KubeObject): void {
   const { spec } = pod;
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+}
+
+export function nameLimitRange({ metadata }: KubeObject): void {
+  metadata.name ||= randomUUID();
+}
+
+/** Counted from the first change on. */
+export function prepareCsiDriverUpdate(driver: KubeObject, old: KubeObject): void {
+  if (!deepEqual(driver['spec'], old['spec'])) driver.metadata.generation = (old.metadata.generation ?? 0) + 1;
 }
 
 export function prepareNamespace(namespace: KubeObject): void {

@@ -3,7 +3,7 @@ import { deepEqual } from '../equality.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from '../validation/findings.ts';
 import { isAsBefore } from './correlated.ts';
-import { stringFormatOf } from './formats.ts';
+import { isKnownFormat, stringFormatOf } from './formats.ts';
 import { isIntOrString, isRecord, itemsOf, type JsonSchema, propertyOf, valuesOf } from './json-schema.ts';
 import { TooMuchMatching } from './linear-matcher.ts';
 import { compilePattern } from './regular-expression.ts';
@@ -149,9 +149,16 @@ function* checkApart(
 const typeOf = (value: unknown): string => {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (typeof value === 'number') return isInteger(value, 'int64') ? 'integer' : 'number';
   return typeof value;
 };
+
+const isInteger = (value: number, format: string | undefined): boolean =>
+  Number.isInteger(value) &&
+  (format === 'int32' ? value >= -(2 ** 31) && value < 2 ** 31 : value >= -(2 ** 63) && value < 2 ** 63);
+
+/** What Go's decoder makes of a number; nothing else has a format of its own. */
+const formatOfType: Record<string, string> = { integer: 'int64', number: 'float64' };
 
 /** Errors about the root carry no name. */
 const nameOf = (path: string): string => (path === '' ? '<nil>' : path.replace(/^\./, ''));
@@ -167,10 +174,13 @@ function checkType(schema: JsonSchema, value: unknown, path: string, result: Res
     result.matches++;
     return;
   }
-  const wanted = types.join(',');
+  // A format stands for the type, where the value is one that could have it.
+  const byFormat = !['null', 'string', 'array'].includes(type) && isKnownFormat(schema);
+  const wanted = byFormat ? schema.format : types.join(',');
+  const given = byFormat ? (formatOfType[type] ?? '') : type;
   const before = result.findings.list.length;
   result.add((findings) =>
-    findings.invalid(nameOf(path), type, `${path} in body must be of type ${wanted}: ${JSON.stringify(type)}`),
+    findings.invalid(nameOf(path), given, `${path} in body must be of type ${wanted}: ${JSON.stringify(given)}`),
   );
   for (const finding of result.findings.list.slice(before)) finding.reason = 'FieldValueTypeInvalid';
 }
@@ -265,31 +275,37 @@ function checkNumber(schema: JsonSchema, value: number, path: string, result: Re
   result.matches++;
   const invalid = (detail: string) =>
     result.add((findings) => findings.invalid(nameOf(path), value, `${path} in body should be ${detail}`));
-  const { format, multipleOf, maximum, minimum } = schema;
-  if (schema.type === 'integer' && !Number.isInteger(value)) {
+  const { multipleOf, maximum, minimum } = schema;
+  const format = isKnownFormat(schema) ? schema.format : undefined;
+  // The bounds of integers are integers too.
+  const inRange = (what: string, number: number): void => {
+    if (schema.type !== 'integer' || isInteger(number, format)) return;
     const named = format === undefined ? '(default format)' : `with format ${format}`;
     result.add((findings) =>
-      findings.invalid('<nil>', '', `Checked value must be of type integer ${named} in ${path}`),
+      findings.invalid('<nil>', '', `${what} value must be of type integer ${named} in ${path}`),
     );
-  } else if (schema.type === 'integer' && format === 'int32' && (value < -2147483648 || value > 2147483647)) {
-    result.add((findings) =>
-      findings.invalid('<nil>', '', `Checked value must be of type integer with format int32 in ${path}`),
-    );
-  }
-  if (multipleOf !== undefined) {
+  };
+  inRange('Checked', value);
+  if (multipleOf !== undefined) inRange('MultipleOf', multipleOf);
+  if (multipleOf !== undefined && multipleOf <= 0) {
+    const detail = `factor MultipleOf declared for ${path} must be positive: ${multipleOf}`;
+    result.add((findings) => findings.invalid(nameOf(path), multipleOf, detail));
+  } else if (multipleOf !== undefined) {
     const times = multipleOf < 1 ? (1 / multipleOf) * value : value / multipleOf;
     if (Math.abs(times - Math.round(times)) > 1e-9 * Math.max(1, Math.abs(times))) {
       invalid(`a multiple of ${multipleOf}`);
     }
   }
-  if (maximum !== undefined) {
-    if (schema.exclusiveMaximum === true ? value >= maximum : value > maximum) {
-      invalid(`less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
-    }
-  }
   if (minimum !== undefined) {
+    inRange('Minimum boundary', minimum);
     if (schema.exclusiveMinimum === true ? value <= minimum : value < minimum) {
       invalid(`greater than ${schema.exclusiveMinimum === true ? '' : 'or equal to '}${minimum}`);
+    }
+  }
+  if (maximum !== undefined) {
+    inRange('Maximum boundary', maximum);
+    if (schema.exclusiveMaximum === true ? value >= maximum : value > maximum) {
+      invalid(`less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
     }
   }
 }

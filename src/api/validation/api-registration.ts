@@ -8,7 +8,7 @@ export function validateApiService(service: APIService, findings: Findings): voi
   const { spec, metadata } = service;
   const { group = '', version = '', caBundle = '', insecureSkipTLSVerify = false, service: backend } = spec;
   const name = `${version}.${group}`;
-  if (metadata.name !== name) {
+  if (metadata.name && metadata.name !== name) {
     findings.invalid(
       'metadata.name',
       metadata.name,

@@ -211,14 +211,14 @@ export function* validateDaemonSetUpdate(daemonSet: DaemonSet, old: DaemonSet, f
 }
 
 /** Claims are looked at once: afterwards they are fixed. */
-export function* validateStatefulSetCreate(set: StatefulSet, findings: Findings): Steps<void> {
-  yield* validateStatefulSet(set, findings);
-  set.spec.volumeClaimTemplates?.forEach((claim, index) => {
-    validateClaimSpec(claim.spec, `spec.volumeClaimTemplates[${index}].spec`, findings);
-  });
-}
+export const validateStatefulSetCreate = (set: StatefulSet, findings: Findings): Steps<void> =>
+  validateStatefulSet(set, findings, set.spec.volumeClaimTemplates);
 
-function* validateStatefulSet({ spec }: StatefulSet, findings: Findings): Steps<void> {
+function* validateStatefulSet(
+  { spec }: StatefulSet,
+  findings: Findings,
+  claims: StatefulSet['spec']['volumeClaimTemplates'] = [],
+): Steps<void> {
   if (spec.podManagementPolicy !== 'OrderedReady' && spec.podManagementPolicy !== 'Parallel') {
     findings.invalid('spec.podManagementPolicy', spec.podManagementPolicy, "must be 'OrderedReady' or 'Parallel'");
   }
@@ -247,6 +247,9 @@ function* validateStatefulSet({ spec }: StatefulSet, findings: Findings): Steps<
       ['Retain', 'Delete'],
     );
   }
+  claims.forEach((claim, index) => {
+    validateClaimSpec(claim.spec, `spec.volumeClaimTemplates[${index}].spec`, findings);
+  });
   findings.nonnegative(spec.replicas, 'spec.replicas');
   findings.nonnegative(spec.minReadySeconds, 'spec.minReadySeconds');
   findings.nonnegative(spec.ordinals?.start, 'spec.ordinals.start');

@@ -1,4 +1,4 @@
-import { notFound } from '../../api/status.ts';
+import { badRequest, notFound } from '../../api/status.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { freshnessOf } from './options/resource-version.ts';
@@ -7,6 +7,10 @@ import type { ResourceRequest } from './scope.ts';
 /** GET of one object, and of its status subresource, which shows the whole object. */
 export async function getObject(environment: Environment, request: ResourceRequest): Promise<Answer> {
   const { context, definition, tenant, namespace, name } = request;
+  const exported = context.query.get('export');
+  if (exported !== null && !/^(0|false)$/i.test(exported)) {
+    throw badRequest('the export parameter, deprecated since v1.14, is no longer supported');
+  }
   const version = context.query.get('resourceVersion');
   if (version !== null && version !== '' && version !== '0') {
     const freshness = freshnessOf(context, { limited: false, continued: false });

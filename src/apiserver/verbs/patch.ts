@@ -19,7 +19,7 @@ import { fillInDefaults } from './defaults.ts';
 import { checkFieldManager, trackFields, trackFieldsSteps } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
-import { checkPlace, requireName, requireSameUid, updateAnswer } from './update.ts';
+import { checkPlace, requireName, requireSameUid, requireVersion, updateAnswer } from './update.ts';
 import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
@@ -94,6 +94,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
       requireSameUid(request, object, old);
       checkPlace(request, object);
       // A version in the patch is a precondition; the one it inherited from the old state is not.
+      requireVersion(request, object);
       if (!hasVersion(document)) delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;
       if (statusOnly) {
         const statusType = spoken.schema.fields['status']?.type;

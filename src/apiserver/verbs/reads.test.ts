@@ -91,6 +91,13 @@ describe('lists and watches', { timeout: 60_000 }, () => {
     await watching;
   });
 
+  it('refuses the export that was taken away', async () => {
+    await post(configMaps, { metadata: { name: 'exported' } });
+    const refused = await refusal(get(`${configMaps}/exported`, { export: 'true' }));
+    assert.equal(refused.message, 'the export parameter, deprecated since v1.14, is no longer supported');
+    await get(`${configMaps}/exported`, { export: 'false' });
+  });
+
   it('shows what another API keeps, in its own form', async () => {
     const events = '/clusters/a/apis/events.k8s.io/v1/namespaces/default/events';
     const regarding = { kind: 'Pod', name: 'p', namespace: 'default' };

@@ -103,7 +103,10 @@ export async function authorizeCreation(environment: Environment, context: Reque
 }
 
 /** Some kinds are never replaced blindly. Source: AllowUnconditionalUpdate of upstream's strategies. */
-function requireVersion({ definition, name }: ResourceRequest, { metadata }: ReturnType<typeof decodeValue>): void {
+export function requireVersion(
+  { definition, name }: ResourceRequest,
+  { metadata }: ReturnType<typeof decodeValue>,
+): void {
   if (definition.strategy.requiresResourceVersion !== true) return;
   if (metadata.resourceVersion && metadata.resourceVersion !== '0') return;
   const message = 'Invalid value: 0: must be specified for an update';

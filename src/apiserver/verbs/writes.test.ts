@@ -221,6 +221,17 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(refused.details?.causes?.length, 1);
   });
 
+  it('names a limit range that has no name, and counts the changes of a driver', async () => {
+    const range = await post(`${root}/namespaces/default/limitranges`, { metadata: {}, spec: { limits: [] } });
+    assert.match(range.metadata.name, /^[0-9a-f-]{36}$/);
+    const drivers = '/clusters/a/apis/storage.k8s.io/v1/csidrivers';
+    const driver = await post(drivers, { metadata: { name: 'd' }, spec: { podInfoOnMount: true } });
+    assert.equal(driver.metadata.generation, undefined);
+    const changed = { spec: { podInfoOnMount: false } };
+    const patched = await send('PATCH', `${drivers}/d`, changed, { contentType: 'application/merge-patch+json' });
+    assert.equal(patched.metadata.generation, 1);
+  });
+
   it('notes who asks for a change by the part of a pod that does not make it', async () => {
     const pods = `${root}/namespaces/default/pods`;
     const containers = [{ name: 'main', image: 'example.test/app:1' }];
@@ -259,5 +270,10 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(blind.code, 422);
     assert.match(blind.message, /metadata.resourceVersion: Invalid value: 0: must be specified for an update/);
     await send('PUT', `${budgets}/Any_name`, { ...budget, metadata });
+    const without = { metadata: { $patch: 'replace', name: 'Any_name' } };
+    const patched = send('PATCH', `${budgets}/Any_name`, without, {
+      contentType: 'application/strategic-merge-patch+json',
+    });
+    assert.match((await refusal(patched)).message, /must be specified for an update/);
   });
 });

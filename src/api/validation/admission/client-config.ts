@@ -43,8 +43,8 @@ function validateWebhookUrl(text: string, path: string, findings: Findings): voi
 
 function validateWebhookService(service: NonNullable<ClientConfig['service']>, path: string, findings: Findings): void {
   // Upstream takes the one for the other.
-  if (!service.name) findings.required(`${path}.namespace`);
   if (!service.namespace) findings.required(`${path}.name`);
+  if (!service.name) findings.required(`${path}.namespace`);
   const { port = 443 } = service;
   if (port < 1 || port > 65535) {
     findings.invalid(`${path}.port`, port, 'port is not valid: must be between 1 and 65535, inclusive');

@@ -106,20 +106,17 @@ export function* validateJob(job: Job, findings: Findings): Steps<void> {
     validateSelectorMatches(job, findings);
   }
   if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
-    const longest = `${metadata.name}-${spec.completions! - 1}`;
+    const { name = '' } = metadata;
+    const longest = `${name}-${spec.completions! - 1}`;
     if (isDns1123Label(longest).length > 0) {
-      findings.invalid(
-        'metadata.name',
-        metadata.name,
-        `will not able to create pod with invalid DNS label: ${longest}`,
-      );
+      findings.invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${longest}`);
     }
   }
 }
 
 function requireGeneratedLabels(
   labels: Record<string, string> | undefined,
-  { name, uid }: Job['metadata'],
+  { name = '', uid }: Job['metadata'],
   findings: Findings,
 ): void {
   const generated = {

@@ -185,10 +185,10 @@ function validatePolicyPort(
     if (endPort < port) findings.invalid(`${path}.endPort`, port, 'must be greater than or equal to `port`');
     findings.invalidEach(`${path}.endPort`, endPort, isPortNumber(endPort));
   } else if (typeof port === 'string') {
-    findings.invalidEach(`${path}.port`, port, isPortName(port));
     if (endPort !== undefined) {
       findings.invalid(`${path}.endPort`, endPort, 'may not be specified when `port` is non-numeric');
     }
+    findings.invalidEach(`${path}.port`, port, isPortName(port));
   } else if (endPort !== undefined) {
     findings.invalid(`${path}.endPort`, endPort, 'may not be specified when `port` is not specified');
   }

@@ -1,7 +1,7 @@
 import { own } from '../../../base/table.ts';
 import type { ResourceRequirements } from '../../generated/core-v1.ts';
 import { isQualifiedName } from '../../names.ts';
-import { compareQuantities, quantityMilliValue, quantityNumber } from '../../quantity.ts';
+import { compareQuantities, isWholeQuantity, quantityNumber } from '../../quantity.ts';
 import { computeResources, standardResources } from '../../resource-names.ts';
 import { type Findings, MUST_NOT_BE_NEGATIVE } from '../findings.ts';
 
@@ -18,7 +18,7 @@ const isInteger = (name: string): boolean =>
 /** Upstream prints a quantity with its quotes: it is an object to Go. */
 export function validateQuantity(name: string, value: string, path: string, findings: Findings): void {
   if (compareQuantities(value, '0') < 0) findings.invalid(path, value, MUST_NOT_BE_NEGATIVE);
-  if (isInteger(name) && quantityMilliValue(value) % 1000 !== 0) findings.invalid(path, value, 'must be an integer');
+  if (isInteger(name) && !isWholeQuantity(value)) findings.invalid(path, value, 'must be an integer');
 }
 
 const hugePageBytes = (name: string): number => quantityNumber(name.slice('hugepages-'.length));

@@ -121,7 +121,6 @@ export function validateStorageCapacityUpdate(
 export function validateVolumeAttachment({ spec }: VolumeAttachment, findings: Findings): void {
   const { attacher, nodeName = '', source } = spec ?? ({} as VolumeAttachment['spec']);
   validateCsiDriverName(attacher, 'spec.attacher', findings);
-  findings.invalidEach('spec.nodeName', nodeName, isDns1123Subdomain(nodeName));
   const { persistentVolumeName, inlineVolumeSpec } = source ?? {};
   if (persistentVolumeName === undefined && inlineVolumeSpec === undefined) {
     findings.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
@@ -136,6 +135,7 @@ export function validateVolumeAttachment({ spec }: VolumeAttachment, findings: F
     const path = 'spec.source.persistentVolumeName';
     findings.invalidEach(path, persistentVolumeName, isDns1123Subdomain(persistentVolumeName));
   }
+  findings.invalidEach('spec.nodeName', nodeName, isDns1123Subdomain(nodeName));
 }
 
 export function validateVolumeAttachmentUpdate(one: VolumeAttachment, old: VolumeAttachment, findings: Findings): void {

@@ -55,8 +55,18 @@ export async function removed(twin: Twin, one: string): Promise<void> {
   await twin.prepare({ method: 'PATCH', path: one, type: MERGE, body }, [200, 404, 422]);
 }
 
-/** The object without what only its writers changed, or what the server says is wrong. */
-export const outcome = ({ json, text }: Answer): unknown => json ?? text;
+/** The object, or what the server says is wrong: cause by cause, without how Go shows the value that is. */
+export function outcome({ json, text }: Answer): unknown {
+  const causes: { message: string }[] | undefined = json?.details?.causes;
+  if (causes === undefined) return json ?? text;
+  const told = causes.map((cause) => ({ ...cause, message: withoutValue(cause.message) }));
+  const [message] = json.message.split(' is invalid: ', 1);
+  return { ...json, message, details: { ...json.details, causes: told } };
+}
+
+/** Structs are shown by Go's names of their fields, and so is what differs between two of them. */
+const withoutValue = (message: string): string =>
+  message.replace(/^(\w+ value): (?:null|[[{].*[}\]]): /s, '$1: …: ').replace(/\n.*$/s, '');
 
 /** Where every field of an object is, the first of a list for all of them; the innermost last. */
 export function fieldsOf(object: any): (string | number)[][] {
