@@ -393,6 +393,7 @@ rules:
 
   test('not what the policy leaves out', async () => {
     const response = await ask({}, '/healthz');
+    assert.equal(response.statusCode, 200);
     await ask(admin, '/version').then((last) => events(last.headers['audit-id']));
     assert.ok(!readFileSync(path, 'utf8').includes(response.headers['audit-id']));
   });

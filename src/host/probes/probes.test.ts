@@ -123,7 +123,8 @@ describe('a probe', () => {
   const web = createHttpServer((request, response) => {
     const code = Number(/\d+/.exec(request.url ?? '')?.[0] ?? 200);
     if (request.url === '/slow') return;
-    const location = request.url === '/away302' ? 'http://elsewhere/' : '/status200';
+    const { url = '' } = request;
+    const location = url === '/away302' ? 'http://elsewhere/' : url === '/endless302' ? url : '/status200';
     if (code >= 300 && code < 400) response.setHeader('Location', location);
     response.statusCode = code;
     response.end(JSON.stringify(request.headers));
@@ -173,6 +174,9 @@ describe('a probe', () => {
     assert.deepEqual(await get('/status503'), { outcome: 'failure', output: 'HTTP probe failed with statuscode: 503' });
     assert.equal((await get('/status302')).outcome, 'success');
     assert.equal((await get('/away302')).outcome, 'warning');
+    const endless = await get('/endless302');
+    assert.equal(endless.outcome, 'failure');
+    assert.match(endless.output, /\/endless302": stopped after 10 redirects$/);
     const slow = await get('/slow');
     assert.match(slow.output, /context deadline exceeded \(Client.Timeout exceeded while awaiting headers\)$/);
     await assert.rejects(

@@ -28,8 +28,9 @@ const pod = (spec: object, metadata: object = {}): Pod =>
   ({ metadata: { name: 'web', namespace: 'shop', uid: 'u-1', ...metadata }, spec }) as any;
 
 /** The main container's environment without the kubernetes service. */
-function environment(container: object, given?: Parameters<typeof lookups>[0], metadata?: object) {
-  const { spec } = resolvePod(pod({ containers: [{ name: 'main', ...container }] }, metadata), 'a', lookups(given));
+function environment(container: object, given?: Parameters<typeof lookups>[0], metadata?: object, ofPod: object = {}) {
+  const containers = [{ name: 'main', ...container }];
+  const { spec } = resolvePod(pod({ containers, ...ofPod }, metadata), 'a', lookups(given));
   const env = spec.pod.containers[0]!.env ?? [];
   const own = env.filter(({ name }) => !name.startsWith('KUBERNETES_'));
   return { env: Object.fromEntries(own.map(({ name, value, valueFrom }) => [name, value ?? valueFrom])), spec };
@@ -125,6 +126,10 @@ test('fields of the pod and resources of its containers', () => {
         field('NAME', 'metadata.name'),
         field('APP', "metadata.labels['app']"),
         field('NONE', "metadata.annotations['x/y']"),
+        field('NAMESPACE', 'metadata.namespace'),
+        field('UID', 'metadata.uid'),
+        field('ACCOUNT', 'spec.serviceAccountName'),
+        field('NODE', 'spec.nodeName'),
         resource('CPU', 'requests.cpu'),
         resource('MILLIS', 'requests.cpu', '1m'),
         resource('MEBIBYTES', 'limits.memory', '1Mi'),
@@ -133,11 +138,16 @@ test('fields of the pod and resources of its containers', () => {
     },
     {},
     { labels: { app: 'shop' } },
+    { serviceAccountName: 'seller', nodeName: 'virtual-node-zone-a' },
   );
   assert.deepEqual(env, {
     NAME: 'web',
     APP: 'shop',
     NONE: '',
+    NAMESPACE: 'shop',
+    UID: 'u-1',
+    ACCOUNT: 'seller',
+    NODE: 'virtual-node-zone-a',
     CPU: '2',
     MILLIS: '1250',
     MEBIBYTES: '128',
