@@ -187,6 +187,7 @@ const vpcService = kind('VpcService', {
             ready: field(boolean),
             serving: field(boolean),
             node: field(string),
+            near: field(list(string)),
             hostname: field(string),
             ports: field(mapOf(int32)),
           }),

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { decodeObject } from '../../../api/decode/decode.ts';
 import type { Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import type { VpcService } from '../../../api/pool.ts';
+import { platformResources } from '../../../api/resources/index.ts';
 import { ENDPOINT_SLICES, SERVICES, VPC_SERVICES } from '../../../api/resources.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
@@ -22,6 +24,37 @@ const sliceOf = (service: string, name: string, more: object): EndpointSlice => 
   addressType: 'IPv4',
   ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
   ...more,
+});
+
+test('all that is told of a service is part of its kind', () => {
+  const service = serviceOf('web', {
+    type: 'LoadBalancer',
+    clusterIPs: ['10.96.0.5'],
+    externalTrafficPolicy: 'Local',
+    healthCheckNodePort: 30001,
+    sessionAffinity: 'ClientIP',
+    publishNotReadyAddresses: true,
+    ports: [{ name: 'http', port: 80, nodePort: 30080 }],
+  });
+  service.metadata.labels = { 'service.kubernetes.io/service-proxy-name': 'other' };
+  const endpoints = ['a', 'b'].map((zone, index) => ({
+    addresses: [`10.128.0.${index}`],
+    hostname: zone,
+    nodeName: `node-${zone}`,
+    hints: { forNodes: [{ name: `node-${zone}` }] },
+  }));
+  const ending = { addresses: ['10.128.0.9'], conditions: { ready: false, serving: true } };
+  const nodes = new Map(['a', 'b'].map((zone, index) => [`node-${zone}`, `10.112.0.${index}`]));
+  const slices = [sliceOf('web', 'a', { endpoints: [...endpoints, ending] })];
+  const definition = platformResources.find(({ kind }) => kind === 'VpcService')!;
+  for (const labels of [service.metadata.labels, {}]) {
+    const labelled = { ...service, metadata: { ...service.metadata, labels } };
+    const spec = vpcServiceSpec(labelled, slices, nodes);
+    assert.ok(spec.endpoints.some(({ near }) => near !== undefined));
+    const object = { apiVersion: 'network.skypod.io/v1alpha1', kind: 'VpcService', metadata: metadata('a'), spec };
+    const { unknownFields, errors } = decodeObject(definition, object, { strict: true });
+    assert.deepEqual([unknownFields, errors], [[], []]);
+  }
 });
 
 test('hints become who is near, unless each node has its own endpoints only', () => {
