@@ -17,13 +17,14 @@ import { createAdmission } from './admission/plugins.ts';
 import { createFrontProxy, type FrontProxy } from './aggregation/front-proxy.ts';
 import { Aggregation, aggregationTemplates } from './aggregation/index.ts';
 import { Audit, type AuditOptions } from './audit/audit.ts';
+import type { Layer } from './audit/latencies.ts';
 import { createAuthorizer } from './authorization/authorizer.ts';
 import { reconcileDefaults } from './authorization/bootstrap/reconcile.ts';
 import { configuredAccess, defaultAccess, type TenantAccess } from './authorization/configured-chain.ts';
 import { NodeAccess } from './authorization/nodes/node-access.ts';
 import { RoleBasedAccess } from './authorization/rbac/role-based-access.ts';
 import type { ConfiguredAuthorizer } from './authorization/webhook/configuration-file.ts';
-import { type Filters, httpChain, inProcessChain } from './chain.ts';
+import { type Filter, type Filters, httpChain, inProcessChain } from './chain.ts';
 import { type CompactionOptions, defaultCompaction, startCompaction } from './compaction.ts';
 import { createServiceDialer } from './connect/service-dialer.ts';
 import {
@@ -299,6 +300,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const audit = options.audit === undefined ? undefined : new Audit(options.audit, { registry, clock, logger });
   audit?.followAdmission(environment.admission);
   apiMetrics.add(audit?.metrics ?? []);
+  const timed = (layer: Layer, filter: Filter) => audit?.latencies.timed(layer, filter) ?? filter;
   const filters: Filters = {
     ...(audit !== undefined && {
       audit: { authentication: audit.authenticationFilter, request: audit.filter },
@@ -315,12 +317,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         return revision;
       }),
     }),
-    authentication: authenticationFilter(credentialsOfContext, authenticator, () => strangers, apiMetrics.access),
+    authentication: timed(
+      'authentication',
+      authenticationFilter(credentialsOfContext, authenticator, () => strangers, apiMetrics.access),
+    ),
     tenantResolution: tenantResolutionFilter(
       (tenant) => tenants.exists(tenant),
       (tenant) => tenants.bornMs(tenant),
     ),
-    impersonation: impersonationFilter(authorizer),
+    impersonation: timed('impersonation', impersonationFilter(authorizer)),
     priorityAndFairness: priorityAndFairnessFilter({
       scheduler,
       configurations,
@@ -329,7 +334,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       nowMs: () => clock.now(),
     }),
     backgroundWork: backgroundWorkFilter(scheduler),
-    authorization: authorizationFilter(authorizer, apiMetrics.access),
+    authorization: timed('authorization', authorizationFilter(authorizer, apiMetrics.access)),
   };
   const httpHandler = httpChain(filters, dispatch);
   const inProcessHandler = inProcessChain(filters, dispatch);

@@ -29,6 +29,8 @@ export interface AdmissionRequest {
   deadlineMs?: number;
   /** For the audit log, said by webhooks and policies: by `WEBHOOK/KEY`. */
   auditAnnotations?: Record<string, string>;
+  /** How long webhooks of a kind were waited for. */
+  webhookMs?: { admit: number; validating: number };
   /** Mutating webhooks and policies note here what they did, so that the chain can be gone through once more. */
   reinvocation?: Reinvocation;
   /** Of the request it is for: long work is done in parts. */

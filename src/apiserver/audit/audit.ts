@@ -18,6 +18,7 @@ import type { RequestBody, RequestContext } from '../request-context.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 import { ReviewClient, type ReviewServer } from '../webhooks/review-client.ts';
 import { type AuditEvent, microTime, statusOf, userOf, withoutManagedFields } from './event.ts';
+import { Latencies } from './latencies.ts';
 import { AuditLog } from './log-backend.ts';
 import { type AuditConfiguration, type AuditStage, auditLevels, loadPolicy, PolicyEvaluator } from './policy.ts';
 import { isOfRouter, shownObject } from './shown.ts';
@@ -75,6 +76,9 @@ export class Audit {
   readonly #seen = new WeakSet<RequestContext>();
   /** The list of its warnings is what a request and its admission both hold. */
   readonly #annotationsByWarnings = new WeakMap<string[], Record<string, string>>();
+  readonly latencies = new Latencies();
+  /** As above, of what is timed. */
+  readonly #contextsByWarnings = new WeakMap<string[], RequestContext>();
   readonly #events = new Counter('apiserver_audit_event_total', 'Audit events made.', []);
   readonly #eventCount = this.#events.with();
   readonly #levels = new Counter('apiserver_audit_level_total', 'Requests by the level the policy gives them.', [
@@ -124,6 +128,7 @@ export class Audit {
     if (record === undefined) return next(context);
     context.auditAnnotations = record.event.annotations;
     this.#annotationsByWarnings.set(context.warnings, record.event.annotations);
+    this.#contextsByWarnings.set(context.warnings, context);
     this.#emit(record, 'RequestReceived');
     const keepsObjects = reaches(record, 'Request');
     const { method } = context;
@@ -163,6 +168,7 @@ export class Audit {
         if (annotations !== undefined) {
           for (const [key, value] of Object.entries(request.auditAnnotations ?? {})) annotations[key] ??= value;
         }
+        this.#noteWebhooks(request);
       }
     };
     admission.mutate = noting(admission.mutate.bind(admission));
@@ -189,6 +195,8 @@ export class Audit {
     if (code === 0 && failure === undefined && answer?.type !== 'watch') {
       event.responseStatus = { metadata: {}, status: 'Success', message: 'Connection closed early', code: 200 };
     }
+    if (!record.panicked && !record.unauthenticated)
+      Object.assign(event.annotations, this.latencies.annotationsOf(context));
     const stage = record.panicked ? 'Panic' : record.unauthenticated ? 'ResponseStarted' : 'ResponseComplete';
     this.#emit(record, stage);
   }
@@ -255,6 +263,16 @@ export class Audit {
     };
     this.#records.set(context, record);
     return record;
+  }
+
+  /** Once: a request's admission is gone through in several parts. */
+  #noteWebhooks(request: AdmissionRequest): void {
+    const context = this.#contextsByWarnings.get(request.warnings);
+    const { webhookMs } = request;
+    if (context === undefined || webhookMs === undefined) return;
+    this.latencies.note(context, 'mutating-webhook', webhookMs.admit);
+    this.latencies.note(context, 'validating-webhook', webhookMs.validating);
+    delete request.webhookMs;
   }
 
   #noteUsers({ event, asker }: AuditRecord, { identity }: RequestContext): void {

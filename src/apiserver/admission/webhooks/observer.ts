@@ -28,10 +28,12 @@ export async function observed<T>(
   request: AdmissionRequest,
   call: () => Promise<T>,
 ): Promise<T> {
-  if (observer === undefined) return call();
   const startedMs = performance.now();
-  const tell = (outcome: Omit<WebhookCall, 'durationMs'>) =>
-    observer.webhookCalled(kind, webhook.name, request, { ...outcome, durationMs: performance.now() - startedMs });
+  const tell = (outcome: Omit<WebhookCall, 'durationMs'>) => {
+    const durationMs = performance.now() - startedMs;
+    noteTime(request, kind, durationMs);
+    observer?.webhookCalled(kind, webhook.name, request, { ...outcome, durationMs });
+  };
   try {
     const result = await call();
     tell({ code: 200, rejectedBy: undefined, failsOpen: false });
@@ -40,6 +42,13 @@ export async function observed<T>(
     tell(outcomeOf(error, webhook));
     throw error;
   }
+}
+
+/** Mutating ones come one after another, validating ones side by side. */
+function noteTime(request: AdmissionRequest, kind: WebhookKind, durationMs: number): void {
+  request.webhookMs ??= { admit: 0, validating: 0 };
+  request.webhookMs[kind] =
+    kind === 'admit' ? request.webhookMs.admit + durationMs : Math.max(request.webhookMs.validating, durationMs);
 }
 
 /** Source: the ends of callHook in validating/dispatcher.go and mutating/dispatcher.go. */
