@@ -49,7 +49,9 @@ export interface VersionedForm {
   /** The same object for the same input, as long as that lives; unless it is much larger, then for a while. */
   fromStored(object: KubeObject): KubeObject;
   /** An object of any version in another one of them (an apiVersion); rejects when the conversion webhook fails. */
-  convert(object: KubeObject, apiVersion: string): Promise<KubeObject>;
+  convert(object: KubeObject, apiVersion: string): KubeObject | Promise<KubeObject>;
+  /** Of any version, the same one for versions whose schemas are alike; undefined when there is no such version. */
+  schemaOf(apiVersion: string): TypeSchema | undefined;
   /**
    * Where a webhook converts, instead of fromStored: all of them in one call, in the same order. Rejects with the
    * StatusError that upstream would answer with.

@@ -24,6 +24,7 @@ import { type Conflicts, conflictsOf, reconcileManaged, takeFromOthers } from '.
 import { strippedFields } from './tracked-type.ts';
 import { trackChange } from './update.ts';
 import { validateConfiguration, validationSteps } from './validate.ts';
+import { Unconverted } from './versions.ts';
 
 export interface Application {
   endpoint: Endpoint;
@@ -52,8 +53,8 @@ export function* applySteps(application: Application): Steps<KubeObject> {
   } catch (error) {
     // A stored object need not fit the schema (lists without the keys of their items): upstream says so with a 500.
     const { endpoint, live } = application;
-    const fault =
-      error instanceof StatusError || live === undefined ? undefined : validateConfiguration(endpoint.type, live);
+    const isKnown = error instanceof StatusError || error instanceof Unconverted;
+    const fault = isKnown || live === undefined ? undefined : validateConfiguration(endpoint.type, live);
     if (fault === undefined) throw error;
     throw new StatusError(500, '', `failed to create typed live object (${describe(live!)}): ${fault}`);
   }

@@ -8,4 +8,4 @@ export { alternativeOf, type MergeType, mergeTypeOf, typeOfField } from './merge
 export { elementsOfJsonPath, entriesOfScale, entriesOfScaled } from './scale-entries.ts';
 export { trackUpdate, trackUpdateSteps } from './update.ts';
 export { validateConfiguration } from './validate.ts';
-export { onlyVersion, type Versions } from './versions.ts';
+export { onlyVersion, Unconverted, type Versions } from './versions.ts';

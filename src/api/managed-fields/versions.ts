@@ -11,6 +11,21 @@ export interface Versions {
   convert(object: KubeObject, from: string, to: string): KubeObject;
 }
 
+/**
+ * Thrown by `convert` where a webhook makes the form that is needed: who can wait gets it there and begins anew, which
+ * comes to the same as nothing was changed till then.
+ */
+export class Unconverted extends Error {
+  readonly object: KubeObject;
+  readonly apiVersion: string;
+
+  constructor(object: KubeObject, apiVersion: string) {
+    super(`not in version ${apiVersion} yet`);
+    this.object = object;
+    this.apiVersion = apiVersion;
+  }
+}
+
 /** Most kinds have one. */
 export function onlyVersion(apiVersion: string, type: MergeType): Versions {
   return {

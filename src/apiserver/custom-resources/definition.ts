@@ -1,9 +1,11 @@
+import { deepEqual } from '../../api/equality.ts';
 import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from '../../api/generated/apiextensions-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
-import type { ResourceDefinition, SubresourceDefinition } from '../../api/resource-definition.ts';
+import { type KubeObject, parseApiVersion } from '../../api/object.ts';
+import type { ResourceDefinition, SubresourceDefinition, VersionedForm } from '../../api/resource-definition.ts';
+import type { TypeSchema } from '../../api/schema.ts';
 import { firstValue, parseJsonPath, printValue } from '../../api/structural-schema/json-path.ts';
 import { typeSchemaOf } from '../../api/structural-schema/type-schema.ts';
 import { compareVersions } from '../discovery/documents.ts';
@@ -34,6 +36,7 @@ export function resourceOf(
   const structural = schemaOfVersion(version);
   const scale = version.subresources?.scale;
   const { deprecated, deprecationWarning } = version;
+  const schemaOf = schemasOf(crd, versionName, kind);
   return {
     group,
     version: versionName,
@@ -45,18 +48,40 @@ export function resourceOf(
     shortNames: names.shortNames ?? [],
     categories: names.categories ?? [],
     verbs,
-    schema: typeSchemaOf(modelName(group, versionName, kind), structural),
+    schema: schemaOf(`${group}/${versionName}`)!,
     subresources: subresourcesOf(version),
     columns: columnsOf(version.additionalPrinterColumns ?? []),
     selectableFields: selectableFieldsOf(version),
     hasGeneration: true,
     strategy: customResourceStrategy(structural, scale),
-    versioned: versionedForm(crd, versionName, converter),
+    versioned: versionedForm(crd, versionName, converter, schemaOf),
     ...(deprecated === true && {
       deprecationWarning: deprecationWarning ?? defaultDeprecationWarning(crd.spec, versionName),
     }),
     isTerminating: crd.metadata.deletionTimestamp !== undefined,
   };
+}
+
+/** The types of a definition's versions, made when asked for; those that are like the one at hand are that one. */
+function schemasOf(crd: CustomResourceDefinition, own: string, kind: string): VersionedForm['schemaOf'] {
+  const { group, versions } = crd.spec;
+  const made = new Map<string, TypeSchema>();
+  const make = (name: string): TypeSchema | undefined => {
+    const version = versions.find((one) => one.name === name);
+    if (version === undefined) return undefined;
+    const structural = schemaOfVersion(version);
+    const isLikeOwn = name !== own && deepEqual(structural, schemaOfVersion(versions.find((one) => one.name === own)!));
+    return isLikeOwn ? schemaOf(`${group}/${own}`) : typeSchemaOf(modelName(group, name, kind), structural);
+  };
+  const schemaOf = (apiVersion: string): TypeSchema | undefined => {
+    const known = made.get(apiVersion);
+    if (known !== undefined) return known;
+    const { group: asked, version } = parseApiVersion(apiVersion);
+    const schema = asked === group ? make(version) : undefined;
+    if (schema !== undefined) made.set(apiVersion, schema);
+    return schema;
+  };
+  return schemaOf;
 }
 
 /** Source: apiextensions' defaultDeprecationWarning. */

@@ -27,6 +27,7 @@ const formWithDefaultOf = (bytes: number) =>
     } as unknown as CustomResourceDefinition,
     'v1',
     undefined,
+    () => undefined,
   );
 
 const stored = (name: string, looked: string[] = []): CacheEntry => ({

@@ -24,6 +24,7 @@ export function versionedForm(
   crd: CustomResourceDefinition,
   versionName: string,
   converter: Converter | undefined,
+  schemaOf: VersionedForm['schemaOf'],
 ): VersionedForm {
   const { group, versions } = crd.spec;
   const storage = versions.find((version) => version.storage)!;
@@ -87,7 +88,8 @@ export function versionedForm(
     return {
       storedApiVersion,
       toStored: (object) => rename(object, storedApiVersion),
-      convert: async (object, wanted) => rename(object, wanted),
+      convert: rename,
+      schemaOf,
       fromStored,
     };
   }
@@ -99,6 +101,7 @@ export function versionedForm(
     storedApiVersion,
     toStored: (object) => (object.apiVersion === storedApiVersion ? object : convert(object, storedApiVersion)),
     convert,
+    schemaOf,
     fromStored,
     async fromStoredRemotely(stored) {
       const converted = await converter(stored.map(decoded), apiVersion);

@@ -80,4 +80,24 @@ describe('versions of custom resources', () => {
       assert.deepEqual({ spec, status }, { spec: { color: 'red' }, status: { phase: 'New' } });
     }
   });
+
+  it('have managers of their own fields', async () => {
+    const apply = (name: string, fieldManager: string, spec: object, force = 'false') =>
+      (test.transport as Transport).request<any>({
+        method: 'PATCH',
+        path: `/clusters/red${path(name)}/owned`,
+        query: { fieldManager, force },
+        contentType: 'application/apply-patch+yaml',
+        body: { apiVersion: `example.com/${name}`, kind: 'Lamp', metadata: { name: 'owned' }, spec },
+      } as never);
+    await apply('v1beta1', 'old', { color: 'red', shape: 'round' });
+    await assert.rejects(apply('v1', 'new', { color: 'blue' }), { message: /conflict with "old".*: \.spec\.color$/ });
+    const { spec, metadata } = await apply('v1', 'new', { color: 'blue' }, 'true');
+    assert.deepEqual(spec, { color: 'blue' });
+    const owned = metadata.managedFields.map(({ manager, fieldsV1 }: any) => [manager, fieldsV1]);
+    assert.deepEqual(owned, [
+      ['new', { 'f:spec': { 'f:color': {} } }],
+      ['old', { 'f:spec': { 'f:shape': {} } }],
+    ]);
+  });
 });

@@ -13,7 +13,7 @@ import type { RequestBody, RequestContext } from '../request-context.ts';
 import { readYaml } from '../yaml/read.ts';
 import { createObject } from './create-object.ts';
 import { fillInDefaults } from './defaults.ts';
-import { checkFieldManager, type TrackedResource, trackedResource } from './field-management.ts';
+import { checkFieldManager, type TrackedResource, trackedResource, withConversions } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { authorizeCreation, checkPlace, requireSameUid, updateAnswer } from './update.ts';
@@ -39,9 +39,8 @@ export async function apply(
   const tracked = trackedResource(spoken, subresource?.name ?? '');
   const pace = paceOf(context);
   const appliedTo = async (live: KubeObject | undefined): Promise<KubeObject> => {
-    const applying = runInTurns(
-      applySteps(applicationOf(environment, context, tracked, spoken, live, configuration)),
-      pace,
+    const applying = withConversions(spoken, tracked, (resource) =>
+      runInTurns(applySteps(applicationOf(environment, context, resource, spoken, live, configuration)), pace),
     );
     const merged = applying instanceof Promise ? await applying : applying;
     if (pace?.isDue) await pace.rest();

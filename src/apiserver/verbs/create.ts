@@ -1,13 +1,12 @@
 import { applyDefaults } from '../../api/defaults.ts';
 import { apiVersionOf, type KubeObject } from '../../api/object.ts';
-import { runInTurns } from '../../base/steps.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
 import { createObject } from './create-object.ts';
 import { fillInDefaults } from './defaults.ts';
-import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
+import { checkFieldManager, trackFieldsInTurns } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { methodNotAllowedHere, type ResourceRequest, writeOf } from './scope.ts';
@@ -39,7 +38,7 @@ export async function createSent(
   // Nobody's: nothing is made on its way out.
   delete sent.metadata.deletionTimestamp;
   delete sent.metadata.deletionGracePeriodSeconds;
-  const tracking = runInTurns(trackFieldsSteps(environment, request, undefined, sent), pace);
+  const tracking = trackFieldsInTurns(environment, request, undefined, sent, pace);
   if (tracking instanceof Promise) await tracking;
   if (pace?.isDue) await pace.rest();
   const object = toStored(request.view, sent);

@@ -7,13 +7,14 @@ import {
   onlyVersion,
   type trackUpdate,
   trackUpdateSteps,
+  Unconverted,
   type Versions,
 } from '../../api/managed-fields/index.ts';
 import { apiVersionOf, formatTime, type KubeObject, parseApiVersion } from '../../api/object.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { type FieldError, invalid } from '../../api/status.ts';
+import type { ResourceDefinition, VersionedForm } from '../../api/resource-definition.ts';
+import { type FieldError, invalid, StatusError } from '../../api/status.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
-import { runAtOnce, type Steps } from '../../base/steps.ts';
+import { type Pace, runAtOnce, runInTurns, type Steps } from '../../base/steps.ts';
 import type { Environment } from '../environment.ts';
 import type { RequestContext } from '../request-context.ts';
 import { resetFieldsOf } from './reset-fields.ts';
@@ -51,9 +52,10 @@ export function trackedResource(definition: ResourceDefinition, subresource: str
   return resource;
 }
 
-/** autoscaling and events have two APIs for one kind; custom resources have versions that differ in name alone. */
+/** autoscaling and events have two APIs for one kind; custom resources have what their definitions say. */
 function versionsOf(definition: ResourceDefinition): Versions {
   const own = apiVersionOf(definition);
+  if (definition.versioned !== undefined) return versionsOfCustom(definition.versioned);
   const type = mergeTypeOf(definition.schema);
   const forms = Object.entries(storedForms).map(([key, form]) => {
     const [group, version] = key.split('/') as [string, string];
@@ -62,14 +64,7 @@ function versionsOf(definition: ResourceDefinition): Versions {
   const related = forms.filter(
     ({ view, stored, form }) => form.kind === definition.kind && (view === own || stored === own),
   );
-  if (related.length === 0) {
-    if (schemaOfKind(definition.group, definition.version, definition.kind) !== undefined)
-      return onlyVersion(own, type);
-    return {
-      typeOf: (version) => (parseApiVersion(version).group === definition.group ? type : undefined),
-      convert: (object) => object,
-    };
-  }
+  if (related.length === 0) return onlyVersion(own, type);
   return {
     typeOf(version) {
       const { group, version: name } = parseApiVersion(version);
@@ -86,33 +81,113 @@ function versionsOf(definition: ResourceDefinition): Versions {
   };
 }
 
+function versionsOfCustom({ schemaOf, convert, fromStoredRemotely }: VersionedForm): Versions {
+  const hasWebhook = fromStoredRemotely !== undefined;
+  return {
+    typeOf(version) {
+      const schema = schemaOf(version);
+      return schema === undefined ? undefined : mergeTypeOf(schema);
+    },
+    convert(object, from, to) {
+      // Without a webhook versions differ in what their schemas know.
+      if (!hasWebhook && schemaOf(from) === schemaOf(to)) return object;
+      const converted = hasWebhook ? undefined : convert({ ...object, apiVersion: from }, to);
+      if (converted === undefined || converted instanceof Promise) throw new Unconverted(object, to);
+      return converted;
+    },
+  };
+}
+
+/** Against webhooks that say something else each time. */
+const conversionsLimit = 100;
+
+/**
+ * Runs what looks at an object in the versions of its managers. Where a webhook makes those, each is asked for when it
+ * turns out to be needed, and the work begins anew with it: few objects have managers that speak different versions.
+ */
+export function withConversions<T>(
+  { versioned }: ResourceDefinition,
+  resource: TrackedResource,
+  work: (resource: TrackedResource) => T | Promise<T>,
+): T | Promise<T> {
+  return versioned?.fromStoredRemotely === undefined ? work(resource) : converting(versioned, resource, work);
+}
+
+async function converting<T>(
+  versioned: VersionedForm,
+  resource: TrackedResource,
+  work: (resource: TrackedResource) => T | Promise<T>,
+): Promise<T> {
+  const made = new Map<string, KubeObject>();
+  const keyOf = (object: KubeObject, apiVersion: string) => `${apiVersion} ${JSON.stringify(object)}`;
+  const versions: Versions = {
+    ...resource.endpoint.versions,
+    convert(object, _from, to) {
+      const known = made.get(keyOf(object, to));
+      if (known === undefined) throw new Unconverted(object, to);
+      return known;
+    },
+  };
+  let known = resource;
+  for (;;) {
+    try {
+      return await work(known);
+    } catch (error) {
+      if (!(error instanceof Unconverted)) throw error;
+      if (made.size === conversionsLimit) throw new StatusError(500, '', error.message);
+      const { object, apiVersion } = error;
+      made.set(keyOf(object, apiVersion), await versioned.convert(object, apiVersion));
+      known = { ...resource, endpoint: { ...resource.endpoint, versions } };
+    }
+  }
+}
+
 /** Says whose the fields of a written object are. `object` may have managedFields as the client sent them. */
 export const trackFields = (
   environment: Environment,
   request: ResourceRequest,
   live: KubeObject | undefined,
   object: KubeObject,
-): void => runAtOnce(trackFieldsSteps(environment, request, live, object));
+): void => {
+  const tracked = trackedResource(request.view ?? request.definition, request.subresource?.name ?? '');
+  runAtOnce(trackFieldsSteps(environment, request, live, object, tracked));
+};
 
-/** The same, of large objects, in parts. */
-export function* trackFieldsSteps(
+/** The same, of large objects in parts, and of custom resources in the versions of their managers. */
+export function trackFieldsInTurns(
   environment: Environment,
   request: ResourceRequest,
   live: KubeObject | undefined,
   object: KubeObject,
+  pace: Pace | undefined,
+): void | Promise<void> {
+  const definition = request.view ?? request.definition;
+  const tracked = trackedResource(definition, request.subresource?.name ?? '');
+  const work = (resource: TrackedResource) =>
+    runInTurns(trackFieldsSteps(environment, request, live, object, resource), pace);
+  const tracking = withConversions(definition, tracked, work);
+  if (!(tracking instanceof Promise) || definition.versioned === undefined) return tracking;
+  return tracking.catch((error) => {
+    environment.logger.warn({ error, path: request.context.info.path }, untracked);
+    delete object.metadata.managedFields;
+  });
+}
+
+const untracked = 'fields of an object could not be tracked';
+
+function* trackFieldsSteps(
+  environment: Environment,
+  request: ResourceRequest,
+  live: KubeObject | undefined,
+  object: KubeObject,
+  tracked: TrackedResource,
 ): Steps<void> {
   const { context, tenant } = request;
   const managedFields =
     // The platform's own objects are written at a high rate and by its components alone.
     live === undefined && tenant === SYSTEM_TENANT
       ? undefined
-      : yield* fieldsSteps(
-          environment,
-          context,
-          trackedResource(request.view ?? request.definition, request.subresource?.name ?? ''),
-          live,
-          object,
-        );
+      : yield* fieldsSteps(environment, context, tracked, live, object);
   if (managedFields === undefined) delete object.metadata.managedFields;
   else object.metadata.managedFields = managedFields;
 }
@@ -136,8 +211,9 @@ function* fieldsSteps(
   try {
     return yield* trackUpdateSteps({ endpoint, empty, manager: managerOf(context), live, object, now });
   } catch (error) {
+    if (error instanceof Unconverted) throw error;
     // As upstream: rather nobody's fields than a write that fails over who owns them.
-    environment.logger.warn({ error, path: context.info.path }, 'fields of an object could not be tracked');
+    environment.logger.warn({ error, path: context.info.path }, untracked);
     return undefined;
   }
 }

@@ -16,7 +16,7 @@ import { noteSize, paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { apply, readConfiguration } from './apply.ts';
 import { fillInDefaults } from './defaults.ts';
-import { checkFieldManager, trackFields, trackFieldsSteps } from './field-management.ts';
+import { checkFieldManager, trackFields, trackFieldsInTurns } from './field-management.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName, requireSameUid, requireVersion, updateAnswer } from './update.ts';
@@ -108,7 +108,7 @@ export async function patch(environment: Environment, request: ResourceRequest):
       const filling = fillInDefaults(spoken, object, pace);
       if (filling instanceof Promise) await filling;
       if (pace?.isDue) await pace.rest();
-      const tracking = runInTurns(trackFieldsSteps(environment, request, fromStored(request.view, old), object), pace);
+      const tracking = trackFieldsInTurns(environment, request, fromStored(request.view, old), object, pace);
       if (tracking instanceof Promise) await tracking;
       if (pace?.isDue) await pace.rest();
       return toStored(request.view, object);

@@ -2,7 +2,6 @@ import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, type FieldError, invalid, isAlreadyExists, isNotFound } from '../../api/status.ts';
 import { metadataKeptByStatus } from '../../api/strategies/status-metadata.ts';
 import { ownLookAtMetadata } from '../../api/validation/index.ts';
-import { runInTurns } from '../../base/steps.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';
 import { attributesOf, deniedError } from '../authorization/attributes.ts';
 import { decodeValue, fieldValidationOf, parseBody } from '../decode-body.ts';
@@ -11,7 +10,7 @@ import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { createSent } from './create.ts';
 import { fillInDefaults } from './defaults.ts';
-import { checkFieldManager, trackFieldsSteps } from './field-management.ts';
+import { checkFieldManager, trackFieldsInTurns } from './field-management.ts';
 import { matchNamespace } from './metadata.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { checkNameInPath, type ResourceRequest, writeOf } from './scope.ts';
@@ -51,10 +50,7 @@ export async function update(environment: Environment, request: ResourceRequest)
         const filling = fillInDefaults(spoken, object, pace);
         if (filling instanceof Promise) await filling;
         if (pace?.isDue) await pace.rest();
-        const tracking = runInTurns(
-          trackFieldsSteps(environment, request, fromStored(request.view, old), object),
-          pace,
-        );
+        const tracking = trackFieldsInTurns(environment, request, fromStored(request.view, old), object, pace);
         if (tracking instanceof Promise) await tracking;
         if (pace?.isDue) await pace.rest();
         return toStored(request.view, object);

@@ -162,6 +162,45 @@ describe('conversion of custom resources by webhook', () => {
     await Promise.all(watches);
   });
 
+  it('knows whose a field is in the version of its manager', async () => {
+    const apply = (version: string, manager: string, fields: object, more = '') =>
+      call(
+        'PATCH',
+        of(version, 'owned'),
+        { apiVersion: `stable.example.com/${version}`, kind: 'Endpoint', metadata: { name: 'owned' }, ...fields },
+        {
+          contentType: 'application/apply-patch+yaml',
+          query: { fieldManager: manager, ...(more !== '' && { force: more }) },
+        },
+      );
+    const fieldsOf = ({ metadata }: any) =>
+      metadata.managedFields.map(({ manager, apiVersion, fieldsV1 }: any) =>
+        [manager, apiVersion.split('/')[1], ...Object.keys(fieldsV1)].join(' '),
+      );
+    await apply('v1', 'old', { hostPort: 'a:1' });
+    await assert.rejects(apply('v2', 'new', { host: 'b' }), { code: 409, message: /conflict with "old": \.hostPort$/ });
+    // Agreement is no conflict, and takes nothing away.
+    const agreed = await apply('v2', 'new', { host: 'a' });
+    assert.deepEqual(fieldsOf(agreed).sort(), ['new v2 f:host', 'old v1 f:hostPort']);
+    assert.deepEqual([agreed.host, agreed.port], ['a', '1']);
+    const forced = await apply('v2', 'new', { host: 'b' }, 'true');
+    assert.deepEqual(fieldsOf(forced), ['new v2 f:host']);
+    await assert.rejects(apply('v1', 'old', { hostPort: 'a:1' }), { message: /conflict with "new": \.host$/ });
+    // Updates take what they change, in whatever version it was someone's.
+    const sent = { contentType: 'application/merge-patch+json', query: { fieldManager: 'editor' } };
+    const edited = await call('PATCH', of('v1', 'owned'), { hostPort: 'c:1' }, sent);
+    assert.deepEqual(fieldsOf(edited), ['editor v1 f:hostPort']);
+    // Who applies in another version than before owns what is said now.
+    await apply('v1', 'old', { hostPort: 'd:1' }, 'true');
+    const moved = await apply('v2', 'old', { host: 'd' });
+    assert.deepEqual(fieldsOf(moved), ['old v2 f:host']);
+    // A webhook that fails is an error to who applies; who updates rather leaves fields to nobody.
+    hook.handlers['/convert'] = () => 'down';
+    await assert.rejects(apply('v1', 'third', { hostPort: 'd:1' }), { code: 500 });
+    const unowned = await call('PATCH', of('v1', 'owned'), { hostPort: 'e:1' }, sent);
+    assert.equal(unowned.metadata.managedFields, undefined);
+  });
+
   it('says in upstream’s words what a webhook may not do', async () => {
     await call('POST', of('v1'), { metadata: { name: 'bad' }, hostPort: 'a:1' });
     const of1 = 'conversion webhook for stable.example.com/v1, Kind=Endpoint';
