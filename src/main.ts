@@ -66,6 +66,14 @@ program
   .action(async (options) => (await import('./compose/commands/usage.ts')).showUsage(options));
 
 program
+  .command('reencrypt [resources...]')
+  .description('store again, in every tenant, what an old key encrypts (default: secrets), so that the key may go')
+  .option(...dataDirectory)
+  .action(async (resources, options) =>
+    (await import('./compose/commands/reencrypt.ts')).reencrypt(resources, options),
+  );
+
+program
   .command('status')
   .description('print what runs and how it is')
   .option(...dataDirectory)
