@@ -26,7 +26,9 @@ export function readBody(request: IncomingMessage | Http2Request): Promise<Reque
       body.clear();
       reject(requestEntityTooLarge(bodyLimitBytes));
     });
+    let isRead = false;
     const finish = () => {
+      isRead = true;
       const bytes = body.bytes();
       const problem = contentType.includes('protobuf') ? undefined : outgrown(bytes, contentType.includes('yaml'));
       if (problem === 'depth') {
@@ -41,7 +43,10 @@ export function readBody(request: IncomingMessage | Http2Request): Promise<Reque
     // Of a stream over HTTP/2 without any data, nobody hears the end who comes later.
     if (readable.readableEnded) return finish();
     readable.on('end', finish);
-    const cut = () => reject(new StatusError(400, 'BadRequest', 'the request ended before its body did'));
+    // Every request's stream is closed at last: an error is dear to make, and nobody hears of this one.
+    const cut = () => {
+      if (!isRead) reject(new StatusError(400, 'BadRequest', 'the request ended before its body did'));
+    };
     if (readable.destroyed) return cut();
     readable.on('aborted', cut);
     readable.on('error', cut);

@@ -8,9 +8,14 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
+import { systemClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/log.ts';
 import { until } from '../../base/testing/until.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { CertificateAuthority } from '../identity/certificate-authority.ts';
+import type { RequestContext } from '../request-context.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
+import { listen } from './listener.ts';
 
 describe('requests over HTTP/2', () => {
   let server: TestServer;
@@ -86,4 +91,43 @@ describe('requests over HTTP/2', () => {
     });
     assert.equal((await read(session.request({ ':path': path }))).code, 200);
   });
+});
+
+test('a request is given up when its client leaves before the answer, not when the answer is out', async () => {
+  const authority = await CertificateAuthority.create('test');
+  const serving = await authority.issueServing(['127.0.0.1']);
+  const asked = new Map<string, RequestContext>();
+  const listener = await listen(
+    { host: '127.0.0.1', port: 0 },
+    {
+      servingCertificatePem: serving.certificatePem,
+      servingKeyPem: serving.keyPem,
+      caPem: authority.certificatePem,
+      clock: systemClock,
+      logger: silentLogger,
+      handler: async (context) => {
+        asked.set(context.info.path, context);
+        if (context.info.path === '/never')
+          await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+        await context.readBody();
+        return { type: 'object', code: 200, object: {} };
+      },
+    },
+  );
+  const session = connect(`https://127.0.0.1:${listener.address().port}`, { ca: authority.certificatePem });
+  try {
+    const answered = session.request({ ':method': 'POST', ':path': '/answered' }, { endStream: false });
+    answered.end('{}');
+    answered.resume();
+    await once(answered, 'close');
+    const left = session.request({ ':path': '/never' });
+    left.on('error', () => {});
+    await until(() => asked.has('/never'));
+    left.close(constants.NGHTTP2_CANCEL);
+    await until(() => asked.get('/never')!.signal.aborted);
+    assert.equal(asked.get('/answered')!.signal.aborted, false);
+  } finally {
+    session.destroy();
+    await listener.close();
+  }
 });

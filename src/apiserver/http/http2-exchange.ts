@@ -70,6 +70,11 @@ export class Http2Response {
     return this.stream.destroyed || this.stream.closed;
   }
 
+  /** By the server. A stream that is cut before that is ended by Node. */
+  get writableEnded(): boolean {
+    return this.stream.writableEnded && !this.stream.aborted;
+  }
+
   get writableFinished(): boolean {
     return this.stream.writableFinished;
   }

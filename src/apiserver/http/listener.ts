@@ -128,11 +128,12 @@ export async function listen(at: { host: string; port: number }, options: Listen
   async function serve(request: AnyRequest, response: AnyResponse): Promise<void> {
     if (response.destroyed) return;
     const abort = new AbortController();
-    // An answer that went out whole left nobody waiting: an abort's error is dear to make.
+    // Who has ended an answer waits for nothing any more, and an abort's error is dear to make. Over HTTP/2 the last write is
+    // finished only after the stream is closed.
     let isThrough = () => {};
     response.on('close', () => {
       isThrough();
-      if (!response.writableFinished) abort.abort();
+      if (!response.writableEnded) abort.abort();
     });
     const respondOptions = {
       response: response as never,
