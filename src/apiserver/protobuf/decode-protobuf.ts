@@ -23,24 +23,27 @@ export function* protobufSteps(bytes: Buffer, expected: TypeSchema | undefined):
     throw new WireError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
   }
   // runtime.Unknown: typeMeta = 1 {apiVersion = 1, kind = 2}, raw = 2, contentEncoding = 3, contentType = 4.
-  let typeMeta: Buffer = Buffer.alloc(0);
-  let raw: Buffer = Buffer.alloc(0);
-  forEachField(bytes.subarray(magic.length), (number, wireType, reader) => {
-    if (number === 1 && wireType === 2) typeMeta = reader.bytes();
-    else if (number === 2 && wireType === 2) raw = reader.bytes();
-    else reader.skip(wireType);
-  });
+  let typeMeta: WireReader | undefined;
+  let raw = new WireReader(bytes, bytes.length);
+  const unknown = new WireReader(bytes, magic.length);
+  while (!unknown.done) {
+    const number = unknown.field();
+    if (unknown.wireType === 2 && number === 1) typeMeta = unknown.message();
+    else if (unknown.wireType === 2 && number === 2) raw = unknown.message();
+    else unknown.skip();
+  }
   const meta: Record<string, string> = {};
-  forEachField(typeMeta, (number, wireType, reader) => {
-    if (wireType === 2) meta[number === 1 ? 'apiVersion' : 'kind'] = reader.bytes().toString();
-    else reader.skip(wireType);
-  });
+  while (typeMeta !== undefined && !typeMeta.done) {
+    const number = typeMeta.field();
+    if (typeMeta.wireType === 2) meta[number === 1 ? 'apiVersion' : 'kind'] = typeMeta.text();
+    else typeMeta.skip();
+  }
   const { apiVersion = '', kind = '' } = meta;
   const { group, version } = parseApiVersion(apiVersion);
   const schema = kind === 'DeleteOptions' ? schemaOf(deleteOptions) : (schemaOfKind(group, version, kind) ?? expected);
   if (schema === undefined)
     throw new WireError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`);
-  const read = raw.length < longBytes ? readMessage(raw, schema) : yield* longMessage(raw, schema);
+  const read = raw.left < longBytes ? readMessage(raw, schema) : yield* longMessage(raw, schema);
   return { ...(kind !== '' && { kind }), ...(apiVersion !== '' && { apiVersion }), ...read };
 }
 
@@ -48,38 +51,29 @@ export function* protobufSteps(bytes: Buffer, expected: TypeSchema | undefined):
 const longBytes = 16 * 1024;
 const fieldsAtOnce = 64;
 
-function* longMessage(bytes: Buffer, schema: TypeSchema): Steps<Record<string, any>> {
+function* longMessage(reader: WireReader, schema: TypeSchema): Steps<Record<string, any>> {
   const object: Record<string, any> = {};
-  yield* readLong(object, bytes, fieldsOf(schema));
+  yield* readLong(object, reader, fieldsOf(schema));
   return object;
 }
 
-function* readLong(object: Record<string, any>, bytes: Buffer, fields: MessageFields): Steps<void> {
-  const reader = new WireReader(bytes);
+function* readLong(object: Record<string, any>, reader: WireReader, fields: MessageFields): Steps<void> {
   for (let count = 1; !reader.done; count++) {
     if (count % fieldsAtOnce === 0) yield;
-    const { number, wireType } = reader.tag();
+    const number = reader.field();
     const embedded = fields.embedded.get(number);
     const [name, field] = fields.direct.get(number) ?? [];
     const type = field?.type.kind === 'array' ? field.type.items : field?.type;
     const isMessage = type?.kind === 'object' && unions[field!.goType ?? ''] === undefined;
-    if (wireType !== 2 || reader.nextLength < longBytes || (embedded === undefined && !isMessage)) {
-      readField(object, number, wireType, reader, fields);
+    if (reader.wireType !== 2 || reader.nextLength < longBytes || (embedded === undefined && !isMessage)) {
+      readField(object, number, reader, fields);
     } else if (embedded !== undefined) {
-      yield* readLong(object, reader.bytes(), embedded);
+      yield* readLong(object, reader.message(), embedded);
     } else {
-      const message = yield* longMessage(reader.bytes(), resolveObject(type as Parameters<typeof resolveObject>[0]));
+      const message = yield* longMessage(reader.message(), resolveObject(type as Parameters<typeof resolveObject>[0]));
       if (field!.type.kind === 'array') (object[name!] ??= []).push(message);
       else object[name!] = message;
     }
-  }
-}
-
-function forEachField(bytes: Buffer, visit: (number: number, wireType: number, reader: WireReader) => void): void {
-  const reader = new WireReader(bytes);
-  while (!reader.done) {
-    const { number, wireType } = reader.tag();
-    visit(number, wireType, reader);
   }
 }
 
@@ -109,97 +103,89 @@ function fieldsOf(schema: TypeSchema): MessageFields {
   return fields;
 }
 
-function readMessage(bytes: Buffer, schema: TypeSchema): Record<string, any> {
+function readMessage(reader: WireReader, schema: TypeSchema): Record<string, any> {
   const object: Record<string, any> = {};
-  readInto(object, bytes, fieldsOf(schema));
+  readInto(object, reader, fieldsOf(schema));
   return object;
 }
 
-function readInto(object: Record<string, any>, bytes: Buffer, fields: MessageFields): void {
-  forEachField(bytes, (number, wireType, reader) => readField(object, number, wireType, reader, fields));
+function readInto(object: Record<string, any>, reader: WireReader, fields: MessageFields): void {
+  while (!reader.done) readField(object, reader.field(), reader, fields);
 }
 
-function readField(
-  object: Record<string, any>,
-  number: number,
-  wireType: number,
-  reader: WireReader,
-  fields: MessageFields,
-): void {
-  const embedded = fields.embedded.get(number);
+function readField(object: Record<string, any>, number: number, reader: WireReader, fields: MessageFields): void {
   const found = fields.direct.get(number);
-  if (embedded !== undefined) readInto(object, reader.bytes(), embedded);
-  else if (found === undefined) reader.skip(wireType);
-  else readKnown(object, found, wireType, reader);
+  const embedded = found === undefined ? fields.embedded.get(number) : undefined;
+  if (found !== undefined) readKnown(object, found[0], found[1], reader);
+  else if (embedded !== undefined) readInto(object, reader.message(), embedded);
+  else reader.skip();
 }
 
-function readKnown(
-  object: Record<string, any>,
-  [name, { type, goType = '' }]: [name: string, field: FieldSchema],
-  wireType: number,
-  reader: WireReader,
-): void {
-  const readUnion = unions[goType];
+function readKnown(object: Record<string, any>, name: string, field: FieldSchema, reader: WireReader): void {
+  const { type, goType = '' } = field;
+  const readUnion = goType === '' ? undefined : unions[goType];
   if (readUnion !== undefined) {
-    object[name] = readUnion(reader.bytes());
+    object[name] = readUnion(reader.message());
   } else if (type.kind === 'array' && goType !== 'v1.Verbs') {
-    const list: unknown[] = (object[name] ??= []);
-    readItems(list, type.items, wireType, reader);
+    readItems((object[name] ??= []), type.items, reader);
   } else if (type.kind === 'map') {
-    const [key, value] = readMapEntry(reader.bytes(), type.values);
+    const [key, value] = readMapEntry(reader.message(), type.values);
     // An own member whatever its name, and no copy of the map for each.
     setOwn((object[name] ??= {}), key, value);
   } else {
-    const value = readValue(type, wireType, reader);
+    const value = readValue(type, reader);
     if (value !== undefined) object[name] = value;
   }
 }
 
 /** A CustomResourceDefinition's schemas hold values of several types under one name. */
-const unions: Record<string, (bytes: Buffer) => unknown> = {
-  'v1.JSONSchemaPropsOrArray': (bytes) => readSchemaOr(bytes, 1, 2, (schema, others) => schema ?? others),
-  'v1.JSONSchemaPropsOrBool': (bytes) => readSchemaOr(bytes, 2, 0, (schema, _others, allows) => schema ?? allows),
+const unions: Record<string, (reader: WireReader) => unknown> = {
+  'v1.JSONSchemaPropsOrArray': (reader) => readSchemaOr(reader, 1, 2, (schema, others) => schema ?? others),
+  'v1.JSONSchemaPropsOrBool': (reader) => readSchemaOr(reader, 2, 0, (schema, _others, allows) => schema ?? allows),
 };
 
 function readSchemaOr(
-  bytes: Buffer,
+  reader: WireReader,
   schemaNumber: number,
   listNumber: number,
   choose: (schema: unknown, list: unknown[], allows: boolean) => unknown,
 ): unknown {
   const jsonSchema = schemaOf('io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps')!;
   // Messages carry zero values that JSON leaves out; nothing decodes what stands in a union once more.
-  const read = (message: Buffer) => decodeObject(jsonSchema, readMessage(message, jsonSchema)).object;
+  const read = () => decodeObject(jsonSchema, readMessage(reader.message(), jsonSchema)).object;
   let schema: unknown;
   let allows = false;
   const list: unknown[] = [];
-  forEachField(bytes, (number, wireType, reader) => {
-    if (wireType === 0) allows = reader.varint() !== 0n;
-    else if (number === schemaNumber) schema = read(reader.bytes());
-    else if (number === listNumber) list.push(read(reader.bytes()));
-    else reader.skip(wireType);
-  });
+  while (!reader.done) {
+    const number = reader.field();
+    if (reader.wireType === 0) allows = reader.signed() !== 0;
+    else if (number === schemaNumber) schema = read();
+    else if (number === listNumber) list.push(read());
+    else reader.skip();
+  }
   return choose(schema, list, allows);
 }
 
-function readItems(list: unknown[], items: ValueSchema, wireType: number, reader: WireReader): void {
-  const packed = wireType === 2 && (items.kind === 'int32' || items.kind === 'int64' || items.kind === 'boolean');
+function readItems(list: unknown[], items: ValueSchema, reader: WireReader): void {
+  const { kind } = items;
+  const packed = reader.wireType === 2 && (kind === 'int32' || kind === 'int64' || kind === 'boolean');
   if (!packed) {
-    list.push(readValue(items, wireType, reader) ?? null);
+    list.push(readValue(items, reader) ?? null);
     return;
   }
-  const inner = new WireReader(reader.bytes());
-  while (!inner.done) list.push(readValue(items, 0, inner));
+  const inner = reader.message();
+  while (!inner.done) list.push(readValue(items, inner));
 }
 
-function readMapEntry(bytes: Buffer, values: ValueSchema): [string, unknown] {
+function readMapEntry(reader: WireReader, values: ValueSchema): [string, unknown] {
   let key = '';
   let value: unknown;
-  forEachField(bytes, (number, wireType, reader) => {
-    if (number === 1) key = reader.bytes().toString();
-    else if (number === 2) value = readValue(values, wireType, reader);
-    else reader.skip(wireType);
-  });
+  while (!reader.done) {
+    const number = reader.field();
+    if (number === 1) key = reader.text();
+    else if (number === 2) value = readValue(values, reader);
+    else reader.skip();
+  }
   return [key, value ?? zeroOf(values)];
 }
 
@@ -212,65 +198,77 @@ function zeroOf(type: ValueSchema): unknown {
 }
 
 /** Undefined for a zero time, which JSON leaves out. */
-function readValue(type: ValueSchema, wireType: number, reader: WireReader): unknown {
+function readValue(type: ValueSchema, reader: WireReader): unknown {
   switch (type.kind) {
     case 'string':
-      return reader.bytes().toString();
+      return reader.text();
     case 'bytes':
       return reader.bytes().toString('base64');
     case 'boolean':
-      return reader.varint() !== 0n;
+      return reader.signed() !== 0;
     case 'int32':
     case 'int64':
       return reader.signed();
     case 'double':
-      return wireType === 1 ? reader.double() : Number(reader.varint());
+      return reader.wireType === 1 ? reader.double() : reader.number();
     case 'object':
-      return readMessage(reader.bytes(), resolveObject(type));
+      return readMessage(reader.message(), resolveObject(type));
     case 'array': {
       // A named list type (ExtraValue) as a value of its own: a message with `items = 1`.
       const list: unknown[] = [];
-      forEachField(reader.bytes(), (number, innerType, inner) => {
-        if (number === 1) readItems(list, type.items, innerType, inner);
-        else inner.skip(innerType);
-      });
+      const inner = reader.message();
+      while (!inner.done) {
+        if (inner.field() === 1) readItems(list, type.items, inner);
+        else inner.skip();
+      }
       return list;
     }
     case 'map':
       return undefined;
+    case 'quantity':
+      return readQuantity(reader.message());
     default:
-      return readSpecial(type.kind, reader.bytes());
+      return readSpecial(type.kind, reader.message());
   }
 }
 
-function readSpecial(
-  kind: 'quantity' | 'time' | 'microTime' | 'duration' | 'intOrString' | 'any',
-  bytes: Buffer,
-): unknown {
-  const fields = new Map<number, Buffer | number>();
-  forEachField(bytes, (number, wireType, reader) => {
-    if (wireType === 2) fields.set(number, reader.bytes());
-    else if (wireType === 0) fields.set(number, reader.signed());
-    else reader.skip(wireType);
-  });
-  const number = (at: number) => Number(fields.get(at) ?? 0);
-  const text = (at: number) => (fields.get(at) ?? '').toString();
+function readQuantity(reader: WireReader): string {
+  let text = '';
+  while (!reader.done) {
+    if (reader.field() === 1 && reader.wireType === 2) text = reader.text();
+    else reader.skip();
+  }
+  return text === '' ? '0' : text;
+}
+
+function readSpecial(kind: 'time' | 'microTime' | 'duration' | 'intOrString' | 'any', reader: WireReader): unknown {
+  const isEmpty = reader.done;
+  const numbers = [0, 0, 0, 0];
+  const texts = ['', '', '', ''];
+  while (!reader.done) {
+    const number = reader.field();
+    const wireType = kind === 'any' || number === 3 ? 2 : 0;
+    if (number > 3) reader.skip();
+    else if (reader.wireType !== wireType) {
+      throw new WireError(`proto: wrong wireType = ${reader.wireType} for field ${number}`);
+    } else if (wireType === 2) texts[number] = reader.text();
+    else numbers[number] = reader.signed();
+  }
+  const [, first, second] = numbers as [number, number, number];
   switch (kind) {
-    case 'quantity':
-      return text(1) === '' ? '0' : text(1);
     case 'time':
-      return bytes.length === 0 ? undefined : formatTime(number(1) * 1000);
+      return isEmpty ? undefined : formatTime(first * 1000);
     case 'microTime': {
-      if (bytes.length === 0) return undefined;
-      const micros = String(Math.floor(number(2) / 1000)).padStart(6, '0');
-      return `${formatTime(number(1) * 1000).slice(0, 19)}.${micros}Z`;
+      if (isEmpty) return undefined;
+      const micros = String(Math.floor(second / 1000)).padStart(6, '0');
+      return `${formatTime(first * 1000).slice(0, 19)}.${micros}Z`;
     }
     case 'duration':
-      return `${number(1) / 1e9}s`;
+      return `${first / 1e9}s`;
     case 'intOrString':
       // type = 1 (0: a number), intVal = 2, strVal = 3.
-      return number(1) === 0 ? number(2) : text(3);
+      return first === 0 ? second : texts[3];
     case 'any':
-      return text(1) === '' ? undefined : JSON.parse(text(1));
+      return texts[1] === '' ? undefined : JSON.parse(texts[1]!);
   }
 }

@@ -174,10 +174,10 @@ describe('protobuf', () => {
     const frame = watchFrame('ADDED', object);
     assert.equal(frame.readUInt32BE(0), frame.length - 4);
     const reader = new WireReader(frame.subarray(4));
-    assert.deepEqual([reader.tag().number, reader.bytes().toString()], [1, 'ADDED']);
-    assert.equal(reader.tag().number, 2);
+    assert.deepEqual([reader.field(), reader.bytes().toString()], [1, 'ADDED']);
+    assert.equal(reader.field(), 2);
     const raw = new WireReader(reader.bytes());
-    assert.equal(raw.tag().number, 1);
+    assert.equal(raw.field(), 1);
     assert.ok(raw.bytes().equals(object));
   });
 

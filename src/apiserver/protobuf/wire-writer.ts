@@ -1,13 +1,18 @@
 const shortText = 48;
+const none = Buffer.alloc(0);
+/** What a writer wrote in before, for the next one: memory for each message, grown as it gets longer, is dear. */
+let spare: Buffer | undefined;
+const firstBytes = 4096;
+const mostSpareBytes = 256 * 1024;
 
 /**
  * Writes protobuf's wire format from the end to the beginning: what a message holds is written before its length is
  * needed, so that nothing is measured first. Source: https://protobuf.dev/programming-guides/encoding/
  */
 export class WireWriter {
-  #buffer: Buffer = Buffer.allocUnsafe(1024);
+  #buffer: Buffer = none;
   /** Where the bytes written so far begin. */
-  #at = 1024;
+  #at = 0;
 
   /** How much is written: the difference of two of these is the length of what came between. */
   get length(): number {
@@ -19,7 +24,9 @@ export class WireWriter {
     // Memory of its own: a slice of Node's pool would keep its neighbours' alive as long as the object.
     const bytes = Buffer.allocUnsafeSlow(this.length);
     this.#buffer.copy(bytes, 0, this.#at);
-    this.#at = this.#buffer.length;
+    if (this.#buffer.length <= mostSpareBytes && this.#buffer !== none) spare = this.#buffer;
+    this.#buffer = none;
+    this.#at = 0;
     return bytes;
   }
 
@@ -108,9 +115,15 @@ export class WireWriter {
   }
 
   #reserve(length: number): void {
-    if (this.#at >= length) return;
+    if (this.#at < length) this.#grow(length);
+  }
+
+  #grow(length: number): void {
     const written = this.length;
-    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, written + length));
+    let grown = written === 0 ? spare : undefined;
+    if (grown === undefined || grown.length < length) {
+      grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, written + length, firstBytes));
+    } else spare = undefined;
     this.#buffer.copy(grown, grown.length - written, this.#at);
     this.#buffer = grown;
     this.#at = grown.length - written;

@@ -1,77 +1,120 @@
-/** Reads protobuf's wire format. Source: https://protobuf.dev/programming-guides/encoding/ */
+/**
+ * Reads protobuf's wire format. Messages within are read where they stand: a view of the bytes costs more than to read
+ * most of them. Source: https://protobuf.dev/programming-guides/encoding/
+ */
 export class WireReader {
   readonly #bytes: Buffer;
-  #at = 0;
+  #at: number;
+  readonly #end: number;
+  /** Of the field that `field` said last. */
+  wireType = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, start = 0, end = bytes.length) {
     this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
   }
 
   get done(): boolean {
-    return this.#at >= this.#bytes.length;
+    return this.#at >= this.#end;
   }
 
-  /** The next field; its value has to be read, or skipped, right after. */
-  tag(): { number: number; wireType: number } {
-    const tag = this.#number();
-    return { number: Math.floor(tag / 8), wireType: tag & 7 };
+  /** Bytes that are not read yet. */
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
+  /** The next field's number; its value has to be read, or skipped, right after. */
+  field(): number {
+    const tag = this.number();
+    this.wireType = tag & 7;
+    return Math.floor(tag / 8);
   }
 
   varint(): bigint {
-    const first = this.#bytes[this.#at]!;
-    if (first < 0x80) {
-      this.#at++;
-      return BigInt(first);
-    }
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw new WireError('unexpected EOF');
+      if (this.#at >= this.#end) throw new WireError('unexpected EOF');
+      const byte = this.#bytes[this.#at++]!;
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }
     throw new WireError('proto: integer overflow');
   }
 
+  /** An unsigned varint; those of more than 53 bits come out about right. */
+  number(): number {
+    const short = this.#short();
+    return short === undefined ? Number(this.varint()) : short;
+  }
+
   signed(): number {
-    return Number(BigInt.asIntN(64, this.varint()));
+    const short = this.#short();
+    return short === undefined ? Number(BigInt.asIntN(64, this.varint())) : short;
   }
 
   double(): number {
-    return this.#take(8).readDoubleLE();
+    return this.#bytes.readDoubleLE(this.#skip(8));
   }
 
   bytes(): Buffer {
-    return this.#take(this.#number());
+    const length = this.number();
+    const start = this.#skip(length);
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  text(): string {
+    const length = this.number();
+    const start = this.#skip(length);
+    return this.#bytes.toString('utf8', start, start + length);
+  }
+
+  /** A message within. */
+  message(): WireReader {
+    const length = this.number();
+    const start = this.#skip(length);
+    return new WireReader(this.#bytes, start, start + length);
   }
 
   /** Of the bytes that come next, where bytes come next. */
   get nextLength(): number {
     const at = this.#at;
-    const length = this.#number();
+    const length = this.number();
     this.#at = at;
     return length;
   }
 
-  #number(): number {
-    const first = this.#bytes[this.#at]!;
-    if (first >= 0x80 || first === undefined) return Number(this.varint());
-    this.#at++;
-    return first;
-  }
-
-  skip(wireType: number): void {
+  /** Goes over the value of the field. */
+  skip(): void {
+    const { wireType } = this;
     if (wireType === 0) this.varint();
-    else if (wireType === 1) this.#take(8);
-    else if (wireType === 2) this.bytes();
-    else if (wireType === 5) this.#take(4);
+    else if (wireType === 1) this.#skip(8);
+    else if (wireType === 2) this.#skip(this.number());
+    else if (wireType === 5) this.#skip(4);
     else throw new WireError(`proto: illegal wireType ${wireType}`);
   }
 
-  #take(length: number): Buffer {
-    if (length < 0 || this.#at + length > this.#bytes.length) throw new WireError('unexpected EOF');
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+  /** A varint of at most four bytes, as nearly all are; undefined, and nothing read, where it is longer or cut off. */
+  #short(): number | undefined {
+    const bytes = this.#bytes;
+    const last = Math.min(this.#at + 4, this.#end);
+    let value = 0;
+    for (let at = this.#at, shift = 0; at < last; at++, shift += 7) {
+      const byte = bytes[at]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte >= 0x80) continue;
+      this.#at = at + 1;
+      return value;
+    }
+    return undefined;
+  }
+
+  /** @returns where it was. */
+  #skip(length: number): number {
+    const start = this.#at;
+    if (start + length > this.#end) throw new WireError('unexpected EOF');
+    this.#at = start + length;
+    return start;
   }
 }
 
