@@ -4,7 +4,7 @@ import { apiVersionOf, type GroupVersionKind, type KubeObject, parseApiVersion }
 import { badRequest, StatusError } from '../status.ts';
 import { Changes, type Endpoint } from './changes.ts';
 import { conflictError } from './conflicts.ts';
-import { difference, forEachPath, hasPath, isEmptySet, recursiveDifference, setOfPaths } from './field-set.ts';
+import { difference, differenceSteps, isEmptySet, recursiveDifference } from './field-set.ts';
 import { fieldSetSteps } from './field-set-of.ts';
 import { fieldsOfLastApplied, lastAppliedOf, withLastApplied } from './last-applied.ts';
 import {
@@ -80,13 +80,15 @@ function* applied(application: Application): Steps<KubeObject> {
   let result = yield* attempt(application, before, managed, application.force);
   if (result.conflicts !== undefined) {
     const left =
-      application.manager === 'kubectl' ? withoutLastApplied(endpoint, before, result.conflicts) : result.conflicts;
+      application.manager === 'kubectl'
+        ? yield* withoutLastApplied(endpoint, before, result.conflicts)
+        : result.conflicts;
     if (left.size > 0) throw yield* conflictError(left, managed);
     result = yield* attempt(application, before, managed, true);
   }
   let object = result.object!;
   if (application.manager === 'kubectl' && lastAppliedOf(object) !== '')
-    object = withLastApplied(object, configuration);
+    object = yield* withLastApplied(object, configuration);
   const managedFields = encodeManaged(result.managed, liveEntries);
   const { managedFields: _before, ...metadata } = object.metadata ?? {};
   return { ...object, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } };
@@ -147,16 +149,13 @@ const managerOf = ({ endpoint, manager }: Application): Manager => ({
 });
 
 /** Client-side apply is kubectl's own past: what it owns is no conflict. */
-function withoutLastApplied(endpoint: Endpoint, live: KubeObject, conflicts: Conflicts): Conflicts {
-  const allowed = fieldsOfLastApplied(endpoint, live);
+function* withoutLastApplied(endpoint: Endpoint, live: KubeObject, conflicts: Conflicts): Steps<Conflicts> {
+  const allowed = yield* fieldsOfLastApplied(endpoint, live);
   if (allowed === undefined) return conflicts;
   const left: Conflicts = new Map();
   for (const [identifier, set] of conflicts) {
-    const paths: string[][] = [];
-    forEachPath(set, (path) => {
-      if (!hasPath(allowed, path)) paths.push(path);
-    });
-    if (paths.length > 0) left.set(identifier, setOfPaths(paths));
+    const others = yield* differenceSteps(set, allowed);
+    if (!isEmptySet(others)) left.set(identifier, others);
   }
   return left;
 }

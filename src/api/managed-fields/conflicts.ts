@@ -1,9 +1,11 @@
 import type { Steps } from '../../base/steps.ts';
 import { StatusError } from '../status.ts';
-import { forEachPath, printPath } from './field-set.ts';
+import { pathsOf, printPath } from './field-set.ts';
 import { type Managed, type ManagedFieldsEntry, upstreamIdentifierOf } from './managed.ts';
 import { compareText } from './path-element.ts';
 import type { Conflicts } from './take-from-others.ts';
+
+const pathsAtOnce = 256;
 
 /** 409 with a cause for each field that another manager owns. Source: apimachinery's NewConflictError. */
 export function* conflictError(conflicts: Conflicts, managed: Managed): Steps<StatusError> {
@@ -11,7 +13,10 @@ export function* conflictError(conflicts: Conflicts, managed: Managed): Steps<St
   const order = (identifier: string) => upstreamIdentifierOf(managed.get(identifier)!);
   for (const identifier of [...conflicts.keys()].sort((a, b) => compareText(order(a), order(b)))) {
     const manager = printManager(managed.get(identifier)!);
-    forEachPath(conflicts.get(identifier)!, (path) => found.push({ identifier, manager, path: printPath(path) }));
+    for (const path of pathsOf(conflicts.get(identifier)!)) {
+      found.push({ identifier, manager, path: printPath(path) });
+      if (found.length % pathsAtOnce === 0) yield;
+    }
     yield;
   }
   const causes = found.map(({ manager, path }) => ({

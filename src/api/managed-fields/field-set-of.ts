@@ -1,4 +1,4 @@
-import { runAtOnce, type Steps } from '../../base/steps.ts';
+import type { Steps } from '../../base/steps.ts';
 import { emptySet, type FieldSet, leaf, nodeOf } from './field-set.ts';
 import { elementOfItem, itemsAtOnce } from './list-items.ts';
 import { alternativeOf, isEmptyMap, listOf, type MergeType, mapOf, typeOfField } from './merge-type.ts';
@@ -11,8 +11,6 @@ import { fieldElement, type PathElement } from './path-element.ts';
 export function* fieldSetSteps(type: MergeType, object: unknown): Steps<FieldSet> {
   return (yield* nodeFor(type, object, false)) ?? emptySet;
 }
-
-export const fieldSetOf = (type: MergeType, object: unknown): FieldSet => runAtOnce(fieldSetSteps(type, object));
 
 /** `isMember`: the field itself counts, whatever is below it. */
 function* nodeFor(type: MergeType, value: any, isMember: boolean): Steps<FieldSet | undefined> {

@@ -258,13 +258,13 @@ export function hasChildren(node: FieldSet): boolean {
   return false;
 }
 
-/** Calls back with every member's path, members of a level before what is below them. The path is the callee's own. */
-export function forEachPath(set: FieldSet, visit: (path: PathElement[]) => void, prefix: PathElement[] = []): void {
+/** Every member's path, members of a level before what is below them. The path is the caller's own. */
+export function* pathsOf(set: FieldSet, prefix: PathElement[] = []): Generator<PathElement[]> {
   for (const element in set) {
-    if (element !== '.' && isMember(set[element]!)) visit([...prefix, element]);
+    if (element !== '.' && isMember(set[element]!)) yield [...prefix, element];
   }
   for (const element in set) {
-    if (element !== '.' && hasChildren(set[element]!)) forEachPath(set[element]!, visit, [...prefix, element]);
+    if (element !== '.' && hasChildren(set[element]!)) yield* pathsOf(set[element]!, [...prefix, element]);
   }
 }
 

@@ -3,7 +3,7 @@ import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from './findings.ts';
-import { validateMetadata, validateMetadataUpdate, validateMutableMetadata } from './metadata.ts';
+import { metadataChecks, metadataUpdateChecks, mutableMetadataChecks } from './metadata.ts';
 import { validateRequired } from './required.ts';
 
 /** Kinds whose own validation covers every required field; the others are also held to their schema. */
@@ -54,11 +54,11 @@ export function* objectChecks(
 ): Steps<FieldError[]> {
   const { strategy } = definition;
   const findings = new Findings();
-  if (strategy.metadataLast !== true) validateMetadata(definition, object.metadata, findings);
+  if (strategy.metadataLast !== true) yield* metadataChecks(definition, object.metadata, findings);
   yield;
   const own = yield* strategy.checks?.create(object, findings.list) ?? done(strategy.validateCreate?.(object, view));
   if (strategy.metadataLast === true && own.length === 0)
-    validateMetadata(common(definition), object.metadata, findings);
+    yield* metadataChecks(common(definition), object.metadata, findings);
   yield;
   requireFields(definition, object, findings, own);
   return findings.list;
@@ -75,7 +75,7 @@ export function* objectUpdateChecks(
   view?: ResourceDefinition,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = updateFindings(object, old, ownLookAtMetadata(definition));
+  const findings = yield* updateFindings(object, old, ownLookAtMetadata(definition));
   yield;
   const own = yield* strategy.checks?.update(object, old, findings.list) ??
     done(strategy.validateUpdate?.(object, old, view));
@@ -98,7 +98,7 @@ export function* objectStatusUpdateChecks(
   old: KubeObject,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = updateFindings(object, old, ownLookAtMetadata(definition, 'status'));
+  const findings = yield* updateFindings(object, old, ownLookAtMetadata(definition, 'status'));
   yield;
   const own = yield* strategy.checks?.statusUpdate(object, old, findings.list) ??
     done(strategy.validateStatusUpdate?.(object, old));
@@ -131,10 +131,10 @@ export function ownLookAtMetadata({ group, resource }: ResourceDefinition, subre
  * Upstream looks at what may change first, then at that and at what may not, and again at both for each kind's own sake:
  * so often each finding is told, in this order.
  */
-function updateFindings(object: KubeObject, old: KubeObject, own: OwnLook): Findings {
+function* updateFindings(object: KubeObject, old: KubeObject, own: OwnLook): Steps<Findings> {
   const [mutable, all, findings] = [new Findings(), new Findings(), new Findings()];
-  validateMutableMetadata(object.metadata, mutable);
-  validateMetadataUpdate(object.metadata, old.metadata, all);
+  yield* mutableMetadataChecks(object.metadata, mutable);
+  yield* metadataUpdateChecks(object.metadata, old.metadata, all);
   if (all.list.length > 0) {
     const ofKind = { nothing: [], mutable: [mutable], all: [all] }[own];
     for (const part of [mutable, all, ...ofKind]) for (const finding of part.list) findings.list.push(finding);

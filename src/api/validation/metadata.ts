@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../base/steps.ts';
 import { deepEqual, semanticEqual } from '../equality.ts';
 import type { LabelSelector } from '../generated/meta-v1.ts';
 import { isLabelValue, isQualifiedName, nameIsDnsLabel, nameIsDnsSubdomain } from '../names.ts';
@@ -31,7 +32,10 @@ const heldToStandard = new Set([
 ]);
 
 /** metadata of any object, on create and on update. Source: apimachinery's pkg/api/validation/objectmeta.go. */
-export function validateMetadata(definition: Named, metadata: ObjectMeta, findings: Findings): void {
+export const validateMetadata = (definition: Named, metadata: ObjectMeta, findings: Findings): void =>
+  runAtOnce(metadataChecks(definition, metadata, findings));
+
+export function* metadataChecks(definition: Named, metadata: ObjectMeta, findings: Findings): Steps<void> {
   const nameFindings = definition.strategy?.validateName ?? nameIsDnsSubdomain;
   if (metadata.generateName) {
     findings.invalidEach('metadata.generateName', metadata.generateName, nameFindings(metadata.generateName, true));
@@ -45,21 +49,27 @@ export function validateMetadata(definition: Named, metadata: ObjectMeta, findin
     findings.forbidden('metadata.namespace', 'not allowed on this type');
   }
   findings.nonnegative(metadata.generation, 'metadata.generation');
-  validateMutableMetadata(metadata, findings);
-  validateFinalizers(metadata.finalizers, findings);
+  yield* mutableMetadataChecks(metadata, findings);
+  if (metadata.finalizers === undefined) return;
+  yield* checkFinalizers(metadata.finalizers, findings);
   if (definition.group !== undefined && heldToStandard.has(definition.group)) {
+    yield;
     validateStandardFinalizers(metadata.finalizers, findings);
   }
 }
 
-export function validateMutableMetadata(metadata: ObjectMeta, findings: Findings): void {
-  validateLabels(metadata.labels, 'metadata.labels', findings);
-  validateAnnotations(metadata.annotations, 'metadata.annotations', findings);
-  validateOwnerReferences(metadata.ownerReferences, findings);
+export function* mutableMetadataChecks(metadata: ObjectMeta, findings: Findings): Steps<void> {
+  const { labels, annotations, ownerReferences } = metadata;
+  if (labels !== undefined) yield* checkLabels(labels, 'metadata.labels', findings);
+  if (annotations !== undefined) yield* checkAnnotations(annotations, 'metadata.annotations', findings);
+  if (ownerReferences !== undefined) yield* checkOwnerReferences(ownerReferences, findings);
 }
 
+/** So many are checked at once. */
+const checkedAtOnce = 256;
+
 /** What an update may not change. `metadata.resourceVersion` must be given. */
-export function validateMetadataUpdate(updated: ObjectMeta, old: ObjectMeta, findings: Findings): void {
+export function* metadataUpdateChecks(updated: ObjectMeta, old: ObjectMeta, findings: Findings): Steps<void> {
   if (old.deletionTimestamp !== undefined) {
     const known = new Set(old.finalizers);
     const added = (updated.finalizers ?? []).filter((finalizer) => !known.has(finalizer)).sort();
@@ -81,7 +91,7 @@ export function validateMetadataUpdate(updated: ObjectMeta, old: ObjectMeta, fin
       findings.invalid(`metadata.${field}`, updated[field], FIELD_IS_IMMUTABLE);
     }
   }
-  validateMutableMetadata(updated, findings);
+  yield* mutableMetadataChecks(updated, findings);
 }
 
 const immutableMetadata = [
@@ -93,24 +103,40 @@ const immutableMetadata = [
   'deletionGracePeriodSeconds',
 ] as const;
 
-export function validateLabels(
+export const validateLabels = (
   labels: Record<string, string> | undefined | null,
   path: string,
   findings: Findings,
-): void {
+): void => runAtOnce(checkLabels(labels, path, findings));
+
+function* checkLabels(
+  labels: Record<string, string> | undefined | null,
+  path: string,
+  findings: Findings,
+): Steps<void> {
+  let count = 0;
   for (const key in labels) {
+    if (++count % checkedAtOnce === 0) yield;
     findings.invalidEach(path, key, isQualifiedName(key));
     findings.invalidEach(path, labels[key], isLabelValue(labels[key]!));
   }
 }
 
-export function validateAnnotations(
+export const validateAnnotations = (
   annotations: Record<string, string> | undefined | null,
   path: string,
   findings: Findings,
-): void {
+): void => runAtOnce(checkAnnotations(annotations, path, findings));
+
+function* checkAnnotations(
+  annotations: Record<string, string> | undefined | null,
+  path: string,
+  findings: Findings,
+): Steps<void> {
   let bytes = 0;
+  let count = 0;
   for (const key in annotations) {
+    if (++count % checkedAtOnce === 0) yield;
     findings.invalidEach(path, key, isQualifiedName(key.toLowerCase()));
     bytes += key.length + annotations[key]!.length;
   }
@@ -123,11 +149,12 @@ export function validateAnnotations(
 const bytesOf = (map: Record<string, string>): number =>
   Object.entries(map).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
 
-function validateOwnerReferences(references: OwnerReference[] | undefined, findings: Findings): void {
-  if (references === undefined) return;
+function* checkOwnerReferences(references: OwnerReference[], findings: Findings): Steps<void> {
   const path = 'metadata.ownerReferences';
   let controller: string | undefined;
+  let count = 0;
   for (const reference of references) {
+    if (++count % checkedAtOnce === 0) yield;
     const { apiVersion, kind, name, uid } = reference;
     if (!apiVersion || apiVersion.endsWith('/') || apiVersion.split('/').length > 2) {
       findings.invalid(`${path}.apiVersion`, apiVersion ?? '', 'version must not be empty');
@@ -150,10 +177,12 @@ function validateOwnerReferences(references: OwnerReference[] | undefined, findi
   }
 }
 
-function validateFinalizers(finalizers: string[] | undefined, findings: Findings): void {
-  if (finalizers === undefined) return;
-  for (const finalizer of finalizers)
+function* checkFinalizers(finalizers: string[], findings: Findings): Steps<void> {
+  let count = 0;
+  for (const finalizer of finalizers) {
+    if (++count % checkedAtOnce === 0) yield;
     findings.invalidEach('metadata.finalizers', finalizer, isQualifiedName(finalizer));
+  }
   if (finalizers.includes(FOREGROUND) && finalizers.includes(ORPHAN)) {
     findings.invalid('metadata.finalizers', finalizers, `finalizer ${ORPHAN} and ${FOREGROUND} cannot be both set`);
   }
@@ -163,11 +192,14 @@ function validateFinalizers(finalizers: string[] | undefined, findings: Findings
 export const standardFinalizers = ['kubernetes', ORPHAN, FOREGROUND];
 
 /** Of the core group's own kinds: finalizers are upstream's or carry a domain. */
-function validateStandardFinalizers(finalizers: string[] | undefined, findings: Findings): void {
-  finalizers?.forEach((finalizer, index) => {
-    const path = `metadata.finalizers[${index}]`;
+function validateStandardFinalizers(finalizers: string[], findings: Findings): void {
+  finalizers.forEach((finalizer, index) => {
     if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return;
-    findings.invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified');
+    findings.invalid(
+      `metadata.finalizers[${index}]`,
+      finalizer,
+      'name is neither a standard finalizer name nor is it fully qualified',
+    );
   });
 }
 

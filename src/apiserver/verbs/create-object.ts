@@ -84,7 +84,10 @@ export async function createObject(environment: Environment, request: CreateRequ
     }
     if (errors.length > 0) throw invalid(definition, metadata.name ?? '', errors);
     if (request.pace?.isDue) await request.pace.rest();
-    if (attempt === 1) request.warnings.push(...warningsOf(definition, object).slice(0, warningsKept));
+    if (attempt === 1) {
+      const warnings = runInTurns(warningsOf(definition, object), request.pace);
+      request.warnings.push(...(warnings instanceof Promise ? await warnings : warnings).slice(0, warningsKept));
+    }
     admission.name = metadata.name;
     if (request.pace?.isDue) await request.pace.rest();
     await environment.admission.validate(admission);

@@ -162,7 +162,8 @@ async function prepare(
     }
     request.warnings.push(...told.slice(0, warningsKept).map(({ field, message }) => `${field}: ${message}`));
     if (errors.length > 0) throw invalid(definition, request.name, errors);
-    request.warnings.push(...warningsOf(definition, object, { object: old, subresource }).slice(0, warningsKept));
+    const warning = runInTurns(warningsOf(definition, object, { object: old, subresource }), pace);
+    request.warnings.push(...(warning instanceof Promise ? await warning : warning).slice(0, warningsKept));
     if (pace?.isDue) await pace.rest();
   }
   // A custom resource's status is a field like others until it is a subresource.

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import type { KubeObject } from '../../object.ts';
 import type { ResourceDefinition } from '../../resource-definition.ts';
 import { warnOfFinalizers } from './custom-resources.ts';
@@ -26,16 +27,17 @@ export function warningsAsSent(definition: Of, object: KubeObject): string[] {
 }
 
 /** What a writer is told of a sound object: `Warning` headers. `old` is undefined for a new one. */
-export function warningsOf(
+export function* warningsOf(
   definition: Of,
   object: KubeObject,
   old?: { object: KubeObject; subresource: string },
-): string[] {
+): Steps<string[]> {
   const kind = definition.versioned === undefined ? kindWarnings[`${definition.group}/${definition.resource}`] : custom;
   if (kind === undefined) return none;
   const warnings: string[] = [];
-  if (old === undefined) kind.create?.(object, warnings);
-  else if (old.subresource === '' || old.subresource === 'scale') kind.update?.(object, old.object, warnings);
-  else if (old.subresource === 'status') kind.status?.(object, old.object, warnings);
+  if (old === undefined) yield* kind.create?.(object, warnings) ?? [];
+  else if (old.subresource === '' || old.subresource === 'scale') {
+    yield* kind.update?.(object, old.object, warnings) ?? [];
+  } else if (old.subresource === 'status') yield* kind.status?.(object, old.object, warnings) ?? [];
   return warnings;
 }

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { deepEqual, semanticEqual } from '../../equality.ts';
 import type { EndpointSlice } from '../../generated/discovery-v1.ts';
 import type { NetworkPolicy } from '../../generated/networking-v1.ts';
@@ -10,8 +11,9 @@ import { keyPairFault } from './key-pair.ts';
 import { deprecatedNodeLabel, warnOfNodeSelector, warnOfNodeSelectorTerm } from './node-labels.ts';
 import { warnOfClaimSpec, warnOfPod } from './pods.ts';
 
-type OnCreate = (object: any, warnings: string[]) => void;
-type OnUpdate = (object: any, old: any, warnings: string[]) => void;
+/** What may be long is done in steps. */
+type OnCreate = (object: any, warnings: string[]) => Steps<void> | void;
+type OnUpdate = (object: any, old: any, warnings: string[]) => Steps<void> | void;
 
 export interface KindWarnings {
   /** Of a new object as it was sent, before the server fills it in. */
@@ -41,12 +43,11 @@ function holder(template: (object: any) => any, path: string, ...more: OnCreate[
   return {
     create(object, warnings) {
       for (const warn of more) warn(object, warnings);
-      warnOfPod(template(object), path, warnings);
+      return warnOfPod(template(object), path, warnings);
     },
     update(object, old, warnings) {
-      if (!deepEqual(object.spec ?? object.template, old.spec ?? old.template)) {
-        warnOfPod(template(object), path, warnings);
-      }
+      if (deepEqual(object.spec ?? object.template, old.spec ?? old.template)) return;
+      return warnOfPod(template(object), path, warnings);
     },
   };
 }
@@ -257,7 +258,7 @@ export const kindWarnings: Record<string, KindWarnings> = {
     },
     create(pod, warnings) {
       warnOfName(pod.metadata.name, "the Pod's hostname", warnings);
-      warnOfPod(pod, '', warnings);
+      return warnOfPod(pod, '', warnings);
     },
     status({ status }, _old, warnings) {
       for (const field of ['podIPs', 'hostIPs']) {
@@ -273,12 +274,12 @@ export const kindWarnings: Record<string, KindWarnings> = {
   'apps/replicasets': holder(inSpec, 'spec.template', namesPods),
   'apps/daemonsets': holder(inSpec, 'spec.template'),
   'apps/statefulsets': {
-    create(object, warnings) {
-      statefulSetWarnings.create!(object, warnings);
+    *create(object, warnings) {
+      yield* statefulSetWarnings.create!(object, warnings) ?? [];
       warnOfClaimTemplates(object, '', warnings);
     },
-    update(object, old, warnings) {
-      statefulSetWarnings.update!(object, old, warnings);
+    *update(object, old, warnings) {
+      yield* statefulSetWarnings.update!(object, old, warnings) ?? [];
       warnOfClaimTemplates(object, '.Spec', warnings);
     },
   },
@@ -286,16 +287,16 @@ export const kindWarnings: Record<string, KindWarnings> = {
     ...jobWarnings,
     update(object, old, warnings) {
       if (!deepEqual(object.spec, old.spec)) warnOfManyIndexes(object.spec, 'spec', warnings);
-      jobWarnings.update!(object, old, warnings);
+      return jobWarnings.update!(object, old, warnings);
     },
   },
   'batch/cronjobs': {
     ...cronJobWarnings,
-    update(object, old, warnings) {
+    *update(object, old, warnings) {
       if (!deepEqual(object.spec, old.spec)) {
         warnOfManyIndexes(object.spec.jobTemplate?.spec, 'spec.jobTemplate.spec', warnings);
       }
-      cronJobWarnings.update!(object, old, warnings);
+      yield* cronJobWarnings.update!(object, old, warnings) ?? [];
       warnOfZone(object, warnings);
     },
   },

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import type {
   Container,
   ContainerPort,
@@ -35,7 +36,11 @@ const SECCOMP = 'use the "seccompProfile" field instead';
 const APP_ARMOR = 'deprecated since v1.30; use the "appArmorProfile" field instead';
 
 /** `path` is that of the template, '' for a pod. Source: pkg/api/pod/warnings.go upstream, whose order is kept. */
-export function warnOfPod(template: PodTemplateSpec | undefined | null, path: string, warnings: string[]): void {
+export function* warnOfPod(
+  template: PodTemplateSpec | undefined | null,
+  path: string,
+  warnings: string[],
+): Steps<void> {
   const spec = template?.spec;
   if (spec === undefined || spec === null) return;
   const metadata = (template?.metadata ?? {}) as Partial<ObjectMeta>;
@@ -61,7 +66,10 @@ export function warnOfPod(template: PodTemplateSpec | undefined | null, path: st
   const containers = containersOf(spec, at);
   // There may be ten thousands: no texts are made for what is not there.
   const isAnnotated = template?.metadata?.annotations !== undefined;
+  if (containers.length > lookedAtAtOnce) yield;
+  let count = 0;
   for (const { container, at: own } of containers) {
+    if (++count % lookedAtAtOnce === 0) yield;
     const { resources, securityContext } = container;
     const seccomp = isAnnotated ? `container.seccomp.security.alpha.kubernetes.io/${container.name}` : '';
     if (isAnnotated && !securityContext?.seccompProfile && seccomp in annotations) {
@@ -79,8 +87,8 @@ export function warnOfPod(template: PodTemplateSpec | undefined | null, path: st
     }
     warnOfHiddenVariables(container, own, warnings);
   }
-  warnOfPorts(containers, warnings);
-  warnOfPortNames(containers, warnings);
+  yield* warnOfPorts(containers, warnings);
+  yield* warnOfPortNames(containers, warnings);
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
     const why = 'must be >= 0; negative values are invalid and will be treated as 1';
     warnings.push(`${at}.terminationGracePeriodSeconds: ${why}`);
@@ -167,6 +175,10 @@ export function warnOfClaimSpec({ resources }: PersistentVolumeClaimSpec, path: 
   }
 }
 
+/** Containers, or their ports. */
+const lookedAtAtOnce = 128;
+const noPorts: ContainerPort[] = [];
+
 interface Placed {
   container: Container | EphemeralContainer;
   at: string;
@@ -204,10 +216,13 @@ const mostWarnings = 1000;
 /** Ports of one number that the next are compared with: ten thousands, each with each, would take minutes. */
 const comparedPorts = 32;
 
-function warnOfPorts(containers: Placed[], warnings: string[]): void {
+function* warnOfPorts(containers: Placed[], warnings: string[]): Steps<void> {
+  let count = 0;
   const known = new Map<string, { at: string; port: ContainerPort }[]>();
   for (const { container, at } of containers) {
-    for (const [index, port] of (container.ports ?? []).entries()) {
+    if (++count % lookedAtAtOnce === 0) yield;
+    for (const [index, port] of (container.ports ?? noPorts).entries()) {
+      if (++count % lookedAtAtOnce === 0) yield;
       if (warnings.length >= mostWarnings) return;
       const where = `${at}.ports[${index}]`;
       const { name = '', hostPort = 0, hostIP = '', containerPort, protocol } = port;
@@ -234,11 +249,14 @@ function warnOfPorts(containers: Placed[], warnings: string[]): void {
   }
 }
 
-function warnOfPortNames(containers: Placed[], warnings: string[]): void {
+function* warnOfPortNames(containers: Placed[], warnings: string[]): Steps<void> {
   const known = new Map<string, string>();
+  let count = 0;
   for (const { container, at } of containers) {
-    container.ports?.forEach(({ name }, index) => {
-      if (!name) return;
+    if (++count % lookedAtAtOnce === 0) yield;
+    for (const [index, { name }] of (container.ports ?? noPorts).entries()) {
+      if (++count % lookedAtAtOnce === 0) yield;
+      if (!name) continue;
       const other = known.get(name);
       const where = `${at}.ports[${index}]`;
       if (other === undefined) known.set(name, where);
@@ -246,7 +264,7 @@ function warnOfPortNames(containers: Placed[], warnings: string[]): void {
         const use = `services and probes that select ports by name will use ${other}`;
         warnings.push(`${where}: duplicate port name ${JSON.stringify(name)} with ${other}, ${use}`);
       }
-    });
+    }
   }
 }
 
