@@ -309,20 +309,20 @@ const ownStrategies: Record<string, ResourceStrategy> = {
     ...validated(clusterNetworks.validateIpAddressObject, clusterNetworks.validateIpAddressObjectUpdate),
     validateName: canonicalAddressFindings,
   },
-  'discovery.k8s.io/endpointslices': validated(
-    networking.validateEndpointSlice,
-    networking.validateEndpointSliceUpdate,
-  ),
+  'discovery.k8s.io/endpointslices': {
+    ...validated(networking.validateEndpointSlice, networking.validateEndpointSliceUpdate),
+    prepareForUpdate: prepare.prepareEndpointSliceUpdate,
+  },
   'rbac.authorization.k8s.io/roles': { ...validated(access.validateRole), ...pathSegment },
   'rbac.authorization.k8s.io/clusterroles': { ...validated(access.validateClusterRole), ...pathSegment },
   'rbac.authorization.k8s.io/rolebindings': {
-    ...validated(access.validateRoleBinding, both(access.validateRoleRefUpdate, asChange(access.validateRoleBinding))),
+    ...validated(access.validateRoleBinding, both(asChange(access.validateRoleBinding), access.validateRoleRefUpdate)),
     ...pathSegment,
   },
   'rbac.authorization.k8s.io/clusterrolebindings': {
     ...validated(
       access.validateClusterRoleBinding,
-      both(access.validateRoleRefUpdate, asChange(access.validateClusterRoleBinding)),
+      both(asChange(access.validateClusterRoleBinding), access.validateRoleRefUpdate),
     ),
     ...pathSegment,
   },

@@ -64,6 +64,13 @@ export function prepareCsiDriverUpdate(driver: KubeObject, old: KubeObject): voi
   if (!deepEqual(driver['spec'], old['spec'])) driver.metadata.generation = (old.metadata.generation ?? 0) + 1;
 }
 
+/** A change of its labels counts like one of what it says. */
+export function prepareEndpointSliceUpdate({ metadata }: KubeObject, old: KubeObject): void {
+  if (!semanticEqual(metadata.labels, old.metadata.labels)) {
+    metadata.generation = (old.metadata.generation ?? 0) + 1;
+  }
+}
+
 export function prepareNamespace(namespace: KubeObject): void {
   const finalizers: string[] = namespace['spec']?.finalizers ?? [];
   if (!finalizers.includes('kubernetes')) {

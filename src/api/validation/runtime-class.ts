@@ -26,6 +26,6 @@ export function validateRuntimeClass({ handler, overhead, scheduling }: RuntimeC
 }
 
 export function validateRuntimeClassUpdate(runtimeClass: RuntimeClass, old: RuntimeClass, findings: Findings): void {
-  validateImmutable(runtimeClass.handler ?? '', old.handler, 'handler', findings);
   validateRuntimeClass(runtimeClass, findings);
+  validateImmutable(runtimeClass.handler ?? '', old.handler, 'handler', findings);
 }

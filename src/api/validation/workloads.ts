@@ -206,8 +206,8 @@ export function* validateDaemonSet({ spec }: DaemonSet, findings: Findings): Ste
 }
 
 export function* validateDaemonSetUpdate(daemonSet: DaemonSet, old: DaemonSet, findings: Findings): Steps<void> {
-  yield* validateDaemonSet(daemonSet, findings);
   validateImmutable(daemonSet.spec.selector, old.spec.selector, 'spec.selector', findings);
+  yield* validateDaemonSet(daemonSet, findings);
 }
 
 /** Claims are looked at once: afterwards they are fixed. */

@@ -221,7 +221,7 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(refused.details?.causes?.length, 1);
   });
 
-  it('names a limit range that has no name, and counts the changes of a driver', async () => {
+  it('names a limit range that has no name, and counts the changes of drivers and slices', async () => {
     const range = await post(`${root}/namespaces/default/limitranges`, { metadata: {}, spec: { limits: [] } });
     assert.match(range.metadata.name, /^[0-9a-f-]{36}$/);
     const drivers = '/clusters/a/apis/storage.k8s.io/v1/csidrivers';
@@ -230,6 +230,11 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     const changed = { spec: { podInfoOnMount: false } };
     const patched = await send('PATCH', `${drivers}/d`, changed, { contentType: 'application/merge-patch+json' });
     assert.equal(patched.metadata.generation, 1);
+    const slices = '/clusters/a/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+    await post(slices, { metadata: { name: 's' }, addressType: 'IPv4', endpoints: [], ports: [] });
+    const labels = { metadata: { labels: { a: 'b' } } };
+    const labelled = await send('PATCH', `${slices}/s`, labels, { contentType: 'application/merge-patch+json' });
+    assert.equal(labelled.metadata.generation, 2);
   });
 
   it('notes who asks for a change by the part of a pod that does not make it', async () => {

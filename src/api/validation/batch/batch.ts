@@ -99,12 +99,8 @@ function validateCompletionMode(spec: JobSpec, path: string, findings: Findings)
 
 export function* validateJob(job: Job, findings: Findings): Steps<void> {
   const { spec, metadata } = job;
-  yield* validateJobSpec(spec, 'spec', findings);
-  if (spec.selector === undefined || spec.selector === null) findings.required('spec.selector');
-  else {
-    validateLabelSelector(spec.selector, 'spec.selector', findings);
-    validateSelectorMatches(job, findings);
-  }
+  validateGeneratedSelector(job, findings);
+  yield* validateSelectingSpec(spec, findings);
   if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
     const { name = '' } = metadata;
     const longest = `${name}-${spec.completions! - 1}`;
@@ -120,10 +116,10 @@ function requireGeneratedLabels(
   findings: Findings,
 ): void {
   const generated = {
-    'batch.kubernetes.io/controller-uid': uid,
-    'batch.kubernetes.io/job-name': name,
     'controller-uid': uid,
     'job-name': name,
+    'batch.kubernetes.io/controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
   };
   for (const [key, wanted] of Object.entries(generated)) {
     const path = `spec.template.metadata.labels[${key}]`;
@@ -133,26 +129,38 @@ function requireGeneratedLabels(
   }
 }
 
-function validateSelectorMatches({ spec, metadata }: Job, findings: Findings): void {
-  const labels = spec.template.metadata?.labels;
-  if (spec.manualSelector !== true) requireGeneratedLabels(labels, metadata, findings);
-  let selector: ReturnType<typeof selectorFromLabelSelector>;
-  try {
-    selector = selectorFromLabelSelector(spec.selector);
-  } catch {
+function* validateSelectingSpec(spec: JobSpec, findings: Findings): Steps<void> {
+  yield* validateJobSpec(spec, 'spec', findings);
+  if (spec.selector === undefined || spec.selector === null) {
+    findings.required('spec.selector');
     return;
   }
-  if (!selector.matches(labels)) {
+  validateLabelSelector(spec.selector, 'spec.selector', findings);
+  const labels = spec.template.metadata?.labels;
+  if (selectorOf(spec)?.matches(labels) === false) {
     findings.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`');
   }
-  if (spec.manualSelector === true) return;
+}
+
+/** undefined where it is none. */
+function selectorOf(spec: JobSpec): ReturnType<typeof selectorFromLabelSelector> | undefined {
+  try {
+    return selectorFromLabelSelector(spec.selector);
+  } catch {
+    return undefined;
+  }
+}
+
+function validateGeneratedSelector({ spec, metadata }: Job, findings: Findings): void {
+  if (spec.manualSelector === true || spec.selector === undefined || spec.selector === null) return;
+  requireGeneratedLabels(spec.template.metadata?.labels, metadata, findings);
   const generated = {
     'batch.kubernetes.io/controller-uid': metadata.uid,
     'batch.kubernetes.io/job-name': metadata.name ?? '',
     'controller-uid': metadata.uid,
     'job-name': metadata.name ?? '',
   };
-  if (!selector.matches(generated))
+  if (selectorOf(spec)?.matches(generated) === false)
     findings.invalid('spec.selector', goSelector(spec.selector!), '`selector` not auto-generated');
 }
 
@@ -160,6 +168,9 @@ export function* validateJobUpdate(job: Job, old: Job, findings: Findings): Step
   yield* validateJob(job, findings);
   yield;
   const { spec } = job;
+  // Told twice upstream.
+  yield* validateSelectingSpec(spec, findings);
+  yield;
   validateCompletionsUpdate(job, old, findings);
   validateImmutable(spec.selector, old.spec.selector, 'spec.selector', findings);
   validateTemplateUpdate(job, old, findings);

@@ -133,8 +133,8 @@ export function validateIngressClass({ spec }: IngressClass, findings: Findings)
 }
 
 export function validateIngressClassUpdate(ingressClass: IngressClass, old: IngressClass, findings: Findings): void {
-  validateIngressClass(ingressClass, findings);
   validateImmutable(ingressClass.spec?.controller ?? '', old.spec?.controller, 'spec.controller', findings);
+  validateIngressClass(ingressClass, findings);
 }
 
 export function validateNetworkPolicyUpdate(policy: NetworkPolicy, old: NetworkPolicy, findings: Findings): void {

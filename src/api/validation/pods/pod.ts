@@ -61,6 +61,12 @@ export function* validatePodUpdate(pod: Pod, old: Pod, findings: Findings): Step
       findings.forbidden(`spec.${list}`, 'pod updates may not add or remove containers');
       return;
     }
+    // Told twice upstream.
+    pod.spec[list]?.forEach(({ image = '' }, index) => {
+      const path = `spec.${list}[${index}].image`;
+      if (image === '') findings.required(path);
+      if (image.trim() !== image) findings.invalid(path, image, 'must not have leading or trailing whitespace');
+    });
   }
   if (!validateDeadlineUpdate(pod.spec, old.spec, findings)) return;
   validateTolerationUpdate(pod.spec, old.spec, findings);

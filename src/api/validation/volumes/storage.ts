@@ -244,6 +244,8 @@ const volumeFields = new Set([
   'volumeAttributesClassName',
 ]);
 export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume, findings: Findings): void {
+  // Told twice upstream.
+  validateVolume(volume, findings);
   validateVolume(volume, findings);
   // A secret for growing a volume may come later.
   const mayCome = old.spec.csi !== undefined && old.spec.csi.controllerExpandSecretRef === undefined;

@@ -66,7 +66,7 @@ export function outcome({ json, text }: Answer): unknown {
 
 /** Structs are shown by Go's names of their fields, and so is what differs between two of them. */
 const withoutValue = (message: string): string =>
-  message.replace(/^(\w+ value): (?:null|[[{].*[}\]]): /s, '$1: …: ').replace(/\n.*$/s, '');
+  message.replace(/^(\w+ value): (?:null|[[{].*[}\]])(?=: |$)/s, '$1: …').replace(/\n.*$/s, '');
 
 /** Where every field of an object is, the first of a list for all of them; the innermost last. */
 export function fieldsOf(object: any): (string | number)[][] {
