@@ -57,7 +57,8 @@ export function roleEscalation(authorizer: Authorizer, access: RoleBasedAccess):
     const resource = kind === 'ClusterRole' ? 'clusterroles' : 'roles';
     if (await may(request, 'bind', { resource, namespace, name })) return;
     const rules = await access.rulesOfRole(tenant, kind, namespace, name);
-    if (rules === undefined) throw notFound({ group, resource: kind.toLowerCase() }, name);
+    // As upstream: what is missing is said to be of the resource that was asked for.
+    if (rules === undefined) throw notFound(definition, name);
     const refusal = await escalation(request, rules);
     if (refusal !== undefined) throw forbidden(definition, binding.metadata.name, refusal);
   }

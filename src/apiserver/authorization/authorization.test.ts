@@ -204,7 +204,7 @@ describe('role-based access', { timeout: 60_000 }, () => {
       /is attempting to grant RBAC permissions/,
     );
     const missing = await refusal(bind('none', 'ClusterRole', 'nothing'));
-    assert.equal(missing.message, 'clusterrole.rbac.authorization.k8s.io "nothing" not found');
+    assert.equal(missing.message, 'rolebindings.rbac.authorization.k8s.io "nothing" not found');
     const may = (verb: string, resource: string) => ({
       metadata: { name: `may-${verb}` },
       rules: [{ verbs: [verb], apiGroups: [roleGroup], resources: [resource] }],

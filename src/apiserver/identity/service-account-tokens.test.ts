@@ -92,6 +92,9 @@ describe('tokens of service accounts', { timeout: 60_000 }, () => {
       const stale = await ask({ boundObjectRef: { kind, apiVersion: 'v1', name, uid: metadata.uid } });
       assert.equal(stale.code, 409);
       assert.match(stale.json.message, /does not match the UID in record/);
+      // Any version of the core's kinds, as upstream.
+      assert.equal((await ask({ boundObjectRef: { kind, apiVersion: 'v2', name } })).code, 201);
+      assert.equal((await ask({ boundObjectRef: { kind, apiVersion: 'apps/v1', name } })).code, 400);
     };
     const uids = '[0-9a-f-]{36}';
     await ends(

@@ -1,14 +1,17 @@
-import { nameIsDnsSubdomain } from '../../api/names.ts';
+import { nameIsDnsLabel, nameIsDnsSubdomain } from '../../api/names.ts';
 import type { StatusError } from '../../api/status.ts';
 import { type Attributes, deniedError, resourceAttributes } from '../authorization/attributes.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import { type Identity, SYSTEM_MASTERS } from '../identity/identity.ts';
+import { refusedExtra } from './extra-keys.ts';
 import type { WantedUser } from './wanted-user.ts';
 
 const authenticationGroup = 'authentication.k8s.io';
 const anonymousName = 'system:anonymous';
 const authenticated = 'system:authenticated';
 const unauthenticated = 'system:unauthenticated';
+/** As upstream's manyAuthorizationChecksInLoop. */
+const manyChecks = 4;
 
 /** A way in which someone may be impersonated. Source: KEP-5284, on by default since 1.36. */
 interface Mode {
@@ -82,6 +85,11 @@ async function become(
   const verb = isConstrained ? `impersonate:${modeName}` : 'impersonate';
   const group = isConstrained ? authenticationGroup : '';
   const refuse = (asked: Attributes, why: string): StatusError => deniedError(requestor, asked, why);
+  /** Where there are many, who may impersonate any is asked about none of them. */
+  const checkAll = async (many: Attributes[], any: Attributes) => {
+    if (isConstrained && many.length >= manyChecks && (await isAllowed(check, any))) return;
+    for (const one of many) await check(one);
+  };
 
   let { groups } = wanted;
   const account = serviceAccountOf(wanted.name);
@@ -98,25 +106,20 @@ async function become(
   if (wanted.uid !== '') {
     await check(resourceAttributes(tenant, { verb, group: authenticationGroup, resource: 'uids', name: wanted.uid }));
   }
-  for (const name of wanted.groups) {
-    const asked = resourceAttributes(tenant, { verb, group, resource: 'groups', name });
-    if (isConstrained && name === '') throw refuse(asked, 'impersonating the empty string group is not allowed');
-    if (isConstrained && name === SYSTEM_MASTERS) {
-      throw refuse(asked, 'impersonating the system:masters group is not allowed');
-    }
-    await check(asked);
+  const groupNamed = (name: string) => resourceAttributes(tenant, { verb, group, resource: 'groups', name });
+  const extraNamed = (subresource: string, name: string) =>
+    resourceAttributes(tenant, { verb, group: authenticationGroup, resource: 'userextras', subresource, name });
+  const values = Object.entries(wanted.extra).flatMap(([key, list]) => list.map((value) => extraNamed(key, value)));
+  if (isConstrained && wanted.groups.includes('')) {
+    throw refuse(groupNamed(''), 'impersonating the empty string group is not allowed');
   }
-  for (const [key, values] of Object.entries(wanted.extra)) {
-    const place = { verb, group: authenticationGroup, resource: 'userextras', subresource: key };
-    for (const name of values) {
-      const asked = resourceAttributes(tenant, { ...place, name });
-      if (isConstrained && (key === '' || name === '')) {
-        const what = key === '' ? 'key' : 'value';
-        throw refuse({ ...asked, name: '' }, `impersonating the empty string ${what} in extra is not allowed`);
-      }
-      await check(asked);
-    }
+  if (isConstrained && wanted.groups.includes(SYSTEM_MASTERS)) {
+    throw refuse(groupNamed(SYSTEM_MASTERS), 'impersonating the system:masters group is not allowed');
   }
+  await checkAll(wanted.groups.map(groupNamed), groupNamed('*'));
+  const refusal = isConstrained ? refusedExtra(wanted.extra) : undefined;
+  if (refusal !== undefined) throw refuse(extraNamed('', ''), refusal);
+  await checkAll(values, extraNamed('*', '*'));
 
   const everyone = wanted.name === anonymousName ? unauthenticated : authenticated;
   const isComplete = groups.includes(everyone) || groups.includes(unauthenticated);
@@ -130,9 +133,22 @@ async function become(
   };
 }
 
+async function isAllowed(check: (asked: Attributes) => Promise<void>, asked: Attributes): Promise<boolean> {
+  try {
+    await check(asked);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Source: apiserver's serviceaccount.SplitUsername: a name that none can have is that of a user. */
 function serviceAccountOf(name: string): { namespace: string; name: string } | undefined {
   const match = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
-  return match === null ? undefined : { namespace: match[1]!, name: match[2]! };
+  if (match === null) return undefined;
+  const [, namespace = '', account = ''] = match;
+  const isOne = nameIsDnsLabel(namespace, false).length === 0 && nameIsDnsSubdomain(account, false).length === 0;
+  return isOne ? { namespace, name: account } : undefined;
 }
 
 const nodePrefix = 'system:node:';

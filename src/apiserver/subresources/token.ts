@@ -117,8 +117,10 @@ async function addBinding(
     }
     return entry.object;
   };
-  switch (`${reference.apiVersion}/${reference.kind}`) {
-    case 'v1/Pod': {
+  // Their group counts, as upstream, and none but the core's is known.
+  const isCore = !reference.apiVersion?.includes('/');
+  switch (isCore ? reference.kind : undefined) {
+    case 'Pod': {
       const pod = await bound(PODS, namespace);
       if ((pod['spec'].serviceAccountName ?? 'default') !== name) {
         throw badRequest(
@@ -133,12 +135,12 @@ async function addBinding(
       }
       return;
     }
-    case 'v1/Secret': {
+    case 'Secret': {
       const secret = await bound({ group: '', resource: 'secrets' }, namespace);
       wanted.secret = { name: secret.metadata.name, uid: secret.metadata.uid };
       return;
     }
-    case 'v1/Node': {
+    case 'Node': {
       const node = await bound(NODES, '');
       wanted.node = { name: node.metadata.name, uid: node.metadata.uid };
       return;
