@@ -30,7 +30,8 @@ export interface ListAnswer {
   type: 'list';
   definition: ResourceDefinition;
   entries: readonly CacheEntry[];
-  metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
+  /** What is not stored has no revision. */
+  metadata: { resourceVersion?: string; continue?: string; remainingItemCount?: number };
 }
 
 export interface WatchAnswer {

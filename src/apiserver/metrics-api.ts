@@ -1,9 +1,9 @@
 import { METRICS_GROUP, type MetricsProvider } from '../api/metrics.ts';
-import { apiVersionOf, type KubeObject } from '../api/object.ts';
+import type { KubeObject } from '../api/object.ts';
 import { notFound, serviceUnavailable } from '../api/status.ts';
-import { type Answer, objectAnswer } from './answer.ts';
+import type { Answer } from './answer.ts';
 import type { Environment } from './environment.ts';
-import { filterOf } from './verbs/options/selectors.ts';
+import { madeList } from './made-list.ts';
 import type { ResourceRequest } from './verbs/scope.ts';
 
 /** GET of metrics.k8s.io's pods and nodes, by `group/resource`: measured when asked for, stored nowhere. */
@@ -20,10 +20,7 @@ export function metricsVerbs(provider: () => MetricsProvider | undefined) {
         if (object === undefined) throw notFound(definition, name);
         return { type: 'object', code: 200, object, definition };
       }
-      const filter = filterOf(context, definition);
-      const items = filter === undefined ? measured : measured.filter((object) => filter.matches(object));
-      const apiVersion = apiVersionOf(definition);
-      return objectAnswer({ kind: definition.listKind, apiVersion, metadata: {}, items });
+      return madeList(request, measured);
     };
   return {
     [`${METRICS_GROUP}/pods`]: serve((metrics, { tenant, namespace }) =>

@@ -1,8 +1,8 @@
 import type { KubeObject } from '../../api/object.ts';
 import { StatusError } from '../../api/status.ts';
-import { type Answer, objectAnswer } from '../answer.ts';
+import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { filterOf } from '../verbs/options/selectors.ts';
+import { madeList } from '../made-list.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
 /** GET of componentstatuses, deprecated upstream: the store is what it can truly speak of. */
@@ -29,7 +29,5 @@ export async function componentStatuses(environment: Environment, request: Resou
     }
     return { type: 'object', code: 200, object: store, definition };
   }
-  const filter = filterOf(context, definition);
-  const items = filter === undefined || filter.matches(store) ? [store] : [];
-  return objectAnswer({ kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items });
+  return madeList(request, [store]);
 }
