@@ -83,7 +83,7 @@ let nextFlushMs = 0;
 const pausePerFlush = 12;
 const longestPauseMs = 25;
 /** A write takes no more than this: where a few seem to, the processor was busy with something else. */
-const longestWriteMs = 0.02;
+const longestWriteMs = 0.01;
 /** Timers are no finer. */
 const shortestPauseMs = 0.5;
 
