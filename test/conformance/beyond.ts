@@ -46,7 +46,20 @@ const known: [pattern: RegExp, why: string][] = [
   [/PrivilegedPod/, 'the test machine’s kernel has no dummy interfaces'],
   [/Internet connection/, 'the test machine has no way to the internet'],
   [/Deploy clustered applications/, 'needs images of public registries'],
+  [
+    /Traffic Distribution.*(pods on multiple nodes|fall back to same zone)/,
+    'needs two nodes in each of three zones; a zone has one virtual node',
+  ],
   [/Traffic Distribution|HealthCheckNodePort correctly/, 'needs three zones: ZONES=3'],
+  [
+    /guaranteed qos - 1 container.*restart.* resizing/,
+    'the test machine lets nobody lower an OOM score (no CAP_SYS_RESOURCE)',
+  ],
+  [
+    /Mount propagation/,
+    'mounts of a pod stay in it (Bidirectional is refused), and there is no kubelet’s process to look into',
+  ],
+  [/configurable pod resolv.conf/, 'the suite’s image, as it is built here, has no CoreDNS'],
 ];
 
 export const knownCause = (testName: string): string | undefined =>
