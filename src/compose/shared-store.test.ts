@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { afterEach, describe, it } from 'node:test';
 import { CertificateAuthority, type PemPair } from '../apiserver/identity/certificate-authority.ts';
 import { ManualClock, systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
@@ -11,15 +11,23 @@ import { etcdMissing, startEtcd } from '../store/etcd/testing/etcd-cluster.ts';
 import type { Store } from '../store/store.ts';
 import { CommandError } from './command-error.ts';
 import { type ControlPlaneFlags, parseControlPlaneFlags } from './control-plane-settings.ts';
-import { openSharedStore } from './shared-store.ts';
+import { openSharedStore, type SharedStoreOptions } from './shared-store.ts';
 
 const never = new AbortController().signal;
 const noPatienceMs = 1;
+const opened: Store[] = [];
+
+/** Closed after the test, whatever becomes of it: what is left open would keep the process. */
+async function openAs(options: SharedStoreOptions): Promise<Store> {
+  const store = await openSharedStore(options);
+  opened.push(store);
+  return store;
+}
 
 function open(flags: Partial<ControlPlaneFlags>, onWait: (line: string) => void, patienceMs?: number): Promise<Store> {
   const election = { leaderElectLeaseDuration: '15s', leaderElectRenewDeadline: '10s', leaderElectRetryPeriod: '2s' };
   const { etcd } = parseControlPlaneFlags({ store: 'lmdb', ...election, ...flags });
-  return openSharedStore({
+  return openAs({
     etcd: etcd!,
     clock: systemClock,
     logger: silentLogger,
@@ -33,6 +41,8 @@ const oneLine = (pattern: RegExp) => (error: Error) =>
   error instanceof CommandError && !error.message.includes('\n') && pattern.test(error.message);
 
 describe('the store that control planes share', { timeout: 120_000 }, () => {
+  afterEach(() => Promise.all(opened.splice(0).map((store) => store.close())));
+
   it('is waited for, and its absence told in a line', async () => {
     const said: string[] = [];
     // Nobody listens there.
@@ -53,7 +63,6 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
     try {
       const store = await open({ store: `etcd://${etcd.endpoints}` }, () => etcd.start(0));
       assert.ok((await store.currentRevision()) >= 1);
-      await store.close();
     } finally {
       await etcd.destroy();
     }
@@ -65,7 +74,7 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
     const said: unknown[] = [];
     const logger = { ...silentLogger, error: (_: object, message: string) => void said.push(message) };
     try {
-      const store = await openSharedStore({
+      const store = await openAs({
         etcd: { endpoints: etcd.endpoints },
         clock,
         logger,
@@ -74,7 +83,7 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
         stop: never,
       });
       const pauseUntilAway = async () => {
-        etcd.pause(0);
+        await etcd.pause(0);
         await assert.rejects(store.currentRevision());
         await until(() => said.length === 1);
       };
@@ -98,7 +107,6 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
       );
       clock.advance(60_000);
       assert.deepEqual(said, [away], 'it was back in time');
-      await store.close();
     } finally {
       await etcd.destroy();
     }
@@ -122,18 +130,16 @@ describe('the store that control planes share', { timeout: 120_000 }, () => {
       const store = `etcd://${etcd.endpoints}`;
       const [etcdCertfile, etcdKeyfile] = files('client', await authority.issuePlatformClient('skypod'));
       const flags = { store, etcdCafile: caFile, etcdCertfile, etcdKeyfile };
-      const opened = await open(flags, () => {});
+      const shared = await open(flags, () => {});
       for (const member of [0, 1]) {
         await etcd.kill(member);
         const key = `/p/${member}`;
         const operations = [{ type: 'put' as const, key, value: Buffer.from('x') }];
-        assert.equal((await opened.commit({ compare: [], operations })).committed, true);
+        assert.equal((await shared.commit({ compare: [], operations })).committed, true);
         etcd.start(member);
         const back = await open({ ...flags, store: `etcd://${etcd.endpoints[member]}` }, () => {});
         assert.ok((await back.get(key)) !== undefined);
-        await back.close();
       }
-      await opened.close();
 
       const stranger = await CertificateAuthority.create('stranger');
       const [strangerCert, strangerKey] = files('stranger', await stranger.issuePlatformClient('skypod'));

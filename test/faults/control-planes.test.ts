@@ -160,7 +160,7 @@ async function run(
       'an etcd member hangs',
       async () => {
         const member = Math.floor(Math.random() * 3);
-        etcd.pause(member);
+        await etcd.pause(member);
         await progress(`while etcd member ${member} hangs`);
         await pause(2_000);
         etcd.resume(member);
@@ -270,7 +270,7 @@ async function run(
       async () => {
         for (let round = 0; round < 12; round++) {
           const member = round % 3;
-          etcd.pause(member);
+          await etcd.pause(member);
           await pause(250);
           etcd.resume(member);
           await pause(50);
@@ -322,7 +322,7 @@ async function run(
       'each of etcd’s members hangs for seconds, the one that leads among them',
       async () => {
         for (const member of [0, 1, 2]) {
-          etcd.pause(member);
+          await etcd.pause(member);
           await pause(3_000);
           await progress(`while etcd member ${member} hangs for long`, 10);
           etcd.resume(member);

@@ -154,7 +154,7 @@ describe('etcd that is away', { skip: etcdMissing, timeout: 240_000 }, () => {
 
   it('a member that hangs is left for the others', async () => {
     for (const member of [0, 1, 2]) {
-      etcd.pause(member);
+      await etcd.pause(member);
       assert.equal((await put(store, '/p/hanging', `${member}`)).committed, true);
       etcd.resume(member);
       // Until it follows again: two of three that are gone would be another matter.

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../../base/testing/local-server.ts';
+import { until } from '../../../base/testing/until.ts';
 
 /** Why tests with a real etcd can't run here; false when they can. */
 export const etcdMissing: string | false =
@@ -15,8 +16,8 @@ export interface EtcdCluster {
   directory: string;
   /** SIGKILL, and waits for the end. */
   kill(member: number): Promise<void>;
-  /** SIGSTOP and SIGCONT: a member that hangs, with its connections open. */
-  pause(member: number): void;
+  /** SIGSTOP and SIGCONT: a member that hangs, with its connections open. It answers nothing once `pause` has resolved. */
+  pause(member: number): Promise<void>;
   resume(member: number): void;
   /** Starts a member that was killed, on its data. */
   start(member: number): void;
@@ -75,7 +76,12 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
     endpoints: Array.from({ length: members }, (_, member) => `127.0.0.1:${ports[member]}`),
     directory: root,
     kill,
-    pause: (member) => void processes[member]?.kill('SIGSTOP'),
+    async pause(member) {
+      const child = processes[member]!;
+      child.kill('SIGSTOP');
+      // One thread takes the signal and stops the others; on a busy machine they may go on answering meanwhile.
+      await until(() => isStopped(child.pid!));
+    },
     resume: (member) => void processes[member]?.kill('SIGCONT'),
     start,
     async destroy() {
@@ -83,4 +89,12 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+function isStopped(pid: number): boolean {
+  const directory = `/proc/${pid}/task`;
+  return readdirSync(directory).every((thread) => {
+    const status = readFileSync(join(directory, thread, 'stat'), 'utf8');
+    return status.slice(status.lastIndexOf(')') + 2).startsWith('T');
+  });
 }
