@@ -433,6 +433,14 @@ describe('API servers behind ours', { timeout: 60_000 }, () => {
     });
     assert.equal(metadata.labels['kube-aggregator.kubernetes.io/automanaged'], 'true');
     assert.equal(status.conditions[0].reason, 'Local');
+    const own = `${apiServices}/v1.stable.example.com`;
+    const merge = (body: object) =>
+      call('PATCH', own, { body, headers: { 'content-type': 'application/merge-patch+json' } });
+    assert.equal((await merge({ spec: { groupPriorityMinimum: 5 } })).code, 200);
+    await eventually(
+      () => call('GET', own),
+      ({ json }) => json.spec.groupPriorityMinimum === 1000,
+    );
     await call('DELETE', `${crds}/foos.stable.example.com`);
     await eventually(
       () => call('GET', `${apiServices}/v1.stable.example.com`),

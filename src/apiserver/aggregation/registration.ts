@@ -1,3 +1,4 @@
+import { deepEqual } from '../../api/equality.ts';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
@@ -8,6 +9,7 @@ import { platformIdentity } from '../identity/identity.ts';
 import { ReconcileQueue } from '../reconcile-queue.ts';
 import { createObject } from '../verbs/create-object.ts';
 import { deleteObject } from '../verbs/delete-object.ts';
+import { updateOwn } from '../verbs/own-update.ts';
 import {
   API_SERVICES,
   apiServiceName,
@@ -31,7 +33,7 @@ export interface RegistrationOptions {
 
 /**
  * An APIService for every group and version that a tenant's CustomResourceDefinitions serve, gone when the last of them
- * is. One that a tenant wrote itself is left alone. Source: kube-aggregator's crdregistration and autoregister.
+ * is. One that a tenant wrote itself is left alone; ours says what it said again. Source: kube-aggregator's crdregistration and autoregister.
  */
 export class CustomGroupRegistration {
   readonly #options: RegistrationOptions;
@@ -81,15 +83,23 @@ export class CustomGroupRegistration {
     const isWanted = !isOwn(group, version) && this.#isServed(tenant, group, version);
     const known = catalog.get(tenant, name);
     const isOurs = known?.metadata.labels?.[MANAGED_LABEL] === 'true';
-    if (isWanted === (known !== undefined) || (!isWanted && !isOurs)) return;
+    if (known === undefined ? !isWanted : !isOurs) return;
     const common = { definition, tenant, namespace: '', identity, dryRun: false, warnings: [] };
     if (!isWanted) {
       await deleteObject(environment, { ...common, name, options: {} });
       return;
     }
+    const wanted = localApiService(group, version);
+    if (known !== undefined) {
+      // Whoever changed it can take it over by taking the label away.
+      if (deepEqual(known.spec, wanted['spec'])) return;
+      const change = (old: KubeObject) => ({ ...old, spec: wanted['spec'] });
+      await updateOwn(environment, { definition, subresource: '', tenant, name, identity, change });
+      return;
+    }
     // A tenant that is going away gets nothing new.
     if ((await environment.tenants.entry(tenant))?.object.metadata.deletionTimestamp !== undefined) return;
-    await createObject(environment, { ...common, object: localApiService(group, version) });
+    await createObject(environment, { ...common, object: wanted });
   }
 
   #isServed(tenant: string, group: string, version: string): boolean {
