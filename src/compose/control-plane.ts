@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
 import { apiVersionOf } from '../api/object.ts';
 import type { InstancePlacer, Tenant } from '../api/pool.ts';
 import { builtinResources, platformResources } from '../api/resources/index.ts';
@@ -27,6 +28,7 @@ import { createHostIndexController } from '../controllers/host-index/index.ts';
 import { startMetering } from '../metering/index.ts';
 import { createServicePublisher } from '../network/service/publish/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
+import { UnreadableError } from '../store/encryption/encrypted-store.ts';
 import { fencedStore } from '../store/fenced-store.ts';
 import { openLmdbStore } from '../store/lmdb/lmdb-store.ts';
 import type { Store } from '../store/store.ts';
@@ -76,6 +78,8 @@ export interface ControlPlaneOptions {
   stop: AbortSignal;
 }
 
+/** Who starts it is told then that it takes long. */
+const slowStartMs = 15_000;
 const instancesPrefix = `/${CONTAINER_INSTANCES.group}/${CONTAINER_INSTANCES.resource}/`;
 
 /**
@@ -92,7 +96,12 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   try {
     await run({ ...options, onReady });
   } catch (error) {
-    if (serves || etcd === undefined || !isOfStoreAway(error)) throw error;
+    if (serves) throw error;
+    if (error instanceof UnreadableError)
+      throw new CommandError(`--encryption-provider-config lacks a key that is still needed: ${error.message}`);
+    if (options.settings.encryption === undefined && (error as Error).message.includes('"k8s:enc:'))
+      throw new CommandError('what is stored is encrypted: --encryption-provider-config is missing');
+    if (etcd === undefined || !isOfStoreAway(error)) throw error;
     const { message } = error as Error;
     throw new CommandError(
       `etcd at ${etcd.endpoints.join(', ')} stopped answering while the control plane started (${message}): start it again`,
@@ -234,7 +243,11 @@ async function run(options: ControlPlaneOptions): Promise<void> {
   writeEndpoint(data, endpoint, settings.peers);
   await writeTenantKubeconfig(data.kubeconfig, pki.authority, urlOf(endpoint), DEFAULT_TENANT_NAME, peers);
   await writeSystemKubeconfig(data.systemKubeconfig, pki.authority, urlOf(endpoint), peers);
+  const cancelNotice = clock.schedule(slowStartMs, () => {
+    onNotice(`not everything that is stored could be read yet: ${join(data.logs, 'control-plane.log')} says more`);
+  });
   await informers.waitForSync();
+  cancelNotice();
   onReady();
   logger.info({ listen, zones, store: isShared ? 'etcd' : 'lmdb' }, 'the control plane serves');
   const keepGarbage = dropStartGarbage();

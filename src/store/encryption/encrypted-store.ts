@@ -14,6 +14,14 @@ import {
 import type { EncryptionRules } from './configuration.ts';
 import type { ProviderList } from './providers.ts';
 
+/** No key opens what is stored. */
+export class UnreadableError extends Error {
+  constructor(key: string, cause: unknown) {
+    super(`unable to transform key ${JSON.stringify(key)}: ${(cause as Error).message}`, { cause });
+    this.name = 'UnreadableError';
+  }
+}
+
 export interface EncryptedStore extends Store {
   /**
    * From now on values are written and read by these rules. Who is in the middle of something ends it by those it began
@@ -201,8 +209,6 @@ function open<Item extends Stored>(item: Item, lookup: Lookup): Item {
     const { value, stale } = providers.open(item.value, Buffer.from(item.key));
     return value === item.value && !stale ? item : { ...item, value, ...(stale && { stale }) };
   } catch (error) {
-    throw new Error(`unable to transform key ${JSON.stringify(item.key)}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new UnreadableError(item.key, error);
   }
 }
