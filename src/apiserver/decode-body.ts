@@ -167,7 +167,9 @@ function dropDuplicateOwners({ warnings }: RequestContext, { metadata }: KubeObj
   const kept = new Set<string>();
   const duplicates = new Set<string>();
   metadata.ownerReferences = owners.filter((owner) => {
-    const key = JSON.stringify(Object.entries(owner).sort());
+    // Decoded: it has no other fields, and there may be ten thousands.
+    const { apiVersion, kind, name, uid, controller, blockOwnerDeletion } = owner;
+    const key = `${apiVersion}\n${kind}\n${name}\n${uid}\n${controller}\n${blockOwnerDeletion}`;
     if (!kept.has(key)) return kept.add(key);
     duplicates.add(owner.uid);
     return false;

@@ -305,20 +305,20 @@ export const productCases: StallCase[] = [
     ],
   },
   {
-    name: 'products: a service of 10,000 ports, and other ports',
+    name: 'products: a service of 6,000 ports, and other ports',
     async prepare(ask, namespace) {
       await must(
         ask,
         post(
           core(namespace, 'services'),
-          `{"metadata":{"name":"s"},"spec":{"ports":[${times(10_000, (i) => `{"name":"p${i}","port":${i + 1}}`)}]}}`,
+          `{"metadata":{"name":"s"},"spec":{"ports":[${times(6000, (i) => `{"name":"p${i}","port":${i + 1}}`)}]}}`,
         ),
       );
     },
     requests: (round, namespace) => [
       patch(
         `${core(namespace, 'services')}/s`,
-        `{"spec":{"type":"NodePort","ports":[${times(10_000, (i) => `{"name":"p${i}","port":${20_000 - i + round}}`)}]}}`,
+        `{"spec":{"type":"NodePort","ports":[${times(6000, (i) => `{"name":"p${i}","port":${20_000 - i + round}}`)}]}}`,
         mergePatch,
       ),
     ],

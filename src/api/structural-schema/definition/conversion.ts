@@ -1,19 +1,21 @@
 import { X509Certificate } from 'node:crypto';
+import type { Steps } from '../../../base/steps.ts';
 import type { CustomResourceConversion, CustomResourceDefinition } from '../../generated/apiextensions-v1.ts';
 import { isDns1035Label } from '../../names.ts';
 import { pemBlocks } from '../../pem.ts';
 import { validateClientConfig } from '../../validation/admission/client-config.ts';
 import type { Findings } from '../../validation/findings.ts';
 
+const versionsAtOnce = 256;
 const accepted = ['v1', 'v1beta1'];
 const isRecognized = (versions: string[] | undefined) =>
   !versions?.length || versions.some((version) => accepted.includes(version));
 
-export function validateConversion(
+export function* validateConversion(
   conversion: CustomResourceConversion | undefined,
   old: CustomResourceConversion | undefined,
   findings: Findings,
-): void {
+): Steps<void> {
   if (conversion === undefined || conversion === null) return;
   const { strategy, webhook } = conversion;
   findings.oneOf(strategy, 'spec.conversion.strategy', ['None', 'Webhook']);
@@ -34,11 +36,12 @@ export function validateConversion(
     return;
   }
   const seen = new Set<string>();
-  versions.forEach((version, index) => {
+  for (const [index, version] of versions.entries()) {
+    if (index % versionsAtOnce === versionsAtOnce - 1) yield;
     if (seen.size === seen.add(version).size)
       findings.invalid(`${versionsPath}[${index}]`, version, 'duplicate version');
     else findings.invalidEach(`${versionsPath}[${index}]`, version, isDns1035Label(version));
-  });
+  }
   if (isRecognized(old?.webhook?.conversionReviewVersions) && !isRecognized(versions)) {
     findings.invalid(versionsPath, versions, `must include at least one of ${accepted.join(', ')}`);
   }

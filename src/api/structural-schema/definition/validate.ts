@@ -106,7 +106,7 @@ function* validateSpec(
     if (!spec.names?.[field]) findings.required(`spec.names.${field}`);
   }
   if (spec.names) validateNames(spec.names, 'spec.names', findings);
-  validateConversion(spec.conversion, old?.conversion, findings);
+  yield* validateConversion(spec.conversion, old?.conversion, findings);
 }
 
 /** Where each part of a version is told of; undefined: elsewhere already. */

@@ -1,3 +1,4 @@
+import type { Steps } from '../../../base/steps.ts';
 import { isQualifiedName } from '../../names.ts';
 import type { KubeObject } from '../../object.ts';
 import { isKnownFormat } from '../../structural-schema/formats.ts';
@@ -19,26 +20,38 @@ export function warnOfFinalizers(object: KubeObject, old: KubeObject | undefined
 }
 
 /** Of a definition: formats that nothing is held to. */
-export function warnOfFormats(definition: any, old: any, warnings: string[]): void {
-  const known = new Set(old === undefined ? [] : unknownFormats(old));
-  for (const format of unknownFormats(definition)) {
+export function* warnOfFormats(definition: any, old: any, warnings: string[]): Steps<void> {
+  const known = new Set(old === undefined ? [] : yield* unknownFormats(old));
+  for (const format of yield* unknownFormats(definition)) {
     if (!known.has(format)) warnings.push(`unrecognized format ${JSON.stringify(format)}`);
   }
 }
 
-const unknownFormats = (definition: any): string[] =>
-  definition.spec.versions.flatMap(({ schema }: any) => [...unknownFormatsIn(schema?.openAPIV3Schema)]);
+const schemasAtOnce = 256;
+
+function* unknownFormats(definition: any): Steps<string[]> {
+  const found: string[] = [];
+  let count = 0;
+  for (const { schema } of definition.spec.versions) {
+    for (const part of schemasIn(schema?.openAPIV3Schema)) {
+      if (++count % schemasAtOnce === 0) yield;
+      if (part.format && !isKnownFormat(part as JsonSchema)) found.push(part.format);
+    }
+  }
+  return found;
+}
 
 const schemaLists = ['allOf', 'anyOf', 'oneOf'] as const;
 const schemaMaps = ['properties', 'patternProperties', 'definitions'] as const;
 
-function* unknownFormatsIn(schema: any): Generator<string> {
+/** One and all within it. */
+function* schemasIn(schema: any): Generator<any> {
   if (typeof schema !== 'object' || schema === null) return;
-  if (schema.format && !isKnownFormat(schema as JsonSchema)) yield schema.format;
-  for (const item of Array.isArray(schema.items) ? schema.items : [schema.items]) yield* unknownFormatsIn(item);
-  for (const list of schemaLists) for (const part of schema[list] ?? []) yield* unknownFormatsIn(part);
-  yield* unknownFormatsIn(schema.not);
-  for (const map of schemaMaps) for (const part of Object.values(schema[map] ?? {})) yield* unknownFormatsIn(part);
-  yield* unknownFormatsIn(schema.additionalProperties);
-  yield* unknownFormatsIn(schema.additionalItems);
+  yield schema;
+  for (const item of Array.isArray(schema.items) ? schema.items : [schema.items]) yield* schemasIn(item);
+  for (const list of schemaLists) for (const part of schema[list] ?? []) yield* schemasIn(part);
+  yield* schemasIn(schema.not);
+  for (const map of schemaMaps) for (const name in schema[map]) yield* schemasIn(schema[map][name]);
+  yield* schemasIn(schema.additionalProperties);
+  yield* schemasIn(schema.additionalItems);
 }
