@@ -3,7 +3,13 @@ import type { KubeObject } from '../object.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { FieldError } from '../status.ts';
 import { Findings } from './findings.ts';
-import { metadataChecks, metadataUpdateChecks, mutableMetadataChecks } from './metadata.ts';
+import {
+  finalizerChecks,
+  metadataChecks,
+  metadataUpdateChecks,
+  mutableMetadataChecks,
+  standardFinalizerChecks,
+} from './metadata.ts';
 import { validateRequired } from './required.ts';
 
 /** Kinds whose own validation covers every required field; the others are also held to their schema. */
@@ -75,7 +81,7 @@ export function* objectUpdateChecks(
   view?: ResourceDefinition,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = yield* updateFindings(object, old, ownLookAtMetadata(definition));
+  const findings = yield* updateFindings(definition, object, old);
   yield;
   const own = yield* strategy.checks?.update(object, old, findings.list) ??
     done(strategy.validateUpdate?.(object, old, view));
@@ -98,7 +104,7 @@ export function* objectStatusUpdateChecks(
   old: KubeObject,
 ): Steps<FieldError[]> {
   const { strategy } = definition;
-  const findings = yield* updateFindings(object, old, ownLookAtMetadata(definition, 'status'));
+  const findings = yield* updateFindings(definition, object, old, 'status');
   yield;
   const own = yield* strategy.checks?.statusUpdate(object, old, findings.list) ??
     done(strategy.validateStatusUpdate?.(object, old));
@@ -129,15 +135,23 @@ export function ownLookAtMetadata({ group, resource }: ResourceDefinition, subre
 
 /**
  * Upstream looks at what may change first, then at that and at what may not, and again at both for each kind's own sake:
- * so often each finding is told, in this order.
+ * so often each finding is told, in this order. Finalizers are looked at once, as those of new objects are.
  */
-function* updateFindings(object: KubeObject, old: KubeObject, own: OwnLook): Steps<Findings> {
-  const [mutable, all, findings] = [new Findings(), new Findings(), new Findings()];
+function* updateFindings(
+  definition: ResourceDefinition,
+  object: KubeObject,
+  old: KubeObject,
+  subresource?: 'status',
+): Steps<Findings> {
+  const [mutable, finalizers, all, standard] = [new Findings(), new Findings(), new Findings(), new Findings()];
   yield* mutableMetadataChecks(object.metadata, mutable);
+  yield* finalizerChecks(object.metadata, finalizers);
   yield* metadataUpdateChecks(object.metadata, old.metadata, all);
-  if (all.list.length > 0) {
-    const ofKind = { nothing: [], mutable: [mutable], all: [all] }[own];
-    for (const part of [mutable, all, ...ofKind]) for (const finding of part.list) findings.list.push(finding);
+  if (subresource === undefined) yield* standardFinalizerChecks(definition, object.metadata, standard);
+  const ofKind = { nothing: [], mutable: [mutable], all: [all] }[ownLookAtMetadata(definition, subresource)];
+  const findings = new Findings();
+  for (const part of [mutable, finalizers, all, ...ofKind, standard]) {
+    for (const finding of part.list) findings.list.push(finding);
   }
   return findings;
 }

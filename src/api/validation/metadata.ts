@@ -50,12 +50,23 @@ export function* metadataChecks(definition: Named, metadata: ObjectMeta, finding
   }
   findings.nonnegative(metadata.generation, 'metadata.generation');
   yield* mutableMetadataChecks(metadata, findings);
-  if (metadata.finalizers === undefined) return;
-  yield* checkFinalizers(metadata.finalizers, findings);
-  if (definition.group !== undefined && heldToStandard.has(definition.group)) {
-    yield;
-    validateStandardFinalizers(metadata.finalizers, findings);
-  }
+  yield* finalizerChecks(metadata, findings);
+  yield* standardFinalizerChecks(definition, metadata, findings);
+}
+
+export function* finalizerChecks({ finalizers }: ObjectMeta, findings: Findings): Steps<void> {
+  if (finalizers !== undefined) yield* checkFinalizers(finalizers, findings);
+}
+
+/** Of the kinds that take no others. */
+export function* standardFinalizerChecks(
+  { group }: Partial<Pick<ResourceDefinition, 'group'>>,
+  { finalizers }: ObjectMeta,
+  findings: Findings,
+): Steps<void> {
+  if (finalizers === undefined || group === undefined || !heldToStandard.has(group)) return;
+  yield;
+  validateStandardFinalizers(finalizers, findings);
 }
 
 export function* mutableMetadataChecks(metadata: ObjectMeta, findings: Findings): Steps<void> {

@@ -122,7 +122,8 @@ async function write(environment: Environment, request: CreateRequest, object: K
   const hooks = environment.hooks.get(hookKey(definition));
   const found = environment.objects.find(definition, tenant, namespace, name);
   const existing = found instanceof Promise ? await found : found;
-  if (existing !== undefined) throw existsError(definition, name, existing.object);
+  const spoken = request.view ?? definition;
+  if (existing !== undefined) throw existsError(spoken, name, existing.object);
   for (let attempt = 0; attempt < claimAttempts; attempt++) {
     const alongside =
       hooks?.onCreate === undefined ? [] : await hooks.onCreate(object, { tenant, namespace, name, dryRun });
@@ -131,7 +132,7 @@ async function write(environment: Environment, request: CreateRequest, object: K
     const written = await environment.objects.commit([change, ...alongside], request.pace);
     if (written !== undefined) return { entry: written.entries[0]! };
     const present = await environment.objects.get(definition, tenant, namespace, name);
-    if (present !== undefined) throw existsError(definition, name, present.object);
+    if (present !== undefined) throw existsError(spoken, name, present.object);
   }
   throw new StatusError(409, 'Conflict', `${definition.resource} ${JSON.stringify(name)}: too many concurrent writers`);
 }

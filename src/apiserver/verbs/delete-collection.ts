@@ -10,7 +10,7 @@ import { readDeleteOptions } from './options/delete-options.ts';
 import { readListOptions } from './options/list-options.ts';
 import { filterOf } from './options/selectors.ts';
 import { methodNotAllowedHere, type ResourceRequest, writeOf } from './scope.ts';
-import { viewFilter } from './views.ts';
+import { fromStored, viewFilter } from './views.ts';
 
 /** DELETE of a collection: each object on its own, as if named; answers with what was there. */
 export async function removeCollection(environment: Environment, request: ResourceRequest): Promise<Answer> {
@@ -33,27 +33,27 @@ export async function removeCollection(environment: Environment, request: Resour
     ...(freshness.type === 'exact' && { exactRevision: freshness.revision }),
     ...(turn !== undefined && { pause: () => turn.slice() }),
   });
-  const items = [];
   const deadlineMs = performance.now() + webhooksLimitMs;
   for (const entry of list.entries) {
     const { namespace, name } = entry;
     try {
-      const result = await deleteObject(environment, {
+      await deleteObject(environment, {
         ...writeOf({ ...request, namespace, name }, dryRun),
         options,
         deadlineMs,
       });
-      items.push(result.object);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
+  const spoken = request.view ?? definition;
+  const items = list.entries.map(({ object }) => fromStored(request.view, object));
   return {
     type: 'object',
     code: 200,
     object: {
-      kind: definition.listKind,
-      apiVersion: apiVersionOf(definition),
+      kind: spoken.listKind,
+      apiVersion: apiVersionOf(spoken),
       metadata: {
         resourceVersion: String(list.revision),
         ...(list.continue !== undefined && { continue: list.continue }),

@@ -242,6 +242,8 @@ const orphaning = new Set(['/replicationcontrollers', 'batch/jobs']);
 
 /** Components of the platform say what they want. Source: shouldOrphanDependents upstream. */
 function withDefaultPolicy({ definition, options, identity }: DeleteRequest, old: KubeObject): DeleteOptions {
+  // Nothing depends on events: whatever is wished, they are simply gone.
+  if (hookKey(definition) === 'events') return { ...options, propagationPolicy: 'Background' };
   const { propagationPolicy, orphanDependents } = options;
   if (propagationPolicy !== undefined || orphanDependents !== undefined || identity.kind === 'platform') return options;
   if (!orphaning.has(`${definition.group}/${definition.resource}`)) return options;

@@ -60,4 +60,25 @@ describe('deleting objects', { timeout: 60_000 }, () => {
     await send('DELETE', `${instances}/i`, { gracePeriodSeconds: 0 });
     assert.equal((await refusal(get(`${instances}/i`))).code, 404);
   });
+
+  it('answers the deletion of a collection with what was there, in the form that was asked for', async () => {
+    const events = '/clusters/a/apis/events.k8s.io/v1/namespaces/default/events';
+    const regarding = { kind: 'Pod', name: 'p', namespace: 'default' };
+    const event = {
+      action: 'Run',
+      reason: 'Started',
+      regarding,
+      type: 'Normal',
+      eventTime: '2026-01-01T00:00:00.000000Z',
+    };
+    const made = { metadata: { name: 'e' }, reportingController: 'example.com/c', reportingInstance: 'i', ...event };
+    await post(events, made);
+    const taken = await refusal(post(events, made));
+    assert.equal(taken.details?.group, 'events.k8s.io');
+    const gone = await send('DELETE', events, undefined, { query: { propagationPolicy: 'Foreground' } });
+    assert.equal(gone.apiVersion, 'events.k8s.io/v1');
+    assert.deepEqual(gone.items[0].regarding, regarding);
+    assert.equal(gone.items[0].metadata.deletionTimestamp, undefined);
+    assert.deepEqual((await get(events)).items, []);
+  });
 });

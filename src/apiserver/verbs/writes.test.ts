@@ -221,6 +221,20 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(refused.details?.causes?.length, 1);
   });
 
+  it('refuses finalizers that are none in a change too', async () => {
+    await post(configMaps, { metadata: { name: 'held' } });
+    const patch = (finalizers: string[]) =>
+      send(
+        'PATCH',
+        `${configMaps}/held`,
+        { metadata: { finalizers } },
+        { contentType: 'application/merge-patch+json' },
+      );
+    assert.match((await refusal(patch(['a/b/c']))).message, /metadata.finalizers: Invalid value: "a\/b\/c"/);
+    assert.match((await refusal(patch(['x']))).message, /name is neither a standard finalizer name nor/);
+    await patch(['example.com/x']);
+  });
+
   it('names a limit range that has no name, and counts the changes of drivers and slices', async () => {
     const range = await post(`${root}/namespaces/default/limitranges`, { metadata: {}, spec: { limits: [] } });
     assert.match(range.metadata.name, /^[0-9a-f-]{36}$/);
