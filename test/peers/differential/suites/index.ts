@@ -7,6 +7,7 @@ import { defaultRoles } from './default-roles.ts';
 import { deviceStatus } from './device-status.ts';
 import { disabledFields } from './disabled-fields.ts';
 import { discovery } from './discovery.ts';
+import { impersonation } from './impersonation.ts';
 import { kubectl } from './kubectl/index.ts';
 import { matrix, matrixOfPatches, matrixOfSubresources, matrixOfTypes } from './matrix/index.ts';
 import { nodes } from './nodes.ts';
@@ -36,6 +37,7 @@ export const suites: Record<string, (twin: Twin) => Promise<void>> = {
   webhooks,
   deviceStatus,
   nodes,
+  impersonation,
   defaultRoles,
   disabledFields,
   kubectl,
