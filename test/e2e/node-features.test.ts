@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../lib/eventually.ts';
 import { image, type TestImages, testImages } from '../lib/images.ts';
-import type { Kubectl } from '../lib/kubectl.ts';
+import { type Kubectl, needsKubectl } from '../lib/kubectl.ts';
 import { isRoot, type Skypod, startSkypod } from '../lib/skypod.ts';
 
 const podOf = (name: string, spec: object) =>
@@ -65,7 +65,9 @@ describe('a virtual node, with real containers', { skip: isRoot ? false : 'conta
     await kubectl('delete', 'pod', 'curious', '--now');
   });
 
-  it('resizes a container in place, or with a new one where its policy asks for that', async () => {
+  it('resizes a container in place, or with a new one where its policy asks for that', {
+    skip: needsKubectl(32),
+  }, async () => {
     const resources = { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu: '200m', memory: '64Mi' } };
     await run('grows', {
       restartPolicy: 'OnFailure',

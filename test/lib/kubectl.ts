@@ -1,7 +1,10 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { cacheDirectory } from './cache.ts';
+import { eventually } from './eventually.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 
 /** kubectl with one kubeconfig. Rejects when it exits with anything but 0. */
@@ -39,6 +42,23 @@ export function kubectlWith(path: string, kubeconfig: string): Kubectl {
     path,
     kubeconfig,
   });
+}
+
+/**
+ * `kubectl wait --for=delete`, once it watches: begun a moment too late it finds nothing to wait for, which is an error
+ * to older ones. What is given tells what was printed when the object is gone.
+ */
+export async function waitForDeletion(kubectl: Kubectl, name: string): Promise<() => Promise<string>> {
+  const child = kubectl.start('wait', '--for=delete', name, '--timeout=60s', '-v=6');
+  let log = '';
+  child.stderr.on('data', (chunk) => (log += chunk));
+  const ended = Promise.all([text(child.stdout), once(child, 'close')]);
+  await eventually('kubectl watches', () => log.includes('watch=true') || child.exitCode !== null);
+  return async () => {
+    const [printed, [code]] = await ended;
+    if (code !== 0) throw new Error(`kubectl wait for ${name} exited ${code}: ${log}`);
+    return printed;
+  };
 }
 
 function kubectlOnPath(): string | undefined {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { kubectlWith, waitForDeletion } from '../../../test/lib/kubectl.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
 import { CertificateAuthority, type PemPair } from '../identity/certificate-authority.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
@@ -270,9 +271,9 @@ describe('the API over TLS', { timeout: 120_000 }, () => {
     await kubectl('scale', 'deployment', 'd', '--replicas=4');
     assert.equal(await kubectl('get', 'deployment', 'd', '-o', 'jsonpath={.spec.replicas}'), '4');
     // Words that every kubectl since 1.20 knows: Debian 12 has no newer one.
-    const waiting = kubectl('wait', '--for=delete', 'configmap/k', '--timeout=60s');
+    const gone = await waitForDeletion(kubectlWith('kubectl', kubeconfig), 'configmap/k');
     assert.equal(await kubectl('delete', 'configmap', 'k'), 'configmap "k" deleted');
-    assert.match(await waiting, /configmap\/k condition met|^$/);
+    assert.match(await gone(), /configmap\/k condition met|^$/);
     assert.match(await kubectl('explain', 'pod.spec.nodeName'), /nodeName <string>/);
     assert.equal(await kubectl('delete', 'configmap', 'applied'), 'configmap "applied" deleted');
     await assert.rejects(kubectl('get', 'configmap', 'k'), /Error from server \(NotFound\): configmaps "k" not found/);
