@@ -67,7 +67,9 @@ program
 
 program
   .command('reencrypt [resources...]')
-  .description('store again, in every tenant, what an old key encrypts (default: secrets), so that the key may go')
+  .description(
+    'store again, in every tenant, what an old key encrypts (secrets, or those named: configmaps *.apps *.*), so that the key may go',
+  )
   .option(...dataDirectory)
   .action(async (resources, options) =>
     (await import('./compose/commands/reencrypt.ts')).reencrypt(resources, options),

@@ -70,7 +70,12 @@ test('what an old key encrypts is stored with the new one, in every tenant, cust
     for (const start of ['/core/secrets/', '/bears.example/pandas/'])
       for (const { key, value } of (await inner.range({ start, end: `${start}\x7f` })).items)
         assert.match(Buffer.from(value).toString('latin1'), /^k8s:enc:secretbox:v1:two:/, key);
-    store.use(rules('two'));
+    store.use(rules('three', 'two'));
+    await send('red/api/v1/namespaces/default/configmaps', { metadata: { name: 'plain' } });
+    const [core, everything] = await rewriteAll(server.transport, ['*.', '*.*']);
+    assert.deepEqual([core!.written, core!.failures, everything!.written, everything!.failures], [25, [], 1, []]);
+    assert.ok(everything!.objects > core!.objects);
+    store.use(rules('three'));
     const { items } = await server.transport.request<any>({ method: 'GET', path: '/clusters/blue/api/v1/secrets' });
     assert.equal(items.length, 12);
 

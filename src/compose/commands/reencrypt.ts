@@ -48,10 +48,10 @@ export async function reencrypt(resources: string[], { dataDir }: { dataDir: str
   }
 }
 
-/** `resources`: `secrets`, `pandas.bears.example`. */
+/** `resources`: `secrets`, `pandas.bears.example`, `*.apps`, `*.*`. */
 export async function rewriteAll(transport: Transport, resources: string[]): Promise<Rewritten[]> {
   const tenants = await new Client(transport).resource<Tenant>(SYSTEM_TENANT, TENANTS).list();
-  const names = [SYSTEM_TENANT, ...tenants.items.map(({ metadata }) => metadata.name)];
+  const names = new Set([SYSTEM_TENANT, ...tenants.items.map(({ metadata }) => metadata.name)]);
   const done: Rewritten[] = [];
   for (const resource of resources) {
     const sum: Rewritten = { resource, objects: 0, written: 0, failures: [] };
@@ -62,25 +62,62 @@ export async function rewriteAll(transport: Transport, resources: string[]): Pro
 }
 
 async function rewrite(transport: Transport, tenant: string, sum: Rewritten): Promise<void> {
-  const dot = sum.resource.indexOf('.');
-  const plural = dot < 0 ? sum.resource : sum.resource.slice(0, dot);
-  const group = dot < 0 ? '' : sum.resource.slice(dot + 1);
-  const root = await versionPath(transport, tenant, group);
-  if (root === undefined) return;
-  let next: string | undefined;
-  do {
-    const query = { limit: String(pageSize), ...(next !== undefined && { continue: next }) };
-    const list = await orNothing(transport.request<Page>({ method: 'GET', path: `${root}/${plural}`, query }));
-    const items = list?.items ?? [];
-    sum.objects += items.length;
-    const left = items.values();
-    await Promise.all(
-      Array.from({ length: workers }, async () => {
-        for (const item of left) await touch(transport, root, plural, item, sum);
-      }),
-    );
-    next = list?.metadata?.continue || undefined;
-  } while (next !== undefined);
+  for (const { root, plural } of await collections(transport, tenant, sum.resource)) {
+    let next: string | undefined;
+    do {
+      const query = { limit: String(pageSize), ...(next !== undefined && { continue: next }) };
+      const list = await orNothing(transport.request<Page>({ method: 'GET', path: `${root}/${plural}`, query }));
+      const items = list?.items ?? [];
+      sum.objects += items.length;
+      const left = items.values();
+      await Promise.all(
+        Array.from({ length: workers }, async () => {
+          for (const item of left) await touch(transport, root, plural, item, sum);
+        }),
+      );
+      next = list?.metadata?.continue || undefined;
+    } while (next !== undefined);
+  }
+}
+
+interface Collection {
+  root: string;
+  plural: string;
+}
+
+/** Those of the tenant that a name means, as an EncryptionConfiguration has it: `secrets`, `*.apps`, `*.` or `*.*`. */
+async function collections(transport: Transport, tenant: string, resource: string): Promise<Collection[]> {
+  const dot = resource.indexOf('.');
+  const plural = dot < 0 ? resource : resource.slice(0, dot);
+  const group = dot < 0 ? '' : resource.slice(dot + 1);
+  const groups = group === '*' ? ['', ...(await ownGroups(transport, tenant))] : [group];
+  const found: Collection[] = [];
+  for (const each of groups) {
+    const root = await versionPath(transport, tenant, each);
+    if (root === undefined) continue;
+    if (plural !== '*') found.push({ root, plural });
+    else for (const { name } of await storedResources(transport, root)) found.push({ root, plural: name });
+  }
+  return found;
+}
+
+/** Without those that a server of the tenant's answers for: it stores them itself. */
+async function ownGroups(transport: Transport, tenant: string): Promise<string[]> {
+  const get = <T>(path: string) => transport.request<T>({ method: 'GET', path: `/clusters/${tenant}/apis${path}` });
+  const { groups } = await get<{ groups: { name: string }[] }>('');
+  const services = await orNothing(get<Page>('/apiregistration.k8s.io/v1/apiservices'));
+  const elsewhere = (services?.items ?? []).filter(({ spec }) => spec?.service != null).map(({ spec }) => spec.group);
+  return groups.map(({ name }) => name).filter((name) => !elsewhere.includes(name));
+}
+
+async function storedResources(transport: Transport, path: string): Promise<{ name: string }[]> {
+  const { resources } = await transport.request<{ resources: { name: string; verbs: string[] }[] }>({
+    method: 'GET',
+    path,
+  });
+  return resources.filter(
+    ({ name, verbs }) => !name.includes('/') && verbs.includes('list') && verbs.includes('patch'),
+  );
 }
 
 /** `/clusters/TENANT/apis/GROUP/VERSION`; undefined where the tenant has no such group. */
@@ -107,6 +144,8 @@ async function touch(
     if (after !== undefined && after.metadata.resourceVersion !== resourceVersion) sum.written++;
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
+    // Endpoints of the API at a loopback address are shown, and could not have been stored.
+    if (error.reason === 'Invalid' && `${namespace}/${name}` === 'default/kubernetes') return;
     sum.failures.push(`${path}: ${error.message}`);
   }
 }
