@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
 import { forbidden } from '../../api/status.ts';
 import type { Objects } from '../objects.ts';
+import type { ObjectFilter } from '../watch-cache/watch-cache.ts';
 import type { AdmissionPlugin, AdmissionRequest } from './admission.ts';
 import { forbid } from './forbid.ts';
 
@@ -9,14 +10,13 @@ const PRIORITY_CLASSES = { group: 'scheduling.k8s.io', resource: 'priorityclasse
 /** Only the classes that every cluster has may be named so. */
 const SYSTEM_PREFIX = 'system-';
 
+const globalDefault: ObjectFilter = { matches: (object) => object['globalDefault'] === true };
+
 /** A pod's priority comes from its class alone. Source: Priority upstream. */
 export function priorityAdmission(objects: Objects): AdmissionPlugin {
   const defaultClass = async (tenant: string): Promise<KubeObject | undefined> => {
-    const classes = await objects.entries(PRIORITY_CLASSES, { tenant });
-    return classes
-      .map((entry) => entry.object)
-      .filter((candidate) => candidate['globalDefault'] === true)
-      .sort((a, b) => a['value'] - b['value'])[0];
+    const classes = await objects.entries(PRIORITY_CLASSES, { tenant }, globalDefault);
+    return classes.map((entry) => entry.object).sort((a, b) => a['value'] - b['value'])[0];
   };
   const classOf = async (request: AdmissionRequest, name: string): Promise<KubeObject | undefined> => {
     if (name === '') return defaultClass(request.tenant);

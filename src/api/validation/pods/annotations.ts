@@ -55,10 +55,14 @@ function validateSeccomp(profile: string, path: string, findings: Findings): voi
   else findings.invalid(path, profile, 'must be a valid seccomp profile');
 }
 
+const containerLists = ['initContainers', 'containers', 'ephemeralContainers'] as const;
+
 function containersOf(spec: PodSpec, path: string) {
-  return (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
-    (spec[list] ?? []).map((one, index) => ({ one, at: `${path}.${list}[${index}]` })),
-  );
+  const found: { one: NonNullable<PodSpec['containers']>[number]; at: string }[] = [];
+  for (const list of containerLists) {
+    for (const [index, one] of spec[list]?.entries() ?? []) found.push({ one, at: `${path}.${list}[${index}]` });
+  }
+  return found;
 }
 
 interface Profile {
@@ -72,13 +76,14 @@ export function validateProfilesMatch(annotations: Annotations, spec: PodSpec, p
   const seccomp = spec.securityContext?.seccompProfile;
   if (seccomp) validateMatch('seccomp', annotations[SECCOMP_POD], seccomp, `${path}.securityContext`, findings);
   const appArmor = spec.securityContext?.appArmorProfile;
-  for (const { one, at } of containersOf(spec, path)) {
+  const containers = containersOf(spec, path);
+  for (const { one, at } of containers) {
     const context = `${at}.securityContext`;
     const own = one.securityContext?.seccompProfile;
     if (own) validateMatch('seccomp', annotations[`${SECCOMP_CONTAINER}${one.name}`], own, context, findings);
   }
   if (spec.os?.name === 'windows') return;
-  for (const { one, at } of containersOf(spec, path)) {
+  for (const { one, at } of containers) {
     const profile = one.securityContext?.appArmorProfile ?? appArmor;
     const annotation = annotations[`${APP_ARMOR}${one.name}`];
     if (profile) validateMatch('apparmor', annotation, profile, `${at}.securityContext`, findings);
