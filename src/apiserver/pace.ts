@@ -30,6 +30,22 @@ export class RequestPace implements Pace {
   }
 }
 
+/** Of long work that belongs to no request's turn, or to those of many: the event loop goes round in between. */
+export class LoopPace implements Pace {
+  #sinceMs = performance.now();
+  isLong = false;
+
+  get isDue(): boolean {
+    return performance.now() - this.#sinceMs >= stretchMs;
+  }
+
+  async rest(): Promise<void> {
+    this.isLong = true;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#sinceMs = performance.now();
+  }
+}
+
 /** What is larger is worked on in steps where it can be, though each takes a little longer than the whole would. */
 const largeBytes = 64 * 1024;
 

@@ -11,6 +11,7 @@ import {
   TooManyDefaults,
 } from '../../api/structural-schema/defaults.ts';
 import { prune } from '../../api/structural-schema/prune.ts';
+import { LoopPace } from '../pace.ts';
 import type { Converter } from './conversion/webhook-converter.ts';
 import { keepForm, noteGrowth } from './grown-forms.ts';
 import { schemaOfVersion } from './version-schema.ts';
@@ -104,8 +105,20 @@ export function versionedForm(
     schemaOf,
     fromStored,
     async fromStoredRemotely(stored) {
-      const converted = await converter(stored.map(decoded), apiVersion);
-      return stored.map((one, index) => (isCurrent(one) ? one : sameIfEqual(one, pruned(converted[index]!))));
+      // There may be ten thousands.
+      const pace = new LoopPace();
+      const sent: KubeObject[] = [];
+      for (const one of stored) {
+        sent.push(decoded(one));
+        if (pace.isDue) await pace.rest();
+      }
+      const converted = await converter(sent, apiVersion);
+      const read: KubeObject[] = [];
+      for (const [index, one] of stored.entries()) {
+        read.push(isCurrent(one) ? one : sameIfEqual(one, pruned(converted[index]!)));
+        if (pace.isDue) await pace.rest();
+      }
+      return read;
     },
   };
 }

@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { isTooDeep } from '../../api/json/depth.ts';
+import { longText, readJson } from '../../api/json/read-json.ts';
+import { StatusError } from '../../api/status.ts';
+import { runInTurns } from '../../base/steps.ts';
 import { readBounded } from '../connect/bounded-get.ts';
 import { limitInterimAnswers } from '../connect/interim-answers.ts';
 import type { ServiceDialer } from '../connect/service-dialer.ts';
 import { describeJsonError } from '../json-syntax.ts';
+import { LoopPace } from '../pace.ts';
 import { type Destination, WebhookConnections } from './connections.ts';
 import { createEgress, type EgressOptions } from './egress.ts';
 import { describeCallError, describeStatusCode } from './go-errors.ts';
@@ -112,11 +117,14 @@ export function createWebhookClient({ dialService, egress }: WebhookClientOption
   };
 }
 
-function parse({ code, text }: { code: number; text: string }): unknown {
+async function parse({ code, text }: { code: number; text: string }): Promise<unknown> {
   let value: any;
+  if (isTooDeep(text))
+    throw new WebhookCallError("couldn't get version/kind; json parse error: exceeded max depth", code);
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = text.length < longText ? JSON.parse(text) : (await runInTurns(readJson(text), new LoopPace())).value;
+  } catch (error) {
+    if (error instanceof StatusError) throw new WebhookCallError(error.message, code);
     if (code >= 200 && code <= 206) {
       if (text === '') throw new WebhookCallError(`0-length response with status code: ${code}`, code);
       throw new WebhookCallError(`couldn't get version/kind; json parse error: ${describeJsonError(text)}`, code);

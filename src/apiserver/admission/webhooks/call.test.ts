@@ -86,6 +86,15 @@ describe('calling one webhook', () => {
     });
   });
 
+  it('takes no patch that is nested too deeply', async () => {
+    const deep = `[{"op":"add","path":"/a","value":${'['.repeat(100_000)}${']'.repeat(100_000)}}]`;
+    const patch = Buffer.from(deep).toString('base64');
+    await assert.rejects(ask(requestWith(), { allowed: true, patchType: 'JSONPatch', patch }), {
+      message:
+        'failed calling webhook "a.example.com": received undecodable patch in webhook response: json: exceeded max depth',
+    });
+  });
+
   it('takes a bad patch for a failed call', async () => {
     const failure = await ask(requestWith(), { allowed: true, patchType: 'JSONPatch', patch: 'eA==' }).catch(
       (error) => error,

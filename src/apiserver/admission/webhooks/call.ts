@@ -1,3 +1,4 @@
+import { isTooDeep } from '../../../api/json/depth.ts';
 import type { KubeObject } from '../../../api/object.ts';
 import { badRequest, internalError, serverTimeout } from '../../../api/status.ts';
 import { describeJsonError } from '../../json-syntax.ts';
@@ -106,6 +107,7 @@ function readPatch(webhookName: string, base64: string): unknown[] {
   const refuse = (why: string): never => {
     throw new CallFailure(webhookName, `received undecodable patch in webhook response: ${why}`);
   };
+  if (isTooDeep(text)) refuse('json: exceeded max depth');
   let patch: unknown;
   try {
     patch = JSON.parse(text);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CustomResourceDefinition } from '../../../api/generated/apiextensions-v1.ts';
 import type { KubeObject } from '../../../api/object.ts';
+import { LoopPace } from '../../pace.ts';
 import { WebhookCallError, type WebhookClient, type WebhookTarget } from '../../webhooks/webhook-client.ts';
 import { checkConverted, describeVersion, failed, withMetadataOf } from './converted-object.ts';
 
@@ -8,8 +9,8 @@ import { checkConverted, describeVersion, failed, withMetadataOf } from './conve
 export type Converter = (objects: KubeObject[], apiVersion: string) => Promise<KubeObject[]>;
 
 const timeoutMs = 30_000;
-/** What one call carries at most: upstream sends a list whole, but its lists are pages. */
-const batchLimitBytes = 8 * 1024 * 1024;
+/** What one call carries at most: upstream sends a list whole, but its lists are pages, and others wait for this process. */
+const batchLimitBytes = 2 * 1024 * 1024;
 /** Beside as much as was sent. */
 const responseAllowanceBytes = 8 * 1024 * 1024;
 
@@ -49,11 +50,15 @@ export function webhookConverter(
     if (converted.length !== objects.length) {
       throw failed(`conversion webhook for ${of} returned ${converted.length} objects, expected ${objects.length}`);
     }
-    return objects.map((original, index) => {
+    const pace = new LoopPace();
+    const results: KubeObject[] = [];
+    for (const [index, original] of objects.entries()) {
       const object = converted[index] as KubeObject;
       checkConverted(original, object, apiVersion, index);
-      return withMetadataOf(original, object);
-    });
+      results.push(withMetadataOf(original, object));
+      if (pace.isDue) await pace.rest();
+    }
+    return results;
   };
 
   return async (objects, apiVersion) => {
