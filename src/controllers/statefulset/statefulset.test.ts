@@ -94,7 +94,10 @@ test('claims go with what the retention policy names: the set, or a pod that is 
   const { harness } = await start(t, {
     replicas: 2,
     persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' },
-    volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'] } }],
+    volumeClaimTemplates: ['data', 'logs'].map((name) => ({
+      metadata: { name },
+      spec: { accessModes: ['ReadWriteOnce'] },
+    })),
   });
   await until(() => isSteady(harness, 2));
   const ownersOf = (ordinal: number) =>
@@ -114,7 +117,8 @@ test('claims go with what the retention policy names: the set, or a pod that is 
   await patch(harness, { replicas: 2 });
   await until(() => setOf(harness).status?.observedGeneration === setOf(harness).metadata.generation);
   assert.equal(harness.get<Pod>(PODS, 'db-1'), undefined);
-  await harness.client.resource(testTenant, PERSISTENT_VOLUME_CLAIMS, testNamespace).delete('data-db-1');
+  const claims = harness.client.resource(testTenant, PERSISTENT_VOLUME_CLAIMS, testNamespace);
+  for (const claim of ['data-db-1', 'logs-db-1']) await claims.delete(claim);
   await until(() => isSteady(harness, 2));
   await until(() => ownersOf(1)[0]?.[0] === 'StatefulSet');
 
