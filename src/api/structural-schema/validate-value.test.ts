@@ -30,5 +30,9 @@ test('bounds of integers are integers', () => {
   assert.deepEqual(found({ type: 'integer', multipleOf: -1 }, 3), [
     'Invalid value: -1: factor MultipleOf declared for  must be positive: -1',
   ]);
+  assert.deepEqual(found({ type: 'integer', multipleOf: 3e9 }, 3), [
+    'Invalid value: 3:  in body should be a multiple of 3000000000',
+  ]);
+  assert.deepEqual(found({ type: 'number', multipleOf: 0.1 }, 0.3), []);
   assert.deepEqual(found({ type: 'number', minimum: 0.5, maximum: 9.5 }, 3), []);
 });

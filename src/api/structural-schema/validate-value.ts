@@ -271,6 +271,12 @@ function checkFormat(schema: JsonSchema, value: string, path: string, result: Re
   for (const finding of result.findings.list.slice(before)) finding.reason = 'FieldValueTypeInvalid';
 }
 
+function isMultiple(value: number, factor: number): boolean {
+  if (Number.isInteger(value) && Number.isInteger(factor)) return value % factor === 0;
+  const times = factor < 1 ? (1 / factor) * value : value / factor;
+  return Math.abs(times - Math.round(times)) <= 1e-9 * Math.max(1, Math.abs(times));
+}
+
 function checkNumber(schema: JsonSchema, value: number, path: string, result: Result): void {
   result.matches++;
   const invalid = (detail: string) =>
@@ -290,12 +296,7 @@ function checkNumber(schema: JsonSchema, value: number, path: string, result: Re
   if (multipleOf !== undefined && multipleOf <= 0) {
     const detail = `factor MultipleOf declared for ${path} must be positive: ${multipleOf}`;
     result.add((findings) => findings.invalid(nameOf(path), multipleOf, detail));
-  } else if (multipleOf !== undefined) {
-    const times = multipleOf < 1 ? (1 / multipleOf) * value : value / multipleOf;
-    if (Math.abs(times - Math.round(times)) > 1e-9 * Math.max(1, Math.abs(times))) {
-      invalid(`a multiple of ${multipleOf}`);
-    }
-  }
+  } else if (multipleOf !== undefined && !isMultiple(value, multipleOf)) invalid(`a multiple of ${multipleOf}`);
   if (minimum !== undefined) {
     inRange('Minimum boundary', minimum);
     if (schema.exclusiveMinimum === true ? value <= minimum : value < minimum) {
