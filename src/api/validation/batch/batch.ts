@@ -131,13 +131,12 @@ function requireGeneratedLabels(
 
 function* validateSelectingSpec(spec: JobSpec, findings: Findings): Steps<void> {
   yield* validateJobSpec(spec, 'spec', findings);
-  if (spec.selector === undefined || spec.selector === null) {
-    findings.required('spec.selector');
-    return;
-  }
-  validateLabelSelector(spec.selector, 'spec.selector', findings);
+  // One that is not there matches nothing.
+  const isThere = spec.selector !== undefined && spec.selector !== null;
+  if (isThere) validateLabelSelector(spec.selector, 'spec.selector', findings);
+  else findings.required('spec.selector');
   const labels = spec.template.metadata?.labels;
-  if (selectorOf(spec)?.matches(labels) === false) {
+  if (!isThere || selectorOf(spec)?.matches(labels) === false) {
     findings.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`');
   }
 }

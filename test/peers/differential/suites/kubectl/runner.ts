@@ -16,8 +16,8 @@ export interface RunOptions {
 
 /** What passes between two servers' answers, and what each server chooses. */
 const passing: [RegExp, string][] = [
-  [/\d+(ms|m?s) ago/g, '<age> ago'],
-  [/(\s)\d+(\.\d+)?m?s(?=\s|$)/g, '$1<age>'],
+  [/(\d+m)?\d+m?s ago/g, '<age> ago'],
+  [/(\s)(\d+m)?\d+(\.\d+)?m?s(?=\s|$)/g, '$1<age>'],
   [/<age> +/g, '<age> '],
   [/\b10\.(9[6-9]|1[01]\d)\.\d+\.\d+ */g, '<service address> '],
   [/\b3[0-2]\d\d\d\/(TCP|UDP)( *)/g, '<node port>/$1 '],

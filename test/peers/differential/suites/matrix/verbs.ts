@@ -9,7 +9,7 @@ import { chosen, outcome, type Subject } from './subject.ts';
 export async function verbs(twin: Twin, { label, path, everywhere, one, object }: Subject): Promise<void> {
   const several = new Several();
   const ask = (what: string, request: Parameters<Twin['ask']>[1], reduce = outcome) =>
-    several.start(twin.ask(`${label} ${what}`, request, { reduce, replace: [...chosen!, [/"\d+s"/g, '"<age>"']] }));
+    several.start(twin.ask(`${label} ${what}`, request, { reduce, replace: [...chosen!, ...passing] }));
   const byName = `fieldSelector=metadata.name%3D${object.metadata.name}`;
   for (const [scope, collection] of Object.entries({ 'its namespace': path, 'all namespaces': everywhere })) {
     if (collection === path && scope === 'all namespaces') continue;
@@ -98,6 +98,12 @@ export async function verbs(twin: Twin, { label, path, everywhere, one, object }
   }
   await several.end();
 }
+
+/** What changes from moment to moment, and names that each server makes. */
+const passing: [RegExp, string][] = [
+  [/"\d+s"/g, '"<age>"'],
+  [/\bA_[a-z0-9]{5}\b/g, 'A_<generated>'],
+];
 
 const listQueries = [
   '',
