@@ -1,6 +1,7 @@
 // What a tenant who means harm may try, over HTTP as it would: each test is a path that must lead nowhere.
 import assert from 'node:assert/strict';
 import { connect as http2Connect } from 'node:http2';
+import { request as httpsRequest } from 'node:https';
 import { after, before, describe, it } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import { ManualClock } from '../base/clock.ts';
@@ -408,6 +409,47 @@ describe('a hostile tenant', { timeout: 120_000 }, () => {
       headers: { 'content-type': 'application/json' },
     });
     assert.equal(values.code, 413);
+  });
+
+  it('hears nothing of a tenant that bears its name after it', async () => {
+    const later = await startTestServer(openMemoryStore(), { tenants: ['heir'] });
+    const { port: laterPort } = await later.server.listen({ host: '127.0.0.1', port: 0 });
+    try {
+      const credential = await later.authority.issueTenantUser('heir', 'mallory', ['system:masters']);
+      const send = (path: string, body: object) =>
+        later.transport.request({ method: 'POST', path: `/clusters/heir${path}`, body });
+      await send(secrets, { metadata: { name: 'mine' } });
+      let heard = '';
+      const watch = httpsRequest({
+        host: '127.0.0.1',
+        port: laterPort,
+        path: `${secrets}?watch=1`,
+        ca: later.authority.certificatePem,
+        cert: credential.certificatePem,
+        key: credential.keyPem,
+        agent: false,
+      });
+      const ended = new Promise<void>((resolve, reject) => {
+        watch.on('error', reject);
+        watch.on('response', (response) => {
+          response.on('data', (chunk) => (heard += chunk));
+          response.on('error', reject);
+          response.on('end', resolve);
+        });
+      });
+      watch.end();
+      await until(() => heard.includes('"mine"'));
+      const tenant = '/clusters/system/apis/tenancy.skypod.io/v1alpha1/tenants/heir';
+      await later.transport.request({ method: 'DELETE', path: tenant });
+      const patch = { contentType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } };
+      await later.transport.request({ method: 'PATCH', path: tenant, ...patch });
+      await later.addTenant('heir');
+      await send(secrets, { metadata: { name: hidden } });
+      await ended;
+      assert.ok(!heard.includes(hidden), heard);
+    } finally {
+      await later.close();
+    }
   });
 
   it('keeps no door open into a tenant that bears its name after it', async () => {

@@ -41,6 +41,8 @@ export async function watchObjects(environment: Environment, request: ResourceRe
     definition,
     timeoutMs,
     start(onEvents, onEnd) {
+      const isOver = endOfTenant(environment, request);
+      let hasEnded = false;
       const started = watch({
         tenant: context.tenant === ALL_TENANTS ? undefined : context.tenant,
         ...(namespace !== '' && { namespace }),
@@ -48,12 +50,33 @@ export async function watchObjects(environment: Environment, request: ResourceRe
         filter,
         ...(bookmarks && { bookmarks: { apiVersion: apiVersionOf(definition), kind: definition.kind } }),
         ...(initialEvents === true && bookmarks && { initialEventsEnd: true }),
-        onEvents,
+        onEvents(events) {
+          if (hasEnded) return;
+          if (!isOver()) return onEvents(events);
+          hasEnded = true;
+          // Whoever began to watch may not be ready to hear of the end yet.
+          queueMicrotask(onEnd);
+        },
         onEnd,
       });
       return () => started.close();
     },
   };
+}
+
+/**
+ * Whether the tenant that a watch began in is gone. Another may bear its name by then, whose objects are nobody's business
+ * who was let in before. Cheap: asked whenever there is something to tell.
+ */
+function endOfTenant({ tenants }: Environment, { context }: ResourceRequest): () => boolean {
+  const { identity, tenant } = context;
+  const uidNow = () => {
+    const entry = tenants.find(tenant);
+    return entry instanceof Promise ? undefined : entry?.object.metadata.uid;
+  };
+  const uid = uidNow();
+  if (identity.kind === 'platform' || uid === undefined) return () => false;
+  return () => uidNow() !== uid;
 }
 
 /** sendInitialEvents as asked; undefined when it was not. 422 for combinations upstream refuses. */
