@@ -16,7 +16,7 @@ const patterns: [RegExp, string][] = [
   [/\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|UTC)/g, '<$1 date>'],
   [/hash=[0-9A-F]{128}/g, 'hash=<sha512>'],
   [/127\.0\.0\.1:\d+/g, '<address>'],
-  [/ResourceVersion in the precondition \(\d{2,}\)/g, 'ResourceVersion in the precondition (<revision>)'],
+  [/ResourceVersion in the precondition \((?:[2-9]|\d{2,})\)/g, 'ResourceVersion in the precondition (<revision>)'],
   [/match the ResourceVersion in record \(\d+\)/g, 'match the ResourceVersion in record (<revision>)'],
   [/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=<hash>'],
   [/too old resource version: \d+ \(\d+\)/g, 'too old resource version: <revision> (<revision>)'],
