@@ -59,6 +59,10 @@ const known: [pattern: RegExp, why: string][] = [
     /Mount propagation/,
     'mounts of a pod stay in it (Bidirectional is refused), and there is no kubelet’s process to look into',
   ],
+  [
+    /pull from private registry with secret/,
+    'a registry that a pod is, at `localhost`: images are pulled outside of its VPC',
+  ],
   [/configurable pod resolv.conf/, 'the suite’s image, as it is built here, has no CoreDNS'],
 ];
 
