@@ -4,6 +4,7 @@ import { webhooksLimitMs } from '../admission/admission.ts';
 import type { Answer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
 import { withoutKind } from '../http/list-item.ts';
+import { LoopPace, paceOf } from '../pace.ts';
 import { warnOfOrphans } from './delete.ts';
 import { deleteObject } from './delete-object.ts';
 import { readDeleteOptions } from './options/delete-options.ts';
@@ -34,6 +35,8 @@ export async function removeCollection(environment: Environment, request: Resour
     ...(turn !== undefined && { pause: () => turn.slice() }),
   });
   const deadlineMs = performance.now() + webhooksLimitMs;
+  // Where nothing is waited for (dry runs), one would follow the other until all are done.
+  const pace = paceOf(context) ?? new LoopPace();
   for (const entry of list.entries) {
     const { namespace, name } = entry;
     try {
@@ -45,6 +48,7 @@ export async function removeCollection(environment: Environment, request: Resour
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    if (pace.isDue) await pace.rest();
   }
   const spoken = request.view ?? definition;
   const items = list.entries.map(({ object }) => fromStored(request.view, object));

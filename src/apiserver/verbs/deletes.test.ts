@@ -61,6 +61,24 @@ describe('deleting objects', { timeout: 60_000 }, () => {
     assert.equal((await refusal(get(`${instances}/i`))).code, 404);
   });
 
+  it('lets others have their turns between the objects of a collection, where nothing else is waited for', async () => {
+    for (let index = 0; index < 5000; index++) await post(configMaps, { metadata: { name: `many-${index}` } });
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    try {
+      await send('DELETE', configMaps, undefined, { query: { dryRun: 'All' } });
+    } finally {
+      isOver = true;
+    }
+    assert.ok(turns > 3, `${turns}`);
+    await send('DELETE', configMaps);
+  });
+
   it('answers the deletion of a collection with what was there, in the form that was asked for', async () => {
     const events = '/clusters/a/apis/events.k8s.io/v1/namespaces/default/events';
     const regarding = { kind: 'Pod', name: 'p', namespace: 'default' };

@@ -1,4 +1,5 @@
 import { requestBodyCases } from './bodies.lib.ts';
+import { crowdCases } from './crowds.lib.ts';
 import { definitionCases } from './definitions.lib.ts';
 import { patchCases } from './patches.lib.ts';
 import { policyCases } from './policies.lib.ts';
@@ -16,4 +17,5 @@ export const stallCases: StallCase[] = [
   ...definitionCases,
   ...otherCases,
   ...productCases,
+  ...crowdCases,
 ];

@@ -4,7 +4,7 @@ export interface Asked {
   method: string;
   path: string;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Buffer;
 }
 
 export type Ask = (asked: Asked) => Promise<{ code: number; text: string }>;
