@@ -323,7 +323,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     ),
     tenantResolution: tenantResolutionFilter(
       (tenant) => tenants.exists(tenant),
-      (tenant) => tenants.bornMs(tenant),
+      (tenant) => tenants.birth(tenant),
     ),
     impersonation: timed('impersonation', impersonationFilter(authorizer)),
     priorityAndFairness: priorityAndFairnessFilter({

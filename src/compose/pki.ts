@@ -94,8 +94,9 @@ export async function writeTenantKubeconfig(
   server: string,
   tenant: string,
   peers: string[] = [],
+  tenantUid?: string,
 ): Promise<void> {
-  const pair = await authority.issueTenantUser(tenant, 'admin', ['system:masters']);
+  const pair = await authority.issueTenantUser(tenant, 'admin', ['system:masters'], { tenantUid });
   writeKubeconfig(path, {
     server,
     peers,

@@ -8,7 +8,7 @@ import { tenantResolutionFilter } from './tenant-resolution.ts';
 const bornMs = Date.parse('2026-01-01T00:00:00Z');
 const filter = tenantResolutionFilter(
   async (tenant) => ['red', 'blue', SYSTEM_TENANT].includes(tenant),
-  (tenant) => (tenant === 'red' ? bornMs : undefined),
+  (tenant) => (tenant === 'red' ? { uid: 'second', bornMs } : undefined),
 );
 const userOf = (tenant: string, more: object = {}): Identity => ({
   name: 'u',
@@ -64,5 +64,11 @@ test('what an earlier tenant of the name gave out opens nothing', async () => {
   const clocksDifferMs = 60_000;
   assert.equal(await meant(userOf('red', { issuedMs: bornMs - clocksDifferMs - 1 }), undefined), 401);
   assert.equal(await meant(userOf('red', { issuedMs: bornMs - clocksDifferMs }), undefined), 'red');
+  assert.equal(await meant(userOf('red', { issuedMs: bornMs, tenantUid: 'first' }), undefined), 401);
+  assert.equal(
+    await meant(userOf('red', { issuedMs: 0, tenantUid: 'second' }), undefined),
+    'red',
+    'clocks may be wrong',
+  );
   assert.equal(await meant(userOf('blue', { issuedMs: 0 }), undefined), 'blue', 'nobody knows since when there is');
 });

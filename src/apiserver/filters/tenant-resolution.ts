@@ -2,10 +2,18 @@ import { badRequest, StatusError, unauthorized } from '../../api/status.ts';
 import { ALL_TENANTS, SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { Answer } from '../answer.ts';
 import type { Filter, Handler } from '../chain.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { RequestContext } from '../request-context.ts';
+import type { TenantBirth } from '../tenants/tenant-directory.ts';
 
 /** So much may clocks of the machines differ that make tenants and their certificates. */
 const clocksDifferMs = 60_000;
+
+/** Whether a certificate was given out by another tenant of the name than the one there is. */
+function isEarlier({ tenantUid, issuedMs }: Identity, birth: TenantBirth | undefined): boolean {
+  if (birth === undefined) return false;
+  return tenantUid === undefined ? issuedMs! + clocksDifferMs < birth.bornMs : tenantUid !== birth.uid;
+}
 
 const refused = (context: RequestContext, tenant: string) =>
   new StatusError(
@@ -21,8 +29,7 @@ const refused = (context: RequestContext, tenant: string) =>
  */
 export function tenantResolutionFilter(
   exists: (tenant: string) => Promise<boolean> | boolean,
-  /** When the tenant came to be, in milliseconds since the epoch. */
-  bornMs?: (tenant: string) => number | undefined,
+  birthOf?: (tenant: string) => TenantBirth | undefined,
 ): Filter {
   const enter = (context: RequestContext, next: Handler, isKnown: boolean): Promise<Answer> => {
     const { identity, tenant } = context;
@@ -34,9 +41,7 @@ export function tenantResolutionFilter(
       });
     }
     // One of an earlier tenant of the name: what it gave out must not open the new one's API.
-    if (identity.issuedMs !== undefined && identity.issuedMs + clocksDifferMs < (bornMs?.(tenant) ?? 0)) {
-      throw unauthorized();
-    }
+    if (identity.issuedMs !== undefined && isEarlier(identity, birthOf?.(tenant))) throw unauthorized();
     return next(context);
   };
   const enterAsStranger = async (context: RequestContext, next: Handler): Promise<Answer> => {

@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import type { Clock } from '../../base/clock.ts';
 import { systemClock } from '../../base/clock.ts';
-import { HOSTS_GROUP, hostUser, PLATFORM_GROUP, tenantUnit } from './identity.ts';
+import { HOSTS_GROUP, hostUser, PLATFORM_GROUP, tenantUnits } from './identity.ts';
 
 type CryptoKey = webcrypto.CryptoKey;
 type CryptoKeyPair = webcrypto.CryptoKeyPair;
@@ -40,6 +40,8 @@ export interface ClientSubject {
   groups?: string[];
   /** The tenant the credential is good for; none for components of the platform. */
   tenant?: string;
+  /** Of its Tenant object, where it is known: a later tenant of the name is another. */
+  tenantUid?: string;
 }
 
 /** Signs every certificate of an installation: ECDSA P-256, so that a handshake costs little. */
@@ -99,14 +101,21 @@ export class CertificateAuthority {
   async issueClient(subject: ClientSubject, options: { days?: number } = {}): Promise<PemPair> {
     const name: x509.JsonName = [{ CN: [subject.user] }];
     for (const group of subject.groups ?? []) name.push({ O: [group] });
-    if (subject.tenant !== undefined) name.push({ OU: [tenantUnit(subject.tenant)] });
+    if (subject.tenant !== undefined) {
+      for (const unit of tenantUnits(subject.tenant, subject.tenantUid)) name.push({ OU: [unit] });
+    }
     return this.#issue(name, options.days ?? 365, [
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
     ]);
   }
 
-  issueTenantUser(tenant: string, user: string, groups: string[], options?: { days?: number }): Promise<PemPair> {
-    return this.issueClient({ user, groups, tenant }, options);
+  issueTenantUser(
+    tenant: string,
+    user: string,
+    groups: string[],
+    { tenantUid, ...options }: { days?: number; tenantUid?: string | undefined } = {},
+  ): Promise<PemPair> {
+    return this.issueClient({ user, groups, tenant, ...(tenantUid !== undefined && { tenantUid }) }, options);
   }
 
   issuePlatformClient(user: string, options?: { days?: number }): Promise<PemPair> {

@@ -50,6 +50,7 @@ describe('the signers of a tenant’s requests', () => {
     createTenantSigner({ clients, servers }).sign({
       signerName,
       tenant: 'a',
+      tenantUid: 'uid-of-a',
       requestPem: await requestFor(name, more.dnsNames),
       usages,
       ...(more.expirationSeconds !== undefined && { expirationSeconds: more.expirationSeconds }),
@@ -61,7 +62,11 @@ describe('the signers of a tenant’s requests', () => {
   };
 
   it('make a user of the tenant, whatever tenant the request names', async () => {
-    const certificate = await issued(KUBE_APISERVER_CLIENT, [{ CN: ['alice'] }, { O: ['devs'] }, { OU: ['tenant:b'] }]);
+    const certificate = await issued(KUBE_APISERVER_CLIENT, [
+      { CN: ['alice'] },
+      { O: ['devs'] },
+      { OU: ['tenant:b', 'tenant-uid:b'] },
+    ]);
     const { extra, issuedMs, validUntilMs, ...identity } = identityOfCertificate(certificate)!;
     assert.ok(issuedMs! >= Date.parse(certificate.validFrom));
     assert.equal(validUntilMs, Date.parse(certificate.validTo));
@@ -71,6 +76,7 @@ describe('the signers of a tenant’s requests', () => {
       groups: ['devs', 'system:authenticated'],
       kind: 'tenant',
       tenant: 'a',
+      tenantUid: 'uid-of-a',
     });
     assert.ok(certificate.verify(new X509Certificate(clients.certificatePem).publicKey));
     assert.deepEqual(certificate.keyUsage, [x509.ExtendedKeyUsage.clientAuth]);

@@ -5,7 +5,7 @@ import * as x509 from '@peculiar/x509';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { identityOfCertificate } from './certificate-identity.ts';
 import { type CertificateRequest, readCertificateRequest } from './certificate-request.ts';
-import { HOSTS_GROUP, PLATFORM_GROUP, tenantUnit } from './identity.ts';
+import { HOSTS_GROUP, PLATFORM_GROUP, tenantUnits } from './identity.ts';
 
 export const KUBE_APISERVER_CLIENT = 'kubernetes.io/kube-apiserver-client';
 export const KUBELET_CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
@@ -19,6 +19,8 @@ const nodePrefix = 'system:node:';
 export interface TenantSigningRequest {
   signerName: string;
   tenant: string;
+  /** Of its Tenant object; the system tenant may have none. */
+  tenantUid?: string | undefined;
   requestPem: string;
   usages: string[];
   expirationSeconds?: number;
@@ -45,7 +47,7 @@ export function createTenantSigner({ clients, servers }: TenantSignerOptions) {
       return refusals[KUBELET_CLIENT]!(request, usages) === undefined ? request.commonName : undefined;
     },
     async sign(asked: TenantSigningRequest): Promise<{ certificatePem: string } | { refusal: string }> {
-      const { signerName, tenant, usages } = asked;
+      const { signerName, tenant, tenantUid, usages } = asked;
       let request: CertificateRequest;
       try {
         request = await readCertificateRequest(asked.requestPem);
@@ -60,7 +62,7 @@ export function createTenantSigner({ clients, servers }: TenantSignerOptions) {
       const subject = new x509.Name([
         { CN: [{ utf8String: request.commonName }] },
         ...request.organizations.map((organization) => ({ O: [{ utf8String: organization }] })),
-        { OU: [{ utf8String: tenantUnit(tenant) }] },
+        ...tenantUnits(tenant, tenantUid).map((unit) => ({ OU: [{ utf8String: unit }] })),
       ]);
       const isServer = signerName === KUBELET_SERVING;
       const purpose = isServer ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
@@ -71,7 +73,7 @@ export function createTenantSigner({ clients, servers }: TenantSignerOptions) {
       if (isServer) extensions.push(alternativeNames(request));
       const authority = isServer ? servers : clients;
       const certificatePem = await authority.certify(request.publicKey, subject, seconds, extensions);
-      if (!isServer && !standsFor(certificatePem, tenant, request)) {
+      if (!isServer && !standsFor(certificatePem, asked, request)) {
         return { refusal: 'the subject of the request cannot be certified' };
       }
       return { certificatePem };
@@ -149,11 +151,12 @@ function alternativeNames({ dnsNames, addresses }: CertificateRequest): x509.Ext
  * The last word before a certificate goes out: read back by the very function that authenticates, it must stand for
  * the user and groups asked for, in this tenant, and nothing else.
  */
-function standsFor(certificatePem: string, tenant: string, request: CertificateRequest): boolean {
+function standsFor(certificatePem: string, asked: TenantSigningRequest, request: CertificateRequest): boolean {
   const identity = identityOfCertificate(new X509Certificate(certificatePem));
   return (
     identity?.kind === 'tenant' &&
-    identity.tenant === tenant &&
+    identity.tenant === asked.tenant &&
+    identity.tenantUid === asked.tenantUid &&
     identity.name === request.commonName &&
     identity.groups.join('\n') === [...request.organizations, 'system:authenticated'].join('\n')
   );

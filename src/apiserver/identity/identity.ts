@@ -8,6 +8,8 @@ export interface Identity {
   kind: 'platform' | 'host' | 'tenant' | 'anonymous';
   /** The one tenant a credential of kind `tenant` is good for. */
   tenant?: string;
+  /** Of a certificate that says which tenant of that name it is for: the uid of its Tenant object. */
+  tenantUid?: string;
   /** Of a certificate: it was not given out before this, in milliseconds since the epoch. */
   issuedMs?: number;
   /** Of a certificate: when it is over, in milliseconds since the epoch. */
@@ -25,6 +27,7 @@ export const PLATFORM_GROUP = 'skypod:platform';
 export const HOSTS_GROUP = 'skypod:hosts';
 const hostNamePrefix = 'host:';
 const tenantUnitPrefix = 'tenant:';
+const tenantUidUnitPrefix = 'tenant-uid:';
 
 export const anonymous: Identity = {
   name: 'system:anonymous',
@@ -42,7 +45,7 @@ export interface CertificateSubject {
   user: string;
   /** O */
   groups: string[];
-  /** OU, without their prefix when they name a tenant. */
+  /** OU: `tenant:NAME`, `tenant-uid:UID`. */
   units: string[];
 }
 
@@ -60,10 +63,21 @@ export function identityOfSubject(subject: CertificateSubject): Identity | undef
   }
   const tenants = subject.units.filter((unit) => unit.startsWith(tenantUnitPrefix));
   if (tenants.length !== 1) return undefined;
-  return { name: subject.user, groups, kind: 'tenant', tenant: tenants[0]!.slice(tenantUnitPrefix.length) };
+  const uid = subject.units.find((unit) => unit.startsWith(tenantUidUnitPrefix))?.slice(tenantUidUnitPrefix.length);
+  return {
+    name: subject.user,
+    groups,
+    kind: 'tenant',
+    tenant: tenants[0]!.slice(tenantUnitPrefix.length),
+    ...(uid !== undefined && { tenantUid: uid }),
+  };
 }
 
-export const tenantUnit = (tenant: string) => `${tenantUnitPrefix}${tenant}`;
+/** The units of a certificate of a tenant, in the order they stand in it; without a uid it is good for any of the name that is not younger. */
+export const tenantUnits = (tenant: string, uid?: string): string[] => [
+  `${tenantUnitPrefix}${tenant}`,
+  ...(uid === undefined ? [] : [`${tenantUidUnitPrefix}${uid}`]),
+];
 export const hostUser = (hostName: string) => `${hostNamePrefix}${hostName}`;
 
 export interface TokenAuthenticator {

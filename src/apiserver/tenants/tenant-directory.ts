@@ -2,6 +2,14 @@ import { TENANTS } from '../../api/resources.ts';
 import { SYSTEM_TENANT } from '../../api/tenants.ts';
 import type { CacheEntry, WatchCache, WatchCaches } from '../watch-cache/watch-cache.ts';
 
+/** What tells a tenant from an earlier one of its name. */
+export interface TenantBirth {
+  /** Of its Tenant object. */
+  uid: string;
+  /** When that was made, in milliseconds since the epoch. */
+  bornMs: number;
+}
+
 /** Which tenants there are: one Tenant object each, in the system tenant. The system tenant needs no object. */
 export class TenantDirectory {
   readonly #caches: WatchCaches;
@@ -22,10 +30,13 @@ export class TenantDirectory {
       : cache.get(SYSTEM_TENANT, '', tenant) !== undefined;
   }
 
-  /** When it was made, in milliseconds since the epoch; undefined for an unknown one. */
-  bornMs(tenant: string): number | undefined {
+  /** Which one of that name it is; undefined for an unknown one. */
+  birth(tenant: string): TenantBirth | undefined {
     const entry = this.#caches.peek(TENANTS)?.get(SYSTEM_TENANT, '', tenant);
-    return entry?.representation('bornMs', ({ metadata }) => Date.parse(metadata.creationTimestamp ?? ''));
+    return entry?.representation('birth', ({ metadata: { uid, creationTimestamp } }) => ({
+      uid: uid ?? '',
+      bornMs: Date.parse(creationTimestamp ?? ''),
+    }));
   }
 
   /** The Tenant object; undefined for an unknown one and for the system tenant before its first start. */

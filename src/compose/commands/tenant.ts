@@ -17,8 +17,9 @@ interface TenantCommandOptions {
 
 export async function createTenant(name: string, { dataDir }: TenantCommandOptions): Promise<void> {
   const { data, client, server, peers } = await openOperatorClient(dataDir);
+  let created: Tenant;
   try {
-    await client
+    created = await client
       .resource<Tenant>(SYSTEM_TENANT, TENANTS)
       .create({ apiVersion: 'tenancy.skypod.io/v1alpha1', kind: 'Tenant', metadata: { name } });
   } catch (error) {
@@ -27,7 +28,8 @@ export async function createTenant(name: string, { dataDir }: TenantCommandOptio
   }
   const path = data.tenantKubeconfig(name);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  await writeTenantKubeconfig(path, await openAuthority(data, systemClock), server, name, peers);
+  const authority = await openAuthority(data, systemClock);
+  await writeTenantKubeconfig(path, authority, server, name, peers, created.metadata.uid);
   process.stdout.write(`tenant ${name} created: export KUBECONFIG=${path}\n`);
 }
 

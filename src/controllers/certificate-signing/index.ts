@@ -1,8 +1,8 @@
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 import { formatTime } from '../../api/object.ts';
-import { CERTIFICATE_SIGNING_REQUESTS } from '../../api/resources.ts';
+import { CERTIFICATE_SIGNING_REQUESTS, TENANTS } from '../../api/resources.ts';
 import { isNotFound } from '../../api/status.ts';
-import { ALL_TENANTS } from '../../client/client.ts';
+import { ALL_TENANTS, SYSTEM_TENANT } from '../../client/client.ts';
 import { type Controller, watchKeys } from '../../client/controller.ts';
 import { keyOf } from '../../client/informer.ts';
 import type { ControllerDependencies } from '../common/dependencies.ts';
@@ -16,11 +16,17 @@ export function createCertificateSigningController(
 ): Controller {
   const requests = informers.informer<CertificateSigningRequest>(CERTIFICATE_SIGNING_REQUESTS, { tenant: ALL_TENANTS });
 
+  const tenants = informers.informer(TENANTS, { tenant: SYSTEM_TENANT });
+
   async function sign(request: CertificateSigningRequest, nowMs: number): Promise<void> {
     const { spec, status, metadata } = request;
+    const tenant = metadata.clusterName!;
+    const uid = tenants.get(`${SYSTEM_TENANT}//${tenant}`)?.metadata.uid;
+    if (uid === undefined && tenant !== SYSTEM_TENANT) throw new Error(`tenant ${tenant} is not known yet`);
     const outcome = await signer.sign({
       signerName: spec.signerName,
-      tenant: metadata.clusterName!,
+      tenant,
+      tenantUid: uid,
       requestPem: Buffer.from(String(spec.request), 'base64').toString('latin1'),
       usages: spec.usages ?? [],
       ...(typeof spec.expirationSeconds === 'number' && { expirationSeconds: spec.expirationSeconds }),
@@ -53,6 +59,7 @@ export function createCertificateSigningController(
     name: 'certificatesigningrequest-signing-controller',
     workers: 2,
     watches: [watchKeys(requests, (request) => [keyOf(request)])],
+    reads: [tenants],
     async reconcile(key, tools) {
       const request = requests.get(key);
       if (request === undefined || request.metadata.deletionTimestamp !== undefined) return;

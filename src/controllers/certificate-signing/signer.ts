@@ -9,6 +9,8 @@ export interface SigningRequest {
   signerName: string;
   /** Whose API the request was made in: the certificate is good for nothing else. */
   tenant: string;
+  /** Of its Tenant object, where it has one: a later tenant of the name is another. */
+  tenantUid?: string | undefined;
   /** PKCS #10 in PEM. */
   requestPem: string;
   usages: string[];
