@@ -6,7 +6,7 @@ import { isConflict, isNotFound } from '../../api/status.ts';
 import { SERVICE_NAME_LABEL } from '../../api/well-known.ts';
 import type { Environment } from '../environment.ts';
 import { platformIdentity } from '../identity/identity.ts';
-import { updateOwn } from '../verbs/own-update.ts';
+import { updateOwn } from '../verbs/objects/own-update.ts';
 import type { CacheEvent } from '../watch-cache/watch-cache.ts';
 import { type AvailableCondition, localCondition, withAvailable } from './api-service.ts';
 import type { ApiServiceCatalog } from './catalog.ts';

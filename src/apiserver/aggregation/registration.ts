@@ -7,9 +7,9 @@ import type { CustomResourceCatalog } from '../custom-resources/index.ts';
 import type { Environment } from '../environment.ts';
 import { platformIdentity } from '../identity/identity.ts';
 import { ReconcileQueue } from '../reconcile-queue.ts';
-import { createObject } from '../verbs/create-object.ts';
-import { deleteObject } from '../verbs/delete-object.ts';
-import { updateOwn } from '../verbs/own-update.ts';
+import { createObject } from '../verbs/objects/create-object.ts';
+import { deleteObject } from '../verbs/objects/delete-object.ts';
+import { updateOwn } from '../verbs/objects/own-update.ts';
 import {
   API_SERVICES,
   apiServiceName,

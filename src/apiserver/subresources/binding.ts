@@ -6,10 +6,10 @@ import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
+import { updateObject } from '../verbs/objects/update-object.ts';
 import { dryRunOf } from '../verbs/options/write-options.ts';
 import { type ResourceRequest, writeOf } from '../verbs/scope.ts';
 import { checkPlace } from '../verbs/update.ts';
-import { updateObject } from '../verbs/update-object.ts';
 
 /** POST to `bindings`: the older way, with the pod's name in the body. */
 export async function bindByBody(environment: Environment, request: ResourceRequest): Promise<Answer> {

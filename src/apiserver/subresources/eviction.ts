@@ -9,11 +9,11 @@ import { admitPosted } from '../admission/admit.ts';
 import { type Answer, objectAnswer } from '../answer.ts';
 import { readObject } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
-import { checkPreconditions, deleteObject } from '../verbs/delete-object.ts';
+import { checkPreconditions, deleteObject } from '../verbs/objects/delete-object.ts';
+import { updateObject } from '../verbs/objects/update-object.ts';
 import { checkDeleteOptions, type DeleteOptions } from '../verbs/options/delete-options.ts';
 import { dryRunOf } from '../verbs/options/write-options.ts';
 import { type ResourceRequest, writeOf } from '../verbs/scope.ts';
-import { updateObject } from '../verbs/update-object.ts';
 import type { CacheEntry } from '../watch-cache/watch-cache.ts';
 
 const BUDGETS = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };

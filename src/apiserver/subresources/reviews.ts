@@ -17,7 +17,7 @@ import type { Environment } from '../environment.ts';
 import { acceptedForm } from '../http/negotiate.ts';
 import type { Identity } from '../identity/identity.ts';
 import { paceOf } from '../pace.ts';
-import { fieldsAfter, trackedResource } from '../verbs/field-management.ts';
+import { fieldsAfter, trackedResource } from '../verbs/fields/field-management.ts';
 import type { ResourceRequest } from '../verbs/scope.ts';
 
 /** Kinds that are created to be answered, and never stored. Source: authentication/v1 and authorization/v1. */

@@ -11,13 +11,18 @@ import type { Environment } from '../environment.ts';
 import { noteSize, paceOf } from '../pace.ts';
 import type { RequestBody, RequestContext } from '../request-context.ts';
 import { readYaml } from '../yaml/read.ts';
-import { createObject } from './create-object.ts';
-import { fillInDefaults } from './defaults.ts';
-import { checkFieldManager, type TrackedResource, trackedResource, withConversions } from './field-management.ts';
+import {
+  checkFieldManager,
+  type TrackedResource,
+  trackedResource,
+  withConversions,
+} from './fields/field-management.ts';
+import { createObject } from './objects/create-object.ts';
+import { fillInDefaults } from './objects/defaults.ts';
+import { updateObject } from './objects/update-object.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { authorizeCreation, checkPlace, requireSameUid, updateAnswer } from './update.ts';
-import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
 /** So often an object may come and go between looking and writing. */

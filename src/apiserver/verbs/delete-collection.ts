@@ -6,7 +6,7 @@ import type { Environment } from '../environment.ts';
 import { withoutKind } from '../http/list-item.ts';
 import { LoopPace, paceOf } from '../pace.ts';
 import { warnOfOrphans } from './delete.ts';
-import { deleteObject } from './delete-object.ts';
+import { deleteObject } from './objects/delete-object.ts';
 import { readDeleteOptions } from './options/delete-options.ts';
 import { readListOptions } from './options/list-options.ts';
 import { filterOf } from './options/selectors.ts';

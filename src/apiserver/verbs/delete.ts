@@ -2,8 +2,8 @@ import type { KubeObject } from '../../api/object.ts';
 import type { ResourceDefinition } from '../../api/resource-definition.ts';
 import { type Answer, writtenAnswer } from '../answer.ts';
 import type { Environment } from '../environment.ts';
-import { deleteObject } from './delete-object.ts';
-import { answersWithDeleted } from './deleted-answer.ts';
+import { deleteObject } from './objects/delete-object.ts';
+import { answersWithDeleted } from './objects/deleted-answer.ts';
 import { type DeleteOptions, readDeleteOptions } from './options/delete-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 

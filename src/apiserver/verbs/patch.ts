@@ -15,12 +15,12 @@ import { jsonErrorSteps } from '../json-syntax.ts';
 import { noteSize, paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { apply, readConfiguration } from './apply.ts';
-import { fillInDefaults } from './defaults.ts';
-import { checkFieldManager, trackFields, trackFieldsInTurns } from './field-management.ts';
+import { checkFieldManager, trackFields, trackFieldsInTurns } from './fields/field-management.ts';
+import { fillInDefaults } from './objects/defaults.ts';
+import { updateObject } from './objects/update-object.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName, requireSameUid, requireVersion, updateAnswer } from './update.ts';
-import { updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
 export interface PatchBody {

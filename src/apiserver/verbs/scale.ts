@@ -20,12 +20,12 @@ import type { Answer } from '../answer.ts';
 import { decodeValue, parseBody } from '../decode-body.ts';
 import type { Environment } from '../environment.ts';
 import { applyTo } from './apply.ts';
-import { checkFieldManager, fieldsAfter, type TrackedResource } from './field-management.ts';
+import { checkFieldManager, fieldsAfter, type TrackedResource } from './fields/field-management.ts';
+import { updateObject } from './objects/update-object.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { decodePatched, readPatch } from './patch.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
 import { checkPlace, requireName } from './update.ts';
-import { updateObject } from './update-object.ts';
 
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 

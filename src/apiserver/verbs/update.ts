@@ -9,12 +9,12 @@ import type { Environment } from '../environment.ts';
 import { paceOf } from '../pace.ts';
 import type { RequestContext } from '../request-context.ts';
 import { createSent } from './create.ts';
-import { fillInDefaults } from './defaults.ts';
-import { checkFieldManager, trackFieldsInTurns } from './field-management.ts';
-import { matchNamespace } from './metadata.ts';
+import { checkFieldManager, trackFieldsInTurns } from './fields/field-management.ts';
+import { fillInDefaults } from './objects/defaults.ts';
+import { matchNamespace } from './objects/metadata.ts';
+import { type UpdateResult, updateObject } from './objects/update-object.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { checkNameInPath, type ResourceRequest, writeOf } from './scope.ts';
-import { type UpdateResult, updateObject } from './update-object.ts';
 import { fromStored, toStored } from './views.ts';
 
 /** PUT of an object or its status. What is not there is created where the kind is made so, else 404. */

@@ -7,7 +7,7 @@ import { objectModified, type StatusError } from '../../../api/status.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Objects } from '../../objects.ts';
 import type { ResourceRegistry } from '../../registry.ts';
-import { trackedResource } from '../../verbs/field-management.ts';
+import { trackedResource } from '../../verbs/fields/field-management.ts';
 import type { CacheEntry } from '../../watch-cache/watch-cache.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission.ts';
 import { forbid } from '../forbid.ts';

@@ -4,7 +4,7 @@ import { deepEqual } from '../../../api/equality.ts';
 import { schemaOfKind } from '../../../api/generated-schema.ts';
 import { apiVersionOf, type KubeObject } from '../../../api/object.ts';
 import { internalError } from '../../../api/status.ts';
-import { replaceObject } from '../../verbs/metadata.ts';
+import { replaceObject } from '../../verbs/objects/metadata.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import { convert, type MatchedForm, requestedForm } from './forms.ts';
 

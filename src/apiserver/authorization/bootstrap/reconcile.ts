@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../api/object.ts';
 import type { Steps } from '../../../base/steps.ts';
 import type { Environment } from '../../environment.ts';
 import { platformIdentity } from '../../identity/identity.ts';
-import { updateObject } from '../../verbs/update-object.ts';
+import { updateObject } from '../../verbs/objects/update-object.ts';
 import { missingRules } from '../rbac/cover.ts';
 import type { Subject } from '../rbac/subjects.ts';
 import { type BootstrapObject, bootstrapObjects } from './policy.ts';

@@ -2,7 +2,7 @@ import { schemaOf, schemaOfKind } from '../../../api/generated-schema.ts';
 import { patchTypes } from '../../../api/patch/media-types.ts';
 import type { ResourceDefinition, SubresourceDefinition } from '../../../api/resource-definition.ts';
 import { hasProtobuf } from '../../protobuf/encode-protobuf.ts';
-import { returnsDeleted } from '../../verbs/deleted-answer.ts';
+import { returnsDeleted } from '../../verbs/objects/deleted-answer.ts';
 import { listSchemaOf } from './list-schema.ts';
 import {
   idAndTag,

@@ -1,6 +1,6 @@
-import { storedForms } from '../../api/conversion/index.ts';
-import { decodeObject } from '../../api/decode/decode.ts';
-import { schemaOfKind } from '../../api/generated-schema.ts';
+import { storedForms } from '../../../api/conversion/index.ts';
+import { decodeObject } from '../../../api/decode/decode.ts';
+import { schemaOfKind } from '../../../api/generated-schema.ts';
 import {
   type Endpoint,
   mergeTypeOf,
@@ -9,16 +9,16 @@ import {
   trackUpdateSteps,
   Unconverted,
   type Versions,
-} from '../../api/managed-fields/index.ts';
-import { apiVersionOf, formatTime, type KubeObject, parseApiVersion } from '../../api/object.ts';
-import type { ResourceDefinition, VersionedForm } from '../../api/resource-definition.ts';
-import { type FieldError, invalid, StatusError } from '../../api/status.ts';
-import { SYSTEM_TENANT } from '../../api/tenants.ts';
-import { type Pace, runAtOnce, runInTurns, type Steps } from '../../base/steps.ts';
-import type { Environment } from '../environment.ts';
-import type { RequestContext } from '../request-context.ts';
+} from '../../../api/managed-fields/index.ts';
+import { apiVersionOf, formatTime, type KubeObject, parseApiVersion } from '../../../api/object.ts';
+import type { ResourceDefinition, VersionedForm } from '../../../api/resource-definition.ts';
+import { type FieldError, invalid, StatusError } from '../../../api/status.ts';
+import { SYSTEM_TENANT } from '../../../api/tenants.ts';
+import { type Pace, runAtOnce, runInTurns, type Steps } from '../../../base/steps.ts';
+import type { Environment } from '../../environment.ts';
+import type { RequestContext } from '../../request-context.ts';
+import type { ResourceRequest } from '../scope.ts';
 import { resetFieldsOf } from './reset-fields.ts';
-import type { ResourceRequest } from './scope.ts';
 
 /** What writes through one definition and subresource are tracked by; made once. */
 export interface TrackedResource {

@@ -1,7 +1,7 @@
-import { defaultsSteps } from '../../api/defaults.ts';
-import type { KubeObject } from '../../api/object.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { type Pace, runInTurns } from '../../base/steps.ts';
+import { defaultsSteps } from '../../../api/defaults.ts';
+import type { KubeObject } from '../../../api/object.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import { type Pace, runInTurns } from '../../../base/steps.ts';
 
 /** Fills in the kind's defaults, in place; a promise only where the request had to rest. */
 export const fillInDefaults = (

@@ -1,4 +1,4 @@
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
 
 /** Source: ReturnDeletedObject of the stores in Kubernetes' pkg/registry. */
 const returned = new Set([

@@ -1,13 +1,13 @@
-import { formatTime, type KubeObject } from '../../api/object.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { conflict, notFound, objectModified } from '../../api/status.ts';
-import type { AdmissionRequest } from '../admission/admission.ts';
-import type { Environment } from '../environment.ts';
-import type { Identity } from '../identity/identity.ts';
-import { derivedUid, VirtualEntry } from '../tenants/virtual-entry.ts';
-import type { CacheEntry } from '../watch-cache/watch-cache.ts';
+import { formatTime, type KubeObject } from '../../../api/object.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import { conflict, notFound, objectModified } from '../../../api/status.ts';
+import type { AdmissionRequest } from '../../admission/admission.ts';
+import type { Environment } from '../../environment.ts';
+import type { Identity } from '../../identity/identity.ts';
+import { derivedUid, VirtualEntry } from '../../tenants/virtual-entry.ts';
+import type { CacheEntry } from '../../watch-cache/watch-cache.ts';
+import type { DeleteOptions } from '../options/delete-options.ts';
 import { shallowCopy } from './metadata.ts';
-import type { DeleteOptions } from './options/delete-options.ts';
 import { hookKey, isDone } from './update-object.ts';
 
 export interface DeleteRequest {

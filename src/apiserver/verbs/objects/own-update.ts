@@ -1,7 +1,7 @@
-import type { KubeObject } from '../../api/object.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import type { Environment } from '../environment.ts';
-import type { Identity } from '../identity/identity.ts';
+import type { KubeObject } from '../../../api/object.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import type { Environment } from '../../environment.ts';
+import type { Identity } from '../../identity/identity.ts';
 import { type UpdateResult, updateObject } from './update-object.ts';
 
 export interface OwnUpdate {

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../api/object.ts';
+import type { KubeObject } from '../../../api/object.ts';
 import { copyField } from './metadata.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { formatTime, type KubeObject, type ObjectMeta } from '../../api/object.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
-import { badRequest } from '../../api/status.ts';
+import { formatTime, type KubeObject, type ObjectMeta } from '../../../api/object.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
+import { badRequest } from '../../../api/status.ts';
 
 /** The namespace of a body must be that of the path; an absent one is filled in. */
 export function matchNamespace(object: KubeObject, definition: ResourceDefinition, namespace: string, message: string) {

@@ -1,5 +1,5 @@
-import { type FieldSet, setOf } from '../../api/managed-fields/index.ts';
-import type { ResourceDefinition } from '../../api/resource-definition.ts';
+import { type FieldSet, setOf } from '../../../api/managed-fields/index.ts';
+import type { ResourceDefinition } from '../../../api/resource-definition.ts';
 
 /**
  * Fields that an endpoint puts back to their old state, so that nobody comes to own them there. One set for all kinds
