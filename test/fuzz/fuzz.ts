@@ -46,6 +46,7 @@ const expectedFailures: [number, RegExp][] = [
   [500, /^resourceVersion should not be set on objects to be created$/],
   // One who deletes the ServiceCIDR has no addresses.
   [500, /failed to allocate a serviceIP for Service .*: range is full$/],
+  [500, /^This pod has more than one PodDisruptionBudget, which the eviction subresource does not support\.$/],
   // What tenants' own webhooks answer badly.
   [500, /^Internal error occurred: failed calling webhook /],
   [500, /^conversion webhook for /],
