@@ -194,6 +194,12 @@ describe('conversion of custom resources by webhook', () => {
     await apply('v1', 'old', { hostPort: 'd:1' }, 'true');
     const moved = await apply('v2', 'old', { host: 'd' });
     assert.deepEqual(fieldsOf(moved), ['old v2 f:host']);
+    // And lets go of all metadata it had.
+    const metadata = { name: 'owned', labels: { a: 'b' } };
+    await apply('v2', 'old', { host: 'd', metadata });
+    const bare = await apply('v1', 'old', { hostPort: 'd:1' });
+    assert.deepEqual([fieldsOf(bare), bare.metadata.labels], [['old v1 f:hostPort'], undefined]);
+    await apply('v2', 'old', { host: 'd' });
     // A webhook that fails is an error to who applies; who updates rather leaves fields to nobody.
     hook.handlers['/convert'] = () => 'down';
     await assert.rejects(apply('v1', 'third', { hostPort: 'd:1' }), { code: 500 });

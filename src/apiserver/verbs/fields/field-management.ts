@@ -136,7 +136,9 @@ async function converting<T>(
       if (!(error instanceof Unconverted)) throw error;
       if (made.size === conversionsLimit) throw new StatusError(500, '', error.message);
       const { object, apiVersion } = error;
-      made.set(keyOf(object, apiVersion), await versioned.convert(object, apiVersion));
+      // Without what its manager let go of it may have no metadata, which a webhook must see.
+      const whole = object.metadata === undefined ? { ...object, metadata: {} as KubeObject['metadata'] } : object;
+      made.set(keyOf(object, apiVersion), await versioned.convert(whole, apiVersion));
       known = { ...resource, endpoint: { ...resource.endpoint, versions } };
     }
   }
