@@ -26,7 +26,8 @@ function elementByKeys({ keys, keyDefaults }: ListType, item: any): PathElement 
   if (typeof only === 'string' && isPlain.test(only)) return `k:{"${keys[0]}":"${only}"}`;
   const fields: [string, unknown][] = [];
   for (const key of keys) {
-    const value = item[key] ?? keyDefaults[key];
+    // A key that is null is given: the item is another one than that which leaves it out.
+    const value = item[key] === undefined ? keyDefaults[key] : item[key];
     if (value !== undefined) fields.push([key, value]);
   }
   if (fields.length === 0) {
