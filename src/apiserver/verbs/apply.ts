@@ -22,7 +22,7 @@ import { fillInDefaults } from './objects/defaults.ts';
 import { updateObject } from './objects/update-object.ts';
 import { dryRunOf, writeOptionsOf } from './options/write-options.ts';
 import { type ResourceRequest, writeOf } from './scope.ts';
-import { authorizeCreation, checkPlace, requireSameUid, updateAnswer } from './update.ts';
+import { authorizeCreation, checkPlace, requireName, requireSameUid, updateAnswer } from './update.ts';
 import { fromStored, toStored } from './views.ts';
 
 /** So often an object may come and go between looking and writing. */
@@ -55,7 +55,10 @@ export async function apply(
       { value: merged, duplicates: [], text: '' },
       { kind: spoken, schema: spoken.schema },
     );
+    // Who lets go of all of the metadata lets go of the name too.
+    const { name: named } = object.metadata;
     checkPlace(request, object);
+    requireName(request, { metadata: { name: named } });
     if (live !== undefined) requireSameUid(request, object, live);
     if (!configuration.metadata?.resourceVersion) {
       delete (object.metadata as Partial<KubeObject['metadata']>).resourceVersion;

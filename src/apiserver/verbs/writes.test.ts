@@ -127,6 +127,20 @@ describe('creating and changing objects', { timeout: 60_000 }, () => {
     assert.equal(Object.keys((await get(`${configMaps}/many`)).data).length, 20);
   });
 
+  it('lets nobody apply a name away', async () => {
+    const apply = (metadata?: object) =>
+      send(
+        'PATCH',
+        `${configMaps}/named`,
+        { kind: 'ConfigMap', apiVersion: 'v1', metadata },
+        { contentType: 'application/apply-patch+yaml', query: { fieldManager: 'one' } },
+      );
+    const message = 'the name of the object (named based on URL) was undeterminable: name must be provided';
+    assert.equal((await refusal(apply())).message, message);
+    await apply({ name: 'named', labels: { a: 'b' } });
+    assert.equal((await refusal(apply())).message, message);
+  });
+
   it('applies for all who make the same object at once', async () => {
     const managers = Array.from({ length: 5 }, (_, index) => `manager-${index}`);
     const apply = (fieldManager: string) =>
