@@ -23,6 +23,11 @@ test('a headless service without selector may name both', () => {
   assert.equal(filled({ clusterIP: 'None', ipFamilies: ['IPv6'] }), 'RequireDualStack IPv6 IPv4');
 });
 
+test('an address of a family that another has adds none: its finding is about the address', () => {
+  const spec = { clusterIP: '10.96.0.7', clusterIPs: ['10.96.0.7', '10.96.0.8'], ipFamilyPolicy: 'PreferDualStack' };
+  assert.equal(filled(spec), 'PreferDualStack IPv4');
+});
+
 test('what the network does not have is refused in upstream words', () => {
   assert.deepEqual(refused({ ipFamilies: ['IPv6'] }), [
     'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster',

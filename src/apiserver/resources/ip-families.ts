@@ -32,7 +32,7 @@ export function fillFamilies(spec: any): FieldError[] {
     if (index < families.length) continue;
     if (isIPv6(address)) {
       found.push(finding(`spec.clusterIPs[${index}]`, spec.clusterIPs, 'IPv6 is not configured on this cluster'));
-    } else families.push('IPv4');
+    } else if (!families.includes('IPv4')) families.push('IPv4');
   }
   if (found.length > 0) return found;
   if (isBare) {

@@ -139,7 +139,8 @@ function validateClusterIps({ spec }: Service, findings: Findings, known: Set<st
   }
   addresses.forEach((address, index) => {
     const family = families[index];
-    if (family !== undefined && family !== ipFamilyOf(address)) {
+    // What is no family is told as such.
+    if ((family === 'IPv4' || family === 'IPv6') && family !== ipFamilyOf(address)) {
       findings.invalid(
         `${path}[${index}]`,
         address,
@@ -259,7 +260,7 @@ export function validateServiceUpdate(service: Service, old: Service, findings: 
   if (stays && old.spec.clusterIP) {
     const [first = '', before = ''] = [spec.clusterIPs?.[0], old.spec.clusterIPs?.[0]];
     // What is no address is told as such.
-    const isAddress = first === '' || first === 'None' || addressFindings(first).length === 0;
+    const isAddress = !spec.clusterIPs?.length || first === 'None' || addressFindings(first).length === 0;
     if (isAddress && first !== before) {
       findings.invalid('spec.clusterIPs[0]', spec.clusterIPs ?? null, 'may not change once set');
     }
