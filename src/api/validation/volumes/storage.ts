@@ -6,6 +6,7 @@ import type {
   PersistentVolumeSpec,
   TopologySelectorTerm,
   TypedLocalObjectReference,
+  VolumeNodeAffinity,
 } from '../../generated/core-v1.ts';
 import type { StorageClass } from '../../generated/storage-v1.ts';
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../names.ts';
@@ -266,7 +267,7 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
   }
   // Upstream's own paths.
   validateImmutable(volume.spec.volumeMode, old.spec.volumeMode, 'volumeMode', findings);
-  if (old.spec.nodeAffinity !== undefined && !semanticEqual(volume.spec.nodeAffinity, old.spec.nodeAffinity)) {
+  if (old.spec.nodeAffinity !== undefined && !isSameAffinity(volume.spec.nodeAffinity, old.spec.nodeAffinity)) {
     findings.invalid(
       'nodeAffinity',
       volume.spec.nodeAffinity,
@@ -276,6 +277,30 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
   if (old.spec.volumeAttributesClassName !== undefined && volume.spec.volumeAttributesClassName === undefined) {
     findings.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
   }
+}
+
+/** Labels that nodes once had, and what they are called now. Source: betaToGALabel of pkg/apis/core/validation. */
+const stableLabels: Record<string, string> = {
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+};
+
+/** A label may get its newer name; upstream takes none for the newer name of all others. */
+function isSameAffinity(affinity: VolumeNodeAffinity | undefined, old: VolumeNodeAffinity): boolean {
+  const renamed = structuredClone(old);
+  renamed.required?.nodeSelectorTerms?.forEach((term, index) => {
+    const now = affinity?.required?.nodeSelectorTerms?.[index];
+    for (const field of ['matchExpressions', 'matchFields'] as const) {
+      term[field]?.forEach((requirement, at) => {
+        const key = now?.[field]?.[at]?.key ?? '';
+        if ((stableLabels[requirement.key] ?? '') === key) requirement.key = key;
+      });
+    }
+  });
+  return semanticEqual(affinity, renamed);
 }
 
 const structuresOf = (source: any): string[] =>
