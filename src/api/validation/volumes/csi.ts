@@ -106,16 +106,14 @@ export function validateStorageCapacity(one: CSIStorageCapacity, findings: Findi
   }
 }
 
-/** Nothing but what may not change is looked at. */
 export function validateStorageCapacityUpdate(
   one: CSIStorageCapacity,
   old: CSIStorageCapacity,
   findings: Findings,
 ): void {
+  validateStorageCapacity(one, findings);
   validateImmutable(one.nodeTopology, old.nodeTopology, 'nodeTopology', findings);
-  const storageClass = one.storageClassName ?? '';
-  if (storageClass === '') findings.invalidEach('storageClassName', '', isDns1123Subdomain(''));
-  validateImmutable(storageClass, old.storageClassName, 'storageClassName', findings);
+  validateImmutable(one.storageClassName ?? '', old.storageClassName, 'storageClassName', findings);
 }
 
 export function validateVolumeAttachment({ spec }: VolumeAttachment, findings: Findings): void {
