@@ -241,7 +241,9 @@ function validateStatus(crd: CustomResourceDefinition, findings: Findings): void
   }
   const known = new Set(stored);
   for (const { name, storage } of crd.spec.versions ?? []) {
-    if (storage && !known.has(name)) findings.invalid(path, stored, `must have the storage version ${name}`);
+    // Each stands for one version: a second one of its name has none.
+    const isKnown = known.delete(name);
+    if (storage && !isKnown) findings.invalid(path, stored, `must have the storage version ${name}`);
   }
   stored.forEach((name, index) => {
     if (names.has(name)) return;
