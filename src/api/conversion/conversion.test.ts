@@ -57,3 +57,18 @@ test('an autoscaler loses nothing on its way through v1', () => {
   assert.equal(v1['spec'].metrics, undefined);
   assert.deepEqual(toStored(v1), v2);
 });
+
+test('an autoscaler of v1 without target or metrics has the target that v2 would have', () => {
+  const { fromStored, toStored } = storedForms['autoscaling/v1/horizontalpodautoscalers']!;
+  const bare: KubeObject = {
+    apiVersion: 'autoscaling/v1',
+    kind: 'HorizontalPodAutoscaler',
+    metadata,
+    spec: { maxReplicas: 3 },
+  };
+  assert.equal(fromStored(toStored(bare))['spec'].targetCPUUtilizationPercentage, 80);
+  const target = { type: 'Utilization', averageUtilization: 60 };
+  const metrics = [{ type: 'Resource', resource: { name: 'memory', target } }];
+  const annotations = { 'autoscaling.alpha.kubernetes.io/metrics': JSON.stringify(metrics) };
+  assert.deepEqual(toStored({ ...bare, metadata: { ...metadata, annotations } })['spec'].metrics, metrics);
+});

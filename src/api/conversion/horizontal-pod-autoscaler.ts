@@ -9,6 +9,9 @@ const CURRENT_METRICS = 'autoscaling.alpha.kubernetes.io/current-metrics';
 const CONDITIONS = 'autoscaling.alpha.kubernetes.io/conditions';
 const BEHAVIOR = 'autoscaling.alpha.kubernetes.io/behavior';
 
+/** Percent. */
+const DEFAULT_CPU_UTILIZATION = 80;
+
 const isCpuUtilization = (metric: any): boolean =>
   metric.type === 'Resource' &&
   metric.resource?.name === 'cpu' &&
@@ -27,8 +30,11 @@ export function autoscalerToV2(object: KubeObject): KubeObject {
   const currentMetrics = taken(CURRENT_METRICS) ?? [];
   const conditions = taken(CONDITIONS);
   const behavior = behaviorFromGo(taken(BEHAVIOR));
-  if (targetCPUUtilizationPercentage !== undefined) {
-    const target = { type: 'Utilization', averageUtilization: targetCPUUtilizationPercentage };
+  // Here and not by v1's defaults, which know nothing of the metrics in the annotation.
+  const averageUtilization =
+    targetCPUUtilizationPercentage ?? (metrics.length === 0 ? DEFAULT_CPU_UTILIZATION : undefined);
+  if (averageUtilization !== undefined) {
+    const target = { type: 'Utilization', averageUtilization };
     metrics.unshift({ type: 'Resource', resource: { name: 'cpu', target } });
   }
   if (currentCPUUtilizationPercentage !== undefined) {
