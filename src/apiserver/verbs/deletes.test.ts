@@ -93,6 +93,13 @@ describe('deleting objects', { timeout: 60_000 }, () => {
     await post(events, made);
     const taken = await refusal(post(events, made));
     assert.equal(taken.details?.group, 'events.k8s.io');
+    const patched = (metadata: object) =>
+      refusal(send('PATCH', `${events}/e`, { metadata }, { contentType: 'application/merge-patch+json' }));
+    // Of the resource that was asked for what the store says, of the kind that is stored what is wrong with it.
+    const modified = await patched({ resourceVersion: '1' });
+    assert.deepEqual([modified.details?.group, modified.details?.kind], ['events.k8s.io', 'events']);
+    const another = await patched({ uid: 'another' });
+    assert.match(another.message, /^Event "e" is invalid: /);
     const gone = await send('DELETE', events, undefined, { query: { propagationPolicy: 'Foreground' } });
     assert.equal(gone.apiVersion, 'events.k8s.io/v1');
     assert.deepEqual(gone.items[0].regarding, regarding);

@@ -124,7 +124,7 @@ export function requireName({ name }: ResourceRequest, object: { metadata?: { na
 
 /** A patch cannot mean another object: for it the uid is a field like others, which some kinds' status leaves alone. */
 export function requireSameUid(
-  { view, definition, name, subresource }: ResourceRequest,
+  { definition, name, subresource }: ResourceRequest,
   object: { metadata: { uid?: string } },
   old: { metadata: { uid: string } },
 ): void {
@@ -138,7 +138,7 @@ export function requireSameUid(
   const finding: FieldError = { reason: 'FieldValueInvalid', field: 'metadata.uid', message };
   // Told once for all kinds, and again for its own where that looks.
   const isToldAgain = ownLookAtMetadata(definition, subresource?.name) === 'all';
-  throw invalid(view ?? definition, name, isToldAgain ? [finding, finding] : [finding]);
+  throw invalid(definition, name, isToldAgain ? [finding, finding] : [finding]);
 }
 
 /** Name and namespace of a body are those of its path. */

@@ -60,11 +60,13 @@ const unhurriedAttempts = 10;
 export async function updateObject(environment: Environment, request: UpdateRequest): Promise<UpdateResult> {
   const { objects } = environment;
   const { definition, tenant, namespace, name } = request;
+  // What keeps a write from the store is told of the resource that was asked for.
+  const spoken = request.view ?? definition;
   let refreshed = false;
   for (let attempt = 0; attempt < retryLimit; attempt++) {
     const found = objects.find(definition, tenant, namespace, name);
     const before = found instanceof Promise ? await found : found;
-    if (before === undefined) throw notFound(definition, name);
+    if (before === undefined) throw notFound(spoken, name);
     const old = before.object;
     // Who is overtaken again and again by others that write little gets it done at once in the end.
     const pace = attempt < unhurriedAttempts ? request.pace : undefined;
@@ -74,7 +76,7 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     if (pace?.isDue) await pace.rest();
     const asked = object.metadata.resourceVersion;
     if (asked !== undefined && asked !== '' && asked !== '0' && asked !== old.metadata.resourceVersion) {
-      if (refreshed) throw objectModified(definition, name);
+      if (refreshed) throw objectModified(spoken, name);
       // Another control plane may have written what the asker saw.
       await objects.fresh(definition);
       refreshed = true;
@@ -82,7 +84,7 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     }
     if (object.metadata.uid && object.metadata.uid !== old.metadata.uid) {
       throw conflict(
-        definition,
+        spoken,
         name,
         `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`,
       );
@@ -110,7 +112,7 @@ export async function updateObject(environment: Environment, request: UpdateRequ
     // A writer that named a version hears of the conflict at once in the next round; others try on the new state.
     refreshed = true;
   }
-  throw objectModified(definition, name);
+  throw objectModified(spoken, name);
 }
 
 export const hookKey = (definition: { group: string; resource: string }) =>
