@@ -115,7 +115,8 @@ function isHeavy({ definition, entries }: ListAnswer): boolean {
 function checkPartial(answer: EntryAnswer | ListAnswer | ObjectAnswer, form: AcceptedForm): void {
   const isList = answer.type === 'list';
   if (answer.definition === undefined || form.isList === isList) return;
-  const { group, kind, listKind, versioned } = answer.definition;
+  const { kind, listKind, versioned, storedAs } = answer.definition;
+  const { group } = storedAs ?? answer.definition;
   const packageName = group === '' ? 'core' : group.split('.', 1)[0];
   const name = isList ? listKind : kind;
   const type = versioned === undefined ? `${packageName}.${name}` : `unstructured.Unstructured${isList ? 'List' : ''}`;

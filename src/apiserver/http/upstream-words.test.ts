@@ -45,6 +45,8 @@ describe('routes, forms and words as kube-apiserver’s', { timeout: 60_000 }, (
     assert.match(refused.json.message, /^406: Not Acceptable\n\nAvailable representations: application\/json, /);
     const partial = { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' };
     assert.match((await call('GET', maps, { headers: partial })).json.message, /is a list \(\*core.ConfigMapList\)$/);
+    const events = await call('GET', '/apis/events.k8s.io/v1/events', { headers: partial });
+    assert.match(events.json.message, /is a list \(\*core.EventList\)$/);
   });
 
   it('hashes the version that is stored', async () => {
