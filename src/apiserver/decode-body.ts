@@ -1,5 +1,6 @@
 import { decodeObject, strictDecodingError } from '../api/decode/decode.ts';
 import { strictErrorsKept } from '../api/decode/issues.ts';
+import { wrongTypeMeta } from '../api/decode/type-meta.ts';
 import { schemaOfKind } from '../api/generated-schema.ts';
 import { findDuplicateFields } from '../api/json/duplicate-fields.ts';
 import { longText, mostMembers, readJson } from '../api/json/read-json.ts';
@@ -70,14 +71,8 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
     );
   }
-  for (const field of ['kind', 'apiVersion']) {
-    const given = value[field];
-    if (given === undefined || given === null || typeof given === 'string') continue;
-    const goType = Array.isArray(given) ? 'array' : typeof given === 'boolean' ? 'bool' : typeof given;
-    throw unrecognized(
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType} into Go struct field .${field} of type string`,
-    );
-  }
+  const wrong = wrongTypeMeta(value);
+  if (wrong !== undefined) throw unrecognized(wrong);
   if (isCustom && !value.kind && text !== '') throw unrecognized(`Object 'Kind' is missing in '${text}'`);
   const kind = value.kind === undefined || value.kind === null || value.kind === '' ? expected.kind : value.kind;
   const apiVersion =

@@ -52,7 +52,7 @@ const expectedFailures: [number, RegExp][] = [
   [500, /^conversion webhook for /],
   [
     500,
-    /^Internal error occurred: (?:testing value|missing path|.* operation does not apply|error in |unable to decode|Unexpected kind|json: cannot unmarshal|admission webhook .* attempted to modify)/,
+    /^Internal error occurred: (?:testing value|missing path|.* operation does not apply|error in |unable to decode|couldn't get version\/kind|Unexpected kind|json: cannot unmarshal|admission webhook .* attempted to modify)/,
   ],
   [501, /./],
   [

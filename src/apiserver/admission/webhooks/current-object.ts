@@ -1,4 +1,5 @@
 import { decodeObject, strictDecodingError } from '../../../api/decode/decode.ts';
+import { wrongTypeMeta } from '../../../api/decode/type-meta.ts';
 import { applyDefaults, applyTypeDefaults } from '../../../api/defaults.ts';
 import { deepEqual } from '../../../api/equality.ts';
 import { schemaOfKind } from '../../../api/generated-schema.ts';
@@ -51,6 +52,8 @@ export function decoded(
   if (typeof patched !== 'object' || patched === null || Array.isArray(patched)) {
     throw internalError(`json: cannot unmarshal into Go value of type ${kind.kind}`);
   }
+  const wrong = wrongTypeMeta(patched);
+  if (wrong !== undefined) throw internalError(wrong);
   if (patched.kind !== before.kind || patched.apiVersion !== before.apiVersion) {
     throw internalError(
       `unable to decode ${patched.apiVersion}, Kind=${patched.kind} into ${apiVersionOf(kind)}, Kind=${kind.kind}`,

@@ -371,6 +371,15 @@ describe('admission webhooks', () => {
     assert.deepEqual((await call('POST', maps(), { metadata: { name: 'beta' } })).data, { v1beta1: 'x' });
   });
 
+  it('may not make a kind of something else than text', async () => {
+    hook.handlers['/k'] = patching([{ op: 'replace', path: '/kind', value: { toString: null } }]);
+    await configure('Mutating', webhook('/k'));
+    await assert.rejects(call('POST', maps(), { metadata: { name: 'odd' } }), {
+      code: 500,
+      message: /: json: cannot unmarshal object into Go struct field \.kind of type string$/,
+    });
+  });
+
   it('asks about each object of a deleted collection', async () => {
     for (const name of ['c-1', 'c-2']) await call('POST', maps(), { metadata: { name, labels: { of: 'collection' } } });
     hook.handlers['/x'] = allow;

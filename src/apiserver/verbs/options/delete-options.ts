@@ -1,4 +1,5 @@
 import { decodeObject } from '../../../api/decode/decode.ts';
+import { wrongTypeMeta } from '../../../api/decode/type-meta.ts';
 import { schemaOf } from '../../../api/generated-schema.ts';
 import { badRequest, type FieldError, invalid, StatusError } from '../../../api/status.ts';
 import { parseBody } from '../../decode-body.ts';
@@ -57,13 +58,8 @@ export function checkDeleteOptions(raw: Record<string, any>, dryRun: unknown[]):
 
 /** Every group knows the kind; nothing else is one. */
 function checkKind({ kind, apiVersion }: { kind?: unknown; apiVersion?: unknown }): void {
-  for (const [field, given] of Object.entries({ kind, apiVersion })) {
-    if (given === undefined || given === null || typeof given === 'string') continue;
-    const type = Array.isArray(given) ? 'array' : typeof given === 'boolean' ? 'bool' : typeof given;
-    throw badRequest(
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go struct field .${field} of type string`,
-    );
-  }
+  const wrong = wrongTypeMeta({ kind, apiVersion });
+  if (wrong !== undefined) throw badRequest(wrong);
   const version = (apiVersion as string) || 'meta.k8s.io/v1';
   if (version.split('/').length > 2) throw badRequest(`unexpected GroupVersion string: ${version}`);
   const name = (kind as string) || 'DeleteOptions';
