@@ -59,18 +59,6 @@ export function decodeValue(context: RequestContext, body: ParsedBody, target: B
   const expected = target.kind;
   const unrecognized = (why: string) =>
     badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summarize(text)})`);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const goType = Array.isArray(value)
-      ? 'array'
-      : value === null
-        ? 'null'
-        : typeof value === 'boolean'
-          ? 'bool'
-          : typeof value;
-    throw unrecognized(
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
-    );
-  }
   const wrong = wrongTypeMeta(value);
   if (wrong !== undefined) throw unrecognized(wrong);
   if (isCustom && !value.kind && text !== '') throw unrecognized(`Object 'Kind' is missing in '${text}'`);

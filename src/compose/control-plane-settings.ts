@@ -17,19 +17,13 @@ import { CommandError } from './command-error.ts';
 import { type DepartureFlags, type DepartureSettings, departureFlags, parseDeparture } from './departure-settings.ts';
 import { type EncryptionSettings, readEncryption } from './encryption-at-rest.ts';
 import { type EtcdTlsFiles, readEtcdTls } from './etcd-tls.ts';
-import { refuseFlagsWithoutEffect } from './flags-without-effect.ts';
+import { type DependentFlags, refuseFlagsWithoutEffect } from './flags-without-effect.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { AccessFiles } from './reload-access.ts';
 import { parseServers } from './server-endpoint.ts';
 
 /** What `up` hands on to the control plane it starts; names of options as of kube-apiserver where it has them. */
-export interface ControlPlaneFlags extends AccessFlags, DepartureFlags {
-  store: string;
-  etcdPrefix?: string;
-  etcdCafile?: string;
-  etcdCertfile?: string;
-  etcdKeyfile?: string;
-  clusterKeyFile?: string;
+export interface ControlPlaneFlags extends AccessFlags, DepartureFlags, DependentFlags {
   encryptionProviderConfig?: string;
   encryptionProviderConfigAutomaticReload?: string | boolean;
   authenticationConfig?: string;
@@ -38,12 +32,6 @@ export interface ControlPlaneFlags extends AccessFlags, DepartureFlags {
   leaderElectRenewDeadline: string;
   leaderElectRetryPeriod: string;
   auditPolicyFile?: string;
-  auditLogPath?: string;
-  auditLogMaxsize?: string;
-  auditLogMaxbackup?: string;
-  auditLogMaxage?: string;
-  auditWebhookConfigFile?: string;
-  auditWebhookBatchMaxWait?: string;
   webhookEgress?: string;
   tenantMaxObjects?: string;
   tenantMaxBytes?: string;

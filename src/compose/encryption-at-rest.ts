@@ -6,7 +6,6 @@ import type { Logger } from '../base/log.ts';
 import type { Metric } from '../base/metrics.ts';
 import { type EncryptionRules, parseEncryptionConfiguration } from '../store/encryption/configuration.ts';
 import { type EncryptedStore, encryptedStore } from '../store/encryption/encrypted-store.ts';
-import type { KmsProvider } from '../store/encryption/kms/provider.ts';
 import { reseal } from '../store/encryption/reseal.ts';
 import type { Store } from '../store/store.ts';
 import { CommandError } from './command-error.ts';
@@ -59,7 +58,7 @@ export class EncryptionAtRest {
   static async open(inner: Store, options: EncryptionOptions): Promise<EncryptionAtRest> {
     const encryption = new EncryptionAtRest(inner, options);
     try {
-      for (const service of options.settings.rules.services) await encryption.#startPatiently(service);
+      await encryption.#startAtFirst();
       await reseal(encryption.store, options.ownPrefix);
     } catch (error) {
       encryption.close();
@@ -100,22 +99,34 @@ export class EncryptionAtRest {
     closeAll(this.#rules);
   }
 
-  async #startPatiently(service: KmsProvider): Promise<void> {
-    const { clock, logger, onWait, stop } = this.#options;
+  async #startAtFirst(): Promise<void> {
+    const { logger, onWait, stop } = this.#options;
+    try {
+      await this.#start(this.#rules, startPatienceMs, stop, (reason) => {
+        logger.warn({ reason }, 'a KMS plug-in is not ready: waiting for it');
+        onWait(`${reason}: waiting for its plug-in`);
+      });
+    } catch (error) {
+      const { message } = error as Error;
+      throw new CommandError(`${message}: start its plug-in, or correct --encryption-provider-config`);
+    }
+  }
+
+  /** @throws with what the last plug-in said when it does not answer in time, or `stop` aborts */
+  async #start({ services }: EncryptionRules, patienceMs: number, stop: AbortSignal, onWait = (_why: string) => {}) {
+    const { clock } = this.#options;
     const spanMs = spanClock(clock);
-    const deadlineMs = spanMs() + startPatienceMs;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await service.start();
-      } catch (error) {
-        const { message } = error as Error;
-        if (stop.aborted || spanMs() >= deadlineMs)
-          throw new CommandError(`${message}: start its plug-in, or correct --encryption-provider-config`);
-        if (attempt === 1) {
-          logger.warn({ reason: message }, 'a KMS plug-in is not ready: waiting for it');
-          onWait(`${message}: waiting for its plug-in`);
+    const deadlineMs = spanMs() + patienceMs;
+    for (const service of services) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await service.start();
+          break;
+        } catch (error) {
+          if (stop.aborted || spanMs() >= deadlineMs) throw error;
+          if (attempt === 1) onWait((error as Error).message);
+          await pause(clock, startPauseMs, stop);
         }
-        await pause(clock, startPauseMs, stop);
       }
     }
   }
@@ -140,7 +151,7 @@ export class EncryptionAtRest {
       text = readFileSync(path, 'utf8');
       if (text === this.#text) return;
       rules = parseEncryptionConfiguration(text, clock);
-      await this.#startSoon(rules);
+      await this.#start(rules, graceMs(rules), this.#closed.signal);
     } catch (error) {
       if (rules !== undefined) closeAll(rules);
       this.#reloads.count('failure');
@@ -163,24 +174,6 @@ export class EncryptionAtRest {
     logger.info({ path }, 'a configuration file has changed, and holds from now on');
     this.#resealOnNewKeys();
     this.#reseal();
-  }
-
-  /** @throws when a plug-in is not well for as long as the file's own limits let it be late */
-  async #startSoon(rules: EncryptionRules): Promise<void> {
-    const { clock } = this.#options;
-    const spanMs = spanClock(clock);
-    const deadlineMs = spanMs() + graceMs(rules);
-    for (const service of rules.services) {
-      for (;;) {
-        try {
-          await service.start();
-          break;
-        } catch (error) {
-          if (this.#closed.signal.aborted || spanMs() >= deadlineMs) throw error;
-          await pause(clock, startPauseMs, this.#closed.signal);
-        }
-      }
-    }
   }
 
   #retire(rules: EncryptionRules): void {

@@ -1,6 +1,7 @@
 import { CommandError } from './command-error.ts';
 
-interface Given {
+/** Flags that depend on others. */
+export interface DependentFlags {
   store: string;
   etcdPrefix?: string;
   etcdCafile?: string;
@@ -16,7 +17,7 @@ interface Given {
 }
 
 /** Flags that say how something is done, when it is done at all, and by which flag that is told. */
-const companions: { flags: (keyof Given)[]; isDone(given: Given): boolean; by: string }[] = [
+const companions: { flags: (keyof DependentFlags)[]; isDone(given: DependentFlags): boolean; by: string }[] = [
   {
     flags: ['etcdPrefix', 'etcdCafile', 'etcdCertfile', 'etcdKeyfile', 'clusterKeyFile'],
     isDone: ({ store }) => store !== 'lmdb',
@@ -39,7 +40,7 @@ const companions: { flags: (keyof Given)[]; isDone(given: Given): boolean; by: s
  * @throws CommandError
  */
 export function refuseFlagsWithoutEffect(
-  given: Given,
+  given: DependentFlags,
   syntaxes: readonly (readonly [name: string, syntax: string, ...unknown[]])[],
 ): void {
   for (const { flags, isDone, by } of companions) {

@@ -1,3 +1,4 @@
+import { goDuration } from '../../base/go-duration.ts';
 import type { Filter } from '../chain.ts';
 import type { RequestContext } from '../request-context.ts';
 
@@ -49,17 +50,4 @@ export class Latencies {
     const spent = [...this.#byContext.get(context)!].filter(([, ms]) => ms > 0);
     return Object.fromEntries(spent.map(([layer, ms]) => [prefix + layer, goDuration(ms)]));
   }
-}
-
-/** As Go's time.Duration prints itself: `1m2.5s`, `12.345ms`, `17.2µs`. */
-export function goDuration(ms: number): string {
-  const nanoseconds = Math.round(ms * 1e6);
-  if (nanoseconds === 0) return '0s';
-  if (nanoseconds < 1e3) return `${nanoseconds}ns`;
-  if (nanoseconds < 1e6) return `${nanoseconds / 1e3}µs`;
-  if (nanoseconds < 1e9) return `${nanoseconds / 1e6}ms`;
-  const minutes = Math.floor(nanoseconds / 60e9);
-  const seconds = `${(nanoseconds - minutes * 60e9) / 1e9}s`;
-  if (minutes === 0) return seconds;
-  return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
 }

@@ -32,17 +32,22 @@ async function withVirtualNode(
   }
 }
 
+async function readyHost(client: Client) {
+  const hosts = client.resource<Host>('system', HOSTS);
+  const leases = client.resource('system', LEASES, HOST_LEASE_NAMESPACE);
+  const ready = async () => (await hosts.get('host-1')).status!.conditions![0]!.status;
+  await hosts.create({
+    metadata: { name: 'host-1' },
+    spec: { zone: 'a' },
+    status: { conditions: [{ type: 'Ready', status: 'True' }] },
+  } as any);
+  await leases.create({ metadata: { name: 'host-1' }, spec: { renewTime: 'one' } } as any);
+  return { hosts, leases, ready };
+}
+
 test('a host whose lease runs out is not ready until it renews again', () =>
   withVirtualNode(async ({ client, clock }) => {
-    const hosts = client.resource<Host>('system', HOSTS);
-    const leases = client.resource('system', LEASES, HOST_LEASE_NAMESPACE);
-    const ready = async () => (await hosts.get('host-1')).status!.conditions![0]!.status;
-    await hosts.create({
-      metadata: { name: 'host-1' },
-      spec: { zone: 'a' },
-      status: { conditions: [{ type: 'Ready', status: 'True' }] },
-    } as any);
-    await leases.create({ metadata: { name: 'host-1' }, spec: { renewTime: 'one' } } as any);
+    const { leases, ready } = await readyHost(client);
     await settled();
     clock.advance(30_000);
     await leases.patch('host-1', 'merge', { spec: { renewTime: 'two' } });
@@ -58,15 +63,7 @@ test('a host whose lease runs out is not ready until it renews again', () =>
 
 test('a clock that is set makes no host silent, and no silence longer or shorter', () =>
   withVirtualNode(async ({ client, clock, transport }) => {
-    const hosts = client.resource<Host>('system', HOSTS);
-    const leases = client.resource('system', LEASES, HOST_LEASE_NAMESPACE);
-    const ready = async () => (await hosts.get('host-1')).status!.conditions![0]!.status;
-    await hosts.create({
-      metadata: { name: 'host-1' },
-      spec: { zone: 'a' },
-      status: { conditions: [{ type: 'Ready', status: 'True' }] },
-    } as any);
-    await leases.create({ metadata: { name: 'host-1' }, spec: { renewTime: 'one' } } as any);
+    const { hosts, ready } = await readyHost(client);
     const pods = client.resource('acme', PODS, 'shop');
     const tolerations = [{ key: 'node.kubernetes.io/unreachable', operator: 'Exists', tolerationSeconds: 60 }];
     const spec = { nodeName: 'virtual-node-a', containers: [{ name: 'main' }], tolerations };

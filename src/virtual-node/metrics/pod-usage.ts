@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { InstanceStats } from '../../api/instance-stats.ts';
 import type { NodeMetrics, PodMetrics } from '../../api/metrics.ts';
+import { goDuration } from '../../base/go-duration.ts';
 
 const API_VERSION = 'metrics.k8s.io/v1beta1';
 
@@ -15,7 +16,7 @@ export function podMetricsOf(pod: Pod, stats: InstanceStats): PodMetrics | undef
     kind: 'PodMetrics',
     metadata: { name, namespace, creationTimestamp, ...(labels !== undefined && { labels }) } as PodMetrics['metadata'],
     timestamp: wholeSeconds(first.timestamp),
-    window: goDuration(Math.max(...containers.map(({ windowSeconds }) => windowSeconds))),
+    window: goDuration(Math.round(Math.max(...containers.map(({ windowSeconds }) => windowSeconds)) * 1000)),
     containers: containers.map((container) => ({
       name: container.name,
       usage: { cpu: cpuQuantity(container.cpuNanoCores!), memory: memoryQuantity(container.memoryWorkingSetBytes) },
@@ -52,4 +53,3 @@ export function nodeMetricsOf(
 const cpuQuantity = (nanoCores: number): string => (nanoCores === 0 ? '0' : `${Math.round(nanoCores)}n`);
 const memoryQuantity = (bytes: number): string => `${Math.ceil(bytes / 1024)}Ki`;
 const wholeSeconds = (time: string): string => `${time.slice(0, 19)}Z`;
-const goDuration = (seconds: number): string => `${Number(seconds.toFixed(3))}s`;

@@ -49,9 +49,6 @@ export function decoded(
   const { definition, kind } = form;
   const isOwnKind = request.kind === undefined;
   const schema = isOwnKind ? definition.schema : schemaOfKind(kind.group, kind.version, kind.kind);
-  if (typeof patched !== 'object' || patched === null || Array.isArray(patched)) {
-    throw internalError(`json: cannot unmarshal into Go value of type ${kind.kind}`);
-  }
   const wrong = wrongTypeMeta(patched);
   if (wrong !== undefined) throw internalError(wrong);
   if (patched.kind !== before.kind || patched.apiVersion !== before.apiVersion) {

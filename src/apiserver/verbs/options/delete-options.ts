@@ -57,9 +57,10 @@ export function checkDeleteOptions(raw: Record<string, any>, dryRun: unknown[]):
 }
 
 /** Every group knows the kind; nothing else is one. */
-function checkKind({ kind, apiVersion }: { kind?: unknown; apiVersion?: unknown }): void {
-  const wrong = wrongTypeMeta({ kind, apiVersion });
+function checkKind(options: unknown): void {
+  const wrong = wrongTypeMeta(options);
   if (wrong !== undefined) throw badRequest(wrong);
+  const { kind, apiVersion } = options as { kind?: unknown; apiVersion?: unknown };
   const version = (apiVersion as string) || 'meta.k8s.io/v1';
   if (version.split('/').length > 2) throw badRequest(`unexpected GroupVersion string: ${version}`);
   const name = (kind as string) || 'DeleteOptions';
@@ -81,12 +82,6 @@ async function readValue(context: RequestContext, body: RequestBody): Promise<un
 }
 
 function decoded(value: unknown): Record<string, any> {
-  if (typeof value !== 'object' || Array.isArray(value)) {
-    const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-    throw badRequest(
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
-    );
-  }
   if (value !== null) checkKind(value);
   const { object, errors } = decodeObject(schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions')!, value);
   if (errors.length === 0) return object;

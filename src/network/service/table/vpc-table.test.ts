@@ -39,6 +39,25 @@ describe('services in a VPC', { skip }, () => {
     await end();
   });
 
+  const nodes = ['10.112.0.1', '10.112.0.2', '10.112.0.3'];
+  /** A pod on each virtual node. */
+  const setUpClients = async () => {
+    const clients: PodAddress[] = [];
+    for (const [index, nodeAddress] of nodes.entries()) {
+      clients.push(await network.setUp({ tenant: 'red', uid: `client${index}`, hostNetwork: false, nodeAddress }));
+    }
+    return clients;
+  };
+  const tearDownClients = async () => {
+    for (const index of nodes.keys()) await network.tearDown({ tenant: 'red', uid: `client${index}` });
+  };
+  const endpoint = (index: number, more: { node?: string; near?: string[] }) => ({
+    address: ip(index),
+    ready: true,
+    ports: { http: 8080 },
+    ...more,
+  });
+
   test('connections spread over the endpoints', async () => {
     table.set(vpcService('web', address, [ip(1), ip(2)]));
     await table.settled();
@@ -75,18 +94,12 @@ describe('services in a VPC', { skip }, () => {
   });
 
   test('a node port with a local policy', async () => {
-    const endpoint = (index: number, node: string) => ({
-      address: ip(index),
-      ready: true,
-      node,
-      ports: { http: 8080 },
-    });
     const service = vpcService('local', '10.96.7.8', [], {
       type: 'NodePort',
       ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 30081 }],
       externalLocal: true,
-      localAt: ['10.112.0.1', '10.112.0.2', '10.112.0.3'],
-      endpoints: [endpoint(1, '10.112.0.1'), endpoint(2, '10.112.0.2')],
+      localAt: nodes,
+      endpoints: [endpoint(1, { node: nodes[0]! }), endpoint(2, { node: nodes[1]! })],
     });
     table.set(service);
     await table.settled();
@@ -101,22 +114,12 @@ describe('services in a VPC', { skip }, () => {
   });
 
   test('an internal traffic policy leads pods to the endpoints of their own virtual node', async () => {
-    const nodes = ['10.112.0.1', '10.112.0.2', '10.112.0.3'];
-    const clients: PodAddress[] = [];
-    for (const [index, nodeAddress] of nodes.entries()) {
-      clients.push(await network.setUp({ tenant: 'red', uid: `client${index}`, hostNetwork: false, nodeAddress }));
-    }
-    const endpoint = (index: number, node: string) => ({
-      address: ip(index),
-      ready: true,
-      node,
-      ports: { http: 8080 },
-    });
+    const clients = await setUpClients();
     for (const sessionAffinitySeconds of [undefined, 60]) {
       const service = vpcService('local', '10.96.7.9', [], {
         internalLocal: true,
         localAt: nodes,
-        endpoints: [endpoint(1, nodes[0]!), endpoint(2, nodes[1]!)],
+        endpoints: [endpoint(1, { node: nodes[0]! }), endpoint(2, { node: nodes[1]! })],
         ...(sessionAffinitySeconds !== undefined && { sessionAffinitySeconds }),
       });
       table.set(service);
@@ -128,23 +131,13 @@ describe('services in a VPC', { skip }, () => {
     }
     table.delete('default.local');
     await table.settled();
-    for (const index of nodes.keys()) await network.tearDown({ tenant: 'red', uid: `client${index}` });
+    await tearDownClients();
   });
 
   test('endpoints near a virtual node are all that its pods use', async () => {
-    const nodes = ['10.112.0.1', '10.112.0.2', '10.112.0.3'];
-    const clients: PodAddress[] = [];
-    for (const [index, nodeAddress] of nodes.entries()) {
-      clients.push(await network.setUp({ tenant: 'red', uid: `client${index}`, hostNetwork: false, nodeAddress }));
-    }
-    const endpoint = (index: number, node: string) => ({
-      address: ip(index),
-      ready: true,
-      near: [node],
-      ports: { http: 8080 },
-    });
+    const clients = await setUpClients();
     const service = vpcService('near', '10.96.7.10', [], {
-      endpoints: [endpoint(1, nodes[0]!), endpoint(2, nodes[1]!)],
+      endpoints: [endpoint(1, { near: [nodes[0]!] }), endpoint(2, { near: [nodes[1]!] })],
     });
     table.set(service);
     await table.settled();
@@ -152,12 +145,12 @@ describe('services in a VPC', { skip }, () => {
     assert.deepEqual(await from(0, 9), Array(9).fill(`pod1 ${clients[0]!.ip}`));
     assert.deepEqual(await from(1, 9), Array(9).fill(`pod2 ${clients[1]!.ip}`));
     assert.equal(new Set(await from(2, 60)).size, 2, 'none is near to it');
-    table.set(vpcService('near', '10.96.7.10', [], { endpoints: [endpoint(2, nodes[1]!)] }));
+    table.set(vpcService('near', '10.96.7.10', [], { endpoints: [endpoint(2, { near: [nodes[1]!] })] }));
     await table.settled();
     assert.deepEqual(await from(0, 3), Array(3).fill(`pod2 ${clients[0]!.ip}`), 'what was near is gone');
     table.delete('default.near');
     await table.settled();
-    for (const index of nodes.keys()) await network.tearDown({ tenant: 'red', uid: `client${index}` });
+    await tearDownClients();
   });
 
   test('hostNetwork pods use services too', async () => {
